@@ -1,0 +1,299 @@
+"""The one table everything starts from: who had to do with what, how much, and when."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+from scipy import sparse
+
+from bakeoff.arrays import CSR, Array, Bools, Codes, Floats, Hashes, Times, frozen
+from bakeoff.errors import DataError
+from bakeoff.hashing import digest_rows, hash_numbers, hash_texts
+
+Merge = Literal["sum", "max", "last"]
+
+
+@dataclass(frozen=True, eq=False)
+class Ids:
+    """The user's own ids, distinct and sorted: whole numbers by size, texts by code point.
+
+    Texts are kept as one block of UTF-8 bytes with offsets, so that ids load from disk without being decoded
+    and cost their own length, not that of the longest. A code (int32) is a position in this list.
+
+    Args:
+        integers: int64 [n], or None where the ids are texts.
+        utf8: uint8 [bytes] and offsets: int64 [n + 1], or None where the ids are whole numbers.
+    """
+
+    integers: Array | None = None
+    utf8: Array | None = None
+    offsets: Array | None = None
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> Ids:
+        """Distinct ids from any iterable. Whole numbers stay numbers; everything else becomes its text."""
+        found = list(dict.fromkeys(v.item() if isinstance(v, np.generic) else v for v in values))
+        if all(type(v) is int and -(2**63) <= v < 2**63 for v in found):
+            return cls(integers=np.array(sorted(found), dtype=np.int64))
+        encoded = [t.encode() for t in sorted({str(v) for v in found})]
+        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
+        np.cumsum([len(e) for e in encoded], out=offsets[1:])
+        return cls(utf8=np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets=offsets)
+
+    def __len__(self) -> int:
+        if self.integers is not None:
+            return len(self.integers)
+        return len(self.offsets) - 1 if self.offsets is not None else 0
+
+    @cached_property
+    def values(self) -> Array:
+        """All ids: int64 [n], or object [n] of str."""
+        if self.integers is not None:
+            return self.integers
+        if self.utf8 is None or self.offsets is None:
+            return np.zeros(0, dtype=np.int64)
+        blob, cuts = self.utf8.tobytes(), self.offsets.tolist()
+        texts = np.empty(len(self), dtype=object)
+        texts[:] = [blob[a:b].decode() for a, b in itertools.pairwise(cuts)]
+        return texts
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """uint64 [n]: hash of each id's text, so that 7 and "7" are one id whatever type a file gave it."""
+        return hash_texts(str(v) for v in self.values.tolist())
+
+    def take(self, codes: Array) -> Ids:
+        """The ids at ascending codes, as a smaller list."""
+        picked = self.values[codes]
+        if self.integers is not None:
+            return Ids(integers=picked)
+        return Ids.of(picked)
+
+    def codes(self, values: Array) -> Codes:
+        """int32 [n]: the code of each value, -1 for one that is not in the list."""
+        known = {v: c for c, v in enumerate(self.values.tolist())}
+        text = self.integers is None
+        return np.fromiter(
+            (known.get(str(v) if text else v, -1) for v in values.tolist()), dtype=np.int32, count=len(values)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Side information as sparse columns with names: CSR float32 [n users or items, n features]."""
+
+    matrix: CSR
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.matrix.shape[1] != len(self.names):
+            raise TypeError(f"features: {self.matrix.shape[1]} columns, {len(self.names)} names")
+
+    def take(self, codes: Array) -> Features:
+        """The rows at codes."""
+        return Features(self.matrix[codes], self.names)
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """Interactions of n rows between U users and I items, in one canonical order.
+
+    Rows are sorted by user, item, time and value; build one with :meth:`of`, which sorts. A (user, item) pair
+    may stand in several rows (events of a log); :meth:`merged` makes one row of them by the declared rule.
+
+    Args:
+        users: int32 [n], codes into user_ids.
+        items: int32 [n], codes into item_ids.
+        values: float32 [n], finite (counts, ratings, quantities), or None where every event counts as 1.
+        times: int64 [n], unix seconds, or None.
+        user_ids: the U users' own ids; users without a row are allowed.
+        item_ids: the I items' own ids.
+        merge: what becomes of the values of a repeated pair: their sum, their maximum, or the last in time.
+        user_features: side information, one row a user, or None.
+        item_features: side information, one row an item, or None.
+    """
+
+    users: Codes
+    items: Codes
+    values: Floats | None
+    times: Times | None
+    user_ids: Ids
+    item_ids: Ids
+    merge: Merge = "sum"
+    user_features: Features | None = None
+    item_features: Features | None = None
+
+    def __post_init__(self) -> None:
+        dtypes = {"users": np.int32, "items": np.int32, "values": np.float32, "times": np.int64}
+        for name, dtype in dtypes.items():
+            array = getattr(self, name)
+            if array is None and name in ("values", "times"):
+                continue
+            array = frozen(name, array, dtype)
+            if len(array) != len(self.users):
+                raise TypeError(f"{name}: expected {len(self.users)} rows, got {len(array)}")
+            object.__setattr__(self, name, array)
+        if self.merge not in get_args(Merge):
+            raise TypeError(f"merge: expected one of {get_args(Merge)}, got {self.merge!r}")
+        for name, codes, size in (("users", self.users, self.n_users), ("items", self.items, self.n_items)):
+            if len(codes) and not (codes.min() >= 0 and codes.max() < size):
+                raise TypeError(f"{name}: expected codes in 0..{size - 1}, got {codes.min()}..{codes.max()}")
+        if (np.diff(self._pairs) < 0).any():
+            raise TypeError("rows: expected sorted by user and item; build with Interactions.of")
+        for name, features, size in (
+            ("user_features", self.user_features, self.n_users),
+            ("item_features", self.item_features, self.n_items),
+        ):
+            if features is not None and features.matrix.shape[0] != size:
+                raise TypeError(f"{name}: expected {size} rows, got {features.matrix.shape[0]}")
+
+    @classmethod
+    def of(
+        cls,
+        users: Codes,
+        items: Codes,
+        values: Floats | None,
+        times: Times | None,
+        user_ids: Ids,
+        item_ids: Ids,
+        **rest: Any,
+    ) -> Interactions:
+        """Build from rows in any order."""
+        pairs = users.astype(np.int64) * max(len(item_ids), 1) + items
+        order = np.argsort(pairs, kind="stable")
+        if (np.diff(pairs[order]) == 0).any() and (values is not None or times is not None):
+            minor = [a for a in (values, times) if a is not None]
+            order = np.lexsort((*minor, pairs))
+        return cls(
+            users[order],
+            items[order],
+            None if values is None else values[order],
+            None if times is None else times[order],
+            user_ids,
+            item_ids,
+            **rest,
+        )
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @property
+    def n_users(self) -> int:
+        return len(self.user_ids)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.item_ids)
+
+    @property
+    def _pairs(self) -> Array:
+        return self.users.astype(np.int64) * max(self.n_items, 1) + self.items
+
+    def take(self, rows: Bools | Array) -> Interactions:
+        """The rows at a boolean mask or at ascending row numbers; ids and features stay whole."""
+        return replace(
+            self,
+            users=self.users[rows],
+            items=self.items[rows],
+            values=None if self.values is None else self.values[rows],
+            times=None if self.times is None else self.times[rows],
+        )
+
+    def with_items(self, kept: Bools) -> Interactions:
+        """The rows of the kept items (bool [I]), with the catalogue coded anew to just those."""
+        codes = np.flatnonzero(kept)
+        recoded = np.cumsum(kept, dtype=np.int32) - np.int32(1)
+        rows = self.take(kept[self.items])
+        return replace(
+            rows,
+            items=recoded[rows.items],
+            item_ids=self.item_ids.take(codes),
+            item_features=None if self.item_features is None else self.item_features.take(codes),
+        )
+
+    def merged(self) -> Interactions:
+        """One row a pair, its value by the declared rule and its time the last one.
+
+        Where there are no values, the sum is the number of events, and the other rules leave none.
+        """
+        if not len(self):
+            return self
+        starts = np.flatnonzero(np.concatenate(([True], np.diff(self._pairs) != 0)))
+        if len(starts) == len(self):
+            return self
+        ends = np.append(starts[1:], len(self))
+        values, times = self.values, self.times
+        if self.merge == "sum":
+            ones = np.ones(len(self)) if values is None else values.astype(np.float64)
+            values = np.add.reduceat(ones, starts).astype(np.float32)
+        elif values is not None:
+            # Rows of a pair are sorted by time, then value: without times the last is the largest.
+            values = np.maximum.reduceat(values, starts) if self.merge == "max" else values[ends - 1]
+        return replace(
+            self,
+            users=self.users[starts],
+            items=self.items[starts],
+            values=values,
+            times=None if times is None else np.maximum.reduceat(times, starts),
+        )
+
+    def matrix(self) -> CSR:
+        """CSR float32 [U, I] of the merged pairs, indices sorted; 1 where there are no values."""
+        return self._matrix.copy()
+
+    @cached_property
+    def _matrix(self) -> CSR:
+        pairs = self.merged()
+        values = np.ones(len(pairs), dtype=np.float32) if pairs.values is None else pairs.values
+        indptr = np.zeros(self.n_users + 1, dtype=np.int32)
+        np.cumsum(np.bincount(pairs.users, minlength=self.n_users), out=indptr[1:])
+        return sparse.csr_matrix((values, pairs.items, indptr), shape=(self.n_users, self.n_items))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the rows in the user's own ids: row order, coding and dtype do not change it."""
+        columns: list[Hashes] = [self.user_ids.hashes[self.users], self.item_ids.hashes[self.items]]
+        columns += [hash_numbers(a) for a in (self.values, self.times) if a is not None]
+        return digest_rows(*columns)
+
+    def summary(self) -> dict[str, int | float | None]:
+        """Counts a reader asks for first; users and items are those that have a row."""
+        users, items = len(np.unique(self.users)), len(np.unique(self.items))
+        pairs = len(self.merged())
+        return {
+            "rows": len(self),
+            "pairs": pairs,
+            "users": users,
+            "items": items,
+            "density": pairs / (users * items) if pairs else 0.0,
+            "first": None if self.times is None or not len(self) else int(self.times.min()),
+            "last": None if self.times is None or not len(self) else int(self.times.max()),
+        }
+
+
+def concatenate(parts: Sequence[Interactions]) -> Interactions:
+    """Rows of several parts that share their ids, as one."""
+    first = parts[0]
+    if any(p.user_ids is not first.user_ids or p.item_ids is not first.item_ids for p in parts):
+        raise DataError("parts with different ids cannot be put together")
+
+    def column(name: str) -> Any:
+        arrays = [getattr(p, name) for p in parts]
+        return None if any(a is None for a in arrays) else np.concatenate(arrays)
+
+    return Interactions.of(
+        column("users"),
+        column("items"),
+        column("values"),
+        column("times"),
+        first.user_ids,
+        first.item_ids,
+        merge=first.merge,
+        user_features=first.user_features,
+        item_features=first.item_features,
+    )

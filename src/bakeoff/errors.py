@@ -1,0 +1,84 @@
+"""The one exception tree.
+
+    BakeoffError
+    ├── UsageError          known before the first fit: one line, exit code 2, nothing written
+    │   ├── ConfigError     a key, an option or a value of the configuration
+    │   └── DataError       a file, a row, a column of the data
+    ├── Unsupported         a model, a split or a metric cannot do what is asked: a skip, with this reason
+    └── ModelError          what a model returned breaks its contract: the cell has failed
+
+A message is one line that says what was found, where, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BakeoffError(Exception):
+    """Root of every error that bakeoff raises on purpose."""
+
+
+class UsageError(BakeoffError):
+    """The command, the configuration or the data are wrong."""
+
+
+class ConfigError(UsageError):
+    """A key, an option or a value of the configuration is wrong."""
+
+
+class DataError(UsageError):
+    """A file of data does not hold what was declared of it."""
+
+
+class Unsupported(BakeoffError):  # noqa: N818 - it reads as a state: a skip, not a fault
+    """What was asked cannot be done by this model, split or metric; the reason becomes the skip's."""
+
+
+class ModelError(BakeoffError):
+    """A model broke its contract, for example by recommending what the user has seen."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Answer a misspelt name with what exists, the nearest first.
+
+    >>> nearest("popularty", ["als", "popularity"])
+    "did you mean 'popularity'? There are: als, popularity"
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}There are: {', '.join(names)}"
+
+
+def check_range(
+    name: str,
+    value: float,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    above: float | None = None,
+    integer: bool = False,
+) -> None:
+    """Raise ConfigError unless value is a number with low <= value <= high (and value > above)."""
+    kind = "a whole number" if integer else "a number"
+    if isinstance(value, bool) or not isinstance(value, int if integer else int | float):
+        raise ConfigError(f"{name}={value!r}: expected {kind}")
+    bounds = [f">= {low}"] if low is not None else []
+    bounds += [f"> {above}"] if above is not None else []
+    bounds += [f"<= {high}"] if high is not None else []
+    wrong = value != value or (
+        (low is not None and value < low)
+        or (high is not None and value > high)
+        or (above is not None and value <= above)
+    )
+    if wrong:
+        raise ConfigError(f"{name}={value!r}: expected {kind} {' and '.join(bounds)}".rstrip())
+
+
+def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+    """Raise ConfigError unless value is one of choices; the message names the nearest."""
+    known = list(choices)
+    if value not in known:
+        raise ConfigError(f"{name}={value!r}: {nearest(str(value), known)}")

@@ -1,0 +1,68 @@
+"""What a metric is, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bakeoff.arrays import CSR, Doubles, Floats
+from bakeoff.evaluation.stats import TrainStats
+from bakeoff.evaluation.topk import TopK
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that a metric may look at.
+
+    Args:
+        lists: the checked lists of m users.
+        test: CSR float32 [m, I], the test part, rows in the order of lists.users, with its values.
+        history: CSR float32 [m, I], what was known of each user.
+        train: counts and similarities of the train part, shared by all models of a split.
+        predicted: float32 [t], the predicted value of each test pair in CSR order, or None.
+    """
+
+    lists: TopK
+    test: CSR
+    history: CSR
+    train: TrainStats
+    predicted: Floats | None = None
+
+
+Compute = Callable[[Evidence, Sequence[int]], Doubles]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A function of the evidence with what a table must know of it.
+
+    Args:
+        compute: gives float64 [len(ks), m] (a value for each user) or [len(ks)] (one for the set of lists);
+            without cutoff float64 [m] or a single number [1], and ks is not used.
+        higher_is_better: direction; None where neither end is the goal.
+        per_user: whether there is a value for each user, and so a standard error.
+        cutoff: whether it is measured at k.
+    """
+
+    compute: Compute
+    higher_is_better: bool | None
+    per_user: bool = True
+    cutoff: bool = True
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return self.compute.__doc__
+
+    def __call__(self, evidence: Evidence, ks: Sequence[int] = ()) -> Doubles:
+        return self.compute(evidence, ks)
+
+
+def metric(
+    *, higher_is_better: bool | None = True, per_user: bool = True, cutoff: bool = True
+) -> Callable[[Compute], Metric]:
+    """Declare a function as a metric; its docstring states formula, range and source."""
+
+    def declare(compute: Compute) -> Metric:
+        return Metric(compute, higher_is_better, per_user, cutoff)
+
+    return declare

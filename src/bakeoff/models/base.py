@@ -1,0 +1,82 @@
+"""What a model is: hyperparameters, a fit, and ranked lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+
+from bakeoff.arrays import CSR, Codes, Floats
+from bakeoff.data.interactions import Interactions
+
+OnEpoch = Callable[[int, float | None], None]
+"""Called after each epoch or iteration with how many are done and the training loss, where it is known.
+
+At that moment the model answers `recommend` as if it had been fitted for just so long. What it raises goes
+through `fit`.
+"""
+
+
+class Ranked(NamedTuple):
+    """Answer for b users: their lists, and how each target ranks among all that could be recommended.
+
+    items: int32 [b, k], best first, -1 where fewer than k can be recommended.
+    scores: float32 [b, k], falling, finite; -inf beside an item of -1.
+    above: int32 [t], for the t targets in CSR order, how many unseen candidates score strictly higher.
+    ties: int32 [t], how many other unseen candidates score exactly the same.
+    """
+
+    items: Codes
+    scores: Floats
+    above: Codes
+    ties: Codes
+
+
+class Model(Protocol):
+    """A recommender. The constructor takes hyperparameters only; the rest is learnt by `fit`.
+
+    Attributes:
+        stochastic: whether the seed changes the result; where not, `seed` is normalised away.
+        folds_in: whether users unknown to train can be served from their history.
+    """
+
+    stochastic: ClassVar[bool]
+    folds_in: ClassVar[bool]
+
+    def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
+        """Learn from train; a second fit starts anew."""
+        ...
+
+    def recommend(self, users: Codes, history: CSR, k: int) -> tuple[Codes, Floats]:
+        """Lists of users (int32 [b]) whose history is given (CSR [b, I], their rows in that order).
+
+        Returns items int32 [b, k] and scores float32 [b, k] as in :class:`Ranked`; nothing from history.
+        """
+        ...
+
+
+@runtime_checkable
+class RanksTargets(Protocol):
+    """A model that can say, in the pass that makes its lists, where each test item ranks (for AUC)."""
+
+    def rank(self, users: Codes, history: CSR, k: int, targets: CSR) -> Ranked:
+        """As `recommend`, with the rank of each target (CSR [b, I], never in history)."""
+        ...
+
+
+@runtime_checkable
+class PredictsValues(Protocol):
+    """A model that predicts the value of a pair (for rating errors)."""
+
+    def predict(self, users: Codes, items: Codes) -> Floats:
+        """float32 [n]: the predicted value of each pair."""
+        ...
+
+
+@runtime_checkable
+class SaysRepeatable(Protocol):
+    """A model of which the same seed does not always give the same lists."""
+
+    @property
+    def not_repeatable(self) -> str | None:
+        """Why the same seed may give other lists, or None where it gives the same."""
+        ...
