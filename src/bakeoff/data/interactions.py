@@ -129,7 +129,12 @@ class Interactions:
     item_features: Features | None = None
 
     def __post_init__(self) -> None:
-        dtypes = {"users": np.int32, "items": np.int32, "values": np.float32, "times": np.int64}
+        dtypes: dict[str, type[np.generic]] = {
+            "users": np.int32,
+            "items": np.int32,
+            "values": np.float32,
+            "times": np.int64,
+        }
         for name, dtype in dtypes.items():
             array = getattr(self, name)
             if array is None and name in ("values", "times"):

@@ -98,8 +98,8 @@ def assemble(
     """Build a Split from rows (events) of its parts, which share their ids.
 
     Duplicates are merged inside each part. A test pair that train or the fold-in history holds is dropped,
-    and counted. The catalogue is the items of train and fold-in; test rows of an item outside it, and of a user
-    without history, are dropped and counted, unless the policy is to keep them.
+    and counted. The catalogue is the items of train; test rows of an item outside it, and of a user without
+    history, are dropped and counted, unless the policy is to keep them.
 
     Raises:
         DataError: nothing is left to train on, or to test.
@@ -138,8 +138,8 @@ def assemble(
     if not len(kept):
         raise DataError(
             f"the split leaves an empty test set ({len(pairs)} pairs before, "
-            f"{counts['dropped_seen_in_train']} seen in train, {counts['dropped_cold_user_pairs']} of cold users, "
-            f"{counts['dropped_cold_item_pairs']} of cold items): change the split or the filters"
+            f"{counts['dropped_seen_in_train']} seen in train, "
+            f"{counts['dropped_cold_user_pairs']} of cold users, {counts['dropped_cold_item_pairs']} of cold items): change the split or the filters"
         )
     events = train.with_items(catalogue)
     return Split(
