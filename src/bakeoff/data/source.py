@@ -44,7 +44,7 @@ class Source(Protocol):
         ...
 
     def identity(self) -> dict[str, Any]:
-        """JSON of all that decides what `load` gives: the knobs, and the SHA-256 of each file, not its path."""
+        """JSON of all that decides what `load` gives: the knobs and each file's SHA-256, not its path."""
         ...
 
     def load(self) -> Dataset:

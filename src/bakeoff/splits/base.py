@@ -137,9 +137,13 @@ def assemble(
         raise DataError("the split leaves no row to train on: change the split or the filters")
     if not len(kept):
         raise DataError(
-            f"the split leaves an empty test set ({len(pairs)} pairs before, "
-            f"{counts['dropped_seen_in_train']} seen in train, "
-            f"{counts['dropped_cold_user_pairs']} of cold users, {counts['dropped_cold_item_pairs']} of cold items): change the split or the filters"
+            "the split leaves an empty test set, of {} pairs {} were seen in train, {} are of cold users and {} "
+            "of cold items: change the split or the filters".format(
+                len(pairs),
+                counts["dropped_seen_in_train"],
+                counts["dropped_cold_user_pairs"],
+                counts["dropped_cold_item_pairs"],
+            )
         )
     events = train.with_items(catalogue)
     return Split(
