@@ -1,0 +1,231 @@
+"""One cell of the grid: its coordinates, the objects behind them, and the key that is its identity."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, cast, runtime_checkable
+
+from bakeoff.data.source import Source
+from bakeoff.errors import ConfigError, nearest
+from bakeoff.hashing import identity
+from bakeoff.models.base import Model
+from bakeoff.splits.base import Splitter
+
+KEY_VERSION = 1
+"""Raised whenever a change can move a number of an unchanged configuration; see the changelog."""
+
+Config = Mapping[str, Any]
+
+_LABELS = ("_target_", "_partial_", "name")
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """An object that reads files: its identity holds their content, not their paths."""
+
+    def identity(self) -> dict[str, Any]:
+        """JSON of all that decides what it does."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (data set, split, model, tuning, seed), as plain JSON, so that a worker process can be handed one.
+
+    Args:
+        dataset: a source's configuration (`_target_` and knobs).
+        split: a splitter's configuration.
+        model: `name`, `build` (`_target_` and hyperparameters) and, where there is one, `space`.
+        tune: the tuner's configuration, or None.
+        seed: the model's seed, as asked.
+        split_seed: the split's seed, as asked.
+        depth: length of the lists.
+        contents: identities of the objects that read files, by coordinate (filled by `identified`).
+        variant: the knobs that differ from the model's YAML, for people.
+        split_variant: likewise for the split's.
+    """
+
+    dataset: Config
+    split: Config
+    model: Config
+    tune: Config | None = None
+    seed: int = 1
+    split_seed: int = 42
+    depth: int = 100
+    contents: Mapping[str, Any] = field(default_factory=dict)
+    variant: str = ""
+    split_variant: str = ""
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of everything that can change the cell's numbers, and of nothing else."""
+        model = build_model(self.model)
+        return identity(
+            "c",
+            _plain(
+                {
+                    "version": KEY_VERSION,
+                    "split": self._split_identity,
+                    "model": [
+                        self.model["build"]["_target_"],
+                        self.contents.get("model") or parameters(self.model["build"], "model.build"),
+                    ],
+                    "tune": None if self.tune is None else {**self.tune, "space": self.model.get("space")},
+                    "seed": self.seed if model.stochastic or self.tune is not None else None,
+                    "depth": self.depth,
+                }
+            ),
+        )
+
+    @cached_property
+    def split_key(self) -> str:
+        """Name of the split in the store: data set, splitter and split seed."""
+        return identity("p", _plain(self._split_identity))
+
+    @cached_property
+    def data_key(self) -> str:
+        """Name of the prepared data set in the store."""
+        return identity("d", _plain(self._data_identity))
+
+    @cached_property
+    def split_family(self) -> str:
+        """What repetitions of one split share: everything but its seed and its fold."""
+        content = {k: v for k, v in self._split_content.items() if k != "fold"}
+        return identity("f", _plain([self._data_identity, self.split["_target_"], content]))
+
+    @property
+    def fold(self) -> int | None:
+        return cast("int | None", self.split.get("fold"))
+
+    @property
+    def _data_identity(self) -> list[Any]:
+        content = self.contents.get("dataset") or parameters(self.dataset, "dataset")
+        return [self.dataset["_target_"], {k: v for k, v in content.items() if k not in _LABELS}]
+
+    @property
+    def _split_content(self) -> Config:
+        return cast("Config", self.contents.get("split") or parameters(self.split, "split"))
+
+    @property
+    def _split_identity(self) -> list[Any]:
+        seeded = build_splitter(self.split).seeded
+        seed = self.split_seed if seeded else None
+        return [self._data_identity, self.split["_target_"], self._split_content, seed]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def locate(path: str, where: str) -> Any:
+    """The object behind an import path; ConfigError names what could not be found."""
+    module_name, _, name = path.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(f"{where}={path!r}: cannot import {module_name!r} ({error})") from error
+    if not hasattr(module, name):
+        public = [n for n in vars(module) if not n.startswith("_")]
+        raise ConfigError(f"{where}={path!r}: {module_name} has no {name!r}; {nearest(name, public)}")
+    return getattr(module, name)
+
+
+def parameters(spec: Config, where: str) -> dict[str, Any]:
+    """The arguments that a `_target_` will get, its own defaults included.
+
+    The constructor's signature is the schema.
+
+    Raises:
+        ConfigError: an argument that it does not have, or one without a value.
+    """
+    target = _target(spec, where)
+    known = inspect.signature(target).parameters
+    given = {k: v for k, v in spec.items() if k not in ("_target_", "_partial_")}
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    named = {n: p for n, p in known.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    for name in given:
+        if name not in named and not open_ended and name != "name":
+            raise ConfigError(f"{where}.{name}: {spec['_target_']} has no such knob; {nearest(name, named)}")
+    if "name" not in named and not open_ended:
+        given.pop("name", None)
+    missing = [n for n, p in named.items() if p.default is p.empty and n not in given]
+    if missing:
+        raise ConfigError(f"{where}.{missing[0]}: no value; give one as {where}.{missing[0]}=...")
+    defaults = {n: p.default for n, p in named.items() if p.default is not p.empty and _is_json(p.default)}
+    return {**defaults, **given}
+
+
+def build(spec: Config, where: str, **more: Any) -> Any:
+    """The object that a configuration describes: its `_target_` called with the rest, nested ones first."""
+    target = _target(spec, where)
+    given = parameters({**spec, **more}, where)
+    nested = {
+        k: build(v, f"{where}.{k}") if isinstance(v, Mapping) and "_target_" in v else v
+        for k, v in given.items()
+    }
+    try:
+        return target(**nested)
+    except TypeError as error:
+        raise ConfigError(f"{where}: {spec['_target_']} does not take these values ({error})") from error
+
+
+def build_source(config: Config) -> Source:
+    return cast("Source", build(config, "dataset"))
+
+
+def build_splitter(config: Config) -> Splitter:
+    return cast("Splitter", build(config, "split"))
+
+
+def build_model(config: Config, **more: Any) -> Model:
+    """The model of a cell; `more` takes the place of the configured hyperparameters (tuning)."""
+    if "build" not in config:
+        raise ConfigError(f"model {config.get('name')!r}: no `build` with a `_target_`")
+    return cast("Model", build(config["build"], "model.build", **more))
+
+
+def identified(cell: Cell, known: dict[str, Any] | None = None) -> Cell:
+    """The cell with the identities of its objects that read files.
+
+    `known` remembers what has been identified, so that a grid reads each file once to hash it.
+    """
+    memory: dict[str, Any] = {} if known is None else known
+    contents: dict[str, Any] = {}
+    makers: dict[str, Callable[[], Any]] = {
+        "dataset": lambda: build_source(cell.dataset),
+        "split": lambda: build_splitter(cell.split),
+        "model": lambda: build_model(cell.model),
+    }
+    for coordinate, make in makers.items():
+        config = getattr(cell, coordinate)
+        name = coordinate + identity("", _plain(config if coordinate != "model" else config["build"]))
+        if name not in memory:
+            made = make()
+            memory[name] = made.identity() if isinstance(made, Identified) else None
+        if memory[name] is not None:
+            contents[coordinate] = memory[name]
+    return Cell(**{**cell.__dict__, "contents": contents}) if contents else cell
+
+
+def _target(spec: Config, where: str) -> Any:
+    if "_target_" not in spec:
+        raise ConfigError(f"{where}: no `_target_`; expected the import path of a class")
+    return locate(spec["_target_"], f"{where}._target_")
+
+
+def _is_json(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str | list | tuple | Mapping)
+
+
+def _plain(value: Any) -> Any:
+    """JSON in which equal numbers are equal texts (300.0 is 300) and tuples are lists."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
