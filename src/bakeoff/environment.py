@@ -17,7 +17,7 @@ _MODULES = ("numpy", "scipy", "pandas", "pyarrow", "implicit", "lightfm", "optun
 
 @cache
 def environment() -> dict[str, Any]:
-    """Captured once a process. `libraries` maps a module to "distribution version": forks share module names."""
+    """Captured once a process; `libraries` names the distribution too, as forks share module names."""
     supplied = metadata.packages_distributions()
     libraries = {
         module: f"{supplied[module][0]} {metadata.version(supplied[module][0])}"

@@ -132,7 +132,8 @@ class Store:
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             fill(temporary)
-            os.replace(temporary, target)
+            temporary.chmod(0o755)  # mkdtemp gives a folder nobody else may read
+            temporary.replace(target)
         except OSError:
             if not target.is_dir():  # else somebody was faster with the same content
                 raise
@@ -147,7 +148,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
