@@ -59,19 +59,22 @@ def check_range(
     high: float | None = None,
     *,
     above: float | None = None,
+    below: float | None = None,
     integer: bool = False,
 ) -> None:
-    """Raise ConfigError unless value is a number with low <= value <= high (and value > above)."""
+    """Raise ConfigError unless value is a number with low <= value <= high and above < value < below."""
     kind = "a whole number" if integer else "a number"
     if isinstance(value, bool) or not isinstance(value, int if integer else int | float):
         raise ConfigError(f"{name}={value!r}: expected {kind}")
     bounds = [f">= {low}"] if low is not None else []
     bounds += [f"> {above}"] if above is not None else []
     bounds += [f"<= {high}"] if high is not None else []
+    bounds += [f"< {below}"] if below is not None else []
     wrong = value != value or (
         (low is not None and value < low)
         or (high is not None and value > high)
         or (above is not None and value <= above)
+        or (below is not None and value >= below)
     )
     if wrong:
         raise ConfigError(f"{name}={value!r}: expected {kind} {' and '.join(bounds)}".rstrip())

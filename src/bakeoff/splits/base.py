@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, get_args
 
 import numpy as np
 
-from bakeoff.arrays import CSR, Codes, frozen
+from bakeoff.arrays import CSR, Array, Bools, Codes, Times, frozen
 from bakeoff.data.interactions import Interactions, concatenate
-from bakeoff.errors import DataError
+from bakeoff.errors import DataError, check_choice
 from bakeoff.hashing import combine, digest_rows, hash_numbers, hash_text
 
 Cold = Literal["drop", "keep"]
@@ -30,7 +30,9 @@ class Split:
         events: the rows that train was merged from, in train's codes; the inner split cuts these.
         held_out: whether the evaluated users are unknown to train.
         validation: rows that take the place of the inner split's test part, where the data came with them.
-        info: counts and dates for people: what was dropped and why.
+        info: counts and dates for people: what was dropped and why. Plain JSON.
+        level: 0 for a split of the data, 1 for the inner split of one, and so on. It enters the draws, so
+            that one seed does not choose the same rows twice.
     """
 
     train: Interactions
@@ -41,6 +43,7 @@ class Split:
     held_out: bool = False
     validation: Interactions | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    level: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "users", frozen("users", self.users, np.int32))
@@ -53,16 +56,23 @@ class Split:
     def fingerprint(self) -> str:
         """A letter and 15 hex digits that name what train, history and test hold, in the user's own ids.
 
-        Row order, coding, dtype and platform do not change it.
+        Row order, coding, dtype and platform do not change it. The history counts where it is not train's.
         """
-        train, digests = self.train, []
-        ids = train.user_ids.hashes, train.item_ids.hashes
-        for part, matrix in (("test", self.test), ("history", self.history)):
-            users = np.repeat(np.arange(train.n_users), np.diff(matrix.indptr))
-            tag = np.full(len(users), hash_text(part))
-            digests.append(digest_rows(tag, ids[0][users], ids[1][matrix.indices], hash_numbers(matrix.data)))
-        digests += [train.fingerprint, digest_rows(ids[0][self.users])]
-        return "s" + digest_rows(combine(*(np.atleast_1d(hash_text(d)) for d in digests)))[:15]
+        parts = [self.train.fingerprint, self._digest(self.test), str(self.held_out)]
+        if self.held_out:
+            parts.append(self._digest(self.history))
+        parts.append(digest_rows(self.train.user_ids.hashes[self.users]))
+        # Each part is tagged with its place: the same rows in test and in history are not the same split.
+        tagged = [combine(hash_text(part), np.uint64(place)) for place, part in enumerate(parts)]
+        return "s" + digest_rows(np.concatenate(tagged))[:15]
+
+    def _digest(self, matrix: CSR) -> str:
+        users = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        return digest_rows(
+            self.train.user_ids.hashes[users],
+            self.train.item_ids.hashes[matrix.indices],
+            hash_numbers(matrix.data),
+        )
 
 
 class Splitter(Protocol):
@@ -85,78 +95,176 @@ class Splitter(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class ColdPolicy:
+    """What becomes of test rows whose user or item train does not know; knobs of every family.
+
+    Args:
+        cold_users: drop test rows of users without history, or keep them.
+        cold_items: drop test rows of items outside train, or keep them: then the catalogue is all items.
+    """
+
+    cold_users: Cold = "drop"
+    cold_items: Cold = "drop"
+
+    def __post_init__(self) -> None:
+        check_choice("split.cold_users", self.cold_users, get_args(Cold))
+        check_choice("split.cold_items", self.cold_items, get_args(Cold))
+
+    @property
+    def cold(self) -> ColdPolicy:
+        """These two knobs alone."""
+        return ColdPolicy(cold_users=self.cold_users, cold_items=self.cold_items)
+
+
+def times_of(data: Interactions, family: str) -> Times:
+    """The timestamps that a family needs.
+
+    Raises:
+        DataError: the data have none.
+    """
+    if data.times is None:
+        raise DataError(
+            f"split '{family}' needs timestamps; the data set has none: name their column (dataset.time=...) "
+            "or take a split without time (random, random_rows, kfold, held_out_users)"
+        )
+    return data.times
+
+
+def iso(second: int | np.integer[Any]) -> str:
+    """Unix seconds as ISO 8601 text in UTC.
+
+    >>> iso(1_700_000_000)
+    '2023-11-14T22:13:20Z'
+    """
+    return f"{np.datetime64(int(second), 's')}Z"
+
+
 def assemble(
     train: Interactions,
     test: Interactions,
     *,
     fold_in: Interactions | None = None,
     validation: Interactions | None = None,
-    cold_users: Cold = "drop",
-    cold_items: Cold = "drop",
+    cold: ColdPolicy | None = None,
+    level: int = 0,
     info: Mapping[str, Any] | None = None,
 ) -> Split:
     """Build a Split from rows (events) of its parts, which share their ids.
 
     Duplicates are merged inside each part. A test pair that train or the fold-in history holds is dropped,
     and counted. The catalogue is the items of train; test rows of an item outside it, and of a user without
-    history, are dropped and counted, unless the policy is to keep them.
+    history, are dropped and counted, unless the policy is to keep them. Validation rows whose pair is in test
+    are dropped and counted too: what tuning sees must not hold what is tested.
 
     Raises:
         DataError: nothing is left to train on, or to test.
     """
-    history = train if fold_in is None else concatenate([train, fold_in])
-    known_items = np.bincount(train.items, minlength=train.n_items) > 0
-    if cold_items == "keep":
-        catalogue = np.ones(train.n_items, dtype=bool)
-    else:
-        catalogue = known_items
-        if fold_in is not None:
-            history = history.take(known_items[history.items])
-    known_users = np.bincount(history.users, minlength=train.n_users) > 0
-
-    pairs = test.merged()
-    seen = np.isin(_keys(pairs), _keys(history.merged()))
-    cold_user = np.zeros_like(seen) if cold_users == "keep" else ~known_users[pairs.users]
-    cold_item = ~catalogue[pairs.items]
-    kept = pairs.take(~(seen | cold_user | cold_item))
-
-    counts: dict[str, Any] = {
-        "train_pairs": len(train.merged()),
-        "test_pairs": len(kept),
-        "test_users": len(np.unique(kept.users)),
-        "catalogue": int(catalogue.sum()),
-        "dropped_seen_in_train": int(seen.sum()),
-        "dropped_cold_user_pairs": int((cold_user & ~seen).sum()),
-        "dropped_cold_users": len(np.unique(pairs.users[cold_user])),
-        "dropped_cold_item_pairs": int((cold_item & ~cold_user & ~seen).sum()),
-        "dropped_cold_items": len(np.unique(pairs.items[cold_item])),
-        "kept_cold_users": int((~known_users[np.unique(kept.users)]).sum()),
-        "kept_cold_items": int((~known_items[np.unique(kept.items)]).sum()),
-    }
     if not len(train):
         raise DataError("the split leaves no row to train on: change the split or the filters")
+    policy = cold or ColdPolicy()
+    known_items = np.bincount(train.items, minlength=train.n_items) > 0
+    catalogue = np.ones_like(known_items) if policy.cold_items == "keep" else known_items
+    train_pairs = train.merged()
+    known = train_pairs
+    if fold_in is not None:
+        known = concatenate([train, fold_in.take(catalogue[fold_in.items])]).merged()
+    known_users = np.bincount(known.users, minlength=train.n_users) > 0
+
+    pairs = test.merged()
+    seen = _held(pairs, known)
+    cold_user, cold_item = ~known_users[pairs.users], ~known_items[pairs.items]
+    dropped_user = cold_user & (policy.cold_users == "drop") & ~seen
+    dropped_item = cold_item & (policy.cold_items == "drop") & ~seen & ~dropped_user
+    kept = pairs.take(~(seen | dropped_user | dropped_item))
+    users = np.flatnonzero(np.bincount(kept.users, minlength=train.n_users)).astype(np.int32)
+    counts: dict[str, Any] = {
+        "train_rows": len(train) + (0 if fold_in is None else len(fold_in)),
+        "test_rows": len(test),
+        "train_pairs": len(train_pairs),
+        "test_pairs": len(kept),
+        "test_users": len(users),
+        "catalogue": int(catalogue.sum()),
+        "dropped_seen_in_train": int(seen.sum()),
+        "dropped_cold_user_pairs": int(dropped_user.sum()),
+        "dropped_cold_users": _distinct(pairs.users[dropped_user]),
+        "dropped_cold_item_pairs": int(dropped_item.sum()),
+        "dropped_cold_items": _distinct(pairs.items[dropped_item]),
+        "kept_cold_users": int((~known_users[users]).sum()),
+        "kept_cold_items": _distinct(kept.items[~known_items[kept.items]]),
+        "users_without_test_rows": int(known_users.sum()) - _distinct(pairs.users[~cold_user]),
+        "users_whose_test_rows_were_dropped": _distinct(pairs.users) - len(users),
+    }
+    if fold_in is not None:
+        counts["fold_in_rows_outside_catalogue"] = int((~catalogue[fold_in.items]).sum())
     if not len(kept):
-        raise DataError(
-            "the split leaves an empty test set, of {} pairs {} were seen in train, {} are of cold users and {} "
-            "of cold items: change the split or the filters".format(
-                len(pairs),
-                counts["dropped_seen_in_train"],
-                counts["dropped_cold_user_pairs"],
-                counts["dropped_cold_item_pairs"],
-            )
-        )
-    events = train.with_items(catalogue)
+        raise DataError(_why_empty(len(pairs), counts))
+    if train.times is not None and kept.times is not None:
+        counts |= {"train_first": iso(train.times.min()), "train_last": iso(train.times.max())}
+        counts |= {"test_first": iso(kept.times.min()), "test_last": iso(kept.times.max())}
+    if validation is not None:
+        tested = _held(validation, pairs)
+        validation = validation.take(~tested)
+        counts |= {"validation_rows": len(validation), "dropped_validation_rows_in_test": int(tested.sum())}
+
+    within = _Catalogue(train, catalogue)
+    events = within.rows(train)
     return Split(
-        train=events.merged(),
-        test=kept.with_items(catalogue).matrix(),
-        users=np.unique(kept.users).astype(np.int32),
-        history=history.with_items(catalogue).matrix(),
+        train=events if train_pairs is train else within.rows(train_pairs),
+        test=within.rows(kept).matrix(),
+        users=users,
+        history=within.rows(known).matrix(),
         events=events,
         held_out=fold_in is not None,
-        validation=None if validation is None else validation.with_items(catalogue),
+        validation=None if validation is None else within.rows(validation),
         info={**counts, **(info or {})},
+        level=level,
     )
 
 
-def _keys(pairs: Interactions) -> Any:
+class _Catalogue:
+    """Codes parts anew to the kept items; all of them then share one list of ids."""
+
+    def __init__(self, like: Interactions, kept: Bools) -> None:
+        self.kept = kept
+        self.whole = bool(kept.all())
+        codes = np.flatnonzero(kept)
+        self.codes = np.cumsum(kept, dtype=np.int32) - np.int32(1)
+        self.item_ids = like.item_ids.take(codes)
+        self.item_features = None if like.item_features is None else like.item_features.take(codes)
+
+    def rows(self, part: Interactions) -> Interactions:
+        if self.whole:
+            return part
+        rows = part.take(self.kept[part.items])
+        return replace(
+            rows,
+            items=self.codes[rows.items],
+            item_ids=self.item_ids,
+            item_features=self.item_features,
+        )
+
+
+def _held(rows: Interactions, pairs: Interactions) -> Bools:
+    """Whether the pair of each row is one of pairs; both are sorted by pair."""
+    if not len(pairs):
+        return np.zeros(len(rows), dtype=bool)
+    wanted, stored = _keys(rows), _keys(pairs)
+    found: Bools = stored[np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)] == wanted
+    return found
+
+
+def _keys(pairs: Interactions) -> Array:
     return pairs.users.astype(np.int64) * max(pairs.n_items, 1) + pairs.items
+
+
+def _distinct(codes: Codes) -> int:
+    return len(np.unique(codes))
+
+
+def _why_empty(n_pairs: int, counts: Mapping[str, Any]) -> str:
+    return (
+        f"the split leaves an empty test set: of {n_pairs} pairs {counts['dropped_seen_in_train']} were seen "
+        f"in train, {counts['dropped_cold_user_pairs']} are of cold users and "
+        f"{counts['dropped_cold_item_pairs']} of cold items: change the split or the filters"
+    )

@@ -1,0 +1,43 @@
+"""Hold out rows at random, whoever's they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bakeoff.data.interactions import Interactions
+from bakeoff.errors import check_range
+from bakeoff.splits.base import ColdPolicy, Split, assemble
+from bakeoff.splits.draws import pair_draws, uniform
+
+
+@dataclass(frozen=True)
+class RandomRows(ColdPolicy):
+    """All rows alike: each goes to train with probability `ratio`, by its own draw.
+
+    The share of train is the ratio up to chance (with n rows, a standard deviation of sqrt(ratio (1 - ratio)
+    / n)), because no row's side depends on another row. Duplicates are merged first.
+
+    Args:
+        ratio: share of train, in (0, 1).
+    """
+
+    ratio: float = 0.8
+
+    seeded: ClassVar[bool] = True
+    needs_times: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("split.ratio", self.ratio, above=0, below=1)
+
+    def split(self, data: Interactions, seed: int) -> Split:
+        return self._cut(data, seed, level=0)
+
+    def inner(self, split: Split, seed: int) -> Split:
+        return self._cut(split.events, seed, split.level + 1)
+
+    def _cut(self, data: Interactions, seed: int, level: int) -> Split:
+        pairs = data.merged()
+        train = uniform(pair_draws(pairs, seed, level)) < self.ratio
+        return assemble(pairs.take(train), pairs.take(~train), cold=self.cold, level=level)

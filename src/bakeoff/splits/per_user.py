@@ -1,0 +1,59 @@
+"""Hold out, at random, the same share of every user's items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bakeoff.data.interactions import Interactions
+from bakeoff.errors import check_range
+from bakeoff.splits.base import ColdPolicy, Split, assemble
+from bakeoff.splits.draws import first_of_each, pair_draws, train_quota
+
+
+@dataclass(frozen=True)
+class Random(ColdPolicy):
+    """Per user by ratio: round(ratio * items) of a user's items go to train, halves to the even number.
+
+    Each user keeps as many rows as by `python_stratified_split` of recommenders (which rows, is chance). A
+    user of whom nothing would be left to train on keeps one row in train; one whose share of test rounds to
+    nothing stays there as a whole. Duplicates are merged first, so that a pair is never on both sides.
+
+    Args:
+        ratio: share of train, in (0, 1).
+
+    >>> from bakeoff.data.interactions import Ids
+    >>> users, items = np.repeat(np.int32([0, 1, 2]), 4), np.tile(np.arange(4, dtype=np.int32), 3)
+    >>> data = Interactions.of(users, items, None, None, Ids.of(["ann", "bob", "cat"]), Ids.of("wxyz"))
+    >>> cut = Random(ratio=0.75).split(data, seed=2)
+    >>> cut.train.matrix().toarray().astype(int).tolist()
+    [[0, 1, 1, 1], [1, 0, 1, 1], [1, 0, 1, 1]]
+    >>> cut.test.toarray().astype(int).tolist()
+    [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]]
+    """
+
+    ratio: float = 0.8
+
+    seeded: ClassVar[bool] = True
+    needs_times: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("split.ratio", self.ratio, above=0, below=1)
+
+    def split(self, data: Interactions, seed: int) -> Split:
+        return self._cut(data, seed, level=0)
+
+    def inner(self, split: Split, seed: int) -> Split:
+        return self._cut(split.events, seed, split.level + 1)
+
+    def _cut(self, data: Interactions, seed: int, level: int) -> Split:
+        pairs = data.merged()
+        counts = np.bincount(pairs.users, minlength=pairs.n_users)
+        quota = train_quota(counts, self.ratio)
+        draws = pair_draws(pairs, seed, level)
+        train, _ = first_of_each(pairs.users, quota, draws, lambda rows: draws[rows])
+        info = {"users_with_too_few_rows": int(((quota == counts) & (counts > 0)).sum())}
+        return assemble(pairs.take(train), pairs.take(~train), cold=self.cold, level=level, info=info)
