@@ -1,0 +1,139 @@
+"""Public data sets: found in a folder of the user's, in the cache, or downloaded once from their publisher."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakeoff.errors import DataError
+
+FOLDER_VARIABLE = "BAKEOFF_DATA"
+"""Environment variable that names a folder with one sub-folder a data set, searched before any download."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the files of a public data set come from.
+
+    Args:
+        folder: name of its sub-folder in `BAKEOFF_DATA` and in the cache.
+        home: the page to get it from, or words that say where it is.
+        files: the files that may be read, each with its SHA-256 as published, or None where it is not known.
+        url: the publisher's archive (.zip or .tar.gz), or None where none can be downloaded.
+        checksum: of the archive, as "sha256:..." or "md5:..."; None where it is not known: then the
+            archive is not checked, only those of its files whose SHA-256 is known.
+        inside: the folder of the archive that holds the files.
+    """
+
+    folder: str
+    home: str
+    files: Mapping[str, str | None]
+    url: str | None = None
+    checksum: str | None = None
+    inside: str = ""
+
+    def find(self, name: str) -> Path:
+        """The path of one of the files, or of any other file that the user names; downloaded where needed.
+
+        Raises:
+            DataError: it is not here and cannot be downloaded; the message says where to get and to put it.
+        """
+        own = Path(name).expanduser()
+        if name not in self.files and own.is_file():
+            return own
+        found = self._there(name)
+        if found is not None:
+            return found
+        if name not in self.files:
+            raise DataError(f"{name}: no such file, neither here nor in the folder {self.folder!r}")
+        if self.url is None:
+            raise self._absent(name, "it cannot be downloaded")
+        self._download(name)
+        found = self._there(name)
+        if found is None:
+            raise self._absent(name, f"{self.url} does not hold it")
+        return found
+
+    def present(self, name: str) -> bool:
+        """Whether a file is here already."""
+        return self._there(name) is not None
+
+    def changed(self, files: Mapping[str, Path]) -> list[str]:
+        """A sentence for each file that differs from the published one."""
+        known = {role: self.files.get(path.name) for role, path in files.items()}
+        return [
+            f"{files[role].name} is not the published file (its SHA-256 differs)"
+            for role, expected in known.items()
+            if expected is not None and sha256(files[role]) != expected
+        ]
+
+    def _there(self, name: str) -> Path | None:
+        return next(
+            (path for root in self._roots() for path in self._places(root, name) if path.is_file()), None
+        )
+
+    def _roots(self) -> Iterator[Path]:
+        if os.environ.get(FOLDER_VARIABLE):
+            yield Path(os.environ[FOLDER_VARIABLE]).expanduser()
+        yield cache()
+
+    def _places(self, root: Path, name: str) -> tuple[Path, Path]:
+        return root / self.folder / name, root / self.folder / self.inside / name
+
+    def _download(self, name: str) -> None:
+        import pooch
+
+        assert self.url is not None
+        members = [f"{self.inside}/{file}".lstrip("/") for file in self.files]
+        unpack = pooch.Unzip if self.url.endswith(".zip") else pooch.Untar
+        try:
+            pooch.retrieve(
+                self.url,
+                known_hash=self.checksum,
+                fname=self.url.rsplit("/", 1)[-1],
+                path=cache() / self.folder,
+                processor=unpack(members=members, extract_dir="."),
+            )
+        except (OSError, ValueError) as error:
+            raise self._absent(name, f"{self.url}: {_first_line(error)}") from None
+        for file, expected in self.files.items():
+            path = self._there(file)
+            if expected is not None and path is not None and sha256(path) != expected:
+                raise DataError(
+                    f"{path}: the file of {self.url} is not what was expected (its SHA-256 differs)"
+                )
+
+    def _absent(self, name: str, reason: str) -> DataError:
+        home = os.environ.get(FOLDER_VARIABLE)
+        place = Path(home or f"${FOLDER_VARIABLE}") / self.folder / name
+        return DataError(
+            f"{name} of {self.folder} is not here ({reason}); get it from {self.home} and put it at {place}"
+            + ("" if home else f", with the environment variable {FOLDER_VARIABLE} naming that folder")
+        )
+
+
+def cache() -> Path:
+    """The user's cache folder."""
+    import pooch
+
+    return Path(pooch.os_cache("bakeoff")) / "data"
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).splitlines() or [type(error).__name__]
+    return text[0] if len(text[0]) < 120 else type(error).__name__
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

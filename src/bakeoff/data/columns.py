@@ -1,0 +1,242 @@
+"""Columns of a file as arrays: ids coded while they are read, keys of several columns, times in unix seconds."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import zoneinfo
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from bakeoff.arrays import Array, Codes, Doubles, Times
+from bakeoff.data.interactions import Ids
+from bakeoff.errors import DataError
+
+TimeUnit = Literal["auto", "s", "ms", "us", "ns"]
+
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_WHOLE = r"^(0|-?[1-9][0-9]{0,18})$"  # texts that a whole number is printed as, -0 and 007 not among them
+
+
+class Coder:
+    """Codes of a dictionary-encoded column, batch by batch, against one growing list of distinct ids.
+
+    What it keeps is one code (int32) a row and the distinct ids once. Dictionaries of batches wait until they
+    are as long as the list, so that the list is gone over a logarithmic number of times.
+    """
+
+    def __init__(self) -> None:
+        self._known: Any = None
+        self._waiting: list[Any] = []
+        self._length = 0
+        self._codes: list[Codes] = []
+
+    def add(self, column: Any) -> None:
+        """Take a batch: an Arrow dictionary array; nulls get the code -1."""
+        self._waiting.append(column)
+        self._length += len(column.dictionary)
+        if self._length > max(1 << 20, 0 if self._known is None else len(self._known)):
+            self._settle()
+
+    def finish(self) -> tuple[Codes, Any]:
+        """int32 [n] codes, and the Arrow array of distinct ids, in no order that means anything."""
+        import pyarrow as pa
+
+        self._settle()
+        codes = np.concatenate(self._codes) if self._codes else np.zeros(0, dtype=np.int32)
+        self._codes = []
+        return codes, pa.array([], pa.string()) if self._known is None else self._known
+
+    def _settle(self) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        chunks = self._waiting
+        if not chunks:
+            return
+        if self._known is not None:  # first, so that its codes stay what they are
+            chunks = [pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._known), *chunks]
+        one = pa.chunked_array(chunks).unify_dictionaries()
+        self._known = one.chunk(0).dictionary
+        fresh = one.chunks[len(chunks) - len(self._waiting) :]
+        self._codes += [pc.fill_null(c.indices, -1).to_numpy(zero_copy_only=False) for c in fresh]
+        self._waiting, self._length = [], 0
+
+
+def ids_of(codes: Codes, distinct: Any) -> tuple[Codes, Ids]:
+    """Codes into the sorted list of the ids that occur, and that list.
+
+    Texts become whole numbers if all of them are printed just so: "007" and "1.0" stay texts.
+
+    Args:
+        codes: int32 [n], positions in distinct.
+        distinct: Arrow array of text or int64, without repeats.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    used = np.flatnonzero(np.bincount(codes, minlength=len(distinct)))
+    distinct = distinct.take(pa.array(used))
+    if not pa.types.is_integer(distinct.type):
+        distinct = _as_integers(distinct)
+    order = pc.sort_indices(distinct).to_numpy()
+    ranks = np.zeros(used[-1] + 1 if len(used) else 0, dtype=np.int32)
+    ranks[used[order]] = np.arange(len(used), dtype=np.int32)
+    return ranks[codes], _ids(distinct.take(pa.array(order)))
+
+
+def _as_integers(texts: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pc.all(pc.match_substring_regex(texts, _WHOLE)).as_py():
+        return texts
+    try:
+        return pc.cast(texts, pa.int64())
+    except pa.ArrowInvalid:  # too large
+        return texts
+
+
+def _ids(distinct: Any) -> Ids:
+    import pyarrow as pa
+
+    if pa.types.is_integer(distinct.type):
+        return Ids(integers=distinct.to_numpy())
+    texts = distinct.cast(pa.large_string())
+    _, cuts, data = texts.buffers()
+    offsets = np.frombuffer(cuts, dtype=np.int64, count=len(texts) + 1, offset=8 * texts.offset)
+    utf8 = np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8)
+    return Ids(utf8=utf8[offsets[0] : offsets[-1]], offsets=offsets - offsets[0])
+
+
+def joined(parts: Sequence[tuple[Codes, Any]]) -> tuple[Codes, Any]:
+    """One key of several coded columns: its text is the parts joined by " | ", as `join_key` does it.
+
+    A row without one of its parts has the code -1.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    codes, texts = parts[0][0], _escaped(parts[0][1])
+    for more, others in parts[1:]:
+        width = max(len(others), 1)
+        pairs = pa.array(
+            codes.astype(np.int64) * width + more, mask=(codes < 0) | (more < 0)
+        ).dictionary_encode()
+        found = pairs.dictionary.to_numpy()
+        codes = pc.fill_null(pairs.indices, -1).to_numpy(zero_copy_only=False)
+        left = texts.take(pa.array(found // width))
+        texts = pc.binary_join_element_wise(left, _escaped(others).take(pa.array(found % width)), " | ")
+    return codes, texts
+
+
+def _escaped(distinct: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.cast(distinct, pa.string())
+    return pc.replace_substring(pc.replace_substring(texts, "\\", "\\\\"), "|", "\\|")
+
+
+def join_key(parts: Sequence[str]) -> str:
+    r"""The id of a key of several columns.
+
+    >>> print(join_key(["AC|DC", "T.N.T."]))
+    AC\|DC | T.N.T.
+    """
+    return " | ".join(p.replace("\\", "\\\\").replace("|", "\\|") for p in parts)
+
+
+def split_key(key: str) -> list[str]:
+    r"""The parts of an id that `join_key` made.
+
+    >>> split_key("AC\\|DC | T.N.T.")
+    ['AC|DC', 'T.N.T.']
+    """
+    return [re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in key.split(" | ")]
+
+
+def to_seconds(numbers: Array, unit: TimeUnit) -> Times:
+    """Unix seconds (int64, rounded down) of unix numbers; `auto` tells the unit from the largest.
+
+    Seconds stay below 10^11 until the year 5138; the smallest milliseconds above it are of March 1973.
+    """
+    if unit == "auto":
+        largest = int(np.abs(numbers).max(initial=0))
+        limits = {"s": 10**11, "ms": 10**14, "us": 10**17}
+        unit = next((u for u, limit in limits.items() if largest < limit), "ns")  # type: ignore[arg-type]
+    return np.floor_divide(numbers, _PER_SECOND[unit]).astype(np.int64)
+
+
+def read_times(column: Any, timezone: str) -> tuple[Array, bool]:
+    """Times of a batch: int64 or float64 [n], and whether they are unix numbers whose unit is still open.
+
+    Texts are ISO 8601, with or without an offset; those without, and timestamps without a zone, are of the
+    given time zone. Nulls are 0.
+
+    Raises:
+        Unreadable: the first text that is no time.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_integer(column.type):
+        return pc.cast(column.fill_null(0), pa.int64()).to_numpy(), True
+    if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        floats = pc.cast(column, pa.float64()).fill_null(0).to_numpy()
+        odd = np.flatnonzero(~np.isfinite(floats))
+        if len(odd):
+            raise Unreadable(int(odd[0]), float(floats[odd[0]]))
+        return np.floor(floats).astype(np.int64), True
+    if pa.types.is_date(column.type):
+        column = pc.cast(column, pa.timestamp("ms"))
+    if pa.types.is_timestamp(column.type):
+        return _of_timestamps(column, timezone), False
+    return _of_texts(pc.cast(column, pa.string()), timezone), False
+
+
+class Unreadable(DataError):
+    """A value that is no time, at a position in its batch."""
+
+    def __init__(self, at: int, value: object) -> None:
+        super().__init__(f"found {value!r}, expected unix seconds or milliseconds, or an ISO 8601 time")
+        self.at = at
+
+
+def _of_timestamps(column: Any, timezone: str) -> Times:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column.type.tz is None and timezone != "UTC":
+        # A clock that is put back shows an hour twice: the first is taken. One that it skips: the moment after.
+        column = pc.assume_timezone(column, timezone, ambiguous="earliest", nonexistent="latest")
+    numbers = pc.cast(column, pa.int64()).fill_null(0).to_numpy()
+    return to_seconds(numbers, column.type.unit)
+
+
+def _of_texts(column: Any, timezone: str) -> Times:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+        try:
+            return _of_timestamps(pc.cast(column, kind), timezone)
+        except pa.ArrowInvalid:
+            continue
+    zone = zoneinfo.ZoneInfo(timezone)
+    seconds: Doubles = np.zeros(len(column))
+    for at, text in enumerate(column.to_pylist()):
+        if text is not None:
+            try:
+                moment = datetime.datetime.fromisoformat(text.strip())
+            except ValueError:
+                raise Unreadable(at, text) from None
+            aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+            seconds[at] = np.floor(aware.timestamp())
+    return seconds.astype(np.int64)

@@ -1,0 +1,313 @@
+"""Batches of the wanted columns of a CSV or Parquet file, and the line of the file that a fault stands on."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from bakeoff.errors import DataError, nearest
+
+Kind = Literal["id", "number", "time"]
+
+_BLOCK = 8 << 20  # large blocks repeat ids, so that each holds a small dictionary
+_STAND_IN = "\x1f"  # the unit separator: what a separator of several characters is read as
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a text file is laid out; Parquet files need none of it.
+
+    Args:
+        separator: text between fields; None takes a tab for .tsv and .tab, else a comma.
+        quote: the character around fields that hold separators, or None where quotes are text.
+        encoding: of the text.
+        columns: names of the columns of a file without a header line.
+    """
+
+    separator: str | None = None
+    quote: str | None = '"'
+    encoding: str = "utf8"
+    columns: tuple[str, ...] | None = None
+
+    def between(self, path: Path) -> str:
+        """The separator of this file."""
+        if self.separator is not None:
+            return self.separator
+        return "\t" if {".tsv", ".tab"} & {s.lower() for s in path.suffixes} else ","
+
+
+def column_names(path: Path, layout: Layout) -> list[str]:
+    """Names of the columns of a file.
+
+    Raises:
+        DataError: there is no such file, it is empty, or it cannot be read as declared.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty; expected a header and rows")
+    if is_parquet(path):
+        return list(_parquet(path).schema_arrow.names)
+    if layout.columns is not None:
+        return list(layout.columns)
+    first = next(_records(path, layout), None)
+    if first is None:
+        raise DataError(f"{path}: the file is empty; expected a header and rows")
+    return [name.removeprefix("\ufeff") for name in first[1]]
+
+
+def check_columns(path: Path, layout: Layout, wanted: Mapping[str, str]) -> None:
+    """DataError unless the file has every wanted column (name: the knob that asks for it)."""
+    known = column_names(path, layout)
+    for name, knob in wanted.items():
+        if name not in known:
+            hint = ""
+            if len(known) == 1 and not is_parquet(path):
+                hint = f" (the whole line is one column: is {layout.between(path)!r} the separator?)"
+            raise DataError(f"{path}: no column {name!r}, which {knob} names; {nearest(name, known)}{hint}")
+
+
+def batches(path: Path, layout: Layout, kinds: Mapping[str, Kind]) -> Iterator[Any]:
+    """Arrow record batches of the columns in kinds, in their order.
+
+    Ids come as dictionary-encoded texts or whole numbers, numbers as float64; times as the file holds them
+    (of a text file: int64, float64 or text). Empty fields are null.
+
+    Raises:
+        DataError: a field that is not of its kind, named by its row and column.
+    """
+    if is_parquet(path):
+        yield from _parquet_batches(path, kinds)
+        return
+    import pyarrow as pa
+
+    try:
+        yield from _csv_batches(path, layout, kinds)
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        raise _diagnose(path, layout, kinds, error) from None
+
+
+def row_of(path: Path, layout: Layout, record: int) -> int:
+    """The row of a file, counted from 1, that its record (counted from 0) stands on: of a text, the line."""
+    if is_parquet(path):
+        return record + 1
+    records = _data_records(path, layout)
+    return next((line for i, (line, _) in enumerate(records) if i == record), record + 1)
+
+
+def is_parquet(path: Path) -> bool:
+    return path.suffix.lower() in (".parquet", ".pq")
+
+
+def _parquet(path: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from None
+
+
+def _parquet_batches(path: Path, kinds: Mapping[str, Kind]) -> Iterator[Any]:
+    import pyarrow as pa
+
+    record = 0
+    for batch in _parquet(path).iter_batches(batch_size=1 << 18, columns=list(kinds)):
+        columns = []
+        for name, kind in kinds.items():
+            column = batch.column(batch.schema.get_field_index(name))
+            if kind != "time":
+                column = (
+                    _encoded(path, name, column, record)
+                    if kind == "id"
+                    else _numbers(path, name, column, record)
+                )
+            columns.append(column)
+        record += batch.num_rows
+        yield pa.RecordBatch.from_arrays(columns, names=list(kinds))
+
+
+def _encoded(path: Path, name: str, column: Any, record: int) -> Any:
+    """A column of ids as dictionary of int64 or text. Whole floats are numbers that once met a null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_floating(column.type):
+        odd = pc.fill_null(pc.not_equal(column, pc.floor(column)), False)
+        if pc.any(odd).as_py():
+            at = pc.index(odd, True).as_py()
+            raise DataError(
+                f"{path}: row {record + at + 1}, column {name!r}: found {column[at].as_py()!r}, "
+                "expected an id: a text or a whole number"
+            )
+    whole = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    texts = pc.cast(column, pa.int64() if whole else pa.string())
+    if not whole:
+        texts = pc.if_else(pc.equal(texts, ""), None, texts)
+    return texts.dictionary_encode()
+
+
+def _numbers(path: Path, name: str, column: Any, record: int) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return pc.cast(column, pa.float64(), safe=False)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        for at, value in enumerate(column.to_pylist()):
+            if value is not None and not _is_number(value):
+                raise DataError(_found(path, record + at + 1, name, value, "number")) from None
+        raise DataError(f"{path}: column {name!r} holds {column.type}, expected numbers") from None
+
+
+def _csv_batches(path: Path, layout: Layout, kinds: Mapping[str, Kind]) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.csv as pacsv
+
+    types = {"id": pa.dictionary(pa.int32(), pa.string()), "number": pa.float64()}
+    separator = layout.between(path)
+    convert = pacsv.ConvertOptions(
+        include_columns=list(kinds),
+        column_types={n: _time_type(path, layout, n) if k == "time" else types[k] for n, k in kinds.items()},
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+    )
+    read = pacsv.ReadOptions(
+        block_size=_BLOCK,
+        encoding=layout.encoding,
+        column_names=None if layout.columns is None else list(layout.columns),
+    )
+    parse = pacsv.ParseOptions(
+        delimiter=separator if len(separator) == 1 else _STAND_IN,
+        quote_char=layout.quote or False,
+        newlines_in_values=layout.quote is not None,
+    )
+    with _opened(path) as stream:
+        source = stream if len(separator) == 1 else _Replaced(stream, separator.encode(layout.encoding))
+        yield from pacsv.open_csv(source, read_options=read, parse_options=parse, convert_options=convert)
+
+
+def _time_type(path: Path, layout: Layout, name: str) -> Any:
+    """Arrow type of a column of times, by its first value."""
+    import pyarrow as pa
+
+    at = column_names(path, layout).index(name)
+    for _, fields in _data_records(path, layout):
+        if len(fields) > at and fields[at]:
+            if fields[at].lstrip("-").isdigit():
+                return pa.int64()
+            return pa.float64() if _is_number(fields[at]) else pa.string()
+    return pa.int64()
+
+
+def _opened(path: Path) -> Any:
+    """A binary stream of the file's content, decompressed by its suffix."""
+    suffix = path.suffix.lower()
+    if suffix == ".xz":
+        import lzma
+
+        return lzma.open(path)
+    if suffix == ".zip":
+        import zipfile
+
+        archive = zipfile.ZipFile(path)
+        if len(archive.namelist()) != 1:
+            raise DataError(f"{path}: {len(archive.namelist())} files inside; expected one: unpack it first")
+        return archive.open(archive.namelist()[0])
+    import pyarrow as pa
+
+    return pa.input_stream(path, compression="detect")
+
+
+class _Replaced(io.RawIOBase):
+    """A stream in which a separator of several bytes is one byte, as the CSV reader wants it."""
+
+    def __init__(self, stream: IO[bytes], separator: bytes) -> None:
+        self._stream, self._separator, self._rest = stream, separator, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        # What may be the start of a separator waits for the next bytes. Never b"" before the end.
+        while True:
+            fresh = self._stream.read() if size < 0 else self._stream.read(max(size - len(self._rest), 1))
+            text = self._rest + fresh
+            if not fresh or size < 0:
+                self._rest = b""
+                return text.replace(self._separator, _STAND_IN.encode())
+            pieces = text.split(self._separator)
+            last = pieces.pop()
+            held = next(
+                (n for n in range(len(self._separator) - 1, 0, -1) if last.endswith(self._separator[:n])), 0
+            )
+            self._rest = last[len(last) - held :] if held else b""
+            done = _STAND_IN.encode().join([*pieces, last[: len(last) - held]])
+            if done:
+                return done
+
+
+def _records(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    """Records of a text file with the line each ends on, read slowly: for headers and for faults."""
+    separator = layout.between(path)
+    with _opened(path) as stream:
+        lines = io.TextIOWrapper(stream, encoding=layout.encoding, errors="surrogateescape", newline="")
+        source = lines if len(separator) == 1 else (line.replace(separator, _STAND_IN) for line in lines)
+        reader = csv.reader(
+            source,
+            delimiter=separator if len(separator) == 1 else _STAND_IN,
+            quotechar=layout.quote or '"',
+            quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE,
+        )
+        for fields in reader:
+            if fields:
+                yield reader.line_num, fields
+
+
+def _data_records(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    records = _records(path, layout)
+    if layout.columns is None:
+        next(records, None)
+    return records
+
+
+def _diagnose(path: Path, layout: Layout, kinds: Mapping[str, Kind], error: Exception) -> DataError:
+    """The first fault of a text file that the fast reader could not read."""
+    names = column_names(path, layout)
+    first = next(_data_records(path, layout), None)
+    times = {n: _time_type(path, layout, n) for n, k in kinds.items() if k == "time"} if first else {}
+    for line, fields in _data_records(path, layout):
+        if len(fields) != len(names):
+            return DataError(f"{path}: row {line}: found {len(fields)} fields, expected {len(names)}")
+        for name, kind in kinds.items():
+            text = fields[names.index(name)]
+            if kind == "number" and text and not _is_number(text):
+                return DataError(_found(path, line, name, text, "number"))
+            if kind == "time" and text and str(times[name]) != "string" and not _is_number(text):
+                return DataError(_found(path, line, name, text, "time in unix seconds or milliseconds"))
+            if any("\udc80" <= c <= "\udcff" for c in text):
+                return DataError(
+                    f"{path}: row {line}, column {name!r}: found bytes that are not {layout.encoding}; "
+                    "set the encoding, for example dataset.encoding=latin1"
+                )
+    return DataError(f"{path}: cannot be read as declared ({str(error).splitlines()[0]})")
+
+
+def _found(path: Path, row: int, column: str, value: object, expected: str) -> str:
+    return f"{path}: row {row}, column {column!r}: found {value!r}, expected a {expected}"
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return "_" not in str(value)

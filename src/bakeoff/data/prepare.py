@@ -1,0 +1,204 @@
+"""What is done to the rows of a data set before they are cut, in the order that is declared, each step counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from bakeoff.arrays import Bools
+from bakeoff.data.interactions import Interactions
+from bakeoff.data.source import Step
+from bakeoff.errors import ConfigError, DataError, check_range, nearest
+
+Transform = Literal["none", "binary", "log1p", "clip"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Rows that are kept: those whose column passes the one test that is given.
+
+    Args:
+        column: the column's name.
+        present: True keeps rows that have a value.
+        matches: a regular expression that the whole text must match.
+        excludes: a regular expression that the whole text must not match.
+        min: the smallest number that is kept.
+        max: the largest.
+    """
+
+    column: str
+    present: bool | None = None
+    matches: str | None = None
+    excludes: str | None = None
+    min: float | None = None
+    max: float | None = None
+
+    def __post_init__(self) -> None:
+        given = [t for t in ("present", "matches", "excludes", "min", "max") if getattr(self, t) is not None]
+        if len(given) != 1 or self.present is False:
+            raise ConfigError(
+                f"dataset.where, column {self.column!r}: expected one test of "
+                f"present: true, matches, excludes, min, max; got {', '.join(given) or 'none'}"
+            )
+
+    @property
+    def numeric(self) -> bool:
+        return self.min is not None or self.max is not None
+
+    def __str__(self) -> str:
+        test = {
+            "present": "is present",
+            "matches": f"matches {self.matches}",
+            "excludes": f"does not match {self.excludes}",
+            "min": f">= {self.min}",
+            "max": f"<= {self.max}",
+        }
+        return f"{self.column} {next(words for t, words in test.items() if getattr(self, t) is not None)}"
+
+    def passes(self, column: Any) -> Bools:
+        """bool [n]: the rows of an Arrow array that pass; a null passes `excludes` alone."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self.present:
+            kept = pc.is_valid(column)
+        elif self.numeric:
+            if pa.types.is_dictionary(column.type):
+                column = pc.cast(column.dictionary_decode(), pa.float64())
+            bound = self.min if self.min is not None else self.max
+            kept = (pc.greater_equal if self.min is not None else pc.less_equal)(column, bound)
+        else:
+            pattern = f"^(?:{self.matches if self.matches is not None else self.excludes})$"
+            distinct = column.dictionary if pa.types.is_dictionary(column.type) else column
+            hits = pc.match_substring_regex(pc.cast(distinct, pa.string()), pattern)
+            kept = hits.take(column.indices) if pa.types.is_dictionary(column.type) else hits
+            kept = pc.fill_null(kept, False)
+            if self.excludes is not None:
+                kept = pc.invert(kept)
+        return np.asarray(pc.fill_null(kept, False).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def step(name: str, data: Interactions, note: str = "") -> Step:
+    """What is left after a step."""
+    users, items = (len(np.unique(codes)) for codes in (data.users, data.items))
+    return Step(name, len(data), users, items, note)
+
+
+def check_filters(filters: Sequence[Mapping[str, Any]]) -> None:
+    """ConfigError unless each filter is one known name with a number in its range."""
+    for at, one in enumerate(filters):
+        if not isinstance(one, Mapping) or len(one) != 1:
+            raise ConfigError(
+                f"dataset.filters[{at}]={one!r}: expected one name and its number, as in {{k_core: 5}}"
+            )
+        ((name, value),) = one.items()
+        if name not in FILTERS:
+            raise ConfigError(f"dataset.filters[{at}]: no filter {name!r}; {nearest(name, FILTERS)}")
+        if name == "min_value":
+            check_range(f"dataset.filters[{at}].{name}", value)
+        else:
+            check_range(f"dataset.filters[{at}].{name}", value, 1, integer=True)
+
+
+def filtered(
+    data: Interactions, filters: Sequence[Mapping[str, Any]], name: str
+) -> tuple[Interactions, list[Step]]:
+    """Filter after filter, with a step that says what each left.
+
+    Raises:
+        DataError: nothing is left.
+    """
+    steps = []
+    for one in filters:
+        ((key, value),) = one.items()
+        label, function = FILTERS[key]
+        before, data = data, function(data, value)
+        label = label.format(value)
+        if not len(data):
+            raise DataError(
+                f"{name}: the filter '{label}' leaves nothing of {len(before)} rows, "
+                f"{before.n_users} users and {before.n_items} items; loosen dataset.filters"
+            )
+        steps.append(step(label, data, f"{len(before) - len(data)} rows removed"))
+    return data, steps
+
+
+def _min_value(data: Interactions, least: float) -> Interactions:
+    if data.values is None:
+        raise ConfigError("dataset.filters: min_value needs values; name their column with dataset.value")
+    return data.take(data.values >= least)
+
+
+def _pair_starts(data: Interactions) -> Bools:
+    """bool [n]: the first row of each pair, so that a repeated pair counts once."""
+    starts = np.ones(len(data), dtype=bool)
+    starts[1:] = (data.users[1:] != data.users[:-1]) | (data.items[1:] != data.items[:-1])
+    return starts
+
+
+def _min_user_interactions(data: Interactions, least: int) -> Interactions:
+    counts = np.bincount(data.users[_pair_starts(data)], minlength=data.n_users)
+    return data.take((counts >= least)[data.users])
+
+
+def _min_item_interactions(data: Interactions, least: int) -> Interactions:
+    counts = np.bincount(data.items[_pair_starts(data)], minlength=data.n_items)
+    return data.take((counts >= least)[data.items])
+
+
+def _k_core(data: Interactions, k: int) -> Interactions:
+    """Users and items with fewer than k different partners go, again and again until none is left that has."""
+    while True:
+        smaller = _min_item_interactions(_min_user_interactions(data, k), k)
+        if len(smaller) == len(data):
+            return data
+        data = smaller
+
+
+FILTERS: dict[str, tuple[str, Callable[..., Interactions]]] = {
+    "min_value": ("value at least {}", _min_value),
+    "min_user_interactions": ("users with at least {} items", _min_user_interactions),
+    "min_item_interactions": ("items with at least {} users", _min_item_interactions),
+    "k_core": ("{}-core", _k_core),
+}
+
+
+def transformed(data: Interactions, transform: Transform, bound: float | None) -> Interactions:
+    """The values transformed row by row: of events each by itself, before their pairs are merged.
+
+    `binary` makes every pair 1, however often it stands: its merge rule becomes the maximum.
+    """
+    if transform == "none":
+        return data
+    values = np.ones(len(data), dtype=np.float32) if data.values is None else data.values
+    if transform == "binary":
+        return replace(data, values=np.ones(len(data), dtype=np.float32), merge="max")
+    if transform == "log1p":
+        if (values <= -1).any():
+            raise DataError(
+                "the transform log1p needs values above -1; choose another, or a min_value filter"
+            )
+        return replace(data, values=np.log1p(values))
+    return replace(data, values=np.minimum(values, np.float32(bound)))
+
+
+def compacted(data: Interactions) -> Interactions:
+    """Only the users and items that have a row."""
+    for name in ("users", "items"):
+        codes, ids = getattr(data, name), getattr(data, name[:-1] + "_ids")
+        used = np.bincount(codes, minlength=len(ids)) > 0
+        if not used.all():
+            ranks = np.cumsum(used, dtype=np.int32) - np.int32(1)
+            data = replace(data, **{name: ranks[codes], name[:-1] + "_ids": ids.take(np.flatnonzero(used))})
+    return data
+
+
+def check_size(data: Interactions, name: str) -> None:
+    """DataError unless there are two users and two items: fewer cannot be compared on."""
+    for what, ids in (("user", data.user_ids), ("item", data.item_ids)):
+        if len(ids) < 2:
+            found = f"only one {what} ({ids.values[0]!s})" if len(ids) else f"no {what}"
+            raise DataError(f"{name}: {found} in {len(data)} rows; expected at least 2 {what}s")
