@@ -46,7 +46,7 @@ class Cell:
         depth: length of the lists.
         contents: identities of the objects that read files, by coordinate (filled by `identified`).
         variant: the knobs that differ from the model's YAML, for people.
-        split_variant: likewise for the split's.
+        split_variant, dataset_variant: likewise for the split's and the data set's.
     """
 
     dataset: Config
@@ -59,6 +59,7 @@ class Cell:
     contents: Mapping[str, Any] = field(default_factory=dict)
     variant: str = ""
     split_variant: str = ""
+    dataset_variant: str = ""
 
     @cached_property
     def key(self) -> str:

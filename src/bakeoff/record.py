@@ -97,6 +97,7 @@ class Asked:
         cell = self.cell
         return (
             str(cell.dataset.get("name")),
+            cell.dataset_variant,
             str(cell.split.get("name")),
             cell.split_variant,
             cell.split_seed,

@@ -1,6 +1,7 @@
 """Results on disk: one folder a cell, splits and prepared data stored once, nothing half-written.
 
-    <root>/cells/<key>/   record.json  items.npy  scores.npy  [above.npy  ties.npy]  per_user.parquet
+    <root>/cells/<key>/   record.json  items.npy  scores.npy  [above.npy ties.npy predicted.npy]
+                          per_user.parquet
     <root>/splits/<key>/  the arrays of a split and split.json
     <root>/data/<key>/    a prepared data set
 
@@ -37,6 +38,7 @@ class StoredLists(NamedTuple):
     scores: Floats
     above: Codes | None
     ties: Codes | None
+    predicted: Floats | None
 
 
 class Store:

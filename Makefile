@@ -1,0 +1,49 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`. Both create the environment first.
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin
+
+# LightFM is compiled here: without -march=native and -ffast-math its numbers are the same on every machine.
+export LIGHTFM_NO_CFLAGS = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick check format bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+
+$(VENV)/installed: pyproject.toml constraints/run.txt
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "bakeoff needs Python 3.11 to 3.13")'
+	@command -v $${CC:-cc} >/dev/null || { echo "bakeoff needs a C compiler to build LightFM (Debian: apt-get install build-essential)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install --quiet --constraint constraints/run.txt --editable .
+	touch $@
+
+$(VENV)/tested: $(VENV)/installed constraints/test.txt constraints/test-oracles.txt
+	$(RUN)/pip install --quiet --requirement constraints/test.txt
+	$(RUN)/pip install --quiet --no-deps --requirement constraints/test-oracles.txt
+	touch $@
+
+demo: $(VENV)/installed ## the main job on the embedded simulated data: a table, and the path of the report
+	$(RUN)/bakeoff run experiment=demo
+
+test: $(VENV)/tested ## format, lint, types and every test
+	$(RUN)/ruff format --check src tests bench
+	$(RUN)/ruff check src tests bench
+	$(RUN)/mypy
+	$(RUN)/python -m pytest
+
+quick: $(VENV)/tested ## the fast tests
+	$(RUN)/python -m pytest -m "not slow"
+
+check: $(VENV)/tested ## format, lint and types
+	$(RUN)/ruff format --check src tests bench
+	$(RUN)/ruff check src tests bench
+	$(RUN)/mypy
+
+format: $(VENV)/tested
+	$(RUN)/ruff format src tests bench
+	$(RUN)/ruff check --fix src tests bench
+
+clean: ## remove the environment
+	rm -rf $(VENV)

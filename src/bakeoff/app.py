@@ -1,0 +1,265 @@
+"""The Hydra edge: command-line words become cells, and nothing behind this module knows of Hydra."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bakeoff import conf, verbs
+from bakeoff.cell import Cell, build_model, build_source, build_splitter, identified
+from bakeoff.errors import BakeoffError, ConfigError, check_range, nearest
+from bakeoff.grid import Options
+from bakeoff.record import Asked
+from bakeoff.runner import Wanted, Workspace, run_cell
+from bakeoff.store import Store
+
+
+@dataclass
+class Session:
+    """One command: what was asked for, and the exit code it earned."""
+
+    verb: str
+    command: str
+    exit_code: int = 0
+
+
+_session: ContextVar[Session] = ContextVar("session")
+
+
+def main(verb: str, words: Sequence[str]) -> int:
+    """Run a verb that takes Hydra's words (run, plan, describe); return its exit code.
+
+    Raises:
+        UsageError: with one line for people.
+    """
+    import hydra
+
+    session = Session(verb, shlex.join(["bakeoff", verb, *words]))
+    token = _session.set(session)
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a user's own class is found from the working directory
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come out as they are; the edge makes one line of them
+    argv, sys.argv = sys.argv, ["bakeoff", *words]
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf.folder()), config_name="config")(_one_job)()
+    except BakeoffError:
+        raise
+    except Exception as error:
+        line = _explained(error)
+        if line is None:
+            raise
+        raise ConfigError(line) from error
+    finally:
+        sys.argv = argv
+        _session.reset(token)
+    return session.exit_code
+
+
+def execute(
+    jobs: Sequence[Sequence[str]],
+    compose: Callable[[Sequence[str]], Any],
+    launch: Callable[[Sequence[Sequence[str]]], None] | None,
+) -> int:
+    """Called by the sweeper with the overrides of every job of the grid."""
+    session = _session.get()
+    composed = [(overrides, compose(overrides)) for overrides in jobs]
+    if session.verb != "describe":
+        composed += _baselines(composed, compose)
+    identities: dict[str, Any] = {}
+    asked: dict[str, list[Asked]] = {}
+    words: dict[str, Sequence[str]] = {}
+    settings = _settings(composed[0][1])
+    for overrides, config in composed:
+        cell = identified(to_cell(config), identities)
+        cells = asked.setdefault(experiment_name(config, cell), [])
+        if all(a.order != Asked(cell.key, cell).order for a in cells):
+            cells.append(Asked(cell.key, cell))
+        words.setdefault(cell.key, overrides)
+
+    def elsewhere(missing: Sequence[Asked]) -> None:
+        assert launch is not None
+        launch([words[a.key] for a in missing])
+
+    request = verbs.Request(
+        experiments=asked,
+        results=Path(settings.results_dir),
+        wanted=settings.wanted,
+        options=settings.options,
+        fresh=settings.fresh,
+        command=session.command,
+        launch=None if launch is None else elsewhere,
+    )
+    session.exit_code = verbs.VERBS[session.verb](request)
+    return session.exit_code
+
+
+def _one_job(config: Any) -> None:
+    """What a launcher of Hydra's (joblib, Slurm, Ray) runs in its worker."""
+    settings = _settings(config)
+    workspace = Workspace(Store(Path(settings.results_dir) / "store"))
+    run_cell(identified(to_cell(config)), workspace, settings.wanted, debug=settings.options.debug)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    results_dir: str
+    wanted: Wanted
+    options: Options
+    fresh: bool
+
+
+def _settings(config: Any) -> _Settings:
+    """The scalars of the configuration, typed and range-checked."""
+    plain = _plain(config)
+    ks = plain["k"] if isinstance(plain["k"], list) else [plain["k"]]
+    if not ks:
+        raise ConfigError("k=[]: expected at least one cutoff, such as k=[10]")
+    for k in ks:
+        check_range("k", k, 1, integer=True)
+    check_range("depth", plain["depth"], 1, integer=True)
+    if max(ks) > plain["depth"]:
+        raise ConfigError(
+            f"k={max(ks)} is larger than depth={plain['depth']}: ask for a smaller k or for depth={max(ks)}"
+        )
+    for name in ("seed", "split_seed"):
+        check_range(name, plain[name], 0, 2**31 - 1, integer=True)
+    check_range("workers", plain["workers"], 1, 256, integer=True)
+    for name in ("time_limit", "memory_limit"):
+        if plain[name] is not None:
+            check_range(name, plain[name], above=0)
+    for name in ("fresh", "rerun", "isolate", "debug"):
+        if not isinstance(plain[name], bool):
+            raise ConfigError(f"{name}={plain[name]!r}: expected true or false")
+    options = {n: plain[n] for n in Options.__dataclass_fields__}
+    wanted = Wanted(tuple(sorted(set(ks))), dict(plain["metrics"]))
+    return _Settings(str(plain["results_dir"]), wanted, Options(**options), plain["fresh"])
+
+
+def to_cell(config: Any) -> Cell:
+    """The cell that a composed configuration describes; seeds without effect are kept for its row."""
+    plain = _plain(config)
+    dataset, split, model = dict(plain["dataset"]), dict(plain["split"]), dict(plain["model"])
+    source = build_source(dataset)
+    dataset["name"] = source.name
+    build_splitter(split), build_model(model)
+    tune = plain["tune"] or None
+    return Cell(
+        dataset=dataset,
+        split=split,
+        model=model,
+        tune=tune if tune and model.get("space") else None,
+        seed=plain["seed"],
+        split_seed=plain["split_seed"],
+        depth=plain["depth"],
+        variant=_variant("model", config, model.get("build", {}), "build"),
+        split_variant=_variant("split", config, split),
+        dataset_variant=_variant("dataset", config, dataset),
+    )
+
+
+def experiment_name(config: Any, cell: Cell) -> str:
+    name = str(_plain(config).get("name") or cell.dataset["name"])
+    if not name or name.startswith(".") or "/" in name or "\\" in name or name == "store":
+        raise ConfigError(f"name={name!r}: expected the name of a folder, without slashes, and not 'store'")
+    return name
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+
+    task = OmegaConf.masked_copy(config, [k for k in config if k != "hydra"])
+    plain = OmegaConf.to_container(task, resolve=True, throw_on_missing=True)
+    assert isinstance(plain, dict)
+    return {str(k): v for k, v in plain.items()}
+
+
+def _baselines(composed: Sequence[tuple[Sequence[str], Any]], compose: Callable[[Sequence[str]], Any]) -> Any:
+    """The baselines of every combination of the other axes; overrides under `model.` do not reach them."""
+    found: dict[tuple[str, ...], Any] = {}
+    for overrides, config in composed:
+        others = [o for o in overrides if not _is_model(o)]
+        for name in config.baselines or []:
+            words = (*others, f"model={name}")
+            if words not in found:
+                found[words] = compose(words)
+    return list(found.items())
+
+
+def _is_model(override: str) -> bool:
+    key = override.partition("=")[0].lstrip("+~")
+    return key in ("model", "params_from") or key.startswith("model.")
+
+
+def _variant(group: str, config: Any, given: Mapping[str, Any], inside: str = "") -> str:
+    """The knobs that differ from the group's YAML, as `factors=128,iterations=30`; names and paths aside."""
+    written = _as_written(group, config)
+    written = written.get(inside, {}) if inside else written
+    differing = {
+        k: v
+        for k, v in given.items()
+        if k in written and written[k] != v and not str(written[k]).startswith("${") and written[k] != "???"
+    }
+    skipped = ("name", "path", "fold") if group != "model" else ("name", "path")
+    return ",".join(f"{k}={_text(v)}" for k, v in sorted(differing.items()) if k not in skipped)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return f"[{'; '.join(_text(v) for v in value)}]" if isinstance(value, list) else str(value)
+
+
+def _as_written(group: str, config: Any) -> Mapping[str, Any]:
+    """The YAML of the chosen option of a group, before any override."""
+    import yaml
+
+    choice = config.hydra.runtime.choices.get(group)
+    for source in config.hydra.runtime.config_sources:
+        path = Path(source.path) / group / f"{choice}.yaml"
+        if source.schema == "file" and path.exists():
+            return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return {}
+
+
+def _explained(error: Exception) -> str | None:
+    """One line for an error of Hydra's or OmegaConf's, with the nearest names; None for any other."""
+    from hydra.errors import HydraException, MissingConfigException
+    from omegaconf.errors import OmegaConfBaseException
+
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        if group and error.options:
+            return f"{group}={name}: {nearest(name, error.options)}"
+        if group:
+            return f"{group}={name}: there is no such group; {nearest(group, _groups())}"
+    if not isinstance(error, HydraException | OmegaConfBaseException):
+        return None
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    key = str(getattr(cause, "full_key", None) or "")
+    text = " ".join(str(cause).splitlines()[0].split())
+    if "is not in struct" in text or "Could not override" in str(error):
+        wrong = key or str(error).partition("'")[2].partition("'")[0]
+        siblings = [str(k) for k in getattr(cause, "object_type", None) or ()] or _names_beside(cause, wrong)
+        return f"{wrong}: there is no such option; {nearest(wrong.rpartition('.')[2], siblings)}"
+    if "Missing mandatory value" in text:
+        return f"{key}: no value; give one as {key}=..."
+    first = " ".join(line.strip() for line in str(error).splitlines()[:2])
+    return f"{first}" + ("" if cause is error else f" ({text})")
+
+
+def _names_beside(error: Any, key: str) -> list[str]:
+    node = getattr(error, "parent_node", None)
+    try:
+        return [str(k) for k in node] if node is not None else _groups()
+    except TypeError:
+        return _groups()
+
+
+def _groups() -> list[str]:
+    return sorted({*conf.groups(), *conf.scalars()})

@@ -1,0 +1,134 @@
+"""The console command: verbs, their help, and one line for every error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bakeoff import __version__, helptext
+from bakeoff.errors import ConfigError, UsageError, nearest
+
+HYDRA_VERBS = ("run", "plan", "describe")
+VERBS = (*HYDRA_VERBS, "report", "export", "completion")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    0: done; 1: a cell failed; 2: the command, the configuration or the data were wrong; 130: interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(words)
+    except UsageError as error:
+        sys.stderr.write(f"bakeoff: {' '.join(str(error).split())}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            "bakeoff: interrupted; what is done is stored, the same command goes on from there\n"
+        )
+        return 130
+    except BrokenPipeError:  # the reader of our output (head, less) has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the interpreter flushes it at exit
+        return 0
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        _say(helptext.overview())
+        return 0
+    if words[0] == "--version":
+        _say(f"bakeoff {__version__}")
+        return 0
+    verb, rest = words[0], words[1:]
+    if verb not in VERBS:
+        raise ConfigError(f"{verb!r} is not a command; {nearest(verb, VERBS)}")
+    if any(w in ("-h", "--help") for w in rest):
+        _say(helptext.of(verb))
+        return 0
+    if verb in HYDRA_VERBS:
+        return _hydra(verb, rest)
+    return {"report": _report, "export": _export, "completion": _completion}[verb](rest)
+
+
+def _hydra(verb: str, words: list[str]) -> int:
+    from bakeoff import app
+
+    return app.main(verb, [w for w in words if w not in ("-m", "--multirun")])
+
+
+def _report(words: list[str]) -> int:
+    from bakeoff import verbs
+
+    names, options = _split(words, "report", ("k", "metrics", "results_dir", "name"))
+    name = _one_name(names, options, "report")
+    ks = None if "k" not in options else [_whole("k", k) for k in _list(options["k"])]
+    metrics = None if "metrics" not in options else verbs.named_metrics(_list(options["metrics"]))
+    return verbs.report(name, Path(options.get("results_dir", "results")), ks, metrics)
+
+
+def _export(words: list[str]) -> int:
+    from bakeoff import verbs
+
+    words = _flag_as_option(words, "--to", "to")
+    names, options = _split(words, "export", ("to", "results_dir", "name"))
+    target = _one_name(names, options, "export")
+    if "to" not in options:
+        raise ConfigError("export: no folder to write to; give one as --to DIR")
+    return verbs.export(target, Path(options["to"]), Path(options.get("results_dir", "results")))
+
+
+def _completion(words: list[str]) -> int:
+    from bakeoff import completion
+
+    _say(completion.answer(words))
+    return 0
+
+
+def _split(words: list[str], verb: str, known: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    names, options = [], {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals and not word.startswith("-"):
+            names.append(word)
+        elif key not in known or not equals:
+            raise ConfigError(f"{verb}: {word!r} is not an option; {nearest(key, known)}")
+        else:
+            options[key] = value
+    return names, options
+
+
+def _one_name(names: list[str], options: dict[str, str], verb: str) -> str:
+    found = [*names, *([options["name"]] if "name" in options else [])]
+    if len(found) != 1:
+        raise ConfigError(f"{verb}: expected one name, got {len(found)}; see bakeoff {verb} --help")
+    return found[0]
+
+
+def _flag_as_option(words: list[str], flag: str, key: str) -> list[str]:
+    """`--to DIR` and `--to=DIR` as `to=DIR`."""
+    found: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == flag:
+            found.append(f"{key}={next(rest, '')}")
+        else:
+            found.append(word.replace(f"{flag}=", f"{key}=", 1) if word.startswith(f"{flag}=") else word)
+    return [w for w in found if w != f"{key}="]
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.strip().strip("[]").split(",") if part.strip()]
+
+
+def _whole(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(f"{name}={text!r}: expected a whole number") from None
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text.rstrip("\n") + "\n")

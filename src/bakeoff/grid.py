@@ -1,0 +1,296 @@
+"""A grid of cells: what is stored, what is missing, what it will take, and running it, without Hydra."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from bakeoff.cell import Cell, build_model, build_source, build_splitter
+from bakeoff.environment import environment
+from bakeoff.errors import ConfigError, DataError, UsageError
+from bakeoff.experiment import Experiment
+from bakeoff.record import Asked, Record
+from bakeoff.runner import Wanted, Workspace, cut, run_cell
+from bakeoff.store import Store
+from bakeoff.worker import run_isolated
+
+
+@dataclass(frozen=True)
+class Options:
+    """How cells are run; nothing here changes a number.
+
+    Args:
+        rerun: run again what is stored.
+        isolate: each cell in a process of its own; implied by workers > 1 and by a limit.
+        debug: let the first error of a cell through.
+        workers: cells at once.
+        time_limit: wall seconds a cell, or None.
+        memory_limit: 10^6 bytes a cell, or None.
+    """
+
+    rerun: bool = False
+    isolate: bool = False
+    debug: bool = False
+    workers: int = 1
+    time_limit: float | None = None
+    memory_limit: float | None = None
+
+    @property
+    def isolated(self) -> bool:
+        limits = self.time_limit is not None or self.memory_limit is not None
+        return self.isolate or limits or self.workers > 1
+
+
+class Progress(Protocol):
+    """Told what happens while a grid runs."""
+
+    def start(self, missing: Sequence[Asked], stored: int, seconds_left: float | None) -> None: ...
+    def begin(self, asked: Asked) -> None: ...
+    def end(self, asked: Asked, record: Record, seconds_left: float | None) -> None: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Args:
+        stored: cells that are done.
+        missing: one of each key that is not, in the order they would run.
+        refused: key -> why a cell cannot run, known before the first fit.
+    """
+
+    asked: tuple[Asked, ...]
+    stored: tuple[Asked, ...]
+    missing: tuple[Asked, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def plan(asked: Sequence[Asked], store: Store, *, rerun: bool = False) -> Plan:
+    """Sort cells by what is stored; data sets, then splits, stay together, so that each is loaded once."""
+    ordered = sorted(asked, key=lambda a: (a.cell.data_key, a.cell.split_key, a.order))
+    by_key = {a.key: a for a in reversed(ordered)}
+    done = {k for k in by_key if not rerun and store.done(k)}
+    missing = [a for a in ordered if by_key[a.key] is a and a.key not in done]
+    return Plan(tuple(ordered), tuple(a for a in ordered if a.key in done), tuple(missing))
+
+
+def prepare(planned: Plan, workspace: Workspace, wanted: Wanted) -> Plan:
+    """Load, cut and check everything that can be known before the first fit.
+
+    A cell that cannot run is refused with its reason, the others go on.
+
+    Raises:
+        UsageError: no cell can run; then nothing has been written.
+    """
+    refused: dict[str, UsageError] = {}
+    by_split: dict[str, list[Asked]] = {}
+    for asked in planned.asked:
+        by_split.setdefault(asked.cell.split_key, []).append(asked)
+    broken: dict[str, UsageError] = {}
+    for group in by_split.values():
+        cell = group[0].cell
+        try:
+            if cell.data_key in broken:
+                raise broken[cell.data_key]
+            _check_split(cell, workspace, wanted, broken)
+        except UsageError as error:
+            refused |= {a.key: error for a in group}
+    if planned.asked and all(a.key in refused for a in planned.asked):
+        raise refused[planned.asked[0].key]
+    missing = tuple(a for a in planned.missing if a.key not in refused)
+    return Plan(planned.asked, planned.stored, missing, {k: str(e) for k, e in refused.items()})
+
+
+def _check_split(cell: Cell, workspace: Workspace, wanted: Wanted, broken: dict[str, UsageError]) -> None:
+    store = workspace.store
+    if store.has_split(cell.split_key):
+        catalogue = store.split(cell.split_key).train.n_items
+    else:
+        try:
+            dataset = workspace.dataset(cell)
+        except UsageError as error:
+            broken[cell.data_key] = error
+            raise
+        split = cut(cell, dataset)
+        catalogue = split.train.n_items
+        _check_ks(wanted, catalogue, cell)
+        store.write_data(cell.data_key, dataset)
+        store.write_split(cell.split_key, split)
+    _check_ks(wanted, catalogue, cell)
+
+
+def _check_ks(wanted: Wanted, catalogue: int, cell: Cell) -> None:
+    if max(wanted.ks) > catalogue:
+        raise ConfigError(
+            f"k={max(wanted.ks)} is larger than the catalogue of data set {cell.dataset.get('name')!r} "
+            f"({catalogue} items in train of split {cell.split.get('name')!r}): ask for a smaller k"
+        )
+
+
+def check_same_data(experiment: Experiment, asked: Iterable[Asked]) -> None:
+    """Refuse to add to an experiment whose data have changed since its splits were stored.
+
+    Raises:
+        DataError: the same data set, split and seed now mean other content.
+    """
+
+    def place(a: Asked) -> tuple[Any, ...]:
+        cell = a.cell
+        return (
+            *(cell.dataset.get("name"), cell.dataset_variant, cell.split.get("name"), cell.split_variant),
+            *(cell.split_seed, cell.fold),
+        )
+
+    stored = {place(a): a.cell for a in experiment.asked}
+    for new in asked:
+        old = stored.get(place(new))
+        if old is None or old.split_key == new.cell.split_key:
+            continue
+        what = "its data file" if old.contents != new.cell.contents else "its configuration"
+        files = ", ".join(str(p) for p in build_source(new.cell.dataset).files().values())
+        raise DataError(
+            f"data set {new.cell.dataset.get('name')!r}{f' ({files})' if files else ''}: {what} changed "
+            f"after experiment {experiment.name!r} stored its split {new.cell.split.get('name')!r}; "
+            "one table never mixes two: restore it, or use fresh=true or another name"
+        )
+
+
+def run(
+    planned: Plan,
+    workspace: Workspace,
+    wanted: Wanted,
+    options: Options,
+    progress: Progress,
+    launch: Callable[[Sequence[Asked]], None] | None = None,
+) -> list[Record]:
+    """Run what is missing and return the records of all cells asked for, refused ones as skipped.
+
+    Args:
+        launch: runs cells elsewhere and returns when they are stored; None runs them here.
+    """
+    estimate = Estimate(workspace.store, planned.stored)
+    progress.start(planned.missing, len(planned.stored), estimate.total(planned.missing))
+    try:
+        if launch is not None:
+            launch(planned.missing)
+        else:
+            left = list(planned.missing)
+            for asked, record in _run_here(planned.missing, workspace, wanted, options, progress):
+                left.remove(asked)
+                estimate.learn(asked.cell, record)
+                progress.end(asked, record, estimate.total(left, options.workers))
+    finally:
+        progress.stop()
+    return [_record_of(a, planned, workspace.store) for a in planned.asked]
+
+
+def _run_here(
+    missing: Sequence[Asked], workspace: Workspace, wanted: Wanted, options: Options, progress: Progress
+) -> Iterator[tuple[Asked, Record]]:
+    if not options.isolated or options.debug:
+        for asked in missing:
+            progress.begin(asked)
+            yield asked, run_cell(asked.cell, workspace, wanted, debug=options.debug)
+        return
+
+    def isolated(asked: Asked) -> Record:
+        progress.begin(asked)
+        return run_isolated(
+            asked.cell,
+            workspace.store,
+            wanted,
+            time_limit=options.time_limit,
+            memory_limit=options.memory_limit,
+        )
+
+    with ThreadPoolExecutor(options.workers) as pool:
+        waiting: dict[Future[Record], Asked] = {pool.submit(isolated, a): a for a in missing}
+        try:
+            while waiting:
+                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield waiting.pop(future), future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _record_of(asked: Asked, planned: Plan, store: Store) -> Record:
+    if asked.key in planned.refused:
+        return Record(
+            key=asked.key,
+            status="skipped",
+            reason=planned.refused[asked.key],
+            cell=asked.cell.as_json(),
+            environment=environment(),
+        )
+    record = store.record(asked.key)
+    if record is None:
+        reason = "no result was stored; run the command again"
+        return Record(key=asked.key, status="failed", reason=reason, cell=asked.cell.as_json())
+    return record
+
+
+class Estimate:
+    """Seconds a cell will take, from those that are stored: the same model on the same split, then on any."""
+
+    def __init__(self, store: Store, stored: Iterable[Asked]) -> None:
+        self._seen: dict[tuple[str, ...], list[float]] = {}
+        for asked in stored:
+            record = store.record(asked.key)
+            if record is not None:
+                self.learn(asked.cell, record)
+
+    def learn(self, cell: Cell, record: Record) -> None:
+        seconds = sum(record.seconds.values())
+        for place in self._places(cell):
+            self._seen.setdefault(place, []).append(seconds)
+
+    def cell(self, cell: Cell) -> float | None:
+        """Median seconds of the most alike stored cells, or None where nothing is known."""
+        for place in self._places(cell):
+            if place in self._seen:
+                return statistics.median(self._seen[place])
+        return None
+
+    def total(self, asked: Iterable[Asked], workers: int = 1) -> float | None:
+        """Seconds for all, or None unless every cell can be estimated."""
+        each = [self.cell(a.cell) for a in asked]
+        known = [s for s in each if s is not None]
+        return sum(known) / workers if len(known) == len(each) else None
+
+    @staticmethod
+    def _places(cell: Cell) -> list[tuple[str, ...]]:
+        model = (str(cell.model["build"]["_target_"]), str(cell.model.get("name")))
+        tuned = "tuned" if cell.tune is not None else ""
+        return [
+            (cell.split_family, *model, cell.variant, tuned),
+            (cell.data_key, *model, tuned),
+            (*model, tuned),
+        ]
+
+
+def check_objects(cells: Iterable[Cell]) -> None:
+    """Build every object of a grid once: a wrong knob or value is known before anything is read."""
+    for cell in cells:
+        build_source(cell.dataset)
+        build_splitter(cell.split)
+        build_model(cell.model)
+
+
+def seconds_text(seconds: float | None) -> str:
+    """A duration for people.
+
+    >>> seconds_text(75.0)
+    '1 min 15 s'
+    """
+    if seconds is None:
+        return "unknown"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

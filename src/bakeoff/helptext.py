@@ -1,0 +1,104 @@
+"""The help of each command; names are read from the configuration folder, so that they are always true."""
+
+from __future__ import annotations
+
+from bakeoff import __version__, conf
+
+
+def overview() -> str:
+    return f"""bakeoff {__version__}: which recommender ranks best on your interactions, on equal terms.
+
+  bakeoff run         run a grid of data set x split x model x seed; only what is missing is run
+  bakeoff plan        what a run would do, what is stored, how long it would take; runs nothing
+  bakeoff describe    what the data look like, whole and under each split
+  bakeoff report      build an experiment's reports again, also for other k and metrics; fits nothing
+  bakeoff export      train, test and lists as plain tables
+  bakeoff completion  shell completion: eval "$(bakeoff completion bash)"
+
+Start here:
+
+  bakeoff run                                     the embedded simulated data, one model and its baselines
+  bakeoff run model=popularity,als,warp split=random,temporal seed=1,2,3
+  bakeoff run dataset=csv dataset.path=plays.csv dataset.user=who dataset.item=what dataset.value=count \\
+      model=popularity,itemknn_cosine,als,warp
+
+`bakeoff COMMAND --help` says more. Exit codes: 0 every cell done or skipped, 1 some failed, 2 the command,
+the configuration or the data were wrong (one line says what), 130 interrupted."""
+
+
+def of(verb: str) -> str:
+    """The help of one verb."""
+    text = {"run": _RUN, "plan": _PLAN, "describe": _DESCRIBE, "report": _REPORT, "export": _EXPORT}
+    if verb == "completion":
+        return _COMPLETION
+    return text[verb] + (_names() if verb in ("run", "plan", "describe") else "")
+
+
+def _names() -> str:
+    lines = ["", "Names (add your own with --config-dir DIR, in the same sub-folders):"]
+    for group in conf.groups():
+        names = conf.options(group)
+        if names:
+            lines += _folded(group, names)
+    return "\n".join(lines)
+
+
+def _folded(group: str, names: list[str]) -> list[str]:
+    lines, line = [], f"  {group + '=':<13}"
+    for name in names:
+        if len(line) + len(name) > 100:
+            lines.append(line.rstrip())
+            line = " " * 15
+        line += name + ", "
+    return [*lines, line.rstrip(", ")]
+
+
+_RUN = """bakeoff run [key=value ...]      run what is missing of a grid, then write its reports
+
+Commas make a grid: every combination is a cell, k is not an axis (all k come from one fit).
+
+  bakeoff run dataset=ml_100k model=als split=random                      one cell and its baselines
+  bakeoff run model=popularity,als,warp split=random,temporal seed=1,2,3 'k=[5,10,20,30]' name=first
+  bakeoff run model=als model.build.factors=32,64,128                     one model's knobs
+  bakeoff run experiment=NAME                                             a preset
+
+Keys:
+  name=NAME           of the experiment: results go to <results_dir>/NAME (default: the data set's name);
+                      a known name gets more cells, fresh=true starts it anew
+  k=[5,10,20,30]      cutoffs; depth=100 is the length of the stored lists
+  seed=1              of the model; split_seed=42 of the split; both may be swept
+  baselines=[popularity,random]   cells of every grid
+  workers=1           cells at once; isolate=true, time_limit=SECONDS, memory_limit=MB for each cell
+  rerun=true          run again what is stored; debug=true stops at the first error with its traceback
+  results_dir=DIR     default ./results; the store is <results_dir>/store
+
+A stored cell is not run again; one that failed is. Stop it whenever you like: the same command goes on.
+"""
+
+_PLAN = """bakeoff plan [key=value ...]     what `bakeoff run` with the same words would do; writes nothing
+
+  bakeoff plan model=als,warp split=random,temporal seed=1,2,3
+"""
+
+_DESCRIBE = """bakeoff describe [key=value ...] what the data look like, before anyone spends an hour on them
+
+  bakeoff describe dataset=ml_100k split=random,temporal
+"""
+
+_REPORT = """bakeoff report NAME [k=[5,50]] [metrics=[ndcg,recall]] [results_dir=DIR]
+
+Builds <results_dir>/NAME/report.md, .tex, .html, metrics.csv and cells.csv again from the store and prints
+the tables. Any k up to the depth of the stored lists and any metric can be asked for; nothing is fitted.
+A metric of your own is an import path: metrics=[ndcg,my_metrics.mine]
+"""
+
+_EXPORT = """bakeoff export KEY|NAME --to DIR [results_dir=DIR]
+
+Writes train.parquet, test.parquet (user, item, value) and lists.parquet (user, item, rank, score) in your own
+ids: what anybody needs to measure a cell with another library. KEY stands in cells.csv; a NAME exports
+every cell of the experiment to DIR/KEY/.
+"""
+
+_COMPLETION = """bakeoff completion bash          prints a script; eval "$(bakeoff completion bash)" completes
+                                commands, groups and their names
+"""

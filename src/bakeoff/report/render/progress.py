@@ -1,0 +1,84 @@
+"""How far a grid is: a bar on a terminal, nothing elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bakeoff.grid import Progress, seconds_text
+from bakeoff.record import Asked, Record
+
+
+class Silent:
+    """Says nothing: for logs and pipes."""
+
+    def start(self, missing: Sequence[Asked], stored: int, seconds_left: float | None) -> None: ...
+    def begin(self, asked: Asked) -> None: ...
+    def end(self, asked: Asked, record: Record, seconds_left: float | None) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Bar:
+    """What runs, what is done, how long is left; on standard error, so that a table can be piped."""
+
+    def __init__(self, console: Any) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._running: list[str] = []
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left: {task.fields[left]}"),
+            console=console,
+            transient=True,
+        )
+
+    def start(self, missing: Sequence[Asked], stored: int, seconds_left: float | None) -> None:
+        if not missing:
+            return
+        if stored:
+            self._bar.console.print(f"{stored} cells are stored, {len(missing)} to run", highlight=False)
+        self._task = self._bar.add_task("", total=len(missing), left=seconds_text(seconds_left))
+        self._bar.start()
+
+    def begin(self, asked: Asked) -> None:
+        self._running.append(label(asked))
+        self._show()
+
+    def end(self, asked: Asked, record: Record, seconds_left: float | None) -> None:
+        from rich.markup import escape
+
+        self._running.remove(label(asked))
+        if record.status != "done":
+            line = f"{record.status}: {label(asked)}: {record.reason}"
+            self._bar.console.print(escape(line), highlight=False)
+        self._bar.advance(self._task)
+        self._bar.update(self._task, left=seconds_text(seconds_left))
+        self._show()
+
+    def stop(self) -> None:
+        self._bar.stop()
+
+    def _show(self) -> None:
+        from rich.markup import escape
+
+        self._bar.update(self._task, description=escape("; ".join(self._running)))
+
+
+def label(asked: Asked) -> str:
+    """A cell in a few words."""
+    cell = asked.cell
+    fold = "" if cell.fold is None else f", fold {cell.fold}"
+    variant = f" ({cell.variant})" if cell.variant else ""
+    place = f"{cell.dataset.get('name')}, {cell.split.get('name')} {cell.split_seed}{fold}"
+    return f"{cell.model.get('name')}{variant} on {place}, seed {cell.seed}"
+
+
+def progress() -> Progress:
+    """The bar where standard error is a terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return Bar(console) if console.is_terminal else Silent()

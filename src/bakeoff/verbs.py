@@ -1,0 +1,195 @@
+"""What the commands do, on plain objects: run, plan, describe, report and export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakeoff import conf, grid
+from bakeoff.cell import Cell
+from bakeoff.errors import ConfigError, UsageError, check_range, nearest
+from bakeoff.evaluation.measure import resolve
+from bakeoff.experiment import Experiment
+from bakeoff.record import Asked, Record
+from bakeoff.runner import Wanted, Workspace, remeasure
+from bakeoff.store import Store
+
+Launch = Callable[[Sequence[Asked]], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command asks for: the cells of its experiments by name, and how they are run and measured."""
+
+    experiments: Mapping[str, Sequence[Asked]]
+    results: Path
+    wanted: Wanted
+    options: grid.Options
+    fresh: bool = False
+    command: str = ""
+    launch: Launch | None = None
+
+    @property
+    def store(self) -> Store:
+        return Store(self.results / "store")
+
+
+def run(request: Request) -> int:
+    """Run what is missing and write the reports; 1 if a cell failed, else 0."""
+    from bakeoff.report.render.progress import progress
+
+    resolve(request.wanted.metrics)
+    workspace, failed = Workspace(request.store), False
+    for name, asked in request.experiments.items():
+        folder = request.results / name
+        before = Experiment(name) if request.fresh else Experiment.read(folder, name)
+        grid.check_same_data(before, asked)
+        planned = grid.plan(asked, request.store, rerun=request.options.rerun)
+        planned = grid.prepare(planned, workspace, request.wanted)
+        experiment = before.with_cells(asked, request.command)
+        experiment.write(folder)
+        records = grid.run(planned, workspace, request.wanted, request.options, progress(), request.launch)
+        failed |= any(r.status == "failed" for r in records)
+        by_key = {r.key: r for r in records}
+        _report(experiment, folder, workspace, request.wanted, by_key)
+    return int(failed)
+
+
+def plan(request: Request) -> int:
+    """Print what would run, what is stored, and an estimate of the time; write nothing."""
+    from bakeoff.report.render.plan import print_plan
+
+    for name, asked in request.experiments.items():
+        grid.check_same_data(
+            Experiment(name) if request.fresh else Experiment.read(request.results / name, name), asked
+        )
+        planned = grid.plan(asked, request.store, rerun=request.options.rerun)
+        estimate = grid.Estimate(request.store, planned.stored)
+        print_plan(name, planned, estimate, request.options.workers)
+    return 0
+
+
+def describe(request: Request) -> int:
+    """Print what the data look like, whole and under each split; write nothing."""
+    from rich.console import Console
+
+    from bakeoff.data.describe import describe as look
+    from bakeoff.report.render.describe import render
+    from bakeoff.runner import cut
+
+    by_data: dict[str, dict[str, Cell]] = {}
+    for asked in (a for cells in request.experiments.values() for a in cells):
+        by_data.setdefault(asked.cell.data_key, {}).setdefault(asked.cell.split_key, asked.cell)
+    for cells in by_data.values():
+        dataset = Workspace(request.store).dataset(next(iter(cells.values())))
+        splits = [(_split_label(cell), cut(cell, dataset)) for cell in cells.values()]
+        render(look(dataset, splits), Console())
+    return 0
+
+
+VERBS: Mapping[str, Callable[[Request], int]] = {"run": run, "plan": plan, "describe": describe}
+
+
+def report(name: str, results: Path, ks: Sequence[int] | None, metrics: Mapping[str, str] | None) -> int:
+    """Build the reports of a stored experiment again, with other cutoffs or metrics where asked; fit nothing.
+
+    Raises:
+        UsageError: no such experiment, or a k beyond the stored lists.
+    """
+    experiment, folder = _stored(name, results), results / name
+    workspace = Workspace(Store(results / "store"))
+    records = {a.key: workspace.store.record(a.key) for a in experiment.asked}
+    found = [r for r in records.values() if r is not None and r.done]
+    shown = ks or sorted({int(k) for r in found for by_k in r.metrics.values() for k in by_k if k})
+    for asked in experiment.asked:
+        for k in shown:
+            check_range("k", k, 1, integer=True)
+            if k > asked.cell.depth:
+                raise ConfigError(
+                    f"k={k} is larger than depth={asked.cell.depth}, the length of the stored lists"
+                )
+    everything = metrics or conf.metrics()
+    return _report(experiment, folder, workspace, Wanted(tuple(shown), everything), {})
+
+
+def export(target: str, to: Path, results: Path) -> int:
+    """Write train, test and lists of a cell (KEY), or of every cell of an experiment (NAME), as Parquet."""
+    from bakeoff.report.export import export_cell
+
+    store = Store(results / "store")
+    if store.record(target) is not None:
+        export_cell(target, to, Workspace(store))
+        return 0
+    experiment = _stored(target, results)
+    keys = list(dict.fromkeys(a.key for a in experiment.asked))
+    unfinished = [(k, store.record(k)) for k in keys if not store.done(k)]
+    for key in keys:
+        if store.done(key):
+            export_cell(key, to / key, Workspace(store))
+    if unfinished:
+        key, record = unfinished[0]
+        why = "has not run" if record is None else f"{record.status}: {record.reason}"
+        raise UsageError(
+            f"cell {key}: no lists to export ({why}); {len(keys) - len(unfinished)} others exported"
+        )
+    return 0
+
+
+def _stored(name: str, results: Path) -> Experiment:
+    if not (results / name / "experiment.json").exists():
+        known = sorted(p.parent.name for p in results.glob("*/experiment.json"))
+        there = nearest(name, known) if known else "there is none"
+        raise UsageError(f"no experiment or cell {name!r} in {results}: {there}")
+    return Experiment.read(results / name, name)
+
+
+def _report(
+    experiment: Experiment,
+    folder: Path,
+    workspace: Workspace,
+    wanted: Wanted,
+    fresh: Mapping[str, Record],
+) -> int:
+    """Write every output of an experiment from its records, and print its tables."""
+    from bakeoff.report import files
+    from bakeoff.report.render.console import print_tables
+    from bakeoff.report.tables import Result
+
+    results = []
+    for asked in experiment.asked:
+        record = fresh.get(asked.key) or workspace.store.record(asked.key)
+        if record is None:
+            record = Record(
+                key=asked.key, status="failed", reason="has not run yet", cell=asked.cell.as_json()
+            )
+        if record.done:
+            record = remeasure(record, asked.cell, workspace, wanted)
+        results.append(Result(asked, record))
+    metrics = resolve(wanted.metrics)
+    files.write(folder, experiment.name, results, wanted.ks, metrics, experiment.commands)
+    print_tables(experiment.name, results, wanted.ks, metrics, folder)
+    return 0
+
+
+def _split_label(cell: Cell) -> str:
+    extra = [cell.split_variant] if cell.split_variant else []
+    return ", ".join([str(cell.split.get("name")), *extra, f"split_seed={cell.split_seed}"])
+
+
+def named_metrics(names: Sequence[str]) -> dict[str, str]:
+    """Metrics asked for by name; one with a dot is an import path and is called by its last part.
+
+    Raises:
+        ConfigError: a name that is neither.
+    """
+    known = conf.metrics()
+    found = {}
+    for name in names:
+        if "." in name:
+            found[name.rpartition(".")[2]] = name
+        elif name in known:
+            found[name] = known[name]
+        else:
+            raise ConfigError(f"metrics={name}: {nearest(name, known)}")
+    return found

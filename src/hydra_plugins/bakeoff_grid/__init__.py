@@ -1,0 +1,1 @@
+"""Hydra's plug-in: the sweeper that hands a whole grid to bakeoff."""
