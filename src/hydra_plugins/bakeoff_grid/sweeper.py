@@ -1,7 +1,6 @@
 """The grid sweeper: Hydra expands and composes, bakeoff decides what is missing and runs it.
 
-Hydra's own sweeper can neither resume nor outlive a failing job, and it composes every job twice: to check it and
-to run it.
+Hydra's own sweeper can neither resume nor outlive a failing job, and it composes every job twice.
 """
 
 from __future__ import annotations
