@@ -1,0 +1,86 @@
+"""Cross-validation: each row is test in one of n folds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+import numpy as np
+
+from bakeoff.arrays import Array
+from bakeoff.data.interactions import Interactions
+from bakeoff.errors import ConfigError, check_choice, check_range
+from bakeoff.splits.base import ColdPolicy, Split, assemble
+from bakeoff.splits.draws import pair_draws, uniform, user_draws
+
+Within = Literal["user", "all"]
+
+
+@dataclass(frozen=True)
+class KFold(ColdPolicy):
+    """Fold `fold` of `n_folds` is test, the others are train; the folds of one seed share no pair.
+
+    Within users, the folds of a user differ by one row at most, and which fold gets the odd rows is chance; a
+    user with a single row stays in train. Within all rows, each row's fold is its own draw, and folds have
+    the same size up to chance. Duplicates are merged first.
+
+    Args:
+        n_folds: at least 2.
+        fold: which one is test, from 0.
+        within: "user" (the rows of each user) or "all" (all rows alike).
+
+    >>> from bakeoff.data.interactions import Ids
+    >>> users, items = np.repeat(np.int32([0, 1, 2]), 3), np.tile(np.arange(3, dtype=np.int32), 3)
+    >>> data = Interactions.of(users, items, None, None, Ids.of(["ann", "bob", "cat"]), Ids.of("xyz"))
+    >>> for fold in range(3):
+    ...     cut = KFold(n_folds=3, fold=fold).split(data, seed=1)
+    ...     print(cut.test.toarray().astype(int).tolist())
+    [[1, 0, 0], [0, 1, 0], [1, 0, 0]]
+    [[0, 0, 1], [0, 0, 1], [0, 1, 0]]
+    [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    """
+
+    n_folds: int = 5
+    fold: int = 0
+    within: Within = "user"
+
+    seeded: ClassVar[bool] = True
+    needs_times: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("split.n_folds", self.n_folds, low=2, integer=True)
+        check_range("split.fold", self.fold, low=0, integer=True)
+        check_choice("split.within", self.within, get_args(Within))
+        if self.fold >= self.n_folds:
+            raise ConfigError(
+                f"split.fold={self.fold}: expected a number below split.n_folds={self.n_folds}, from 0"
+            )
+
+    def split(self, data: Interactions, seed: int) -> Split:
+        return self._cut(data, seed, level=0)
+
+    def inner(self, split: Split, seed: int) -> Split:
+        return self._cut(split.events, seed, split.level + 1)
+
+    def _cut(self, data: Interactions, seed: int, level: int) -> Split:
+        pairs = data.merged()
+        few = np.zeros(pairs.n_users, dtype=bool)
+        if self.within == "user":
+            few = np.bincount(pairs.users, minlength=pairs.n_users) == 1
+            folds = self._folds_within_users(pairs, seed, level)
+        else:
+            folds = (uniform(pair_draws(pairs, seed, level)) * self.n_folds).astype(np.int64)
+        test = (folds == self.fold) & ~few[pairs.users]
+        info = {"users_with_too_few_rows": int(few.sum())}
+        return assemble(pairs.take(~test), pairs.take(test), cold=self.cold, level=level, info=info)
+
+    def _folds_within_users(self, pairs: Interactions, seed: int, level: int) -> Array:
+        """int64 [n]: each user's rows, in the order of their draws, dealt to the folds in turn."""
+        order = np.lexsort((pair_draws(pairs, seed, level), pairs.users))
+        counts = np.bincount(pairs.users, minlength=pairs.n_users)
+        place = np.arange(len(pairs)) - np.repeat(np.cumsum(counts) - counts, counts)
+        first = (uniform(user_draws(pairs, seed, level)) * self.n_folds).astype(np.int64)
+        folds = np.empty(len(pairs), dtype=np.int64)
+        folds[order] = (place + first[pairs.users]) % self.n_folds
+        return folds

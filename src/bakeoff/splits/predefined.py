@@ -1,0 +1,112 @@
+"""Train and test as somebody else has parted them, in files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from bakeoff.arrays import Codes
+from bakeoff.data.catalogue import sha256
+from bakeoff.data.interactions import Features, Ids, Interactions
+from bakeoff.data.readers import Table
+from bakeoff.errors import ConfigError, check_range
+from bakeoff.splits.base import ColdPolicy, Split, assemble
+from bakeoff.splits.per_user import Random
+
+
+@dataclass(frozen=True)
+class Predefined(ColdPolicy):
+    """The data set is the train part; the test part, and perhaps a validation part, are files like its own.
+
+    The catalogue is the items of train. Tuning is measured on the validation part where there is one, else on
+    a random cut of train, per user by `ratio`.
+
+    Args:
+        table: the data set, which tells how the files are read; its filters are not applied to them.
+        test: path of the test part.
+        validation: path of the validation part, or None.
+        ratio: share of train in the random inner cut, in (0, 1).
+    """
+
+    table: Table | None = None
+    test: str | None = None
+    validation: str | None = None
+    ratio: float = 0.8
+
+    seeded: ClassVar[bool] = False
+    needs_times: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("split.ratio", self.ratio, above=0, below=1)
+        if not isinstance(self.table, Table):
+            raise ConfigError(
+                "split 'predefined' reads its files as the data set's own file is read: "
+                "expected a data set in a file, as in dataset=csv dataset.path=train.csv"
+            )
+        if not self.test:
+            raise ConfigError("split.test: no file; name the test part, as in split.test=test.csv")
+
+    def identity(self) -> dict[str, Any]:
+        """The knobs and the SHA-256 of the parts' files; how they are read is the data set's identity."""
+        parts = {name: self._sha256(path) for name, path in self._paths.items()}
+        return {"ratio": self.ratio, **asdict(self.cold), "files": parts}
+
+    def split(self, data: Interactions, seed: int) -> Split:
+        assert self.table is not None
+        parts = {name: self.table.rows(path) for name, path in self._paths.items()}
+        train, test, *validation = united([data, *parts.values()])
+        return assemble(train, test, validation=validation[0] if validation else None, cold=self.cold)
+
+    def inner(self, split: Split, seed: int) -> Split:
+        if split.validation is not None:
+            return assemble(split.events, split.validation, cold=self.cold, level=split.level + 1)
+        return Random(ratio=self.ratio, **asdict(self.cold)).inner(split, seed)
+
+    @property
+    def _paths(self) -> dict[str, str]:
+        paths = {"test": self.test, "validation": self.validation}
+        return {name: path for name, path in paths.items() if path}
+
+    def _sha256(self, path: str) -> str:
+        assert self.table is not None
+        return sha256(replace(self.table, path=path).files()["rows"])
+
+
+def united(parts: Sequence[Interactions]) -> list[Interactions]:
+    """The parts with their ids put together, so that one code means one id in all of them.
+
+    Side information is the first part's; ids that only the others know have none.
+    """
+    first = parts[0]
+    user_ids = Ids.of([v for part in parts for v in part.user_ids.values.tolist()])
+    item_ids = Ids.of([v for part in parts for v in part.item_ids.values.tolist()])
+    user_features = _spread(first.user_features, user_ids.codes(first.user_ids.values), len(user_ids))
+    item_features = _spread(first.item_features, item_ids.codes(first.item_ids.values), len(item_ids))
+    return [
+        Interactions.of(
+            user_ids.codes(part.user_ids.values)[part.users],
+            item_ids.codes(part.item_ids.values)[part.items],
+            part.values,
+            part.times,
+            user_ids,
+            item_ids,
+            merge=first.merge,
+            user_features=user_features,
+            item_features=item_features,
+        )
+        for part in parts
+    ]
+
+
+def _spread(features: Features | None, codes: Codes, size: int) -> Features | None:
+    """Features with their rows at codes of a longer list; the other rows are empty."""
+    if features is None:
+        return None
+    rows = np.arange(len(codes))
+    places = sparse.csr_matrix((np.ones(len(codes), np.float32), (codes, rows)), shape=(size, len(codes)))
+    return Features((places @ features.matrix).tocsr(), features.names)
