@@ -14,8 +14,6 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from bakeoff import app
-
 
 @dataclass
 class GridSweeperConf:
@@ -33,6 +31,8 @@ class GridSweeper(BasicSweeper):
     """Composes every cell of the grid, then gives control to `app.execute`."""
 
     def sweep(self, arguments: list[str]) -> Any:
+        from bakeoff import app  # here, since Hydra imports every plug-in of an environment for any command
+
         assert self.config is not None and self.launcher is not None and self.hydra_context is not None
         loader = self.hydra_context.config_loader
         parser = OverridesParser.create(config_loader=loader)
