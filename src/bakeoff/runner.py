@@ -18,18 +18,15 @@ from bakeoff.data.source import Dataset
 from bakeoff.environment import environment
 from bakeoff.errors import DataError, Unsupported
 from bakeoff.evaluation.measure import Measurements, measure, per_user_table, resolve
-from bakeoff.evaluation.metric import Evidence
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
+from bakeoff.lists import evidence_of, recommend
 from bakeoff.meter import Meter
-from bakeoff.models.base import Model, PredictsValues, RanksTargets, SaysRepeatable
+from bakeoff.models.base import Model, SaysRepeatable
 from bakeoff.models.threads import limited
 from bakeoff.record import Record
 from bakeoff.splits.base import Split
 from bakeoff.store import Store, StoredLists
-
-USERS_AT_ONCE = 8192
-"""Users a model is asked for in one call; it bounds the copy of their histories, not the result."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,7 @@ def _run(cell: Cell, workspace: Workspace, wanted: Wanted, meter: Meter, known: 
     with meter.phase("recommend"):
         lists, predicted = recommend(model, split, cell.depth)
     with meter.phase("evaluate"):
-        evidence = _evidence(lists, predicted, split, workspace.stats(cell, meter))
+        evidence = evidence_of(lists, predicted, split, workspace.stats(cell, meter))
         measured = measure(evidence, resolve(wanted.metrics), wanted.ks)
     known |= {"metrics": _as_json(measured), "absent": dict(measured.absent)}
     with meter.phase("write"):
@@ -160,34 +157,6 @@ def _run(cell: Cell, workspace: Workspace, wanted: Wanted, meter: Meter, known: 
             cell.key, StoredLists(lists.items, lists.scores, lists.above, lists.ties, predicted)
         )
         _write_per_user(workspace.store, cell.key, split, lists, measured)
-
-
-def recommend(model: Model, split: Split, depth: int) -> tuple[TopK, Any]:
-    """Ask a fitted model once for the lists of every evaluated user, to `depth` or the whole catalogue.
-
-    Returns the checked lists, and float32 [t] predicted values of the test pairs (None where the model
-    predicts none).
-    """
-    depth = min(depth, split.train.n_items)
-    parts: list[tuple[Any, ...]] = []
-    for start in range(0, len(split.users), USERS_AT_ONCE):
-        users = split.users[start : start + USERS_AT_ONCE]
-        history = split.history[users]
-        if isinstance(model, RanksTargets):
-            parts.append(tuple(model.rank(users, history, depth, split.test[users])))
-        else:
-            parts.append((*model.recommend(users, history, depth), None, None))
-    items, scores, above, ties = (
-        None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True)
-    )
-    test = split.test[split.users]
-    lists = TopK.build(
-        split.users, items, scores, history=split.history[split.users], test=test, above=above, ties=ties
-    )
-    predicted = None
-    if isinstance(model, PredictsValues):
-        predicted = model.predict(np.repeat(split.users, np.diff(test.indptr)), test.indices)
-    return lists, predicted
 
 
 def remeasure(record: Record, cell: Cell, workspace: Workspace, wanted: Wanted) -> Record:
@@ -211,7 +180,7 @@ def remeasure(record: Record, cell: Cell, workspace: Workspace, wanted: Wanted) 
     )
     everything = Wanted(tuple(sorted(measured_ks | set(wanted.ks))), wanted.metrics)
     with limited(1):
-        evidence = _evidence(lists, stored.predicted, split, workspace.stats(cell))
+        evidence = evidence_of(lists, stored.predicted, split, workspace.stats(cell))
         measured = measure(evidence, resolve(everything.metrics), everything.ks)
     updated = replace(
         record,
@@ -221,10 +190,6 @@ def remeasure(record: Record, cell: Cell, workspace: Workspace, wanted: Wanted) 
     _write_per_user(workspace.store, cell.key, split, lists, measured)
     workspace.store.write_record(updated)
     return updated
-
-
-def _evidence(lists: TopK, predicted: Any, split: Split, stats: TrainStats) -> Evidence:
-    return Evidence(lists, split.test[split.users], split.history[split.users], stats, predicted)
 
 
 def _as_json(measured: Measurements) -> dict[str, dict[str, tuple[float, float | None]]]:
