@@ -1,0 +1,114 @@
+"""From scores to ranked lists: what every model that scores the whole catalogue shares."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bakeoff.arrays import CSR, Array, Codes, Floats
+from bakeoff.errors import ModelError
+from bakeoff.models import kernel
+from bakeoff.models.base import Ranked
+
+BLOCK_BYTES = 48 * 2**20
+"""Scores held at once. Part of no cell's key: a list does not depend on how users are cut into blocks."""
+
+
+class ScoringModel(ABC):
+    """A model that scores the whole catalogue for a block of users.
+
+    A subclass says what the scores are; this class owns the blocks, the masking of the history, the exact
+    best k and the ranks of targets. One tie rule holds everywhere: score falling, then item code rising.
+
+    Attributes:
+        floor: only items that score above it are listed. Target ranks take every score as it is.
+    """
+
+    floor: ClassVar[float] = -np.inf
+
+    @abstractmethod
+    def scores(self, users: Codes, history: CSR) -> Floats:
+        """float32 [b, I]: finite scores of the catalogue for users (int32 [b]) with history (CSR [b, I]).
+
+        The array is the caller's to write in.
+        """
+
+    def recommend(self, users: Codes, history: CSR, k: int) -> tuple[Codes, Floats]:
+        """The k best unseen items of each user; see :class:`bakeoff.models.base.Model`.
+
+        Raises:
+            ModelError: a score is not finite.
+        """
+        ranked = self._ranked(users, history, k, None)
+        return ranked.items, ranked.scores
+
+    def rank(self, users: Codes, history: CSR, k: int, targets: CSR) -> Ranked:
+        """As `recommend`, with the rank of each target; see :class:`bakeoff.models.base.RanksTargets`."""
+        return self._ranked(users, history, k, targets)
+
+    def _ranked(self, users: Codes, history: CSR, k: int, targets: CSR | None) -> Ranked:
+        n_targets = 0 if targets is None else targets.nnz
+        items = np.empty((len(users), k), dtype=np.int32)
+        scores = np.empty((len(users), k), dtype=np.float32)
+        above, ties = np.empty(n_targets, dtype=np.int32), np.empty(n_targets, dtype=np.int32)
+        for block, values in self._blocks(users, history):
+            rows, seen = _entries(history, block)
+            values[rows, seen] = -np.inf
+            items[block], scores[block] = kernel.best(values, k, self.floor)
+            if targets is not None:
+                cut = slice(targets.indptr[block.start], targets.indptr[block.stop])
+                above[cut], ties[cut] = kernel.places(values, *_entries(targets, block))
+        return Ranked(items, scores, above, ties)
+
+    def _blocks(self, users: Codes, history: CSR) -> Iterator[tuple[slice, Floats]]:
+        for block in blocks(len(users), history.shape[1]):
+            values = self.scores(users[block], history[block])
+            self._refuse_non_finite(users[block], values)
+            yield block, values
+
+    def _refuse_non_finite(self, users: Codes, scores: Floats) -> None:
+        wrong = ~np.isfinite(scores).all(axis=1)
+        if wrong.any():
+            user = users[int(np.flatnonzero(wrong)[0])]
+            raise ModelError(
+                f"{type(self).__name__}: a score of user {user} is not finite; "
+                "expected finite scores: the fit may have diverged, try a smaller learning rate"
+            )
+
+
+class FactorModel(ScoringModel):
+    """A model whose score is a dot product; a bias is one more dimension.
+
+    Attributes:
+        user_factors: float32 [U, f].
+        item_factors: float32 [I, f].
+    """
+
+    user_factors: Floats
+    item_factors: Floats
+
+    def factors_of(self, users: Codes, history: CSR) -> Floats:
+        """float32 [b, f]: the factors of users; a model that folds in computes those of unknown ones."""
+        found: Floats = self.user_factors[users]
+        return found
+
+    def scores(self, users: Codes, history: CSR) -> Floats:
+        found: Floats = self.factors_of(users, history) @ self.item_factors.T
+        return found
+
+
+def blocks(n_users: int, n_items: int) -> Iterator[slice]:
+    """Cut users in blocks of which the scores fill about BLOCK_BYTES, whatever the machine."""
+    size = max(1, BLOCK_BYTES // max(4 * n_items, 1))
+    for start in range(0, n_users, size):
+        yield slice(start, min(start + size, n_users))
+
+
+def _entries(matrix: CSR, block: slice) -> tuple[Array, Any]:
+    """Row numbers inside the block and columns of what the block's rows of a CSR matrix hold."""
+    counts = np.diff(matrix.indptr[block.start : block.stop + 1])
+    rows = np.repeat(np.arange(len(counts)), counts)
+    return rows, matrix.indices[matrix.indptr[block.start] : matrix.indptr[block.stop]]
