@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+Bakeoff = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def bakeoff(tmp_path: Path) -> Bakeoff:
+    """The real command line in a folder of its own, with the toys beside the shipped names."""
+
+    def run(verb: str, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        toys = [f"--config-dir={HERE / 'conf'}"] if verb in ("run", "plan", "describe") else []
+        environment = {**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200", "TERM": "dumb"}
+        return subprocess.run(
+            [sys.executable, "-m", "bakeoff", verb, *toys, *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of public data sets; tests that need it are skipped without."""
+    folder = os.environ.get("BAKEOFF_DATA")
+    if not folder:
+        pytest.skip("BAKEOFF_DATA names no folder of public data sets")
+    return Path(folder)
