@@ -20,6 +20,28 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _WHOLE = r"^(0|-?[1-9][0-9]{0,18})$"  # texts that a whole number is printed as, -0 and 007 not among them
 
 
+class Growing:
+    """One array put together from batches, without holding all of them and the whole at once."""
+
+    def __init__(self, dtype: type[np.generic]) -> None:
+        self._array: Array = np.empty(0, dtype=dtype)
+        self._length = 0
+
+    def add(self, batch: Array) -> None:
+        end = self._length + len(batch)
+        if end > len(self._array):  # memory beyond the end is reserved, not touched
+            self._array.resize(max(end, 2 * len(self._array)), refcheck=False)
+        self._array[self._length : end] = batch
+        self._length = end
+
+    def finish(self) -> Array:
+        """The whole; the buffer starts anew."""
+        whole, self._array = self._array, np.empty(0, dtype=self._array.dtype)
+        whole.resize(self._length, refcheck=False)
+        self._length = 0
+        return whole
+
+
 class Coder:
     """Codes of a dictionary-encoded column, batch by batch, against one growing list of distinct ids.
 
@@ -31,7 +53,7 @@ class Coder:
         self._known: Any = None
         self._waiting: list[Any] = []
         self._length = 0
-        self._codes: list[Codes] = []
+        self._codes = Growing(np.int32)
 
     def add(self, column: Any) -> None:
         """Take a batch: an Arrow dictionary array; nulls get the code -1."""
@@ -45,8 +67,7 @@ class Coder:
         import pyarrow as pa
 
         self._settle()
-        codes = np.concatenate(self._codes) if self._codes else np.zeros(0, dtype=np.int32)
-        self._codes = []
+        codes = self._codes.finish()
         return codes, pa.array([], pa.string()) if self._known is None else self._known
 
     def _settle(self) -> None:
@@ -60,8 +81,8 @@ class Coder:
             chunks = [pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._known), *chunks]
         one = pa.chunked_array(chunks).unify_dictionaries()
         self._known = one.chunk(0).dictionary
-        fresh = one.chunks[len(chunks) - len(self._waiting) :]
-        self._codes += [pc.fill_null(c.indices, -1).to_numpy(zero_copy_only=False) for c in fresh]
+        for chunk in one.chunks[len(chunks) - len(self._waiting) :]:
+            self._codes.add(pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False))
         self._waiting, self._length = [], 0
 
 
@@ -166,10 +187,10 @@ def to_seconds(numbers: Array, unit: TimeUnit) -> Times:
     Seconds stay below 10^11 until the year 5138; the smallest milliseconds above it are of March 1973.
     """
     if unit == "auto":
-        largest = int(np.abs(numbers).max(initial=0))
-        limits = {"s": 10**11, "ms": 10**14, "us": 10**17}
-        unit = next((u for u, limit in limits.items() if largest < limit), "ns")  # type: ignore[arg-type]
-    return np.floor_divide(numbers, _PER_SECOND[unit]).astype(np.int64)
+        largest = max(int(numbers.max(initial=0)), -int(numbers.min(initial=0)))
+        unit = "s" if largest < 10**11 else "ms" if largest < 10**14 else "us" if largest < 10**17 else "ns"
+    whole: Times = numbers.astype(np.int64, copy=False)
+    return whole if unit == "s" else whole // _PER_SECOND[unit]
 
 
 def read_times(column: Any, timezone: str) -> tuple[Array, bool]:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import Array, Codes, Doubles
-from bakeoff.data.columns import Coder, joined
+from bakeoff.data.columns import Coder, Growing, joined
 from bakeoff.data.files import Kind, Layout, batches, check_columns, column_names, row_of
 from bakeoff.data.interactions import Features, Ids
 from bakeoff.errors import ConfigError, DataError
@@ -163,7 +163,7 @@ class Side:
 def _read(path: Path, layout: Layout, kinds: Mapping[str, Kind]) -> dict[str, tuple[Array, Any]]:
     """Columns as codes with their distinct ids, or as float64 (NaN where there is none) with None."""
     coders = {name: Coder() for name, kind in kinds.items() if kind == "id"}
-    numbers: dict[str, list[Doubles]] = {name: [] for name, kind in kinds.items() if kind == "number"}
+    numbers = {name: Growing(np.float64) for name, kind in kinds.items() if kind == "number"}
     record = 0
     for batch in batches(path, layout, kinds):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -176,12 +176,12 @@ def _read(path: Path, layout: Layout, kinds: Mapping[str, Kind]) -> dict[str, tu
                 raise DataError(
                     f"{path}: row {row}, column {name!r}: found an infinite value, expected a number"
                 )
-            numbers[name].append(values)
+            numbers[name].add(values)
         record += batch.num_rows
     if not record:
         raise DataError(f"{path}: no rows; expected a side table")
     return {name: coder.finish() for name, coder in coders.items()} | {
-        name: (np.concatenate(values), None) for name, values in numbers.items()
+        name: (values.finish(), None) for name, values in numbers.items()
     }
 
 

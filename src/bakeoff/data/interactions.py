@@ -69,10 +69,12 @@ class Ids:
 
     def take(self, codes: Array) -> Ids:
         """The ids at ascending codes, as a smaller list."""
-        picked = self.values[codes]
-        if self.integers is not None:
-            return Ids(integers=picked)
-        return Ids.of(picked)
+        if self.utf8 is None or self.offsets is None:
+            return Ids(integers=self.values[codes])
+        starts, lengths = self.offsets[codes], np.diff(self.offsets)[codes]
+        offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+        places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        return Ids(utf8=self.utf8[places], offsets=offsets)
 
     def codes(self, values: Array) -> Codes:
         """int32 [n]: the code of each value, -1 for one that is not in the list."""
@@ -148,7 +150,9 @@ class Interactions:
         for name, codes, size in (("users", self.users, self.n_users), ("items", self.items, self.n_items)):
             if len(codes) and not (codes.min() >= 0 and codes.max() < size):
                 raise TypeError(f"{name}: expected codes in 0..{size - 1}, got {codes.min()}..{codes.max()}")
-        if (np.diff(self._pairs) < 0).any():
+        if (self.users[1:] < self.users[:-1]).any() or (
+            (self.users[1:] == self.users[:-1]) & (self.items[1:] < self.items[:-1])
+        ).any():
             raise TypeError("rows: expected sorted by user and item; build with Interactions.of")
         for name, features, size in (
             ("user_features", self.user_features, self.n_users),
@@ -169,11 +173,8 @@ class Interactions:
         **rest: Any,
     ) -> Interactions:
         """Build from rows in any order."""
-        pairs = users.astype(np.int64) * max(len(item_ids), 1) + items
-        order = np.argsort(pairs, kind="stable")
-        if (np.diff(pairs[order]) == 0).any() and (values is not None or times is not None):
-            minor = [a for a in (values, times) if a is not None]
-            order = np.lexsort((*minor, pairs))
+        minor = [a for a in (values, times) if a is not None]
+        order = _canonical_order(users, items, max(len(item_ids), 1), minor)
         return cls(
             users[order],
             items[order],
@@ -196,8 +197,11 @@ class Interactions:
         return len(self.item_ids)
 
     @property
-    def _pairs(self) -> Array:
-        return self.users.astype(np.int64) * max(self.n_items, 1) + self.items
+    def starts(self) -> Bools:
+        """bool [n]: the first row of each pair; the others repeat it."""
+        first = np.ones(len(self), dtype=bool)
+        first[1:] = (self.users[1:] != self.users[:-1]) | (self.items[1:] != self.items[:-1])
+        return first
 
     def take(self, rows: Bools | Array) -> Interactions:
         """The rows at a boolean mask or at ascending row numbers; ids and features stay whole."""
@@ -226,11 +230,10 @@ class Interactions:
 
         Where there are no values, the sum is the number of events, and the other rules leave none.
         """
-        if not len(self):
+        first = self.starts
+        if first.all():
             return self
-        starts = np.flatnonzero(np.concatenate(([True], np.diff(self._pairs) != 0)))
-        if len(starts) == len(self):
-            return self
+        starts = np.flatnonzero(first)
         ends = np.append(starts[1:], len(self))
         values, times = self.values, self.times
         if self.merge == "sum":
@@ -268,8 +271,9 @@ class Interactions:
 
     def summary(self) -> dict[str, int | float | None]:
         """Counts a reader asks for first; users and items are those that have a row."""
-        users, items = len(np.unique(self.users)), len(np.unique(self.items))
-        pairs = len(self.merged())
+        users = int((np.bincount(self.users, minlength=self.n_users) > 0).sum())
+        items = int((np.bincount(self.items, minlength=self.n_items) > 0).sum())
+        pairs = int(self.starts.sum())
         return {
             "rows": len(self),
             "pairs": pairs,
@@ -279,6 +283,33 @@ class Interactions:
             "first": None if self.times is None or not len(self) else int(self.times.min()),
             "last": None if self.times is None or not len(self) else int(self.times.max()),
         }
+
+
+def _canonical_order(users: Codes, items: Codes, width: int, minor: Sequence[Array]) -> Array:
+    """int64 [n]: the order of rows by user, item, then the last of minor, and so on to the first of it.
+
+    Pair and row number are packed in one number where 63 bits hold both, so that one plain sort, several
+    times faster than a sort of indices, gives the order.
+    """
+    pairs = users.astype(np.int64) * width + items
+    shift = max(len(pairs) - 1, 0).bit_length()
+    if int(pairs.max(initial=0)).bit_length() + shift < 64:
+        pairs <<= shift
+        pairs |= np.arange(len(pairs))
+        pairs.sort()
+        order = pairs & ((1 << shift) - 1)
+        pairs >>= shift
+    else:
+        order = np.argsort(pairs, kind="stable")
+        pairs = pairs[order]
+    repeats = pairs[1:] == pairs[:-1]
+    if minor and repeats.any():
+        among = np.zeros(len(pairs), dtype=bool)  # the rows of pairs that stand more than once
+        among[1:] |= repeats
+        among[:-1] |= repeats
+        rows = order[among]
+        order[among] = rows[np.lexsort((*(a[rows] for a in minor), pairs[among]))]
+    return order
 
 
 def concatenate(parts: Sequence[Interactions]) -> Interactions:

@@ -83,7 +83,7 @@ class Condition:
 
 def step(name: str, data: Interactions, note: str = "") -> Step:
     """What is left after a step."""
-    users, items = (len(np.unique(codes)) for codes in (data.users, data.items))
+    users, items = (int((np.bincount(codes) > 0).sum()) for codes in (data.users, data.items))
     return Step(name, len(data), users, items, note)
 
 
@@ -132,20 +132,13 @@ def _min_value(data: Interactions, least: float) -> Interactions:
     return data.take(data.values >= least)
 
 
-def _pair_starts(data: Interactions) -> Bools:
-    """bool [n]: the first row of each pair, so that a repeated pair counts once."""
-    starts = np.ones(len(data), dtype=bool)
-    starts[1:] = (data.users[1:] != data.users[:-1]) | (data.items[1:] != data.items[:-1])
-    return starts
-
-
 def _min_user_interactions(data: Interactions, least: int) -> Interactions:
-    counts = np.bincount(data.users[_pair_starts(data)], minlength=data.n_users)
+    counts = np.bincount(data.users[data.starts], minlength=data.n_users)
     return data.take((counts >= least)[data.users])
 
 
 def _min_item_interactions(data: Interactions, least: int) -> Interactions:
-    counts = np.bincount(data.items[_pair_starts(data)], minlength=data.n_items)
+    counts = np.bincount(data.items[data.starts], minlength=data.n_items)
     return data.take((counts >= least)[data.items])
 
 

@@ -184,14 +184,12 @@ class Table:
         if not steps[-1].rows:
             raise DataError(f"{file}: none of {len(reading)} rows passes dataset.where; loosen it")
         data = reading.interactions(self.merge)
-        merged = data.merged()
-        repeats = len(data) - len(merged)
+        repeats = int((~data.starts).sum())
         if data.times is not None:
             note = f"{repeats} rows repeat a pair; kept as events, merged inside each part of a split"
         else:
-            data, note = merged, f"{repeats} rows merged into the pair that they repeat"
-        steps.append(step(f"merge ({self.merge})", data, note))
-        del merged
+            data, note = data.merged(), f"{repeats} rows merged into the pair that they repeat"
+        steps.append(step(f"merge ({self.merge})", data, note if repeats else "no row repeats a pair"))
         data, filter_steps = filtered(data, self.filters, file)
         steps += filter_steps
         if self.transform != "none":

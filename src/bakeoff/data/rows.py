@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.arrays import Array, Bools, Codes, Floats, Times
-from bakeoff.data.columns import Coder, TimeUnit, Unreadable, ids_of, joined, read_times, to_seconds
+from bakeoff.data.columns import Coder, Growing, TimeUnit, Unreadable, ids_of, joined, read_times, to_seconds
 from bakeoff.data.files import Kind, Layout, batches, check_columns, row_of
 from bakeoff.data.interactions import Interactions, Merge
 from bakeoff.data.prepare import Condition
@@ -107,9 +107,7 @@ class RowReader:
         kinds = self._kinds()
         check_columns(path, self.layout, {name: knob for name, (_, knob) in kinds.items()})
         users, parts = Coder(), [Coder() for _ in self.item]
-        values: list[Array] = []
-        times: list[Array] = []
-        stages: list[Array] = []
+        values, times, stages = Growing(np.float32), Growing(np.int64), Growing(np.uint8)
         numeric = False
         record = 0
         for batch in batches(path, self.layout, {name: kind for name, (kind, _) in kinds.items()}):
@@ -120,28 +118,26 @@ class RowReader:
             try:
                 stage = self._stages(column)
                 if self.value is not None:
-                    values.append(self._values(column[self.value], stage == 0))
+                    values.add(self._values(column[self.value], stage == 0))
                 if self.time is not None:
                     read, numeric = read_times(column[self.time], self.timezone)
-                    times.append(read)
+                    times.add(read)
             except _Fault as fault:
                 row = row_of(path, self.layout, record + fault.at)
                 raise DataError(f"{path}: row {row}, column {fault.column!r}: {fault}") from None
             except Unreadable as fault:
                 row = row_of(path, self.layout, record + fault.at)
                 raise DataError(f"{path}: row {row}, column {self.time!r}: {fault}") from None
-            stages.append(stage)
+            stages.add(stage)
             record += batch.num_rows
         if not record:
             raise DataError(f"{path}: no rows; expected interactions after the header")
-        clock = np.concatenate(times) if times else None
-        del times
         return Reading(
             users.finish(),
             joined([c.finish() for c in parts]),
-            np.concatenate(values) if values else None,
-            clock if clock is None or not numeric else to_seconds(clock, self.time_unit),
-            np.concatenate(stages),
+            None if self.value is None else values.finish(),
+            None if self.time is None else to_seconds(times.finish(), self.time_unit if numeric else "s"),
+            stages.finish(),
             tuple(map(str, self.conditions)),
         )
 
