@@ -1,4 +1,4 @@
-"""Public data sets: found in a folder of the user's, in the cache, or downloaded once from their publisher."""
+"""Public data sets: found in the user's folder, in the cache, or downloaded once from the publisher."""
 
 from __future__ import annotations
 
@@ -108,10 +108,11 @@ class Origin:
 
     def _absent(self, name: str, reason: str) -> DataError:
         home = os.environ.get(FOLDER_VARIABLE)
-        place = Path(home or f"${FOLDER_VARIABLE}") / self.folder / name
+        place = Path(home or f"${FOLDER_VARIABLE}") / self.folder
         return DataError(
-            f"{name} of {self.folder} is not here ({reason}); get it from {self.home} and put it at {place}"
-            + ("" if home else f", with the environment variable {FOLDER_VARIABLE} naming that folder")
+            f"{name} of {self.folder} is not here ({reason}); get it from {self.home} and put "
+            f"{', '.join(self.files)} into {place}"
+            + ("" if home else f", where the environment variable {FOLDER_VARIABLE} names a folder of yours")
         )
 
 

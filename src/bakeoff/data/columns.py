@@ -1,4 +1,4 @@
-"""Columns of a file as arrays: ids coded while they are read, keys of several columns, times in unix seconds."""
+"""Columns of a file as arrays: ids coded while read, keys of several columns, times in unix seconds."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def read_times(column: Any, timezone: str) -> tuple[Array, bool]:
     given time zone. Nulls are 0.
 
     Raises:
-        Unreadable: the first text that is no time.
+        UnreadableTimeError: the first text that is no time.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -213,7 +213,7 @@ def read_times(column: Any, timezone: str) -> tuple[Array, bool]:
         floats = pc.cast(column, pa.float64()).fill_null(0).to_numpy()
         odd = np.flatnonzero(~np.isfinite(floats))
         if len(odd):
-            raise Unreadable(int(odd[0]), float(floats[odd[0]]))
+            raise UnreadableTimeError(int(odd[0]), float(floats[odd[0]]))
         return np.floor(floats).astype(np.int64), True
     if pa.types.is_date(column.type):
         column = pc.cast(column, pa.timestamp("ms"))
@@ -222,7 +222,7 @@ def read_times(column: Any, timezone: str) -> tuple[Array, bool]:
     return _of_texts(pc.cast(column, pa.string()), timezone), False
 
 
-class Unreadable(DataError):
+class UnreadableTimeError(DataError):
     """A value that is no time, at a position in its batch."""
 
     def __init__(self, at: int, value: object) -> None:
@@ -235,7 +235,7 @@ def _of_timestamps(column: Any, timezone: str) -> Times:
     import pyarrow.compute as pc
 
     if column.type.tz is None and timezone != "UTC":
-        # A clock that is put back shows an hour twice: the first is taken. One that it skips: the moment after.
+        # A clock put back shows an hour twice: the first is taken. An hour that it skips: the moment after.
         column = pc.assume_timezone(column, timezone, ambiguous="earliest", nonexistent="latest")
     numbers = pc.cast(column, pa.int64()).fill_null(0).to_numpy()
     return to_seconds(numbers, column.type.unit)
@@ -257,7 +257,7 @@ def _of_texts(column: Any, timezone: str) -> Times:
             try:
                 moment = datetime.datetime.fromisoformat(text.strip())
             except ValueError:
-                raise Unreadable(at, text) from None
+                raise UnreadableTimeError(at, text) from None
             aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
             seconds[at] = np.floor(aware.timestamp())
     return seconds.astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,8 +14,9 @@ from scipy import sparse
 
 from bakeoff.arrays import Array, Codes, Doubles
 from bakeoff.data.columns import Coder, Growing, joined
-from bakeoff.data.files import Kind, Layout, batches, check_columns, column_names, row_of
+from bakeoff.data.files import Kind, batches, check_columns, column_names, row_of
 from bakeoff.data.interactions import Features, Ids
+from bakeoff.data.text import Layout
 from bakeoff.errors import ConfigError, DataError
 
 _FALSE = {"0", "0.0", "False", "false", "FALSE", ""}
@@ -227,7 +229,7 @@ def _numbers(column: str, rows: Array, values: Doubles, size: int, how: str | Se
         scaled = (means - means.mean()) / deviation if deviation > 0 else np.zeros(len(means))
         return Block(known, np.zeros(len(known), dtype=np.int64), scaled, [column])
     edges = [f"{e:g}" for e in how]
-    names = [f"<{edges[0]}", *(f"{a}-{b}" for a, b in zip(edges, edges[1:], strict=False)), f">={edges[-1]}"]
+    names = [f"<{edges[0]}", *(f"{a}-{b}" for a, b in itertools.pairwise(edges)), f">={edges[-1]}"]
     names = [f"{column}={n}" for n in names]
     return Block(known, np.digitize(means, list(how)), np.ones(len(known)), names)
 

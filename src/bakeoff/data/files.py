@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
+from bakeoff.data.text import STAND_IN, Layout, Replaced, data_records, opened, records
 from bakeoff.errors import DataError, nearest
 
 Kind = Literal["id", "number", "time"]
 
 _BLOCK = 1 << 20  # larger ones are no faster and cost memory
-_STAND_IN = "\x1f"  # the unit separator: what a separator of several characters is read as
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a text file is laid out; Parquet files need none of it.
-
-    Args:
-        separator: text between fields; None takes a tab for .tsv and .tab, else a comma.
-        quote: the character around fields that hold separators, or None where quotes are text.
-        encoding: of the text.
-        columns: names of the columns of a file without a header line.
-    """
-
-    separator: str | None = None
-    quote: str | None = '"'
-    encoding: str = "utf8"
-    columns: tuple[str, ...] | None = None
-
-    def between(self, path: Path) -> str:
-        """The separator of this file."""
-        if self.separator is not None:
-            return self.separator
-        return "\t" if {".tsv", ".tab"} & {s.lower() for s in path.suffixes} else ","
 
 
 def column_names(path: Path, layout: Layout) -> list[str]:
@@ -54,7 +28,7 @@ def column_names(path: Path, layout: Layout) -> list[str]:
         return list(_parquet(path).schema_arrow.names)
     if layout.columns is not None:
         return list(layout.columns)
-    first = next(_records(path, layout), None)
+    first = next(records(path, layout), None)
     if first is None:
         raise DataError(f"{path}: the file is empty; expected a header and rows")
     return [name.removeprefix("\ufeff") for name in first[1]]
@@ -95,7 +69,7 @@ def row_of(path: Path, layout: Layout, record: int) -> int:
     """The row of a file, counted from 1, that its record (counted from 0) stands on: of a text, the line."""
     if is_parquet(path):
         return record + 1
-    records = _data_records(path, layout)
+    records = data_records(path, layout)
     return next((line for i, (line, _) in enumerate(records) if i == record), record + 1)
 
 
@@ -186,12 +160,12 @@ def _csv_batches(path: Path, layout: Layout, kinds: Mapping[str, Kind]) -> Itera
         column_names=None if layout.columns is None else list(layout.columns),
     )
     parse = pacsv.ParseOptions(
-        delimiter=separator if len(separator) == 1 else _STAND_IN,
+        delimiter=separator if len(separator) == 1 else STAND_IN,
         quote_char=layout.quote or False,
         newlines_in_values=layout.quote is not None,
     )
-    with _opened(path) as stream:
-        source = stream if len(separator) == 1 else _Replaced(stream, separator.encode(layout.encoding))
+    with opened(path) as stream:
+        source = stream if len(separator) == 1 else Replaced(stream, separator.encode(layout.encoding))
         yield from pacsv.open_csv(source, read_options=read, parse_options=parse, convert_options=convert)
 
 
@@ -200,7 +174,7 @@ def _time_type(path: Path, layout: Layout, name: str) -> Any:
     import pyarrow as pa
 
     at = column_names(path, layout).index(name)
-    for _, fields in _data_records(path, layout):
+    for _, fields in data_records(path, layout):
         if len(fields) > at and fields[at]:
             if fields[at].lstrip("-").isdigit():
                 return pa.int64()
@@ -208,83 +182,12 @@ def _time_type(path: Path, layout: Layout, name: str) -> Any:
     return pa.int64()
 
 
-def _opened(path: Path) -> Any:
-    """A binary stream of the file's content, decompressed by its suffix."""
-    suffix = path.suffix.lower()
-    if suffix == ".xz":
-        import lzma
-
-        return lzma.open(path)
-    if suffix == ".zip":
-        import zipfile
-
-        archive = zipfile.ZipFile(path)
-        if len(archive.namelist()) != 1:
-            raise DataError(f"{path}: {len(archive.namelist())} files inside; expected one: unpack it first")
-        return archive.open(archive.namelist()[0])
-    import pyarrow as pa
-
-    return pa.input_stream(path, compression="detect")
-
-
-class _Replaced(io.RawIOBase):
-    """A stream in which a separator of several bytes is one byte, as the CSV reader wants it."""
-
-    def __init__(self, stream: IO[bytes], separator: bytes) -> None:
-        self._stream, self._separator, self._rest = stream, separator, b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        # What may be the start of a separator waits for the next bytes. Never b"" before the end.
-        while True:
-            fresh = self._stream.read() if size < 0 else self._stream.read(max(size - len(self._rest), 1))
-            text = self._rest + fresh
-            if not fresh or size < 0:
-                self._rest = b""
-                return text.replace(self._separator, _STAND_IN.encode())
-            pieces = text.split(self._separator)
-            last = pieces.pop()
-            held = next(
-                (n for n in range(len(self._separator) - 1, 0, -1) if last.endswith(self._separator[:n])), 0
-            )
-            self._rest = last[len(last) - held :] if held else b""
-            done = _STAND_IN.encode().join([*pieces, last[: len(last) - held]])
-            if done:
-                return done
-
-
-def _records(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """Records of a text file with the line each ends on, read slowly: for headers and for faults."""
-    separator = layout.between(path)
-    with _opened(path) as stream:
-        lines = io.TextIOWrapper(stream, encoding=layout.encoding, errors="surrogateescape", newline="")
-        source = lines if len(separator) == 1 else (line.replace(separator, _STAND_IN) for line in lines)
-        reader = csv.reader(
-            source,
-            delimiter=separator if len(separator) == 1 else _STAND_IN,
-            quotechar=layout.quote or '"',
-            quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE,
-        )
-        for fields in reader:
-            if fields:
-                yield reader.line_num, fields
-
-
-def _data_records(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    records = _records(path, layout)
-    if layout.columns is None:
-        next(records, None)
-    return records
-
-
 def _diagnose(path: Path, layout: Layout, kinds: Mapping[str, Kind], error: Exception) -> DataError:
     """The first fault of a text file that the fast reader could not read."""
     names = column_names(path, layout)
-    first = next(_data_records(path, layout), None)
+    first = next(data_records(path, layout), None)
     times = {n: _time_type(path, layout, n) for n, k in kinds.items() if k == "time"} if first else {}
-    for line, fields in _data_records(path, layout):
+    for line, fields in data_records(path, layout):
         if len(fields) != len(names):
             return DataError(f"{path}: row {line}: found {len(fields)} fields, expected {len(names)}")
         for name, kind in kinds.items():

@@ -1,4 +1,4 @@
-"""What is done to the rows of a data set before they are cut, in the order that is declared, each step counted."""
+"""What is done to the rows of a data set before they are cut, in the declared order, each step counted."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _min_item_interactions(data: Interactions, least: int) -> Interactions:
 
 
 def _k_core(data: Interactions, k: int) -> Interactions:
-    """Users and items with fewer than k different partners go, again and again until none is left that has."""
+    """Users and items with fewer than k different partners go, again and again until there are none."""
     while True:
         smaller = _min_item_interactions(_min_user_interactions(data, k), k)
         if len(smaller) == len(data):

@@ -12,7 +12,6 @@ from typing import Any, get_args
 from bakeoff.data.catalogue import Origin, sha256
 from bakeoff.data.columns import TimeUnit
 from bakeoff.data.features import Side
-from bakeoff.data.files import Layout
 from bakeoff.data.interactions import Interactions, Merge
 from bakeoff.data.prepare import (
     Condition,
@@ -26,6 +25,7 @@ from bakeoff.data.prepare import (
 )
 from bakeoff.data.rows import Reading, RowReader
 from bakeoff.data.source import Dataset, Step
+from bakeoff.data.text import Layout
 from bakeoff.errors import ConfigError, DataError, check_choice, check_range, nearest
 
 Columns = str | Sequence[str]
@@ -159,7 +159,7 @@ class Table:
         return Dataset(chosen.name, replace(data, **features), tuple(steps))
 
     def rows(self, path: str) -> Interactions:
-        """Another file of the same columns (the test part of a published split), neither filtered nor described."""
+        """Another file of the same columns, such as a published test part; not filtered, no features."""
         chosen = self._chosen
         data = chosen._read(chosen._find(path)).interactions(chosen.merge)
         return transformed(data if data.times is not None else data.merged(), chosen.transform, chosen.clip)
@@ -235,7 +235,10 @@ class Table:
             found = next(there, next(iter(self.layouts)))
         knobs = {f.name: getattr(self, f.name) for f in fields(self)}
         own = self.layouts.get(Path(found).name, {})
-        return made(Table, {**knobs, **own, "path": found, "layouts": {}}, f"dataset.layouts.{found}")
+        chosen: Table = made(
+            Table, {**knobs, **own, "path": found, "layouts": {}}, f"dataset.layouts.{found}"
+        )
+        return chosen
 
     def _find(self, path: str) -> Path:
         return Path(path).expanduser() if self._origin is None else self._origin.find(path)

@@ -10,11 +10,21 @@ from typing import Any
 import numpy as np
 
 from bakeoff.arrays import Array, Bools, Codes, Floats, Times
-from bakeoff.data.columns import Coder, Growing, TimeUnit, Unreadable, ids_of, joined, read_times, to_seconds
-from bakeoff.data.files import Kind, Layout, batches, check_columns, row_of
+from bakeoff.data.columns import (
+    Coder,
+    Growing,
+    TimeUnit,
+    UnreadableTimeError,
+    ids_of,
+    joined,
+    read_times,
+    to_seconds,
+)
+from bakeoff.data.files import Kind, batches, check_columns, row_of
 from bakeoff.data.interactions import Interactions, Merge
 from bakeoff.data.prepare import Condition
 from bakeoff.data.source import Step
+from bakeoff.data.text import Layout
 from bakeoff.errors import ConfigError, DataError
 
 _MISSING = 255  # the stage that drops rows without an id, a value or a time
@@ -29,7 +39,7 @@ class Reading:
         items: likewise.
         values: float32 [n], or None.
         times: int64 [n], unix seconds, or None.
-        stages: uint8 [n], 0 where a row is kept, else the number of the first condition that it fails, or 255.
+        stages: uint8 [n], 0 where a row is kept, else the number of the condition it fails, or 255.
         labels: the conditions in words.
     """
 
@@ -106,40 +116,16 @@ class RowReader:
         """
         kinds = self._kinds()
         check_columns(path, self.layout, {name: knob for name, (_, knob) in kinds.items()})
-        users, parts = Coder(), [Coder() for _ in self.item]
-        values, times, stages = Growing(np.float32), Growing(np.int64), Growing(np.uint8)
-        numeric = False
-        record = 0
+        gathered = _Gathered(self)
         for batch in batches(path, self.layout, {name: kind for name, (kind, _) in kinds.items()}):
-            column = dict(zip(batch.schema.names, batch.columns, strict=True))
-            users.add(column[self.user])
-            for coder, name in zip(parts, self.item, strict=True):
-                coder.add(column[name])
             try:
-                stage = self._stages(column)
-                if self.value is not None:
-                    values.add(self._values(column[self.value], stage == 0))
-                if self.time is not None:
-                    read, numeric = read_times(column[self.time], self.timezone)
-                    times.add(read)
+                gathered.add(dict(zip(batch.schema.names, batch.columns, strict=True)))
             except _Fault as fault:
-                row = row_of(path, self.layout, record + fault.at)
+                row = row_of(path, self.layout, gathered.length + fault.at)
                 raise DataError(f"{path}: row {row}, column {fault.column!r}: {fault}") from None
-            except Unreadable as fault:
-                row = row_of(path, self.layout, record + fault.at)
-                raise DataError(f"{path}: row {row}, column {self.time!r}: {fault}") from None
-            stages.add(stage)
-            record += batch.num_rows
-        if not record:
+        if not gathered.length:
             raise DataError(f"{path}: no rows; expected interactions after the header")
-        return Reading(
-            users.finish(),
-            joined([c.finish() for c in parts]),
-            None if self.value is None else values.finish(),
-            None if self.time is None else to_seconds(times.finish(), self.time_unit if numeric else "s"),
-            stages.finish(),
-            tuple(map(str, self.conditions)),
-        )
+        return gathered.finish()
 
     def _kinds(self) -> dict[str, tuple[Kind, str]]:
         """Kind of each column that is read, and the knob that asks for it."""
@@ -158,7 +144,7 @@ class RowReader:
             kinds.setdefault(one.column, ("number" if one.numeric else "id", "dataset.where"))
         return kinds
 
-    def _stages(self, column: dict[str, Any]) -> Array:
+    def stages(self, column: dict[str, Any]) -> Array:
         """uint8 [n]: what drops each row of a batch; _Fault where something is missing and may not be."""
         import pyarrow.compute as pc
 
@@ -175,8 +161,8 @@ class RowReader:
             stages[missing] = _MISSING
         return stages
 
-    def _values(self, column: Any, kept: Bools) -> Floats:
-        """float32 [n]; _Fault for the first kept value that is not finite, or negative where it may not be."""
+    def values(self, column: Any, kept: Bools) -> Floats:
+        """float32 [n]; _Fault for the first kept value that is not finite, or negative and refused."""
         values = column.fill_null(0).to_numpy()
         if self.from_rank is not None:
             values = self.from_rank - values
@@ -209,3 +195,44 @@ class _Fault(Exception):  # noqa: N818 - caught where the row's number is known
     def __init__(self, at: int, column: str, found: str) -> None:
         super().__init__(found)
         self.at, self.column = at, column
+
+
+class _Gathered:
+    """The batches of a file so far."""
+
+    def __init__(self, reader: RowReader) -> None:
+        self.length = 0
+        self._reader = reader
+        self._users, self._parts = Coder(), [Coder() for _ in reader.item]
+        self._values, self._times, self._stages = Growing(np.float32), Growing(np.int64), Growing(np.uint8)
+        self._unix = False
+
+    def add(self, column: dict[str, Any]) -> None:
+        """Take a batch; _Fault for its first row that is refused."""
+        reader = self._reader
+        self._users.add(column[reader.user])
+        for coder, name in zip(self._parts, reader.item, strict=True):
+            coder.add(column[name])
+        stages = reader.stages(column)
+        if reader.value is not None:
+            self._values.add(reader.values(column[reader.value], stages == 0))
+        if reader.time is not None:
+            try:
+                times, self._unix = read_times(column[reader.time], reader.timezone)
+            except UnreadableTimeError as fault:
+                raise _Fault(fault.at, reader.time, str(fault)) from None
+            self._times.add(times)
+        self._stages.add(stages)
+        self.length += len(stages)
+
+    def finish(self) -> Reading:
+        reader = self._reader
+        unit = reader.time_unit if self._unix else "s"
+        return Reading(
+            self._users.finish(),
+            joined([c.finish() for c in self._parts]),
+            None if reader.value is None else self._values.finish(),
+            None if reader.time is None else to_seconds(self._times.finish(), unit),
+            self._stages.finish(),
+            tuple(map(str, reader.conditions)),
+        )
