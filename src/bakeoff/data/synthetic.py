@@ -200,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as wrong:
         parser.error(str(wrong))
     except OSError as wrong:
-        parser.error(f"{path}: {wrong.strerror}")
+        parser.error(f"{path}: cannot be written: {wrong}")
     sys.stdout.write(f"{path}: {rows} rows\n")
     return 0
 

@@ -1,8 +1,8 @@
 """The simulated listeners: who likes what, what they play, how often and since when, as arrays.
 
-Every draw is a uniform number of PCG64, turned into what is needed by the inverse of its distribution. NumPy
-promises these bits for good and on every platform, which it does not of its other distributions; each purpose
-has a stream of its own, so that a new one does not move the others.
+Every draw is a uniform number from the bits of PCG64, turned into what is needed by the inverse of its
+distribution. NumPy promises these bits for good and on every platform, which it does not of its own
+distributions. Each purpose has a stream of its own, so that a new one does not move the others.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from bakeoff.arrays import Array, Bools, Doubles
+from bakeoff.arrays import Array, Bools, Doubles, Hashes
 from bakeoff.errors import ConfigError, check_range
 from bakeoff.hashing import hash_text
 
@@ -29,7 +29,7 @@ class Knobs:
     Args:
         n_users: listeners; each has at least 3 rows.
         n_items: tracks; each has at least one row.
-        n_rows: (user, track) pairs, met to within some percent.
+        n_rows: (user, track) pairs, met to within 5 % where the histories leave room.
         n_genres: genres, each with at least one artist.
         n_countries: countries, the first the largest.
         tracks_per_artist: mean number of tracks of an artist.
@@ -50,7 +50,7 @@ class Knobs:
     n_genres: int = 20
     n_countries: int = 12
     tracks_per_artist: float = 5.0
-    artist_exponent: float = 0.9
+    artist_exponent: float = 0.95
     track_exponent: float = 0.9
     history_spread: float = 0.8
     mainstream: float = 0.15
@@ -77,6 +77,11 @@ class Knobs:
             )
         least = max(SHORTEST * self.n_users, self.n_items)
         most = self.n_users * self.n_items // 4
+        if least > most:
+            raise ConfigError(
+                f"dataset.n_users={self.n_users}, dataset.n_items={self.n_items}: too few for a log, "
+                f"expected their product to be at least {4 * least}"
+            )
         if not least <= self.n_rows <= most:
             raise ConfigError(
                 f"dataset.n_rows={self.n_rows}: expected {least} to {most}: {SHORTEST} for each "
@@ -154,8 +159,9 @@ class Chance:
         self._seed = seed
 
     def __call__(self, purpose: str, n: int) -> Doubles:
-        bits = np.random.PCG64([self._seed, int(hash_text(purpose))])
-        return np.maximum(np.random.Generator(bits).random(n), 2.0**-53)
+        bits: Hashes = np.random.PCG64([self._seed, int(hash_text(purpose))]).random_raw(n)
+        numbers: Doubles = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+        return numbers
 
     def normal(self, purpose: str, n: int) -> Doubles:
         values: Doubles = ndtri(self(purpose, n))
@@ -182,9 +188,9 @@ def draw(knobs: Knobs) -> Log:
 
 
 def _ranked(n: int, exponent: float) -> Doubles:
-    weights: Doubles = np.arange(1, n + 1, dtype=np.float64) ** -exponent
-    weights /= weights.sum()
-    return weights
+    weights = np.arange(1, n + 1, dtype=np.float64) ** -exponent
+    shares: Doubles = weights / weights.sum()
+    return shares
 
 
 def _choose(weights: Doubles, chance: Doubles) -> Array:
@@ -220,7 +226,7 @@ def _listeners(knobs: Knobs, chance: Chance) -> tuple[Listeners, Wheel]:
     length = np.exp(knobs.history_spread * chance.normal("length", n))
     length = np.clip(length * (knobs.n_rows / length.sum()), SHORTEST, knobs.n_items / 3)
     length *= knobs.n_rows / length.sum()
-    joined = 0.6 * chance("joined", n) ** 2
+    joined = 0.5 * chance("joined", n) ** 2
     whole = np.maximum(np.rint(length), SHORTEST).astype(np.int64)
     return Listeners(country, main, second, later, whole, joined), local
 
@@ -298,7 +304,7 @@ def _fans(
     order = np.argsort(favourites.artist, kind="stable")
     sizes = np.bincount(favourites.artist, minlength=len(artists.tracks))
     liked_by_none = sizes[artist] == 0
-    wheel = Wheel(np.ones(len(order)), np.maximum(sizes, 0))
+    wheel = Wheel(np.ones(len(order)), sizes)
     u = chance("fan", len(missing))
     picked = np.empty(len(missing), dtype=np.int64)
     picked[~liked_by_none] = order[wheel.pick(artist[~liked_by_none], u[~liked_by_none])]
