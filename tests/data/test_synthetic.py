@@ -32,7 +32,7 @@ def seed_size() -> Interactions:
 
 
 def test_the_same_knobs_give_the_same_rows_on_every_platform(default: Interactions) -> None:
-    assert default.fingerprint == "26102e7dbac81c866a4fd7338b326704d4b8d13ab372778c634bce4ba3e12ca9"
+    assert default.fingerprint == "97285e386ac5adf5562591e0c2835e64b2cdd874256c83623d57090c26175099"
 
 
 def test_another_seed_gives_other_rows() -> None:
@@ -57,7 +57,8 @@ def test_times_lie_within_the_days_of_the_log(default: Interactions) -> None:
     assert default.times is not None
     assert END - 730 * 86_400 <= default.times.min() < default.times.max() < END
     quarters = np.histogram(default.times, 4, (END - 730 * 86_400, END))[0]
-    assert quarters.min() > 0.05 * len(default)
+    assert quarters.min() > 0.04 * len(default)
+    assert np.histogram(default.times, 24, (END - 730 * 86_400, END))[0][-1] < 0.08 * len(default)
 
 
 @settings(max_examples=30, deadline=None)

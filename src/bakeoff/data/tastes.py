@@ -344,9 +344,13 @@ def _plays(knobs: Knobs, chance: Chance, user: Array, favourites: Favourites, li
 
 
 def _first(knobs: Knobs, chance: Chance, favourites: Favourites, liked: Array) -> Array:
-    """Soon after the artist was found (a mean of 8 % of the log, cut at its end), in seconds."""
+    """Soon after the artist was found, in seconds.
+
+    The wait is a share of what is left of the log (exponential with a mean of 15 %, cut at 80 %). Were
+    waits cut at the log's end instead, listens would pile up in its last days.
+    """
     found = favourites.found[liked]
-    left = 1 - found
-    wait = -0.08 * np.log1p(-chance("wait", len(liked)) * -np.expm1(-left / 0.08))
+    wait = -0.15 * np.log1p(chance("wait", len(liked)) * np.expm1(-0.8 / 0.15))
     seconds = knobs.days * 86_400
-    return np.clip((found + wait) * seconds, 0, seconds - 1).astype(np.int64)
+    first: Array = np.clip((found + wait * (1 - found)) * seconds, 0, seconds - 1).astype(np.int64)
+    return first
