@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from bakeoff.arrays import CSR, Doubles, Floats
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +30,13 @@ class Evidence:
     history: CSR
     train: TrainStats
     predicted: Floats | None = None
+    _shared: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, name: Hashable, make: Callable[[], T]) -> T:
+        """What several metrics build on, made by the first that asks for it."""
+        if name not in self._shared:
+            self._shared[name] = make()
+        return cast(T, self._shared[name])
 
 
 Compute = Callable[[Evidence, Sequence[int]], Doubles]
@@ -38,7 +48,8 @@ class Metric:
 
     Args:
         compute: gives float64 [len(ks), m] (a value for each user) or [len(ks)] (one for the set of lists);
-            without cutoff float64 [m] or a single number [1], and ks is not used.
+            without cutoff float64 [m] or a single number [1], and ks is not used. NaN says that there is no
+            value (no diversity in a list of one item); such a user is not in the mean.
         higher_is_better: direction; None where neither end is the goal.
         per_user: whether there is a value for each user, and so a standard error.
         cutoff: whether it is measured at k.

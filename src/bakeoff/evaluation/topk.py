@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from bakeoff.arrays import CSR, Bools, Codes, Floats, frozen
+from bakeoff.arrays import CSR, Array, Bools, Codes, Floats, frozen
 from bakeoff.errors import ModelError
+
+
+class Hits(NamedTuple):
+    """The hits of all lists, list by list and from the top down; h hits in all.
+
+    rows: int64 [h], which list.
+    ranks: int64 [h], the position in it, from 1.
+    ordinals: int64 [h], which hit of its list it is, from 1.
+    """
+
+    rows: Array
+    ranks: Array
+    ordinals: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +57,18 @@ class TopK:
     @property
     def depth(self) -> int:
         return int(self.items.shape[1])
+
+    @cached_property
+    def lengths(self) -> Array:
+        """int64 [m]: how many items each list holds."""
+        return np.asarray(np.count_nonzero(self.items >= 0, axis=1))
+
+    @cached_property
+    def hit_positions(self) -> Hits:
+        """Where the hits are: they are few, so sums over them cost far less than sums over the lists."""
+        rows, columns = np.nonzero(self.hits)
+        firsts = np.searchsorted(rows, rows, side="left")
+        return Hits(rows, columns + 1, np.arange(len(rows)) - firsts + 1)
 
     @classmethod
     def build(

@@ -1,0 +1,180 @@
+"""How well the lists find the test items: one number a user, for every cutoff from the same hits.
+
+Notation of the formulas: k the cutoff, R the number of the user's test items, h_i whether the item at rank i
+is one of them, H their sum over the first k, dcg = sum of h_i / log2(i + 1) over the first k, IDCG(n) the dcg
+of n hits at the top, AP = sum over the first k of h_i times (hits up to rank i) / i. A position without an
+item is a miss, so a user without a list gets 0. Every test user is in the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bakeoff.arrays import Array, Doubles
+from bakeoff.errors import Unsupported
+from bakeoff.evaluation.metric import Evidence, metric
+from bakeoff.evaluation.topk import TopK
+
+
+def hits_at(lists: TopK, ks: Sequence[int], weights: Array | None = None) -> Doubles:
+    """float64 [len(ks), m]: each list's hits (or the weights [h] of its hits) summed over its first k."""
+    found, m = lists.hit_positions, len(lists.users)
+    summed = np.empty((len(ks), m))
+    for row, k in zip(summed, ks, strict=True):
+        within = found.ranks <= k
+        kept = None if weights is None else weights[within]
+        row[:] = np.bincount(found.rows[within], weights=kept, minlength=m)
+    return summed
+
+
+def dcg_at(lists: TopK, ks: Sequence[int]) -> Doubles:
+    """float64 [len(ks), m]: discounted cumulative gain of binary relevance, discount log2(rank + 1)."""
+    return hits_at(lists, ks, 1.0 / np.log2(lists.hit_positions.ranks + 1.0))
+
+
+def ideal_dcg(counts: Array) -> Doubles:
+    """IDCG(n) for each n in counts (whole numbers >= 0): the dcg of n hits at the top."""
+    gains = 1.0 / np.log2(np.arange(2, int(counts.max(initial=0)) + 2))
+    ideal: Doubles = np.concatenate(([0.0], np.cumsum(gains)))[counts]
+    return ideal
+
+
+def average_precision_at(lists: TopK, ks: Sequence[int]) -> Doubles:
+    """float64 [len(ks), m]: AP, the sum over hits of the precision at their rank, not yet divided."""
+    return hits_at(lists, ks, lists.hit_positions.ordinals / lists.hit_positions.ranks)
+
+
+def reachable(lists: TopK, ks: Sequence[int]) -> Array:
+    """int64 [len(ks), m]: min(k, R), the most hits that a list of k items can hold."""
+    most: Array = np.minimum(np.asarray(ks, dtype=np.int64)[:, None], lists.n_relevant)
+    return most
+
+
+def first_hit_rank(lists: TopK) -> Doubles:
+    """float64 [m]: the rank of the first hit in the whole list, infinite where there is none."""
+    ranks = np.full(len(lists.users), np.inf)
+    found = lists.hit_positions
+    first = found.ordinals == 1
+    ranks[found.rows[first]] = found.ranks[first]
+    return ranks
+
+
+@metric()
+def precision(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+    """H / k. Range 0 to min(k, R) / k, higher is better.
+
+    Source: Herlocker et al. 2004, "Evaluating collaborative filtering recommender systems", ACM TOIS 22(1).
+    """
+    return hits_at(evidence.lists, ks) / np.array(ks, dtype=np.float64)[:, None]
+
+
+@metric()
+def recall(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+    """H / R. Range 0 to min(k, R) / R, higher is better. Source: as precision."""
+    return hits_at(evidence.lists, ks) / evidence.lists.n_relevant
+
+
+@metric()
+def recall_capped(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+    """H / min(k, R). Range 0 to 1, higher is better.
+
+    Source: Liang et al. 2018, "Variational autoencoders for collaborative filtering", WWW; there named
+    Recall@k.
+    """
+    return hits_at(evidence.lists, ks) / reachable(evidence.lists, ks)
+
+
+@metric()
+def hit_rate(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+    """1 if H > 0, else 0. Range 0 to 1, higher is better.
+
+    Source: Deshpande and Karypis 2004, "Item-based top-N recommendation algorithms", ACM TOIS 22(1).
+    """
+    return np.asarray(first_hit_rank(evidence.lists) <= np.asarray(ks)[:, None], dtype=np.float64)
+
+
+@metric()
+def ndcg(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+    """dcg / IDCG(min(k, R)), relevance binary. Range 0 to 1, higher is better.
+
+    Source: Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques", ACM TOIS 20(4),
+    with the discount log2(rank + 1). The base of the logarithm cancels.
+    """
+    return dcg_at(evidence.lists, ks) / ideal_dcg(reachable(evidence.lists, ks))
+
+
+@metric()
+def map(evidence: Evidence, ks: Sequence[int]) -> Doubles:  # noqa: A001 - the name that tables use
+    """AP / min(k, R). Range 0 to 1, higher is better.
+
+    A list of k hits scores 1, also where R > k. Source: as used by implicit, RePlay and RecBole.
+    """
+    return average_precision_at(evidence.lists, ks) / reachable(evidence.lists, ks)
+
+
+@metric()
+def map_r(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+    """AP / R. Range 0 to min(k, R) / R, higher is better.
+
+    Source: Manning, Raghavan and Schütze 2008, "Introduction to Information Retrieval", section 8.4, cut
+    at k.
+    """
+    return average_precision_at(evidence.lists, ks) / evidence.lists.n_relevant
+
+
+@metric()
+def mrr(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+    """1 / rank of the first hit if it is within the first k, else 0. Range 0 to 1, higher is better.
+
+    Source: Voorhees 1999, "The TREC-8 question answering track report", cut at k.
+    """
+    ranks = first_hit_rank(evidence.lists)
+    return np.where(ranks <= np.asarray(ks)[:, None], 1.0 / ranks, 0.0)
+
+
+@metric()
+def r_precision(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+    """Hits in the first min(k, R) / min(k, R). Range 0 to 1, higher is better.
+
+    Source: Manning, Raghavan and Schütze 2008, section 8.4, with R capped at k.
+    """
+    return hits_in_first(evidence.lists, reachable(evidence.lists, ks)) / reachable(evidence.lists, ks)
+
+
+def hits_in_first(lists: TopK, counts: Array) -> Doubles:
+    """float64 shaped like counts ([n, m]): the hits among the first counts[., u] items of user u."""
+    found = lists.hit_positions
+    within = found.ranks <= counts[:, found.rows]
+    return np.stack([np.bincount(found.rows[w], minlength=len(lists.users)) for w in within]).astype(float)
+
+
+@metric(cutoff=False)
+def auc(evidence: Evidence, ks: Sequence[int] = ()) -> Doubles:
+    """Share of (test item, other candidate) pairs in which the test item scores higher; a tie counts half.
+
+    Candidates are the catalogue less the user's history; the other candidates are those that are no test
+    items. The whole ranking counts, whatever k. Range 0 to 1, chance 0.5, higher is better; 0.5 where a user
+    has no other candidate. Source: Rendle et al. 2009, "BPR: Bayesian personalized ranking from implicit
+    feedback", UAI, section 6.2.
+
+    Raises:
+        Unsupported: the model does not say how its test items rank among all candidates.
+    """
+    lists = evidence.lists
+    if lists.above is None or lists.ties is None:
+        raise Unsupported("needs the rank of every test item; the model gives lists only")
+    return auc_of_losses(lists, lists.above + 0.5 * lists.ties)
+
+
+def auc_of_losses(lists: TopK, losses: Doubles) -> Doubles:
+    """float64 [m]: AUC from how many candidates each test item [t] loses to, other test items included.
+
+    Of two test items one loses to the other (or both lose half): R(R-1)/2 losses among themselves, taken out.
+    """
+    r = lists.n_relevant.astype(np.float64)
+    owners = np.repeat(np.arange(len(r)), lists.n_relevant)
+    lost = np.bincount(owners, weights=losses, minlength=len(r)) - r * (r - 1) / 2
+    pairs = r * (lists.n_candidates - r)
+    return np.where(pairs > 0, 1.0 - lost / np.maximum(pairs, 1.0), 0.5)
