@@ -1,9 +1,4 @@
-"""The simulated listeners: who likes what, what they play, how often and since when, as arrays.
-
-Every draw is a uniform number from the bits of PCG64, turned into what is needed by the inverse of its
-distribution. NumPy promises these bits for good and on every platform, which it does not of its own
-distributions. Each purpose has a stream of its own, so that a new one does not move the others.
-"""
+"""The simulated listeners: who likes what, what they play, how often and since when, as arrays."""
 
 from __future__ import annotations
 
@@ -11,11 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
-from bakeoff.arrays import Array, Bools, Doubles, Hashes
+from bakeoff.arrays import Array, Bools, Doubles
+from bakeoff.data.chance import Chance, Wheel, choose, ranked
 from bakeoff.errors import ConfigError, check_range
-from bakeoff.hashing import hash_text
 
 MAIN_GENRE, SECOND_GENRE = 0.6, 0.25  # shares of a listener's artists; the rest follow the country's taste
 SECOND_LISTING = 0.3  # share of artists with a second genre, and their weight in it
@@ -136,38 +130,6 @@ class Log(NamedTuple):
     listeners: Listeners
 
 
-class Wheel:
-    """Weighted choice among entries that stand together in segments."""
-
-    def __init__(self, weights: Doubles, sizes: Array) -> None:
-        self.starts = np.concatenate(([0], np.cumsum(sizes)))
-        self._sums = np.concatenate(([0.0], np.cumsum(weights)))
-
-    def pick(self, segments: Array, chance: Doubles) -> Array:
-        """Position of one entry of each segment (int64), by a uniform number each."""
-        first, end = self.starts[segments], self.starts[segments + 1]
-        low, high = self._sums[first], self._sums[end]
-        at = np.searchsorted(self._sums, low + chance * (high - low), side="right") - 1
-        picked: Array = np.clip(at, first, end - 1)
-        return picked
-
-
-class Chance:
-    """Uniform numbers in (0, 1), a stream for each purpose."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-
-    def __call__(self, purpose: str, n: int) -> Doubles:
-        bits: Hashes = np.random.PCG64([self._seed, int(hash_text(purpose))]).random_raw(n)
-        numbers: Doubles = ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-        return numbers
-
-    def normal(self, purpose: str, n: int) -> Doubles:
-        values: Doubles = ndtri(self(purpose, n))
-        return values
-
-
 def draw(knobs: Knobs) -> Log:
     """Simulate the log."""
     chance = Chance(knobs.seed)
@@ -187,30 +149,20 @@ def draw(knobs: Knobs) -> Log:
     )
 
 
-def _ranked(n: int, exponent: float) -> Doubles:
-    weights = np.arange(1, n + 1, dtype=np.float64) ** -exponent
-    shares: Doubles = weights / weights.sum()
-    return shares
-
-
-def _choose(weights: Doubles, chance: Doubles) -> Array:
-    return Wheel(weights, np.array([len(weights)])).pick(np.zeros(len(chance), dtype=np.int64), chance)
-
-
 def _artists(knobs: Knobs, chance: Chance) -> Artists:
     n = max(knobs.n_genres, min(knobs.n_items, round(knobs.n_items / knobs.tracks_per_artist)))
-    share = _ranked(knobs.n_genres, 0.7)
-    genre = _choose(share, chance("genre", n))
+    share = ranked(knobs.n_genres, 0.7)
+    genre = choose(share, chance("genre", n))
     genre[: knobs.n_genres] = np.arange(knobs.n_genres)
-    second = _choose(share, chance("second genre", n))
+    second = choose(share, chance("second genre", n))
     second[(chance("has second", n) > SECOND_LISTING) | (second == genre)] = -1
     new = chance("new artist", n) < knobs.drift
     # Known artists have longer careers: the tracks are dealt out by the square root of the rank.
-    dealt = np.floor(np.cumsum(_ranked(n, 0.5)) * (knobs.n_items - n) + 0.5).astype(np.int64)
+    dealt = np.floor(np.cumsum(ranked(n, 0.5)) * (knobs.n_items - n) + 0.5).astype(np.int64)
     return Artists(
         genre=genre,
         second=second,
-        weight=_ranked(n, knobs.artist_exponent),
+        weight=ranked(n, knobs.artist_exponent),
         debut=np.where(new, 0.9 * chance("debut", n), 0.0),
         tracks=1 + np.diff(dealt, prepend=0),
     )
@@ -219,9 +171,9 @@ def _artists(knobs: Knobs, chance: Chance) -> Artists:
 def _listeners(knobs: Knobs, chance: Chance) -> tuple[Listeners, Wheel]:
     """The listeners, and the wheel of genres of each country."""
     n, g, c = knobs.n_users, knobs.n_genres, knobs.n_countries
-    country = _choose(_ranked(c, 0.8), chance("country", n))
+    country = choose(ranked(c, 0.8), chance("country", n))
     leaning = np.exp(knobs.country_taste * chance.normal("country's taste", c * g))
-    local = Wheel(np.tile(_ranked(g, 0.7), c) * leaning, np.full(c, g))
+    local = Wheel(np.tile(ranked(g, 0.7), c) * leaning, np.full(c, g))
     main, second, later = (local.pick(country, chance(p, n)) % g for p in ("main", "second", "later"))
     length = np.exp(knobs.history_spread * chance.normal("length", n))
     length = np.clip(length * (knobs.n_rows / length.sum()), SHORTEST, knobs.n_items / 3)
@@ -247,7 +199,7 @@ def _favourites(
     wheel, listed = _by_genre(knobs, artists)
     artist = listed[wheel.pick(genre, chance("artist", n))]
     charts = chance("charts", n) < knobs.mainstream
-    artist = np.where(charts, _choose(artists.weight, chance("chart", n)), artist)
+    artist = np.where(charts, choose(artists.weight, chance("chart", n)), artist)
     joined = listeners.joined[user]
     return Favourites(user, artist, np.maximum(joined + phase * (1 - joined), artists.debut[artist]))
 
