@@ -1,0 +1,273 @@
+"""Matrix factorisations of the library `implicit`, on the CPU."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+
+from bakeoff.arrays import CSR, Bools, Codes, Floats
+from bakeoff.data.interactions import Interactions
+from bakeoff.errors import ModelError, check_choice, check_range
+from bakeoff.models.base import OnEpoch
+from bakeoff.models.threads import limited
+from bakeoff.models.topk import FactorModel
+from bakeoff.models.weights import Weights, check_weights, weighted
+
+Dtype = Literal["float32", "float64"]
+
+
+class _Factorisation(FactorModel):
+    """What the three share: a new object of the library for each fit, whose factors cross over in float32.
+
+    The library adds what a fit is given to what it has learnt before; a new object makes each fit start anew.
+    """
+
+    stochastic: ClassVar[bool] = True
+    folds_in: ClassVar[bool] = False
+    advice: ClassVar[str]
+
+    @abstractmethod
+    def _unfitted(self, seed: int) -> Any:
+        """The library's model with these hyperparameters."""
+
+    def _pairs(self, train: Interactions) -> CSR:
+        """CSR float32 [U, I]: what the library is fitted on."""
+        return weighted(train.matrix(), "none", model=type(self).__name__)
+
+    def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
+        """Learn the factors.
+
+        Raises:
+            ModelError: they diverged.
+            Unsupported: the values of train cannot be weights.
+        """
+        from implicit.recommender_base import ModelFitError
+
+        pairs = self._pairs(train)
+        # One BLAS thread from the start: the library warns of more, and rightly: they slow it down.
+        with limited(1):
+            library = self._unfitted(seed)
+
+            def after(iteration: int, _seconds: float, *more: Any) -> None:
+                self._learnt(library)
+                if on_epoch is not None:
+                    on_epoch(iteration + 1, self._loss(more))
+
+            try:
+                library.fit(pairs, show_progress=False, callback=after)
+            except ModelFitError as error:
+                raise ModelError(f"{type(self).__name__}: the factors diverged; {self.advice}") from error
+        self._learnt(library)
+
+    def _learnt(self, library: Any) -> None:
+        self.user_factors = np.asarray(library.user_factors, dtype=np.float32)
+        self.item_factors = np.asarray(library.item_factors, dtype=np.float32)
+
+    def _loss(self, more: tuple[Any, ...]) -> float | None:
+        """The training loss among what the library tells of an iteration."""
+        return None
+
+
+@dataclass
+class ALS(_Factorisation):
+    """Weighted matrix factorisation by alternating least squares.
+
+    Hu, Koren, Volinsky (2008), Collaborative filtering for implicit feedback datasets; solved by conjugate
+    gradients (Takács, Pilászy, Tikk 2011) where `use_cg`. Users unknown to train are served from factors
+    solved for their history. A pair's confidence is alpha times its weight, that of an unseen pair is 1.
+
+    Args:
+        factors: dimensions.
+        regularization: of all factors, not scaled by how often a user or an item occurs.
+        alpha: confidence of a weight of 1.
+        iterations: each solves all users, then all items.
+        weights: none (every pair 1), raw (its value; below 0 means dislike) or log1p of it.
+        use_cg: three steps of conjugate gradients in place of an exact solution.
+        use_native: compiled code; without it a slow reference in Python runs.
+        calculate_training_loss: after each iteration, for the record.
+        dtype: float32 or float64, while fitting.
+        num_threads: of the fit; the result does not depend on it.
+    """
+
+    folds_in: ClassVar[bool] = True
+    advice: ClassVar[str] = "raise regularization, or lower alpha"
+
+    factors: int = 64
+    regularization: float = 0.01
+    alpha: float = 1.0
+    iterations: int = 15
+    weights: Weights = "none"
+    use_cg: bool = True
+    use_native: bool = True
+    calculate_training_loss: bool = True
+    dtype: Dtype = "float32"
+    num_threads: int = 1
+
+    def __post_init__(self) -> None:
+        check_range("model.build.factors", self.factors, 1, integer=True)
+        check_range("model.build.regularization", self.regularization, 0)
+        check_range("model.build.alpha", self.alpha, above=0)
+        check_range("model.build.iterations", self.iterations, 1, integer=True)
+        check_weights(self.weights)
+        check_choice("model.build.dtype", self.dtype, get_args(Dtype))
+        check_range("model.build.num_threads", self.num_threads, 1, integer=True)
+
+    def _unfitted(self, seed: int | None) -> Any:
+        from implicit.cpu.als import AlternatingLeastSquares
+
+        return AlternatingLeastSquares(
+            factors=self.factors,
+            regularization=self.regularization,
+            alpha=self.alpha,
+            dtype=np.dtype(self.dtype),
+            use_native=self.use_native,
+            use_cg=self.use_cg,
+            iterations=self.iterations,
+            calculate_training_loss=self.calculate_training_loss,
+            num_threads=self.num_threads,
+            random_state=seed,
+        )
+
+    def _pairs(self, train: Interactions) -> CSR:
+        pairs = self._weighted(train.matrix())
+        self._fitted: Bools = np.diff(pairs.indptr) > 0
+        return pairs
+
+    def _weighted(self, matrix: CSR) -> CSR:
+        return weighted(matrix, self.weights, model="ALS", negative=True)
+
+    def _learnt(self, library: Any) -> None:
+        super()._learnt(library)
+        self._solver: Any = None
+
+    def _loss(self, more: tuple[Any, ...]) -> float | None:
+        return more[0] if more else None
+
+    def factors_of(self, users: Codes, history: CSR) -> Floats:
+        """float32 [b, f]: the learnt factors; of users whom train does not know, solved for their history."""
+        found = super().factors_of(users, history)
+        new = np.flatnonzero(~self._fitted[users])
+        if len(new):
+            with limited(1):
+                solved = self._for_new_users().recalculate_user(new, self._weighted(history[new]))
+            found[new] = solved
+        return found
+
+    def _for_new_users(self) -> Any:
+        """An object of the library for these item factors alone: the one that is fitted keeps stale products."""
+        if self._solver is None:
+            self._solver = self._unfitted(None)
+            self._solver.dtype = np.dtype(np.float32)
+            self._solver.item_factors = self.item_factors
+        return self._solver
+
+
+@dataclass
+class BPR(_Factorisation):
+    """Matrix factorisation for the order of sampled pairs, by stochastic gradient descent.
+
+    Rendle, Freudenthaler, Gantner, Schmidt-Thieme (2009), BPR: Bayesian personalized ranking from implicit
+    feedback. The library takes every pair alike, so there is no knob for weights. An item's bias is one
+    more dimension of the factors.
+
+    Args:
+        factors: dimensions.
+        learning_rate: step of the descent.
+        regularization: of all factors.
+        iterations: passes over as many samples as there are pairs.
+        verify_negative_samples: draw no negative that the user has seen.
+        dtype: float32 or float64, while fitting.
+        num_threads: of the fit; with more than one, threads race and no two fits are the same.
+    """
+
+    advice: ClassVar[str] = "lower learning_rate, or raise regularization"
+
+    factors: int = 64
+    learning_rate: float = 0.01
+    regularization: float = 0.01
+    iterations: int = 100
+    verify_negative_samples: bool = True
+    dtype: Dtype = "float32"
+    num_threads: int = 1
+
+    def __post_init__(self) -> None:
+        check_range("model.build.factors", self.factors, 1, integer=True)
+        check_range("model.build.learning_rate", self.learning_rate, above=0)
+        check_range("model.build.regularization", self.regularization, 0)
+        check_range("model.build.iterations", self.iterations, 1, integer=True)
+        check_choice("model.build.dtype", self.dtype, get_args(Dtype))
+        check_range("model.build.num_threads", self.num_threads, 1, integer=True)
+
+    @property
+    def not_repeatable(self) -> str | None:
+        """Why the same seed may give other lists."""
+        return None if self.num_threads == 1 else "num_threads > 1: the threads of BPR race for the factors"
+
+    def _unfitted(self, seed: int) -> Any:
+        from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+        return BayesianPersonalizedRanking(
+            factors=self.factors,
+            learning_rate=self.learning_rate,
+            regularization=self.regularization,
+            dtype=np.dtype(self.dtype),
+            iterations=self.iterations,
+            verify_negative_samples=self.verify_negative_samples,
+            num_threads=self.num_threads,
+            random_state=seed,
+        )
+
+
+@dataclass
+class LMF(_Factorisation):
+    """Logistic matrix factorisation, with biases as two more dimensions of the factors.
+
+    Johnson (2014), Logistic matrix factorization for implicit feedback data. The library fits in float32.
+
+    Args:
+        factors: dimensions.
+        learning_rate: step of the ascent, scaled by AdaGrad.
+        regularization: of all factors.
+        iterations: each moves all users, then all items.
+        neg_prop: sampled negatives for each positive pair.
+        weights: how a pair counts: none (every pair 1), raw (its value) or log1p of it.
+        num_threads: of the fit; each number gives a result of its own, and always the same.
+    """
+
+    advice: ClassVar[str] = "lower learning_rate, or raise regularization"
+
+    factors: int = 30
+    learning_rate: float = 1.0
+    regularization: float = 0.6
+    iterations: int = 30
+    neg_prop: int = 30
+    weights: Weights = "none"
+    num_threads: int = 1
+
+    def __post_init__(self) -> None:
+        check_range("model.build.factors", self.factors, 1, integer=True)
+        check_range("model.build.learning_rate", self.learning_rate, above=0)
+        check_range("model.build.regularization", self.regularization, 0)
+        check_range("model.build.iterations", self.iterations, 1, integer=True)
+        check_range("model.build.neg_prop", self.neg_prop, 1, integer=True)
+        check_weights(self.weights)
+        check_range("model.build.num_threads", self.num_threads, 1, integer=True)
+
+    def _pairs(self, train: Interactions) -> CSR:
+        return weighted(train.matrix(), self.weights, model="LMF")
+
+    def _unfitted(self, seed: int) -> Any:
+        from implicit.cpu.lmf import LogisticMatrixFactorization
+
+        return LogisticMatrixFactorization(
+            factors=self.factors,
+            learning_rate=self.learning_rate,
+            regularization=self.regularization,
+            iterations=self.iterations,
+            neg_prop=self.neg_prop,
+            num_threads=self.num_threads,
+            random_state=seed,
+        )
