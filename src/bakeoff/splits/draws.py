@@ -61,9 +61,7 @@ def first_of_each(
     chosen = np.zeros(len(users), dtype=bool)
     if not len(users):
         return chosen, np.zeros(0, dtype=np.int32)
-    bits = 64 - len(quota).bit_length()
-    lost = max(0, int(order.max()).bit_length() - bits)
-    packed = (users.astype(np.uint64) << np.uint64(bits)) | (order >> np.uint64(lost))
+    packed = _packed(users, order, len(quota))
     counts = np.bincount(users, minlength=len(quota))
     ends = np.cumsum(counts)
     # The first row that is not chosen, in the packed order; past the end where all are.
@@ -82,6 +80,22 @@ def first_of_each(
     chosen[rows[taken]] = True
     at_cut = np.flatnonzero(taken[:-1] & ~taken[1:] & (order[rows[:-1]] == order[rows[1:]]))
     return chosen, owners[at_cut]
+
+
+def order_of_each(users: Codes, draws: Hashes, n_users: int) -> Array:
+    """int64 [n]: the numbers of the rows, user by user and, within one, by draw."""
+    packed = _packed(users, draws, n_users)
+    order = np.argsort(packed)
+    if (np.diff(packed[order]) == 0).any():  # packing dropped the bits that differ: rare
+        return np.lexsort((draws, users))
+    return order
+
+
+def _packed(users: Codes, order: Hashes, n_users: int) -> Hashes:
+    """uint64 [n]: user in the high bits, order in the low ones, less its last bits where it is too long."""
+    bits = 64 - n_users.bit_length()
+    lost = max(0, int(order.max(initial=0)).bit_length() - bits)
+    return (users.astype(np.uint64) << np.uint64(bits)) | (order >> np.uint64(lost))
 
 
 def by_time(times: Times) -> Hashes:

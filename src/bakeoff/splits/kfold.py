@@ -11,7 +11,7 @@ from bakeoff.arrays import Array
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import ConfigError, check_choice, check_range
 from bakeoff.splits.base import ColdPolicy, Split, assemble
-from bakeoff.splits.draws import pair_draws, uniform, user_draws
+from bakeoff.splits.draws import order_of_each, pair_draws, uniform, user_draws
 
 Within = Literal["user", "all"]
 
@@ -77,7 +77,7 @@ class KFold(ColdPolicy):
 
     def _folds_within_users(self, pairs: Interactions, seed: int, level: int) -> Array:
         """int64 [n]: each user's rows, in the order of their draws, dealt to the folds in turn."""
-        order = np.lexsort((pair_draws(pairs, seed, level), pairs.users))
+        order = order_of_each(pairs.users, pair_draws(pairs, seed, level), pairs.n_users)
         counts = np.bincount(pairs.users, minlength=pairs.n_users)
         place = np.arange(len(pairs)) - np.repeat(np.cumsum(counts) - counts, counts)
         first = (uniform(user_draws(pairs, seed, level)) * self.n_folds).astype(np.int64)
