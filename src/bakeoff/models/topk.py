@@ -55,27 +55,30 @@ class ScoringModel(ABC):
         scores = np.empty((len(users), k), dtype=np.float32)
         above, ties = np.empty(n_targets, dtype=np.int32), np.empty(n_targets, dtype=np.int32)
         for block, values in self._blocks(users, history):
-            rows, seen = _entries(history, block)
+            rows, seen = entries(history, block)
             values[rows, seen] = -np.inf
             items[block], scores[block] = kernel.best(values, k, self.floor)
             if targets is not None:
                 cut = slice(targets.indptr[block.start], targets.indptr[block.stop])
-                above[cut], ties[cut] = kernel.places(values, *_entries(targets, block))
+                above[cut], ties[cut] = kernel.places(values, *entries(targets, block))
         return Ranked(items, scores, above, ties)
 
     def _blocks(self, users: Codes, history: CSR) -> Iterator[tuple[slice, Floats]]:
+        """Slices of users with their scores, which are finite and may be written in."""
         for block in blocks(len(users), history.shape[1]):
             values = self.scores(users[block], history[block])
             self._refuse_non_finite(users[block], values)
-            yield block, values
+            yield block, np.ascontiguousarray(values, dtype=np.float32)
 
     def _refuse_non_finite(self, users: Codes, scores: Floats) -> None:
-        wrong = ~np.isfinite(scores).all(axis=1)
-        if wrong.any():
-            user = users[int(np.flatnonzero(wrong)[0])]
+        with np.errstate(over="ignore", invalid="ignore"):
+            # What is not finite makes its sum so; a sum that overflows is looked at again.
+            doubtful = np.flatnonzero(~np.isfinite(scores.sum(axis=1)))
+        wrong = [row for row in doubtful.tolist() if not np.isfinite(scores[row]).all()]
+        if wrong:
             raise ModelError(
-                f"{type(self).__name__}: a score of user {user} is not finite; "
-                "expected finite scores: the fit may have diverged, try a smaller learning rate"
+                f"{type(self).__name__}: a score of user {users[wrong[0]]} is not finite; expected finite "
+                "scores: the fit may have diverged, try a smaller learning rate or more regularisation"
             )
 
 
@@ -99,6 +102,21 @@ class FactorModel(ScoringModel):
         found: Floats = self.factors_of(users, history) @ self.item_factors.T
         return found
 
+    def _blocks(self, users: Codes, history: CSR) -> Iterator[tuple[slice, Floats]]:
+        n_items = history.shape[1]
+        longest = _longest(self.item_factors)
+        # Fresh pages for each block would cost as much as the selection.
+        scratch = np.empty((0, n_items), dtype=np.float32)
+        for block in blocks(len(users), n_items):
+            factors = self.factors_of(users[block], history[block])
+            if len(scratch) < len(factors):
+                scratch = np.empty((len(factors), n_items), dtype=np.float32)
+            values = np.matmul(factors, self.item_factors.T, out=scratch[: len(factors)])
+            # By Cauchy and Schwarz no score can overflow, so that none need be looked at.
+            if not longest * _longest(factors) < np.finfo(np.float32).max / 2:
+                self._refuse_non_finite(users[block], values)
+            yield block, values
+
 
 def blocks(n_users: int, n_items: int) -> Iterator[slice]:
     """Cut users in blocks of which the scores fill about BLOCK_BYTES, whatever the machine."""
@@ -107,8 +125,15 @@ def blocks(n_users: int, n_items: int) -> Iterator[slice]:
         yield slice(start, min(start + size, n_users))
 
 
-def _entries(matrix: CSR, block: slice) -> tuple[Array, Any]:
+def entries(matrix: CSR, block: slice) -> tuple[Array, Any]:
     """Row numbers inside the block and columns of what the block's rows of a CSR matrix hold."""
     counts = np.diff(matrix.indptr[block.start : block.stop + 1])
     rows = np.repeat(np.arange(len(counts)), counts)
     return rows, matrix.indices[matrix.indptr[block.start] : matrix.indptr[block.stop]]
+
+
+def _longest(factors: Floats) -> float:
+    """The largest Euclidean length of a row; NaN or infinite where an entry is."""
+    with np.errstate(over="ignore"):
+        squares = np.einsum("nf,nf->n", factors, factors)
+    return float(np.sqrt(squares.max(initial=0.0)))
