@@ -104,21 +104,22 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true")
     args = parser.parse_args()
     for shape in args.shapes:
-        model, users, history, targets = draw(shape, args.users)
-        print(f"{shape}: {len(users):,} users x {history.shape[1]:,} items, depth {args.depth}")
-        with limited(1):
-            timed("product alone", lambda: gemm_alone(model))
-            ours = timed("ours, lists", lambda: model.recommend(users, history, args.depth))
-            ranked = timed(
-                "ours, lists + target ranks", lambda: model.rank(users, history, args.depth, targets)
-            )
-            assert np.array_equal(ours[0], ranked.items)
-            if args.no_peers:
-                continue
-            theirs = timed("implicit.cpu.topk", lambda: by_implicit(model, history, args.depth))
-            print(f"  same items as implicit: {(ours[0] == theirs).mean():.5f}")
-            theirs = timed("argpartition", lambda: by_argpartition(model, history, args.depth))
-            print(f"  same items as argpartition: {(ours[0] == theirs).mean():.5f}")
+        measure(shape, args.users, args.depth, not args.no_peers)
+
+
+def measure(shape: str, n_users: int | None, depth: int, peers: bool) -> None:
+    model, users, history, targets = draw(shape, n_users)
+    print(f"{shape}: {len(users):,} users x {history.shape[1]:,} items, depth {depth}")
+    with limited(1):
+        timed("product alone", lambda: gemm_alone(model))
+        ours = timed("ours, lists", lambda: model.recommend(users, history, depth))[0]
+        ranked = timed("ours, lists + target ranks", lambda: model.rank(users, history, depth, targets))
+        assert np.array_equal(ours, ranked.items)
+        if peers:
+            theirs = timed("implicit.cpu.topk", lambda: by_implicit(model, history, depth))
+            print(f"  same items as implicit: {(ours == theirs).mean():.5f}")
+            theirs = timed("argpartition", lambda: by_argpartition(model, history, depth))
+            print(f"  same items as argpartition: {(ours == theirs).mean():.5f}")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def best(scores: Floats, k: int, floor: float = -np.inf) -> tuple[Codes, Floats]
 
 
 def best_of_entries(rows: Array, items: Array, scores: Floats, b: int, k: int) -> tuple[Codes, Floats]:
-    """As :func:`best`, from candidates row by row: rows [c] rising, their items [c] and scores float32 [c]."""
+    """As :func:`best`, from candidates: rows [c], rising, their items [c] and scores float32 [c]."""
     keys = order_keys(scores, items)
     counts = np.bincount(rows, minlength=b)
     starts = np.cumsum(counts) - counts
@@ -119,10 +119,11 @@ def _lower_bounds(scores: Floats, depth: int) -> Floats:
     """
     b, n = scores.shape
     width = min(_WIDEST, n // (2 * depth))
+    found: Floats
     if width < 4:
-        found: Floats = np.partition(scores, n - depth, axis=1)[:, n - depth]
+        found = np.partition(scores, n - depth, axis=1)[:, n - depth]
         return found
     chunks = n // width
     maxima = scores[:, : chunks * width].reshape(b, width, chunks).max(axis=1)
-    maxima.partition(chunks - depth, axis=1)
-    return maxima[:, chunks - depth]
+    found = np.partition(maxima, chunks - depth, axis=1)[:, chunks - depth]
+    return found
