@@ -71,8 +71,8 @@ def test_the_files_have_the_columns_of_the_contract(bakeoff: Bakeoff, tmp_path: 
     assert (
         list(metrics[0])
         == (
-            "key dataset split split_seed fold split_fingerprint model variant tune seed k metric value stderr "
-            "n_users"
+            "key dataset split split_seed fold split_fingerprint model variant tune seed k metric value "
+            "stderr n_users"
         ).split()
     )
     assert (

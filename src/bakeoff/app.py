@@ -45,7 +45,7 @@ def main(verb: str, words: Sequence[str]) -> int:
     if "" not in sys.path:
         sys.path.insert(0, "")  # a user's own class is found from the working directory
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come out as they are; the edge makes one line of them
-    argv, sys.argv = sys.argv, ["bakeoff", *words]
+    argv, sys.argv = sys.argv, ["bakeoff", "--multirun", *words]
     try:
         hydra.main(version_base="1.3", config_path=str(conf.folder()), config_name="config")(_one_job)()
     except BakeoffError:

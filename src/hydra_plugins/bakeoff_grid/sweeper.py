@@ -6,7 +6,6 @@ Hydra's own sweeper can neither resume nor outlive a failing job, and it compose
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -14,17 +13,18 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-
-@dataclass
-class GridSweeperConf:
-    """`params` holds the axes of a preset, as for Hydra's own sweeper."""
-
-    _target_: str = "hydra_plugins.bakeoff_grid.sweeper.GridSweeper"
-    max_batch_size: int | None = None
-    params: dict[str, str] | None = field(default_factory=dict)
-
-
-ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSweeperConf, provider="bakeoff")
+# A plain node: Hydra executes plug-ins without registering their module, which a dataclass cannot stand.
+# `params` holds the axes of a preset, as for Hydra's own sweeper.
+ConfigStore.instance().store(
+    group="hydra/sweeper",
+    name="grid",
+    node={
+        "_target_": "hydra_plugins.bakeoff_grid.sweeper.GridSweeper",
+        "max_batch_size": None,
+        "params": {},
+    },
+    provider="bakeoff",
+)
 
 
 class GridSweeper(BasicSweeper):
