@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tarfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,21 +89,28 @@ class Origin:
         import pooch
 
         assert self.url is not None
+        place, archive = cache() / self.folder, self.url.rsplit("/", 1)[-1]
         members = [f"{self.inside}/{file}".lstrip("/") for file in self.files]
         unpack = pooch.Unzip if self.url.endswith(".zip") else pooch.Untar
         try:
             pooch.retrieve(
                 self.url,
                 known_hash=self.checksum,
-                fname=self.url.rsplit("/", 1)[-1],
-                path=cache() / self.folder,
+                fname=archive,
+                path=place,
                 processor=unpack(members=members, extract_dir="."),
             )
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise self._absent(name, f"{self.url}: {_first_line(error)}") from None
+        except ValueError:
+            raise self._absent(name, f"the checksum of {self.url} is not {self.checksum}") from None
+        except (zipfile.BadZipFile, tarfile.TarError):
+            (place / archive).unlink()
+            raise self._absent(name, f"what {self.url} sent is no archive") from None
         for file, expected in self.files.items():
-            path = self._there(file)
+            path = next((p for p in self._places(cache(), file) if p.is_file()), None)
             if expected is not None and path is not None and sha256(path) != expected:
+                path.unlink()
                 raise DataError(
                     f"{path}: the file of {self.url} is not what was expected (its SHA-256 differs)"
                 )

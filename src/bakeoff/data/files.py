@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from bakeoff.data.text import STAND_IN, Layout, Replaced, data_records, opened, records
+from bakeoff.data.text import STAND_IN, Layout, Replaced, data_records, opened, readable, records
 from bakeoff.errors import DataError, nearest
 
 Kind = Literal["id", "number", "time"]
@@ -164,7 +164,7 @@ def _csv_batches(path: Path, layout: Layout, kinds: Mapping[str, Kind]) -> Itera
         quote_char=layout.quote or False,
         newlines_in_values=layout.quote is not None,
     )
-    with opened(path) as stream:
+    with readable(path), opened(path) as stream:
         source = stream if len(separator) == 1 else Replaced(stream, separator.encode(layout.encoding))
         yield from pacsv.open_csv(source, read_options=read, parse_options=parse, convert_options=convert)
 

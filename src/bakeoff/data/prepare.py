@@ -43,6 +43,22 @@ class Condition:
                 f"dataset.where, column {self.column!r}: expected one test of "
                 f"present: true, matches, excludes, min, max; got {', '.join(given) or 'none'}"
             )
+        if self._pattern is not None:
+            import pyarrow as pa
+            import pyarrow.compute as pc
+
+            try:
+                pc.match_substring_regex(pa.array([""]), self._pattern)
+            except pa.ArrowInvalid as error:
+                raise ConfigError(
+                    f"dataset.where, column {self.column!r}: {str(error).splitlines()[0]}"
+                ) from None
+
+    @property
+    def _pattern(self) -> str | None:
+        """A regular expression (RE2) that the whole text is held against."""
+        pattern = self.excludes if self.matches is None else self.matches
+        return None if pattern is None else f"^(?:{pattern})$"
 
     @property
     def numeric(self) -> bool:
@@ -66,14 +82,17 @@ class Condition:
         if self.present:
             kept = pc.is_valid(column)
         elif self.numeric:
-            if pa.types.is_dictionary(column.type):
-                column = pc.cast(column.dictionary_decode(), pa.float64())
             bound = self.min if self.min is not None else self.max
-            kept = (pc.greater_equal if self.min is not None else pc.less_equal)(column, bound)
+            try:
+                numbers = pc.cast(column, pa.float64(), safe=False)
+                kept = (pc.greater_equal if self.min is not None else pc.less_equal)(numbers, bound)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                raise DataError(
+                    f"dataset.where: column {self.column!r} holds no numbers, which '{self}' needs"
+                ) from None
         else:
-            pattern = f"^(?:{self.matches if self.matches is not None else self.excludes})$"
             distinct = column.dictionary if pa.types.is_dictionary(column.type) else column
-            hits = pc.match_substring_regex(pc.cast(distinct, pa.string()), pattern)
+            hits = pc.match_substring_regex(pc.cast(distinct, pa.string()), self._pattern)
             kept = hits.take(column.indices) if pa.types.is_dictionary(column.type) else hits
             kept = pc.fill_null(kept, False)
             if self.excludes is not None:

@@ -118,7 +118,7 @@ class Table:
                 f"dataset.timezone={self.timezone!r}: expected a name like Europe/London"
             ) from None
         # Built here so that a wrong knob is told before anything is read.
-        self._conditions, self._sides, self._origin  # noqa: B018
+        self._conditions, self._sides, self._origin, self._layout  # noqa: B018
 
     def files(self) -> dict[str, Path]:
         """The files that are read: `rows`, and `users` and `items` where side tables have their own."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import csv
 import io
+import lzma
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from bakeoff.errors import DataError
+from bakeoff.errors import ConfigError, DataError
 
 STAND_IN = "\x1f"  # the unit separator: what a separator of several characters is read as
 
@@ -30,6 +35,18 @@ class Layout:
     encoding: str = "utf8"
     columns: tuple[str, ...] | None = None
 
+    def __post_init__(self) -> None:
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            raise ConfigError(f"encoding={self.encoding!r}: expected a name such as utf8 or latin1") from None
+        if self.separator == "":
+            raise ConfigError(
+                "separator='': expected the text between fields, or null for the file's usual one"
+            )
+        if self.quote is not None and len(self.quote) != 1:
+            raise ConfigError(f"quote={self.quote!r}: expected one character, or null where quotes are text")
+
     def between(self, path: Path) -> str:
         """The separator of this file."""
         if self.separator is not None:
@@ -37,16 +54,22 @@ class Layout:
         return "\t" if {".tsv", ".tab"} & {s.lower() for s in path.suffixes} else ","
 
 
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what a damaged file raises into a DataError."""
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines() or [type(error).__name__]
+        raise DataError(f"{path}: cannot be opened or unpacked ({reason[0]})") from None
+
+
 def opened(path: Path) -> Any:
     """A binary stream of the file's content, decompressed by its suffix."""
     suffix = path.suffix.lower()
     if suffix == ".xz":
-        import lzma
-
         return lzma.open(path)
     if suffix == ".zip":
-        import zipfile
-
         archive = zipfile.ZipFile(path)
         if len(archive.namelist()) != 1:
             raise DataError(f"{path}: {len(archive.namelist())} files inside; expected one: unpack it first")
@@ -87,7 +110,7 @@ class Replaced(io.RawIOBase):
 def records(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """Records of a text file with the line each ends on, read slowly: for headers and for faults."""
     separator = layout.between(path)
-    with opened(path) as stream:
+    with readable(path), opened(path) as stream:
         lines = io.TextIOWrapper(stream, encoding=layout.encoding, errors="surrogateescape", newline="")
         source = lines if len(separator) == 1 else (line.replace(separator, STAND_IN) for line in lines)
         reader = csv.reader(
