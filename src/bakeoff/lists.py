@@ -31,9 +31,10 @@ def recommend(model: Model, split: Split, depth: int) -> tuple[TopK, Any]:
             parts.append(tuple(model.rank(users, history, depth, split.test[users])))
         else:
             parts.append((*model.recommend(users, history, depth), None, None))
-    items, scores, above, ties = (
+    columns: list[Any] = [
         None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True)
-    )
+    ]
+    items, scores, above, ties = columns
     test = split.test[split.users]
     lists = TopK.build(
         split.users, items, scores, history=split.history[split.users], test=test, above=above, ties=ties

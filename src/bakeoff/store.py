@@ -24,11 +24,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bakeoff.arrays import Array, Codes, Floats
+from bakeoff.data.folder import load_dataset, save_dataset
 from bakeoff.data.source import Dataset
 from bakeoff.errors import UsageError
 from bakeoff.record import Record
-from bakeoff.splits import files as split_files
 from bakeoff.splits.base import Split
+from bakeoff.splits.files import load as load_split
+from bakeoff.splits.files import save as save_split
 
 
 class StoredLists(NamedTuple):
@@ -87,7 +89,7 @@ class Store:
     def lists(self, key: str) -> StoredLists:
         """The stored lists, memory-mapped."""
         folder = self.cell_folder(key)
-        arrays = {
+        arrays: dict[str, Any] = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             if (folder / f"{name}.npy").exists()
             else None
@@ -112,19 +114,19 @@ class Store:
         return self.split_folder(key).is_dir()
 
     def write_split(self, key: str, split: Split) -> None:
-        self._fill(self.split_folder(key), lambda folder: split_files.save(split, folder))
+        self._fill(self.split_folder(key), lambda folder: save_split(split, folder))
 
     def split(self, key: str) -> Split:
-        return split_files.load(self.split_folder(key))
+        return load_split(self.split_folder(key))
 
     def has_data(self, key: str) -> bool:
         return self.data_folder(key).is_dir()
 
     def write_data(self, key: str, dataset: Dataset) -> None:
-        self._fill(self.data_folder(key), lambda folder: split_files.save_dataset(dataset, folder))
+        self._fill(self.data_folder(key), lambda folder: save_dataset(dataset, folder))
 
     def data(self, key: str) -> Dataset:
-        return split_files.load_dataset(self.data_folder(key))
+        return load_dataset(self.data_folder(key))
 
     def _fill(self, target: Path, fill: Callable[[Path], None]) -> None:
         """Write a folder whole: it is there with all its files, or not at all."""

@@ -253,7 +253,7 @@ class TestShipped:
             "seed-lastfm",
             {
                 "lightfm_test.csv": "userID,itemID,rating\n1,7,1\n2,8,50\n",
-                "top_tracks_170users.csv": "user,rank,track_name,artist_name\nu1,2,Home,Blur\nu2,1,Home,Muse\n",
+                "top_tracks_170users.csv": "user,rank,track_name,artist_name\nu1,2,A,B\nu2,1,A,C\n",
             },
         )
         data = shipped("lastfm_top_tracks", path="top_tracks_170users.csv").load().interactions

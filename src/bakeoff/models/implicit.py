@@ -157,7 +157,7 @@ class ALS(_Factorisation):
         return found
 
     def _for_new_users(self) -> Any:
-        """An object of the library for these item factors alone: the one that is fitted keeps stale products."""
+        """The library with these item factors alone: what is being fitted keeps products of older ones."""
         if self._solver is None:
             self._solver = self._unfitted(None)
             self._solver.dtype = np.dtype(np.float32)

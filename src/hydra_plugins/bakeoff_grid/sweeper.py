@@ -34,17 +34,17 @@ class GridSweeper(BasicSweeper):
         from bakeoff import app  # here, since Hydra imports every plug-in of an environment for any command
 
         assert self.config is not None and self.launcher is not None and self.hydra_context is not None
-        loader = self.hydra_context.config_loader
+        master, loader = self.config, self.hydra_context.config_loader
         parser = OverridesParser.create(config_loader=loader)
         given = parser.parse_overrides([*self._parse_config(), *arguments])
         jobs = [job for batch in self.split_arguments(given, None) for job in batch]
 
         def compose(overrides: Sequence[str]) -> DictConfig:
-            return loader.load_sweep_config(self.config, list(overrides))
+            return loader.load_sweep_config(master, list(overrides))
 
         def launch(overrides: Sequence[Sequence[str]]) -> None:
             assert self.launcher is not None
             self.launcher.launch([list(o) for o in overrides], initial_job_idx=0)
 
-        elsewhere = "basic_launcher" not in str(self.config.hydra.launcher._target_)
+        elsewhere = "basic_launcher" not in str(master.hydra.launcher._target_)
         return app.execute(jobs, compose, launch if elsewhere else None)

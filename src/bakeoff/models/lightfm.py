@@ -1,0 +1,205 @@
+"""The four losses of the library `lightfm`, with and without side features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+from scipy import sparse
+
+from bakeoff.arrays import CSR, Array, Floats
+from bakeoff.data.interactions import Features, Interactions
+from bakeoff.errors import ConfigError, ModelError, Unsupported, check_choice, check_range
+from bakeoff.models.base import OnEpoch
+from bakeoff.models.topk import FactorModel
+from bakeoff.models.weights import Weights, check_weights, weighted
+
+Loss = Literal["warp", "warp-kos", "bpr", "logistic"]
+Schedule = Literal["adagrad", "adadelta"]
+
+
+@dataclass
+class LightFM(FactorModel):
+    """Factors of users and items as sums of the factors of their features, learnt by gradient descent.
+
+    Kula (2015), Metadata embeddings for user and item cold-start recommendations. A list is ordered by the
+    product of the two representations plus the item's bias; the user's bias changes no order.
+
+    Args:
+        loss: warp and bpr rank a pair above a sampled one, warp-kos the k-th best of n pairs; logistic tells
+            pairs from negatives, of which `negatives` are drawn anew in each epoch.
+        no_components: dimensions.
+        learning_schedule: how steps shrink; adadelta has no use for learning_rate.
+        learning_rate: first step of adagrad.
+        rho, epsilon: of adadelta.
+        item_alpha, user_alpha: L2 penalties of the factors of item and of user features.
+        max_sampled: most negatives that warp draws in search of one that ranks too high.
+        k, n: of warp-kos.
+        epochs: passes over the pairs.
+        weights: of a pair's step: none (1), raw (its value) or log1p of it, scaled to a mean of 1, so that
+            learning_rate keeps its meaning. warp-kos takes none.
+        negatives: for each pair, unseen items drawn uniformly; for the logistic loss alone.
+        user_features, item_features: whether the data set's are used.
+        identity: beside side features each user or item has a feature of its own.
+        normalize: scale each row of features, identity included, to a sum of 1.
+        num_threads: of the fit; with more than one, threads race and no two fits are the same.
+    """
+
+    stochastic: ClassVar[bool] = True
+    folds_in: ClassVar[bool] = False
+
+    loss: Loss = "warp"
+    no_components: int = 64
+    learning_schedule: Schedule = "adagrad"
+    learning_rate: float = 0.05
+    rho: float = 0.95
+    epsilon: float = 1e-6
+    item_alpha: float = 0.0
+    user_alpha: float = 0.0
+    max_sampled: int = 10
+    k: int = 5
+    n: int = 10
+    epochs: int = 30
+    weights: Weights = "none"
+    negatives: int = 1
+    user_features: bool = False
+    item_features: bool = False
+    identity: bool = True
+    normalize: bool = True
+    num_threads: int = 1
+
+    def __post_init__(self) -> None:
+        check_choice("model.build.loss", self.loss, get_args(Loss))
+        check_choice("model.build.learning_schedule", self.learning_schedule, get_args(Schedule))
+        for name in ("no_components", "max_sampled", "k", "n", "epochs", "negatives", "num_threads"):
+            check_range(f"model.build.{name}", getattr(self, name), 1, integer=True)
+        check_range("model.build.learning_rate", self.learning_rate, above=0)
+        check_range("model.build.rho", self.rho, above=0, below=1)
+        for name in ("epsilon", "item_alpha", "user_alpha"):
+            check_range(f"model.build.{name}", getattr(self, name), 0)
+        check_weights(self.weights)
+        if self.loss == "warp-kos" and self.weights != "none":
+            raise ConfigError(
+                f"model.build.weights={self.weights!r}: the loss warp-kos takes no weights; "
+                "expected none, or another loss"
+            )
+
+    @property
+    def not_repeatable(self) -> str | None:
+        """Why the same seed may give other lists."""
+        return (
+            None if self.num_threads == 1 else "num_threads > 1: the threads of LightFM race for the factors"
+        )
+
+    def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
+        """Learn the representations, epoch by epoch.
+
+        Raises:
+            ModelError: they diverged.
+            Unsupported: the library or side features are missing, or values of train cannot be weights.
+        """
+        pairs = weighted(train.matrix(), self.weights, model=f"LightFM ({self.loss})")
+        sides = {
+            "user_features": self._side(train.user_features, "user") if self.user_features else None,
+            "item_features": self._side(train.item_features, "item") if self.item_features else None,
+        }
+        library = self._unfitted(seed)
+        rng = np.random.default_rng(seed)
+        for epoch in range(1, self.epochs + 1):
+            positives, weights = self._samples(pairs, rng)
+            try:
+                with np.errstate(over="ignore", invalid="ignore"):  # it looks for what is not finite itself
+                    library.fit_partial(
+                        positives, sample_weight=weights, num_threads=self.num_threads, **sides
+                    )
+            except ValueError as error:
+                raise ModelError(f"LightFM ({self.loss}), epoch {epoch}: {error}") from error
+            if on_epoch is not None or epoch == self.epochs:
+                self._learnt(library, **sides)
+            if on_epoch is not None:
+                on_epoch(epoch, None)
+
+    def _unfitted(self, seed: int) -> Any:
+        try:
+            import lightfm
+        except ImportError as error:
+            raise Unsupported(
+                f"LightFM needs the module lightfm ({error}): pip install rectools-lightfm, "
+                "which wants a C compiler and Python's headers"
+            ) from error
+        return lightfm.LightFM(
+            no_components=self.no_components,
+            k=self.k,
+            n=self.n,
+            learning_schedule=self.learning_schedule,
+            loss=self.loss,
+            learning_rate=self.learning_rate,
+            rho=self.rho,
+            epsilon=self.epsilon,
+            item_alpha=self.item_alpha,
+            user_alpha=self.user_alpha,
+            max_sampled=self.max_sampled,
+            random_state=seed,
+        )
+
+    def _side(self, features: Features | None, of: str) -> CSR:
+        """CSR float32 [n, features]: identity first, where it is wanted."""
+        if features is None:
+            raise Unsupported(f"needs {of} features; the data set has none")
+        matrix = features.matrix
+        if self.identity:
+            own = sparse.identity(matrix.shape[0], dtype=np.float32, format="csr")
+            matrix = sparse.hstack([own, matrix], format="csr", dtype=np.float32)
+        if self.normalize:
+            sums = np.asarray(abs(matrix).sum(axis=1)).ravel()
+            scale = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0)
+            matrix = sparse.diags(scale.astype(np.float32)) @ matrix
+        return sparse.csr_matrix(matrix, dtype=np.float32)
+
+    def _samples(self, pairs: CSR, rng: np.random.Generator) -> tuple[Any, Any]:
+        """COO of what an epoch is fitted on (1 for a pair, -1 for a negative) and COO of its weights."""
+        found = pairs.tocoo()
+        users, items, weights = found.row, found.col, found.data
+        if self.weights != "none" and len(weights):
+            weights = weights / max(float(weights.mean()), np.finfo(np.float32).tiny)
+        signs = np.ones_like(weights)
+        if self.loss == "logistic":
+            drawn = unseen(pairs, self.negatives, rng)
+            users, items = np.concatenate([users, drawn[0]]), np.concatenate([items, drawn[1]])
+            signs = np.concatenate([signs, np.full(len(drawn[0]), -1, dtype=np.float32)])
+            weights = np.concatenate([weights, np.ones(len(drawn[0]), dtype=np.float32)])
+        positives = sparse.coo_matrix((signs, (users, items)), shape=pairs.shape)
+        if self.weights == "none":
+            return positives, None
+        return positives, sparse.coo_matrix((weights.astype(np.float32), (users, items)), shape=pairs.shape)
+
+    def _learnt(self, library: Any, user_features: CSR | None, item_features: CSR | None) -> None:
+        _, of_users = library.get_user_representations(user_features)
+        biases, of_items = library.get_item_representations(item_features)
+        self.user_factors: Floats = _with_column(of_users, np.ones(len(of_users), dtype=np.float32))
+        self.item_factors: Floats = _with_column(of_items, biases)
+
+
+def unseen(pairs: CSR, times: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Users and items, int32 [times x pairs]: for each pair items the user has not, uniformly, with repeats.
+
+    Nothing is drawn for users who have every item. pairs: CSR with sorted indices.
+    """
+    n_users, n_items = pairs.shape
+    counts = np.diff(pairs.indptr)
+    users = np.repeat(np.arange(n_users), np.where(counts < n_items, counts * times, 0))
+    # The r-th unseen item of a user is r + j where j of the user's items have fewer than or just r unseen
+    # ones before them; one search over all users finds j.
+    owners = np.repeat(np.arange(n_users), counts)
+    before = pairs.indices - (np.arange(pairs.nnz) - pairs.indptr[owners])
+    place = rng.integers(0, n_items - counts[users])
+    passed = np.searchsorted(
+        owners * np.int64(n_items + 1) + before, users * np.int64(n_items + 1) + place, side="right"
+    )
+    items = place + passed - pairs.indptr[users]
+    return users.astype(np.int32), items.astype(np.int32)
+
+
+def _with_column(factors: Floats, column: Floats) -> Floats:
+    return np.ascontiguousarray(np.column_stack([factors, column]), dtype=np.float32)

@@ -1,0 +1,45 @@
+"""The files of an experiment's report, all from the same results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bakeoff.evaluation.metric import Metric
+from bakeoff.report import tables
+from bakeoff.report.document import document
+from bakeoff.report.render import csv, html, latex, markdown
+from bakeoff.report.tables import Result
+from bakeoff.store import write_text
+
+
+def write(
+    folder: Path,
+    name: str,
+    results: Sequence[Result],
+    ks: Sequence[int],
+    metrics: Mapping[str, Metric],
+    commands: Sequence[str],
+) -> None:
+    """Write metrics.csv, cells.csv, report.md, report.tex and report.html into the folder.
+
+    The same results give the same bytes; each file is replaced whole, and none is touched before all are
+    made.
+
+    Raises:
+        UsageError: results of one split family were made on different splits.
+    """
+    compared = tables.comparison(results, ks, metrics)
+    wide, page, paper = (
+        document(name, results, compared, metrics, commands, per_grid=n)
+        for n in (None, markdown.COLUMNS, latex.COLUMNS)
+    )
+    files = {
+        "metrics.csv": csv.render(tables.METRIC_COLUMNS, tables.metric_rows(results, ks, metrics)),
+        "cells.csv": csv.render(tables.CELL_COLUMNS, tables.cell_rows(results)),
+        "report.md": markdown.render(page),
+        "report.tex": latex.render(paper),
+        "report.html": html.render(wide),
+    }
+    for file, text in files.items():
+        write_text(folder / file, text)

@@ -1,0 +1,142 @@
+"""The comparison on a terminal: one cutoff, the metrics most asked for, as many as fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from bakeoff.evaluation.metric import Metric
+from bakeoff.report.document import (
+    NO_POPULARITY,
+    Entry,
+    decimals,
+    legend,
+    reason_texts,
+    runs_text,
+    seconds_entry,
+    settings_text,
+    title,
+    value_entry,
+    visible,
+)
+from bakeoff.report.tables import Column, Result, Row, Table, comparison
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PREFERRED = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc", "catalog_coverage", "novelty")
+"""Metrics shown first; the others follow in their own order while there is room."""
+
+USUAL_K = 10
+
+
+def print_tables(
+    name: str,
+    results: Sequence[Result],
+    ks: Sequence[int],
+    metrics: Mapping[str, Metric],
+    folder: Path,
+    console: Console | None = None,
+) -> None:
+    """Print a table for each data set and split family, what did not run, and where the rest is."""
+    if console is None:
+        from rich.console import Console
+
+        console = Console()
+    k = USUAL_K if USUAL_K in ks else ks[0]
+    for table in comparison(results, ks, metrics):
+        _print_table(table, k, console)
+    others = ", ".join(str(other) for other in ks if other != k)
+    where = folder / "report.md"
+    say(console, f"All metrics{f', and k = {others}' if others else ''}: {where} (.html, .tex; metrics.csv)")
+
+
+class _Field(NamedTuple):
+    """One column of figures."""
+
+    head: str
+    entries: list[Entry]
+
+    @property
+    def width(self) -> int:
+        """Character cells on the screen, with the gap to its left."""
+        from rich.cells import cell_len
+
+        return 3 + max(cell_len(text) for text in (self.head, *(e.text for e in self.entries)))
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print plain text: nothing in it is markup."""
+    console.print(visible(text), style=style, markup=False, highlight=False, emoji=False)
+
+
+def _print_table(table: Table, k: int, console: Console) -> None:
+    from rich import box
+    from rich.table import Table as Drawn
+    from rich.text import Text
+
+    names, fields = [_model(row) for row in table.rows], _fields(table, k, console.width)
+    drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    width = _model_width(names, console.width)
+    drawn.add_column("model", overflow="fold", min_width=width, max_width=width)
+    for field in fields:
+        drawn.add_column(Text(field.head), justify="right", no_wrap=True)
+    for at, name in enumerate(names):
+        entries = (field.entries[at] for field in fields)
+        drawn.add_row(Text(name), *(Text(e.text, style="bold" if e.bold else "") for e in entries))
+    say(console, f"{title(table)}, k = {k}", style="bold")
+    console.print(drawn)
+    for name, row in zip(names, table.rows, strict=True):
+        for reason in reason_texts(row, table):
+            say(console, f"{name}: {reason}")
+    say(console, legend(table))
+    if not table.has_popularity:
+        say(console, NO_POPULARITY)
+    console.print()
+
+
+def _fields(table: Table, k: int, width: int) -> list[_Field]:
+    """The metrics that fit between the model's name and what always stands on the right."""
+    right = _right(table)
+    left = width - _model_width([_model(row) for row in table.rows], width) - sum(f.width for f in right)
+    shown: list[_Field] = []
+    for column in _ordered(table, k):
+        places = decimals(table, column)
+        entries = [value_entry(row.values.get(column), places) for row in table.rows]
+        field = _Field(visible(column.metric), entries)
+        left -= field.width
+        if left < 0 and shown:
+            break
+        shown.append(field)
+    return [*shown, *right]
+
+
+def _ordered(table: Table, k: int) -> list[Column]:
+    """The columns at k and those without cutoff, the preferred ones first."""
+    at_k = [c for c in table.columns if c.k in (k, None)]
+    rank = {metric: place for place, metric in enumerate(PREFERRED)}
+    return sorted(at_k, key=lambda c: rank.get(c.metric, len(rank)))
+
+
+def _right(table: Table) -> list[_Field]:
+    """What stands right of the metrics: runs, seconds, and the status where it is not done for all."""
+    rows, fields = table.rows, []
+    if len(table.runs) > 1:
+        fields.append(_Field("runs", [Entry(runs_text(r, table)) for r in rows]))
+    fields.append(_Field("fit s", [seconds_entry(r.seconds.get("fit")) for r in rows]))
+    fields.append(_Field("rec. s", [seconds_entry(r.seconds.get("recommend")) for r in rows]))
+    if any(r.status != "done" for r in rows):
+        fields.append(_Field("status", [Entry(r.status) for r in rows]))
+    return fields
+
+
+def _model(row: Row) -> str:
+    settings = settings_text(row)
+    return f"{visible(row.model)} ({settings})" if settings else visible(row.model)
+
+
+def _model_width(names: Sequence[str], width: int) -> int:
+    from rich.cells import cell_len
+
+    return min(max(cell_len(name) for name in ("model", *names)), max(width // 3, 16))

@@ -1,0 +1,25 @@
+"""Rows as CSV: numbers as Python writes them back, `\\n` line ends, one line a row."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from bakeoff.report.document import visible
+from bakeoff.report.tables import CsvRow
+
+
+def render(header: Sequence[str], rows: Iterable[CsvRow]) -> str:
+    """The whole file; None is an empty field, and text shows its control characters as escapes."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_field(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _field(value: str | int | float | None) -> str:
+    if value is None:
+        return ""
+    return visible(value) if isinstance(value, str) else repr(value)

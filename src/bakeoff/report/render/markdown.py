@@ -1,0 +1,69 @@
+"""A report as Markdown, with tables as GitHub reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from bakeoff.report.document import Document, Entry, Grid, Section
+
+COLUMNS = 9
+"""Metric columns of one table: more do not fit on a page."""
+
+_MARKUP = re.compile(r"[\\`*{}\[\]<>#|~&$]|(?<!\w)_|_(?!\w)")
+
+
+def render(document: Document) -> str:
+    """The whole file, ending with a line end."""
+    blocks = [f"# {escape(document.title)}", escape(document.summary)]
+    for section in document.sections:
+        blocks += _section(section)
+    blocks.append("## Metrics")
+    blocks.append(_bullets(f"**{escape(n)}**: {escape(text)}" for n, text in document.definitions))
+    blocks.append("Formulas, ranges and sources: `docs/metrics.md` of bakeoff.")
+    if document.environments:
+        blocks += ["## Environment", _bullets(escape(line) for line in document.environments)]
+    if document.commands:
+        blocks += ["## Run it again", code("\n".join(document.commands))]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def escape(text: str) -> str:
+    """Plain text whose markup shows as it is; an underscore inside a word is none.
+
+    >>> escape("hit_rate of <b>|_x_")
+    'hit_rate of \\\\<b\\\\>\\\\|\\\\_x\\\\_'
+    """
+    return _MARKUP.sub(lambda found: "\\" + found[0], text)
+
+
+def code(text: str) -> str:
+    """A block of code, fenced by more backticks than it holds in a row."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}sh\n{text}\n{fence}"
+
+
+def _section(section: Section) -> list[str]:
+    blocks = [f"## {escape(section.title)}"]
+    if section.splits.rows:
+        blocks.append(_table(section.splits))
+    for grid in section.metrics:
+        blocks += [f"### {escape(grid.caption)}", _table(grid)]
+    blocks += [f"### {escape(section.costs.caption)}", _table(section.costs)]
+    return [*blocks, _bullets(escape(note) for note in section.notes)]
+
+
+def _table(grid: Grid) -> str:
+    rules = ["---:" if head.figures else "---" for head in grid.heads]
+    lines = [[escape(head.text) for head in grid.heads], rules]
+    lines += [[_field(entry) for entry in row] for row in grid.rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _field(entry: Entry) -> str:
+    return f"**{escape(entry.text)}**" if entry.bold else escape(entry.text)
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
