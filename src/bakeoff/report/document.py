@@ -215,10 +215,10 @@ def _label_heads(settings: bool) -> tuple[Head, ...]:
     return (Head("model"), Head("settings")) if settings else (Head("model"),)
 
 
-def settings_text(row: Row) -> str:
+def settings_text(row: Row, *, weights: bool = True) -> str:
     """Knobs that differ from the YAML, how values are used, and the tuning."""
     parts = [p for p in (row.variant, row.differs) if p]
-    if row.weights and not any(k.startswith("weights=") for p in parts for k in p.split(",")):
+    if weights and row.weights and not any(k.startswith("weights=") for p in parts for k in p.split(",")):
         parts.append(f"weights={row.weights}")
     if row.tune != "none":
         parts.append(f"tune={row.tune}")

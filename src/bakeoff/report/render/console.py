@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,6 @@ from bakeoff.report.document import (
     decimals,
     legend,
     reason_texts,
-    runs_text,
     seconds_entry,
     settings_text,
     title,
@@ -63,7 +63,7 @@ class _Field(NamedTuple):
         """Character cells on the screen, with the gap to its left."""
         from rich.cells import cell_len
 
-        return 3 + max(cell_len(text) for text in (self.head, *(e.text for e in self.entries)))
+        return 2 + max(cell_len(text) for text in (self.head, *(e.text for e in self.entries)))
 
 
 def say(console: Console, text: str, style: str = "") -> None:
@@ -77,7 +77,7 @@ def _print_table(table: Table, k: int, console: Console) -> None:
     from rich.text import Text
 
     names, fields = [_model(row) for row in table.rows], _fields(table, k, console.width)
-    drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
     width = _model_width(names, console.width)
     drawn.add_column("model", overflow="fold", min_width=width, max_width=width)
     for field in fields:
@@ -102,9 +102,9 @@ def _fields(table: Table, k: int, width: int) -> list[_Field]:
     left = width - _model_width([_model(row) for row in table.rows], width) - sum(f.width for f in right)
     shown: list[_Field] = []
     for column in _ordered(table, k):
-        places = decimals(table, column)
+        places = max(decimals(table, column) - 1, 0)  # three figures: more would be false precision here
         entries = [value_entry(row.values.get(column), places) for row in table.rows]
-        field = _Field(visible(column.metric), entries)
+        field = _Field(visible(column.metric), [replace(e, text=e.text.replace(" ± ", "±")) for e in entries])
         left -= field.width
         if left < 0 and shown:
             break
@@ -120,19 +120,21 @@ def _ordered(table: Table, k: int) -> list[Column]:
 
 
 def _right(table: Table) -> list[_Field]:
-    """What stands right of the metrics: runs, seconds, and the status where it is not done for all."""
-    rows, fields = table.rows, []
-    if len(table.runs) > 1:
-        fields.append(_Field("runs", [Entry(runs_text(r, table)) for r in rows]))
-    fields.append(_Field("fit s", [seconds_entry(r.seconds.get("fit")) for r in rows]))
-    fields.append(_Field("rec. s", [seconds_entry(r.seconds.get("recommend")) for r in rows]))
+    """What stands right of the metrics: seconds, then what is not done or how many runs there are."""
+    rows, runs = table.rows, len(table.runs)
+    fields = [
+        _Field("fit s", [seconds_entry(r.seconds.get("fit")) for r in rows]),
+        _Field("rec. s", [seconds_entry(r.seconds.get("recommend")) for r in rows]),
+    ]
+    if runs > 1:
+        fields.append(_Field("runs", [Entry(f"{r.done}/{runs}") for r in rows]))
     if any(r.status != "done" for r in rows):
         fields.append(_Field("status", [Entry(r.status) for r in rows]))
     return fields
 
 
 def _model(row: Row) -> str:
-    settings = settings_text(row)
+    settings = settings_text(row, weights=False)
     return f"{visible(row.model)} ({settings})" if settings else visible(row.model)
 
 
