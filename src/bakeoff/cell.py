@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
 from bakeoff.data.source import Source
 from bakeoff.errors import ConfigError, nearest
@@ -21,15 +21,6 @@ KEY_VERSION = 1
 Config = Mapping[str, Any]
 
 _LABELS = ("_target_", "_partial_", "name")
-
-
-@runtime_checkable
-class Identified(Protocol):
-    """An object that reads files: its identity holds their content, not their paths."""
-
-    def identity(self) -> dict[str, Any]:
-        """JSON of all that decides what it does."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -189,7 +180,7 @@ def build_model(config: Config, **more: Any) -> Model:
 
 
 def identified(cell: Cell, known: dict[str, Any] | None = None) -> Cell:
-    """The cell with the identities of its objects that read files.
+    """The cell with the identities of its objects that read files (they have a method `identity`).
 
     `known` remembers what has been identified, so that a grid reads each file once to hash it.
     """
@@ -205,7 +196,8 @@ def identified(cell: Cell, known: dict[str, Any] | None = None) -> Cell:
         name = coordinate + identity("", _plain(config if coordinate != "model" else config["build"]))
         if name not in memory:
             made = make()
-            memory[name] = made.identity() if isinstance(made, Identified) else None
+            reads_files = callable(getattr(made, "identity", None))  # a hyperparameter may bear the name
+            memory[name] = made.identity() if reads_files else None
         if memory[name] is not None:
             contents[coordinate] = memory[name]
     return Cell(**{**cell.__dict__, "contents": contents}) if contents else cell

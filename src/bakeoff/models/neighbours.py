@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -53,18 +53,19 @@ class ItemKNN(ScoringModel):
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
         """Find the neighbours; the seed has no effect."""
-        matrix = weighted(train.matrix(), self.weights, model="item neighbours")
-        fitted = self._recommender()
-        fitted.fit(matrix.astype(np.float64), show_progress=False)  # the library takes no float32
-        self._similarities: CSR = fitted.similarity.tocsr().astype(np.float32)
-
-    def _recommender(self) -> Any:
         from implicit import nearest_neighbours as library
 
+        matrix = weighted(train.matrix(), self.weights, model="item neighbours")
+        by_item = matrix.T.astype(np.float64)  # the library takes no float32
         if self.similarity == "bm25":
-            return library.BM25Recommender(K=self.K, K1=self.K1, B=self.B, num_threads=self.num_threads)
-        kinds = {"cosine": library.CosineRecommender, "tfidf": library.TFIDFRecommender}
-        return kinds[self.similarity](K=self.K, num_threads=self.num_threads)
+            by_item = library.bm25_weight(by_item, self.K1, self.B)
+        else:
+            by_item = library.tfidf_weight(by_item) if self.similarity == "tfidf" else by_item
+            by_item = library.normalize(by_item)
+        # As the library's own Cosine-, TFIDF- and BM25Recommender do, but for a CSR matrix, which it asks for.
+        fitted = library.ItemItemRecommender(K=self.K, num_threads=self.num_threads)
+        fitted.fit(by_item.T.tocsr(), show_progress=False)
+        self._similarities: CSR = fitted.similarity.tocsr().astype(np.float32)
 
     def scores(self, users: Codes, history: CSR) -> Floats:
         """float32 [b, I]: the weighted histories times the similarities."""
