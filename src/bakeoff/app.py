@@ -245,20 +245,17 @@ def _explained(error: Exception) -> str | None:
     text = " ".join(str(cause).splitlines()[0].split())
     if "is not in struct" in text or "Could not override" in str(error):
         wrong = key or str(error).partition("'")[2].partition("'")[0]
-        siblings = [str(k) for k in getattr(cause, "object_type", None) or ()] or _names_beside(cause, wrong)
-        return f"{wrong}: there is no such option; {nearest(wrong.rpartition('.')[2], siblings)}"
+        beside: Any = getattr(cause, "parent_node", None)
+        siblings = [str(k) for k in beside or () if str(k) not in ("hydra", "_target_")]
+        whose = (
+            f" of model {beside._get_root().model.name!r}" if beside and wrong.startswith("model.") else ""
+        )
+        hint = nearest(wrong.rpartition(".")[2], siblings) if siblings else "it has none"
+        return f"{wrong}: there is no such option{whose}; {hint}"
     if "Missing mandatory value" in text:
         return f"{key}: no value; give one as {key}=..."
     first = " ".join(line.strip() for line in str(error).splitlines()[:2])
     return f"{first}" + ("" if cause is error else f" ({text})")
-
-
-def _names_beside(error: Any, key: str) -> list[str]:
-    node = getattr(error, "parent_node", None)
-    try:
-        return [str(k) for k in node] if node is not None else _groups()
-    except TypeError:
-        return _groups()
 
 
 def _groups() -> list[str]:

@@ -62,7 +62,7 @@ class ItemKNN(ScoringModel):
         else:
             by_item = library.tfidf_weight(by_item) if self.similarity == "tfidf" else by_item
             by_item = library.normalize(by_item)
-        # As the library's own Cosine-, TFIDF- and BM25Recommender do, but for a CSR matrix, which it asks for.
+        # As the library's Cosine-, TFIDF- and BM25Recommender do, but with the CSR matrix it asks for.
         fitted = library.ItemItemRecommender(K=self.K, num_threads=self.num_threads)
         fitted.fit(by_item.T.tocsr(), show_progress=False)
         self._similarities: CSR = fitted.similarity.tocsr().astype(np.float32)
