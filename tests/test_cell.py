@@ -90,8 +90,8 @@ def test_an_unknown_knob_is_refused_with_the_nearest() -> None:
 
 
 def test_a_knob_without_a_value_is_asked_for() -> None:
-    with pytest.raises(ConfigError, match=r"x\.test: no value; give one as x\.test="):
-        build({"_target_": "bakeoff.splits.predefined.Predefined", "table": {}}, "x")
+    with pytest.raises(ConfigError, match=r"x\.path: no value; give one as x\.path="):
+        build({"_target_": "toys.from_path"}, "x")
 
 
 def test_an_import_path_that_leads_nowhere_is_named() -> None:

@@ -142,3 +142,8 @@ class Sleeps(ByItem):
     def fit(self, train: Interactions, *, seed: int, on_epoch: Any = None) -> None:
         super().fit(train, seed=seed)
         time.sleep(self.seconds)
+
+
+def from_path(path: str) -> Path:
+    """Something that cannot be made without a value."""
+    return Path(path)

@@ -257,7 +257,7 @@ class TestShipped:
             },
         )
         data = shipped("lastfm_top_tracks", path="top_tracks_170users.csv").load().interactions
-        assert data.item_ids.values.tolist() == ["Home | Blur", "Home | Muse"]
+        assert data.item_ids.values.tolist() == ["A | B", "A | C"]
         assert data.values.tolist() == [49, 50]
 
     def test_layouts_have_identities_of_their_own(self, folder):
