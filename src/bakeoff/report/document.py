@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from bakeoff.evaluation.metric import Metric
 from bakeoff.hashing import canonical_json
-from bakeoff.report.tables import Column, Part, Result, Row, Run, Table, Value
+from bakeoff.report.tables import Column, Part, Result, Row, Table
+from bakeoff.report.wording import (
+    NOTHING,
+    Entry,
+    decimals,
+    notes,
+    reason_texts,
+    runs_text,
+    seconds_entry,
+    settings_text,
+    status_text,
+    title,
+    value_entry,
+    visible,
+)
 
-NOTHING = "–"  # noqa: RUF001 - an en dash stands for a number that is not there
-NO_POPULARITY = "There is no popularity baseline in this comparison."
+DEFINITIONS = (
+    "In the formulas k is the cutoff, H the number of hits in the first k places and R that of the user's "
+    "test items. Ranges, sources and all other symbols: docs/metrics.md of bakeoff."
+)
 
 _MAIN_COUNTS = ("catalogue", "train_pairs", "test_pairs")
-_REVERSING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C])
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One field of a grid; `number` sorts it where it is one."""
-
-    text: str
-    bold: bool = False
-    number: float | None = None
+Kind = Literal["word", "text", "figure"]
 
 
 class Head(NamedTuple):
-    """The top of a column; `figures` says that it holds numbers, which stand right-aligned."""
+    """The top of a column: of words, of text that may be long, or of figures, which stand on the right."""
 
     text: str
-    figures: bool = False
+    kind: Kind = "word"
 
 
 @dataclass(frozen=True)
@@ -94,39 +101,11 @@ def document(
     )
 
 
-def visible(text: str) -> str:
-    """Text from data as one line that shows all it holds: control and direction characters as escapes.
-
-    >>> visible("a\\tb\\u202ec")
-    'a\\\\tb\\\\u202ec'
-    """
-    return "".join(_escape(c) if _hidden(c) else c for c in text)
-
-
-def _hidden(char: str) -> bool:
-    return ord(char) in _REVERSING or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode()
-
-
 def definition(metric: Metric) -> str:
-    """The first line of a metric's docstring, and its direction."""
-    lines = (metric.__doc__ or "").strip().splitlines() or ["no definition given"]
+    """The first sentence of a metric's docstring, and its direction."""
+    first = (metric.__doc__ or "").strip().partition("\n")[0].partition(". ")[0].rstrip(".")
     direction = {True: "higher is better", False: "lower is better", None: "neither end is better"}
-    return f"{visible(lines[0].rstrip('.'))} ({direction[metric.higher_is_better]})"
-
-
-def title(table: Table) -> str:
-    return f"{_with(table.dataset, table.dataset_variant)}, split {_with(table.split, table.split_variant)}"
-
-
-def _with(name: str, variant: str) -> str:
-    return visible(f"{name} ({variant})" if variant else name)
-
-
-# -- sections ------------------------------------------------------------------------------------
+    return f"{visible(first) or 'no definition given'} ({direction[metric.higher_is_better]})"
 
 
 def _section(table: Table, per_grid: int | None) -> Section:
@@ -135,7 +114,12 @@ def _section(table: Table, per_grid: int | None) -> Section:
 
 def _splits(table: Table) -> Grid:
     figures = ("users evaluated", *(_words(c) for c in _MAIN_COUNTS))
-    heads = (Head("split seed"), Head("fingerprint"), *(Head(f, True) for f in figures), Head("counts"))
+    heads = (
+        Head("split seed"),
+        Head("fingerprint"),
+        *(Head(f, "figure") for f in figures),
+        Head("other counts", "text"),
+    )
     rows = [
         (
             Entry("; ".join(_place_text(*place) for place in part.places)),
@@ -163,9 +147,9 @@ def _count(value: object) -> Entry:
 
 def _other_counts(part: Part) -> str:
     """All that the split counted beside the main figures; zeros say nothing and are left out."""
-    others = {k: v for k, v in part.counts.items() if k not in _MAIN_COUNTS and v not in (0, None, "")}
-    others.pop("test_users", None)
-    return "; ".join(f"{visible(_words(k))} {_plain(v)}" for k, v in others.items())
+    told = {*_MAIN_COUNTS, "test_users"}
+    others = {k: v for k, v in part.counts.items() if k not in told and v not in (0, None, "")}
+    return "; ".join(f"{visible(_words(k))} {_plain(others[k])}" for k in sorted(others))
 
 
 def _plain(value: object) -> str:
@@ -195,14 +179,14 @@ def _metric_grid(table: Table, columns: Sequence[Column], caption: str) -> Grid:
         (
             *_labels(row, settings),
             *((Entry(runs_text(row, table), number=row.done),) if several else ()),
-            *(value_entry(row.values.get(c), places[c]) for c in columns),
+            *(value_entry(row, c, places[c]) for c in columns),
         )
         for row in table.rows
     ]
     heads = (
         *_label_heads(settings),
-        *((Head("runs", True),) if several else ()),
-        *(Head(visible(c.metric), True) for c in columns),
+        *((Head("runs", "figure"),) if several else ()),
+        *(Head(visible(c.metric), "figure") for c in columns),
     )
     return Grid(caption, heads, tuple(rows))
 
@@ -215,44 +199,10 @@ def _label_heads(settings: bool) -> tuple[Head, ...]:
     return (Head("model"), Head("settings")) if settings else (Head("model"),)
 
 
-def settings_text(row: Row, *, weights: bool = True) -> str:
-    """Knobs that differ from the YAML, how values are used, and the tuning."""
-    parts = [p for p in (row.variant, row.differs) if p]
-    if weights and row.weights and not any(k.startswith("weights=") for p in parts for k in p.split(",")):
-        parts.append(f"weights={row.weights}")
-    if row.tune != "none":
-        parts.append(f"tune={row.tune}")
-    return visible(", ".join(parts))
-
-
-def runs_text(row: Row, table: Table) -> str:
-    """How many runs have numbers, and how many fits they are where that is fewer."""
-    runs = f"{row.done} of {len(table.runs)}" if row.done < len(table.runs) else str(row.done)
-    return runs if row.fits == row.done else f"{runs} ({row.fits} {'fit' if row.fits == 1 else 'fits'})"
-
-
-def decimals(table: Table, column: Column) -> int:
-    """Places that give the largest mean of a column four figures, for all of its rows."""
-    largest = max((abs(row.values[column].mean) for row in table.rows if column in row.values), default=0.0)
-    return min(max(3 - math.floor(math.log10(largest)), 0), 9) if 0 < largest < math.inf else 4
-
-
-def value_entry(value: Value | None, places: int) -> Entry:
-    """`mean ± interval` of several fits, or `mean (standard error)` of one."""
-    if value is None:
-        return Entry(NOTHING)
-    text = f"{value.mean:.{places}f}"
-    if value.spread is not None:
-        spread = f"{value.spread:.{places}f}"
-        text += f" ± {spread}" if value.fits > 1 else f" ({spread})"
-    return Entry(text, bold=value.best, number=value.mean)
-
-
 def _costs(table: Table) -> Grid:
     settings = any(settings_text(row) for row in table.rows)
-    phases = [
-        p for p in ("tune", "fit", "recommend") if p != "tune" or any(r.tune != "none" for r in table.rows)
-    ]
+    tuned = any(row.tune != "none" for row in table.rows)
+    phases = (*(("tune",) if tuned else ()), "fit", "recommend")
     rows = [
         (
             *_labels(row, settings),
@@ -265,107 +215,24 @@ def _costs(table: Table) -> Grid:
     ]
     heads = (
         *(*_label_heads(settings), Head("status")),
-        *(Head(f"{p} (s)", True) for p in phases),
-        *(Head("peak memory (MB)", True), Head("reason")),
+        *(Head(f"{p} (s)", "figure") for p in phases),
+        *(Head("peak memory (MB)", "figure"), Head("reason", "text")),
     )
     return Grid(f"Cost and status of {title(table)}", heads, tuple(rows))
 
 
-def seconds_entry(seconds: float | None) -> Entry:
-    if seconds is None:
-        return Entry(NOTHING)
-    places = 2 if seconds < 10 else 1 if seconds < 100 else 0
-    return Entry(f"{seconds:,.{places}f}", number=seconds)
-
-
-def status_text(row: Row, table: Table) -> str:
-    complete = row.status == "done" or not row.done
-    return row.status if complete else f"{row.status}, {row.done} of {len(table.runs)} done"
-
-
-def reason_texts(row: Row, table: Table) -> list[str]:
-    """Why runs of a row have no numbers; which runs, where others have."""
-    found = []
-    for status, reason, runs in row.reasons:
-        which = "" if len(runs) == len(table.runs) else f" ({'; '.join(_run_text(r) for r in runs)})"
-        found.append(visible(f"{status}{which}: {reason}"))
-    return found
-
-
-def _run_text(run: Run) -> str:
-    fold = "" if run.fold is None else f", fold {run.fold}"
-    return f"split seed {run.split_seed}{fold}, seed {run.seed}"
-
-
-# -- notes ---------------------------------------------------------------------------------------
-
-
-def notes(table: Table) -> tuple[str, ...]:
-    """What a reader of the numbers must know."""
-    found = [legend(table)]
-    if any(v.fits > 1 for row in table.rows for v in row.values.values()):
-        found.append(
-            "Fits differ in split seed, fold or model seed. They share users and data and are not "
-            "independent: the true interval is wider."
-        )
-    if any(row.fits < row.done for row in table.rows):
-        found.append(
-            "A model without chance has one fit for all seeds, which counts once; likewise a split without "
-            "chance for all split seeds."
-        )
-    if any(0 < row.done < len(table.runs) for row in table.rows):
-        found.append("A model that lacks runs which others have is never marked best.")
-    if not table.has_popularity:
-        found.append(NO_POPULARITY)
-    return (*found, *_absent(table), *_row_notes(table))
-
-
-def legend(table: Table) -> str:
-    """How to read the figures."""
-    spreads = {v.fits for row in table.rows for v in row.values.values() if v.spread is not None}
-    parts = ["Bold: best of its column, equals share it"]
-    if spreads - {1}:
-        parts.append("±: half of the 95 % t interval over fits")
-    if 1 in spreads:
-        parts.append("in brackets: standard error over users, of one fit")
-    return "; ".join(parts) + "."
-
-
-def _absent(table: Table) -> list[str]:
-    """Metrics that models do not have, those with one reason and the same models in one line."""
-    models: dict[tuple[str, str], list[str]] = {}
-    for row in table.rows:
-        for metric, why in row.absent.items():
-            models.setdefault((metric, why), []).append(row.model)
-    lines: dict[tuple[str, str], list[str]] = {}
-    for (metric, why), names in models.items():
-        lines.setdefault((why, ", ".join(dict.fromkeys(names))), []).append(metric)
-    return [visible(f"Not measured: {', '.join(m)} of {names} ({why}).") for (why, names), m in lines.items()]
-
-
-def _row_notes(table: Table) -> list[str]:
-    said: dict[str, list[str]] = {}
-    for row in table.rows:
-        for note in row.notes:
-            said.setdefault(note, []).append(row.model)
-    return [visible(f"{', '.join(dict.fromkeys(models))}: {note}.") for note, models in said.items()]
-
-
 def _environments(results: Iterable[Result]) -> tuple[str, ...]:
-    """Where the results were made, one line for each place, the most frequent first."""
-    lines = Counter(_environment(r.record.environment) for r in results if r.record.environment)
-    ordered = sorted(lines.items(), key=lambda pair: (-pair[1], pair[0]))
-    return tuple(line if len(ordered) == 1 else f"{n} cells: {line}" for line, n in ordered)
+    """Where the numbers were made, one line for each place, the most frequent first."""
+    lines = Counter(_environment(r.record.environment) for r in results if r.record.done)
+    ordered = sorted((-n, line) for line, n in lines.items() if line)
+    return tuple(line if len(ordered) == 1 else f"{-n} cells: {line}" for n, line in ordered)
 
 
-def _environment(found: Mapping[str, object]) -> str:
-    libraries = found.get("libraries")
-    words = [f"{k} {v}" for k, v in found.items() if k in ("bakeoff", "python") and v]
-    words += [str(v) for k, v in found.items() if k in ("platform", "cpu") and v]
+def _environment(found: Mapping[str, Any]) -> str:
+    words = [f"{key} {found[key]}" for key in ("bakeoff", "python") if found.get(key)]
+    words += [str(found[key]) for key in ("platform", "cpu") if found.get(key)]
     words += [f"{found['cores']} cores"] if found.get("cores") else []
     words += [f"commit {found['git']}"] if found.get("git") else []
-    if isinstance(libraries, Mapping):
-        words += sorted(
-            f"{m} ({v})" if not str(v).startswith(f"{m} ") else str(v) for m, v in libraries.items()
-        )
+    for module, supplied in sorted(found.get("libraries", {}).items()):
+        words.append(supplied if supplied.startswith(f"{module} ") else f"{module} ({supplied})")
     return visible(", ".join(words))

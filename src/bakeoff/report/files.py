@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bakeoff.evaluation.metric import Metric
-from bakeoff.report import tables
+from bakeoff.report import rows
+from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
 from bakeoff.report.render import csv, html, latex, markdown
 from bakeoff.report.tables import Result
@@ -29,14 +30,14 @@ def write(
     Raises:
         UsageError: results of one split family were made on different splits.
     """
-    compared = tables.comparison(results, ks, metrics)
+    compared = comparison(results, ks, metrics)
     wide, page, paper = (
         document(name, results, compared, metrics, commands, per_grid=n)
         for n in (None, markdown.COLUMNS, latex.COLUMNS)
     )
     files = {
-        "metrics.csv": csv.render(tables.METRIC_COLUMNS, tables.metric_rows(results, ks, metrics)),
-        "cells.csv": csv.render(tables.CELL_COLUMNS, tables.cell_rows(results)),
+        "metrics.csv": csv.render(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
+        "cells.csv": csv.render(rows.CELL_COLUMNS, rows.cell_rows(results)),
         "report.md": markdown.render(page),
         "report.tex": latex.render(paper),
         "report.html": html.render(wide),

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bakeoff.evaluation.metric import Metric
-from bakeoff.report.document import (
+from bakeoff.report.comparison import comparison
+from bakeoff.report.tables import Column, Result, Row, Table
+from bakeoff.report.wording import (
     NO_POPULARITY,
     Entry,
     decimals,
@@ -20,7 +22,6 @@ from bakeoff.report.document import (
     value_entry,
     visible,
 )
-from bakeoff.report.tables import Column, Result, Row, Table, comparison
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +50,8 @@ def print_tables(
         _print_table(table, k, console)
     others = ", ".join(str(other) for other in ks if other != k)
     where = folder / "report.md"
-    say(console, f"All metrics{f', and k = {others}' if others else ''}: {where} (.html, .tex; metrics.csv)")
+    rest = f"all metrics, and k = {others}" if others else "all metrics"
+    say(console, f"Experiment {name}, {rest}: {where} (.html, .tex; metrics.csv, cells.csv)")
 
 
 class _Field(NamedTuple):
@@ -67,8 +69,8 @@ class _Field(NamedTuple):
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print plain text: nothing in it is markup."""
-    console.print(visible(text), style=style, markup=False, highlight=False, emoji=False)
+    """Print plain text as one line: nothing in it is markup."""
+    console.print(visible(text), style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def _print_table(table: Table, k: int, console: Console) -> None:
@@ -90,7 +92,8 @@ def _print_table(table: Table, k: int, console: Console) -> None:
     for name, row in zip(names, table.rows, strict=True):
         for reason in reason_texts(row, table):
             say(console, f"{name}: {reason}")
-    say(console, legend(table))
+    if legend(table):
+        say(console, legend(table))
     if not table.has_popularity:
         say(console, NO_POPULARITY)
     console.print()
@@ -103,7 +106,7 @@ def _fields(table: Table, k: int, width: int) -> list[_Field]:
     shown: list[_Field] = []
     for column in _ordered(table, k):
         places = max(decimals(table, column) - 1, 0)  # three figures: more would be false precision here
-        entries = [value_entry(row.values.get(column), places) for row in table.rows]
+        entries = [value_entry(row, column, places) for row in table.rows]
         field = _Field(visible(column.metric), [replace(e, text=e.text.replace(" ± ", "±")) for e in entries])
         left -= field.width
         if left < 0 and shown:

@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from bakeoff.report.document import visible
-from bakeoff.report.tables import CsvRow
+from bakeoff.report.rows import CsvRow
+from bakeoff.report.wording import visible
 
 
 def render(header: Sequence[str], rows: Iterable[CsvRow]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.data.describe import SHARES, TOPS, Cut, Description, Known, LongTail, Span, Spread
 from bakeoff.data.source import Step
-from bakeoff.report.document import visible
+from bakeoff.report.wording import visible
 
 if TYPE_CHECKING:
     from rich.console import Console

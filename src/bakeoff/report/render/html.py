@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bakeoff.report.document import Document
+from bakeoff.report.document import DEFINITIONS, Document
 
 
 def render(document: Document) -> str:
@@ -17,4 +17,4 @@ def render(document: Document) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("report.html.j2").render(document=document)
+    return environment.get_template("report.html.j2").render(document=document, definitions=DEFINITIONS)

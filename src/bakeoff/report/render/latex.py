@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bakeoff.report.document import Document, Entry, Grid
+from bakeoff.report.document import Document, Grid
+from bakeoff.report.wording import Entry
 
-COLUMNS = 5
+COLUMNS = 4
 """Metric columns of one table: more do not fit on a page."""
 
 _HEAD = r"""% Tables for \input; the preamble needs \usepackage{booktabs}.
@@ -38,6 +39,9 @@ _SPECIAL = str.maketrans(
 )
 
 
+_ALIGNED = {"word": "l", "text": r"p{0.3\textwidth}", "figure": "r"}
+
+
 def render(document: Document) -> str:
     """The whole file, ending with a line end."""
     grids: list[tuple[Grid, tuple[str, ...]]] = []
@@ -57,10 +61,10 @@ def escape(text: str) -> str:
 
 
 def _table(grid: Grid, notes: tuple[str, ...], number: int) -> str:
-    columns = "".join("r" if head.figures else "l" for head in grid.heads)
+    columns = "".join(_ALIGNED[head.kind] for head in grid.heads)
     lines = [
         r"\begin{table}",
-        r"\centering",
+        r"\centering\footnotesize",
         rf"\caption{{{escape(grid.caption)}}}",
         rf"\label{{tab:bakeoff-{number}}}",
         rf"\begin{{tabular}}{{{columns}}}",
@@ -70,7 +74,7 @@ def _table(grid: Grid, notes: tuple[str, ...], number: int) -> str:
         *(_line(_field(entry) for entry in row) for row in grid.rows),
         r"\bottomrule",
         r"\end{tabular}",
-        *(rf"\par\footnotesize {escape(note)}" for note in notes),
+        *(rf"\par {escape(note)}" for note in notes),
         r"\end{table}",
     ]
     return "\n".join(lines)

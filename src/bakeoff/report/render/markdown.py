@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bakeoff.report.document import Document, Entry, Grid, Section
+from bakeoff.report.document import DEFINITIONS, Document, Grid, Section
+from bakeoff.report.wording import Entry
 
 COLUMNS = 9
 """Metric columns of one table: more do not fit on a page."""
@@ -20,7 +21,7 @@ def render(document: Document) -> str:
         blocks += _section(section)
     blocks.append("## Metrics")
     blocks.append(_bullets(f"**{escape(n)}**: {escape(text)}" for n, text in document.definitions))
-    blocks.append("Formulas, ranges and sources: `docs/metrics.md` of bakeoff.")
+    blocks.append(escape(DEFINITIONS))
     if document.environments:
         blocks += ["## Environment", _bullets(escape(line) for line in document.environments)]
     if document.commands:
@@ -55,7 +56,7 @@ def _section(section: Section) -> list[str]:
 
 
 def _table(grid: Grid) -> str:
-    rules = ["---:" if head.figures else "---" for head in grid.heads]
+    rules = ["---:" if head.kind == "figure" else "---" for head in grid.heads]
     lines = [[escape(head.text) for head in grid.heads], rules]
     lines += [[_field(entry) for entry in row] for row in grid.rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,212 @@
+"""Put stored results side by side: repetitions become means, and models stand on the same splits."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bakeoff.cell import Cell
+from bakeoff.errors import UsageError
+from bakeoff.evaluation.metric import Metric
+from bakeoff.hashing import canonical_json
+from bakeoff.record import PHASES, Asked, Record, Status
+from bakeoff.report.tables import Column, Part, Reason, Result, Row, Run, Table, Value, in_order, tune_name
+
+CONFIDENCE = 0.95
+
+
+def comparison(results: Iterable[Result], ks: Sequence[int], metrics: Mapping[str, Metric]) -> list[Table]:
+    """One table for each data set and split family.
+
+    The mean of a row is over its distinct stored results: a model without chance that was asked for several
+    seeds has one, and it counts once.
+
+    Raises:
+        UsageError: records of one data set, split family, split seed and fold were made on different splits,
+            or one run of a row has two records.
+    """
+    groups: dict[tuple[str, ...], list[Result]] = {}
+    for result in in_order(results):
+        cell = result.asked.cell
+        family = result.record.split_family or cell.split_family
+        name = str(cell.dataset.get("name")), str(cell.split.get("name"))
+        groups.setdefault((*name, family), []).append(result)
+    return [_table(group, ks, metrics) for group in groups.values()]
+
+
+def _table(results: Sequence[Result], ks: Sequence[int], metrics: Mapping[str, Metric]) -> Table:
+    first = results[0].asked.cell
+    parts = _parts(results)
+    runs = tuple(dict.fromkeys(_run(r.asked) for r in results))
+    asked = [
+        Column(name, k) for name, m in metrics.items() for k in (sorted(set(ks)) if m.cutoff else (None,))
+    ]
+    by_row: dict[str, list[Result]] = {}
+    for result in results:
+        by_row.setdefault(_row_identity(result.asked.cell), []).append(result)
+    differs = _differences([of_row[0].asked for of_row in by_row.values()])
+    rows = [_row(of_row, asked, d) for of_row, d in zip(by_row.values(), differs, strict=True)]
+    columns = tuple(c for c in asked if any(c in row.values for row in rows))
+    directions = {c: metrics[c.metric].higher_is_better for c in columns}
+    return Table(
+        dataset=str(first.dataset.get("name")),
+        dataset_variant=first.dataset_variant,
+        split=str(first.split.get("name")),
+        split_variant=first.split_variant,
+        parts=parts,
+        runs=runs,
+        columns=columns,
+        rows=tuple(_with_best(rows, directions, len(runs))),
+        has_popularity=any(r.record.done and _is_popularity(r.asked.cell) for r in results),
+    )
+
+
+def _parts(results: Iterable[Result]) -> tuple[Part, ...]:
+    """The splits behind the results; two of them in one place are refused."""
+    at: dict[tuple[int, int | None], Result] = {}
+    places: dict[str, list[tuple[int, int | None]]] = {}
+    for result in results:
+        cell, fingerprint = result.asked.cell, result.record.split_fingerprint
+        place = cell.split_seed, cell.fold
+        if not fingerprint:
+            continue  # it was skipped or failed before there was a split
+        other = at.setdefault(place, result)
+        if other.record.split_fingerprint != fingerprint:
+            raise UsageError(
+                f"data set {cell.dataset.get('name')!r}, split {cell.split.get('name')!r}, "
+                f"split_seed {cell.split_seed}{'' if cell.fold is None else f', fold {cell.fold}'}: cell "
+                f"{other.asked.key} was made on split {other.record.split_fingerprint}, cell "
+                f"{result.asked.key} on {fingerprint}; one table never mixes two: run again with rerun=true"
+            )
+        if other is result:
+            places.setdefault(fingerprint, []).append(place)
+    found = {f: at[p[0]].record for f, p in places.items()}
+    return tuple(Part(f, tuple(places[f]), r.n_users, r.counts) for f, r in found.items())
+
+
+def _row(results: Sequence[Result], columns: Sequence[Column], differs: str) -> Row:
+    cell = results[0].asked.cell
+    _refuse_two_in_one_run(results)
+    known = {name for c in columns for name in (c.metric, f"{c.metric}@{c.k}")}
+    done = [r for r in results if r.record.done]
+    fits = list({r.asked.key: r.record for r in done}.values())
+    not_done: dict[tuple[Status, str], list[Run]] = {}
+    for asked, record in results:
+        if not record.done:
+            not_done.setdefault((record.status, record.reason), []).append(_run(asked))
+    statuses = {r.record.status for r in results}
+    return Row(
+        model=str(cell.model.get("name")),
+        variant=cell.variant,
+        differs=differs,
+        weights=_weights(cell, fits),
+        tune=tune_name(cell),
+        status="failed" if "failed" in statuses else "skipped" if "skipped" in statuses else "done",
+        reasons=tuple(Reason(*why, tuple(runs)) for why, runs in not_done.items()),
+        done=len(done),
+        fits=len(fits),
+        values=dict(_values(fits, columns)),
+        seconds={p: statistics.fmean(r.seconds.get(p, 0.0) for r in fits) for p in PHASES if fits},
+        peak_mb=max((r.peak_mb for r in fits), default=None),
+        absent={name: why for r in fits for name, why in r.absent.items() if name in known},
+        notes=tuple(dict.fromkeys(note for r in fits for note in r.notes)),
+    )
+
+
+def _refuse_two_in_one_run(results: Iterable[Result]) -> None:
+    """The same cell under two keys was made by two versions of the program or of the model's defaults."""
+    keys: dict[Run, str] = {}
+    for asked, _ in results:
+        other = keys.setdefault(_run(asked), asked.key)
+        if other != asked.key:
+            raise UsageError(
+                f"model {asked.cell.model.get('name')!r}, data set {asked.cell.dataset.get('name')!r}: cells "
+                f"{other} and {asked.key} are one run by two versions of the program or of its defaults; one "
+                "table never mixes them: start the experiment anew with fresh=true"
+            )
+
+
+def _values(fits: Sequence[Record], columns: Iterable[Column]) -> Iterator[tuple[Column, Value]]:
+    for column in columns:
+        k = "" if column.k is None else str(column.k)
+        found = [r.metrics[column.metric][k] for r in fits if k in r.metrics.get(column.metric, {})]
+        if found:
+            yield column, summary(found)
+
+
+def summary(found: Sequence[tuple[float, float | None]]) -> Value:
+    """Mean and spread of (mean, standard error) pairs, one for each distinct fit."""
+    means = [mean for mean, _ in found]
+    n = len(means)
+    if n == 1:
+        return Value(means[0], found[0][1], 1)
+    from scipy.special import stdtrit
+
+    quantile = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2))
+    return Value(statistics.fmean(means), quantile * statistics.stdev(means) / math.sqrt(n), n)
+
+
+def _with_best(rows: Sequence[Row], directions: Mapping[Column, bool | None], n_runs: int) -> Iterator[Row]:
+    """Mark the best of each column among rows that have all their runs, where there are two or more."""
+    best: dict[Column, float] = {}
+    for column, higher in directions.items():
+        means = [row.values[column].mean for row in rows if _complete(row, column, n_runs)]
+        if higher is not None and len(means) > 1:
+            best[column] = max(means) if higher else min(means)
+    for row in rows:
+        values = dict(row.values)
+        for column, value in row.values.items():
+            if column in best and _complete(row, column, n_runs):
+                equal = math.isclose(value.mean, best[column], rel_tol=1e-12)
+                values[column] = replace(value, best=equal)
+        yield replace(row, values=values)
+
+
+def _complete(row: Row, column: Column, n_runs: int) -> bool:
+    """Whether the mean is over the runs that the other models have."""
+    return row.done == n_runs and column in row.values and row.values[column].fits == row.fits
+
+
+def _run(asked: Asked) -> Run:
+    return Run(asked.cell.split_seed, asked.cell.fold, asked.cell.seed)
+
+
+def _row_identity(cell: Cell) -> str:
+    """What repetitions of one row share: all of a cell but its data, its split and its seed."""
+    model = [cell.model.get("name"), cell.variant, cell.model["build"], cell.contents.get("model")]
+    space = cell.model.get("space") if cell.tune is not None else None
+    return canonical_json([model, cell.tune, space, cell.depth])
+
+
+def _differences(asked: Sequence[Asked]) -> list[str]:
+    """For each row, the knobs in which it differs from others of its name; its key where none does."""
+    named: dict[tuple[str, str, str], list[Asked]] = {}
+    for one in asked:
+        name = str(one.cell.model.get("name")), one.cell.variant, tune_name(one.cell)
+        named.setdefault(name, []).append(one)
+    found: dict[str, str] = {}
+    for alike in named.values():
+        knobs = [_knobs(a.cell) for a in alike]
+        names = sorted({n for k in knobs for n in k if any(o.get(n) != k[n] for o in knobs)})
+        texts = [",".join(f"{n}={k[n]}" for n in names if n in k) for k in knobs]
+        unique = len(set(texts)) == len(texts)
+        found |= {a.key: t if unique else a.key for a, t in zip(alike, texts, strict=True)}
+    return [found[a.key] for a in asked]
+
+
+def _knobs(cell: Cell) -> dict[str, Any]:
+    tune = {f"tune.{k}": v for k, v in (cell.tune or {}).items()}
+    return {**cell.model["build"], **tune, "depth": cell.depth}
+
+
+def _weights(cell: Cell, fits: Iterable[Record]) -> str:
+    """The knob as fitted (tuning may choose it), or as configured where nothing was fitted."""
+    fitted = dict.fromkeys(str(r.parameters["weights"]) for r in fits if "weights" in r.parameters)
+    return "/".join(fitted) or str(cell.model["build"].get("weights", ""))
+
+
+def _is_popularity(cell: Cell) -> bool:
+    return str(cell.model["build"]["_target_"]).rpartition(".")[2] == "Popularity"

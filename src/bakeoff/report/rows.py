@@ -1,0 +1,79 @@
+"""Rows of the CSV files: what was measured and what ran, never averaged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+
+from bakeoff.record import PHASES, Asked, Record
+from bakeoff.report.tables import Result, in_order, tune_name
+
+_PLACE = (
+    "key",
+    "dataset",
+    "split",
+    "split_seed",
+    "fold",
+    "split_fingerprint",
+    "model",
+    "variant",
+    "tune",
+    "seed",
+)
+METRIC_COLUMNS = (*_PLACE, "k", "metric", "value", "stderr", "n_users")
+CELL_COLUMNS = (*_PLACE, "status", "reason", "parameters", *(f"{phase}_s" for phase in PHASES), "peak_mb")
+
+CsvRow = tuple[str | int | float | None, ...]
+
+
+def metric_rows(
+    results: Iterable[Result], ks: Collection[int], metrics: Collection[str] | None = None
+) -> list[CsvRow]:
+    """Rows of METRIC_COLUMNS: one for each cell as asked, metric and k; None is an empty field.
+
+    Args:
+        ks: cutoffs to tell of; a record may hold more.
+        metrics: likewise; None for all that were measured.
+    """
+    rows: list[CsvRow] = []
+    for asked, record in in_order(results):
+        for metric in sorted(record.metrics):
+            if metrics is not None and metric not in metrics:
+                continue
+            by_k = {int(k) if k else None: pair for k, pair in record.metrics[metric].items()}
+            for k in sorted(by_k, key=lambda k: k or 0):
+                if k is None or k in ks:
+                    mean, error = by_k[k]
+                    rows.append((*_place(asked, record), k, metric, mean, error, record.n_users))
+    return rows
+
+
+def cell_rows(results: Iterable[Result]) -> list[CsvRow]:
+    """Rows of CELL_COLUMNS: one for each cell as asked, whatever came of it."""
+    return [
+        (
+            *_place(asked, record),
+            record.status,
+            record.reason,
+            json.dumps(record.parameters, sort_keys=True, ensure_ascii=False),
+            *(record.seconds.get(phase) for phase in PHASES),
+            record.peak_mb,
+        )
+        for asked, record in in_order(results)
+    ]
+
+
+def _place(asked: Asked, record: Record) -> CsvRow:
+    cell = asked.cell
+    return (
+        asked.key,
+        str(cell.dataset.get("name")),
+        str(cell.split.get("name")),
+        cell.split_seed,
+        cell.fold,
+        record.split_fingerprint,
+        str(cell.model.get("name")),
+        cell.variant,
+        tune_name(cell),
+        cell.seed,
+    )

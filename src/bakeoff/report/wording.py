@@ -1,0 +1,176 @@
+"""How one comparison is put into words and figures, the same in every output. All of it is plain text."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from dataclasses import dataclass
+
+from bakeoff.report.tables import Column, Row, Run, Table
+
+NOTHING = "–"  # noqa: RUF001 - an en dash stands for a number that is not there
+
+NO_POPULARITY = "This comparison holds no result of a popularity baseline."
+
+RUNS_BY_NAME = 4
+"""So many runs are named where they failed; more are counted."""
+
+_REORDERING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+"""Embeddings, overrides and isolates: they let text be shown in another order than it is read."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One field of a grid; `number` sorts it where it is one."""
+
+    text: str
+    bold: bool = False
+    number: float | None = None
+
+
+def visible(text: str) -> str:
+    """Text from data as one line that shows all it holds: control and direction characters as escapes.
+
+    >>> visible("a\\tb\\u202ec")
+    'a\\\\tb\\\\u202ec'
+    """
+    return "".join(_escape(c) if _hidden(c) else c for c in text)
+
+
+def _hidden(char: str) -> bool:
+    return ord(char) in _REORDERING or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
+
+def title(table: Table) -> str:
+    return f"{_with(table.dataset, table.dataset_variant)}, split {_with(table.split, table.split_variant)}"
+
+
+def _with(name: str, variant: str) -> str:
+    return visible(f"{name} ({variant})" if variant else name)
+
+
+def settings_text(row: Row, *, weights: bool = True) -> str:
+    """Knobs that differ from the YAML, how values are used, and the tuning."""
+    parts = [p for p in (row.variant, row.differs) if p]
+    if weights and row.weights and not any(k.startswith("weights=") for p in parts for k in p.split(",")):
+        parts.append(f"weights={row.weights}")
+    if row.tune != "none":
+        parts.append(f"tune={row.tune}")
+    return visible(", ".join(parts))
+
+
+def runs_text(row: Row, table: Table) -> str:
+    """How many runs have numbers, and how many fits they are where that is fewer."""
+    runs = f"{row.done} of {len(table.runs)}" if row.done < len(table.runs) else str(row.done)
+    return runs if row.fits == row.done else f"{runs} ({row.fits} {'fit' if row.fits == 1 else 'fits'})"
+
+
+def decimals(table: Table, column: Column) -> int:
+    """Places that give the largest mean of a column four figures, for all of its rows."""
+    largest = max((abs(row.values[column].mean) for row in table.rows if column in row.values), default=0.0)
+    return min(max(3 - math.floor(math.log10(largest)), 0), 9) if 0 < largest < math.inf else 4
+
+
+def value_entry(row: Row, column: Column, places: int) -> Entry:
+    """`mean ± interval` of several fits, or `mean (standard error)` of one; says if the row has more fits."""
+    value = row.values.get(column)
+    if value is None:
+        return Entry(NOTHING)
+    text = f"{value.mean:.{places}f}"
+    if value.spread is not None:
+        spread = f"{value.spread:.{places}f}"
+        text += f" ± {spread}" if value.fits > 1 else f" ({spread})"
+    if value.fits < row.fits:
+        text += f", {value.fits} of {row.fits} fits"
+    return Entry(text, bold=value.best, number=value.mean)
+
+
+def seconds_entry(seconds: float | None) -> Entry:
+    if seconds is None:
+        return Entry(NOTHING)
+    places = 2 if seconds < 10 else 1 if seconds < 100 else 0
+    return Entry(f"{seconds:,.{places}f}", number=seconds)
+
+
+def status_text(row: Row, table: Table) -> str:
+    complete = row.status == "done" or not row.done
+    return row.status if complete else f"{row.status}, {row.done} of {len(table.runs)} done"
+
+
+def reason_texts(row: Row, table: Table) -> list[str]:
+    """Why runs of a row have no numbers; which runs, where others have."""
+    return [
+        visible(f"{status}{_which(runs, table)}: {reason or 'no reason given'}")
+        for status, reason, runs in row.reasons
+    ]
+
+
+def _which(runs: tuple[Run, ...], table: Table) -> str:
+    if len(runs) == len(table.runs):
+        return ""
+    if len(runs) > RUNS_BY_NAME:
+        return f" ({len(runs)} runs)"
+    return f" ({'; '.join(_run_text(run) for run in runs)})"
+
+
+def _run_text(run: Run) -> str:
+    fold = "" if run.fold is None else f", fold {run.fold}"
+    return f"split seed {run.split_seed}{fold}, seed {run.seed}"
+
+
+def notes(table: Table) -> tuple[str, ...]:
+    """What a reader of the numbers must know."""
+    found = [legend(table)] if legend(table) else []
+    if any(v.fits > 1 for row in table.rows for v in row.values.values()):
+        found.append(
+            "Fits differ in split seed, fold or model seed. They share users and data and are not "
+            "independent: the true interval is wider."
+        )
+    if any(row.fits < row.done for row in table.rows):
+        found.append(
+            "A model without chance has one fit for all seeds, which counts once; likewise a split without "
+            "chance for all split seeds."
+        )
+    if any(0 < row.done < len(table.runs) for row in table.rows):
+        found.append("A model that lacks runs which others have is never marked best.")
+    if not table.has_popularity:
+        found.append(NO_POPULARITY)
+    return (*found, *_absent(table), *_row_notes(table))
+
+
+def legend(table: Table) -> str:
+    """How to read the figures; "" where there is nothing to explain."""
+    values = [value for row in table.rows for value in row.values.values()]
+    spreads = {v.fits for v in values if v.spread is not None}
+    parts = []
+    if any(v.best for v in values):
+        parts.append("Bold: best of its column, equals share it")
+    if spreads - {1}:
+        parts.append("±: half of the 95 % t interval over fits")
+    if 1 in spreads:
+        parts.append("in brackets: standard error over users, of one fit")
+    return "; ".join(parts) + "." if parts else ""
+
+
+def _absent(table: Table) -> list[str]:
+    """Metrics that models do not have, those with one reason and the same models in one line."""
+    models: dict[tuple[str, str], list[str]] = {}
+    for row in table.rows:
+        for metric, why in row.absent.items():
+            models.setdefault((metric, why), []).append(row.model)
+    lines: dict[tuple[str, str], list[str]] = {}
+    for (metric, why), names in models.items():
+        lines.setdefault((why, ", ".join(dict.fromkeys(names))), []).append(metric)
+    return [visible(f"Not measured: {', '.join(m)} of {names} ({why}).") for (why, names), m in lines.items()]
+
+
+def _row_notes(table: Table) -> list[str]:
+    said: dict[str, list[str]] = {}
+    for row in table.rows:
+        for note in row.notes:
+            said.setdefault(note, []).append(row.model)
+    return [visible(f"{', '.join(dict.fromkeys(models))}: {note}.") for note, models in said.items()]
