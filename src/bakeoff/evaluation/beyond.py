@@ -49,6 +49,7 @@ def _divided(sums: Doubles, counts: Array) -> Doubles:
 def catalog_coverage(evidence: Evidence, ks: Sequence[int]) -> Doubles:
     """Items that stand in any list / items that train holds. Range 0 to 1; higher means more of them.
 
+    Above 1 only where a split keeps items in the catalogue that train does not hold.
     Source: Shani and Gunawardana 2010, "Evaluating recommendation systems", section 8.3.3.
     """
     in_train = np.count_nonzero(evidence.train.item_users)

@@ -11,6 +11,9 @@ import numpy as np
 from bakeoff.arrays import CSR, Array, Bools, Codes, Floats, frozen
 from bakeoff.errors import ModelError
 
+SCRATCH_SIZE = 2**22
+"""Numbers in the scratch in which the lists of a block of users are compared with history and test."""
+
 
 class Hits(NamedTuple):
     """The hits of all lists, list by list and from the top down; h hits in all.
@@ -88,32 +91,19 @@ class TopK:
             ModelError: wrong shape or dtype, an item outside the catalogue, one that repeats or was seen, a
                 pad before an item, or a score that is not finite or rises.
         """
-        m, n_items = test.shape
+        n_items = test.shape[1]
         users = frozen("users", users, np.int32)
         items, scores = _checked_lists(users, items, scores, n_items)
-        listed = items >= 0
-        rows = np.repeat(np.arange(m), items.shape[1]).reshape(items.shape)
-        keys = rows.astype(np.int64) * n_items + items
-        _refuse(listed & _member(keys, history), users, items, "has been seen by the user")
-        in_order = np.sort(np.where(listed, keys, -1 - np.arange(keys.size).reshape(keys.shape)), axis=1)
-        repeats = np.zeros_like(listed)
-        repeats[:, 1:] = np.diff(in_order, axis=1) == 0
-        if repeats.any():
-            user = users[int(np.flatnonzero(repeats.any(axis=1))[0])]
-            raise ModelError(f"lists: user {user} has an item more than once; expected distinct items")
-        for name, ranks in (("above", above), ("ties", ties)):
-            if ranks is not None and frozen(name, ranks, np.int32).shape != (test.nnz,):
-                raise ModelError(
-                    f"{name}: expected a number for each of {test.nnz} test items, got {ranks.shape}"
-                )
-        hits = listed & _member(keys, test)
+        hits = _checked_hits(users, items, history, test)
+        n_relevant = np.diff(test.indptr).astype(np.int32)
         n_candidates = (n_items - np.diff(history.indptr)).astype(np.int32)
+        _check_ranks(above, ties, np.repeat(n_candidates, n_relevant))
         return cls(
             users=users,
             items=frozen("items", items, np.int32, 2),
             scores=frozen("scores", scores, np.float32, 2),
             hits=frozen("hits", hits, np.bool_, 2),
-            n_relevant=frozen("n_relevant", np.diff(test.indptr).astype(np.int32), np.int32),
+            n_relevant=frozen("n_relevant", n_relevant, np.int32),
             n_candidates=frozen("n_candidates", n_candidates, np.int32),
             n_items=n_items,
             above=above,
@@ -129,25 +119,63 @@ def _checked_lists(users: Codes, items: Codes, scores: Floats, n_items: int) -> 
         )
     items, scores = frozen("items", items, np.int32, 2), frozen("scores", scores, np.float32, 2)
     listed = items >= 0
-    _refuse(items >= n_items, users, items, f"is outside the catalogue of {n_items} items")
+    _refuse((items >= n_items) | (items < -1), users, items, f"is outside the catalogue of {n_items} items")
     _refuse(listed[:, 1:] & ~listed[:, :-1], users, items[:, 1:], "stands behind a pad")
     _refuse(listed & ~np.isfinite(scores), users, items, "has a score that is not finite")
-    if (listed[:, 1:] & (scores[:, 1:] > scores[:, :-1])).any():
-        raise ModelError("lists: scores rise along a list; expected the best first")
+    rising = listed[:, 1:] & (scores[:, 1:] > scores[:, :-1])
+    _refuse(rising, users, items[:, 1:], "scores higher than the one above it; expected the best first")
     return items, scores
 
 
-def _member(keys: Codes, matrix: CSR) -> Bools:
-    """Whether each row * I + item key is stored in matrix."""
-    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
-    stored = rows * matrix.shape[1] + matrix.indices
-    if not len(stored):
-        return np.zeros(keys.shape, dtype=bool)
-    if not matrix.has_sorted_indices:
-        stored = np.sort(stored)
-    at = np.minimum(np.searchsorted(stored, keys), len(stored) - 1)
-    found: Bools = stored[at] == keys
-    return found
+def _checked_hits(users: Codes, items: Codes, history: CSR, test: CSR) -> Bools:
+    """bool [m, D]: which items are in test; ModelError for one that is in history or stands twice.
+
+    Users are taken in blocks, each a dense scratch of some megabytes: faster than a search for every item.
+    """
+    (m, depth), n_items = items.shape, test.shape[1]
+    hits = np.zeros(items.shape, dtype=bool)
+    columns = np.arange(depth)
+    width, height = n_items + 1, max(1, min(m, SCRATCH_SIZE // (n_items + 1)))
+    scratch = np.zeros(height * width, dtype=np.int16 if depth < 2**15 else np.int32)
+    for start in range(0, m, height):
+        rows = slice(start, min(start + height, m))
+        block, listed = items[rows], items[rows] >= 0
+        # A pad, -1, falls on the spare last place of the row before it.
+        places = np.arange(len(block))[:, None] * width + block
+        marked = [_places(matrix, rows, width) for matrix in (history, test)]
+        scratch[marked[0]], scratch[marked[1]] = 1, 2
+        found = scratch[places]
+        hits[rows] = listed & (found == 2)
+        _refuse(listed & (found == 1), users[rows], block, "has been seen by the user")
+        scratch[places] = columns
+        _refuse(
+            listed & (scratch[places] != columns), users[rows], block, "stands in the list more than once"
+        )
+        for used in (*marked, places):
+            scratch[used] = 0
+    return hits
+
+
+def _places(matrix: CSR, rows: slice, width: int) -> Array:
+    """Where the stored numbers of some rows fall in a flat scratch of this width."""
+    bounds = matrix.indptr[rows.start : rows.stop + 1]
+    owners = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    return np.asarray(owners * width + matrix.indices[bounds[0] : bounds[-1]])
+
+
+def _check_ranks(above: Codes | None, ties: Codes | None, n_candidates: Codes) -> None:
+    """Ranks of the test items: both or none, one for each, and possible among its user's candidates."""
+    if (above is None) != (ties is None):
+        raise ModelError("above and ties: expected both or neither")
+    if above is None or ties is None:
+        return
+    for name, ranks in (("above", above), ("ties", ties)):
+        if frozen(name, ranks, np.int32).shape != n_candidates.shape:
+            raise ModelError(
+                f"{name}: expected a number for each of {len(n_candidates)} test items, got {ranks.shape}"
+            )
+    if ((above < 0) | (ties < 0) | (above.astype(np.int64) + ties >= n_candidates)).any():
+        raise ModelError("above and ties: expected counts of other candidates, got more than there are")
 
 
 def _refuse(wrong: Bools, users: Codes, items: Codes, why: str) -> None:

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from bakeoff.errors import ConfigError, Unsupported
+from bakeoff.evaluation import beyond, ranking
+from bakeoff.evaluation.measure import measure, per_user_table, resolve
+from bakeoff.evaluation.metric import metric
+from evaluation.evidence import at_random, toy
+
+CONF = Path(__file__).parents[2] / "conf" / "metrics"
+
+
+@metric(higher_is_better=None)
+def list_length(evidence, ks):
+    """How many items the first k places hold: a metric of one's own."""
+    return np.stack([np.minimum(evidence.lists.lengths, k) for k in ks])
+
+
+@metric()
+def too_narrow(evidence, ks):
+    return np.zeros(len(ks))
+
+
+def plain_function(evidence, ks):
+    return np.zeros(len(ks))
+
+
+def test_means_and_standard_errors_are_over_users():
+    found = measure(toy(), {"precision": ranking.precision}, [3])
+    values = np.array([2 / 3, 2 / 3, 0, 1 / 3, 0])
+    assert found.per_user["precision", 3] == pytest.approx(values)
+    assert found.means["precision", 3] == pytest.approx((1 / 3, values.std(ddof=1) / 5**0.5))
+    assert found.n_users == 5
+
+
+def test_all_cutoffs_are_measured_together_as_they_are_alone():
+    evidence, names = at_random(0), resolve(yaml.safe_load((CONF / "default.yaml").read_text()))
+    together = measure(evidence, names, [5, 10, 20])
+    for k in (5, 10, 20):
+        alone = measure(at_random(0), names, [k])
+        for key, value in alone.means.items():
+            assert together.means[key] == pytest.approx(value, abs=1e-14), key
+
+
+def test_a_metric_without_cutoff_is_measured_once():
+    found = measure(at_random(0), {"auc": ranking.auc}, [5, 10])
+    assert list(found.means) == [("auc", None)]
+
+
+def test_a_metric_of_the_whole_set_of_lists_has_no_standard_error():
+    found = measure(at_random(0), {"gini": beyond.gini}, [5])
+    assert found.means["gini", 5][1] is None
+    assert not found.per_user
+
+
+def test_a_metric_that_cannot_be_measured_is_absent_with_its_reason():
+    evidence = at_random(0)
+    evidence = replace(evidence, lists=replace(evidence.lists, above=None, ties=None))
+    found = measure(evidence, {"auc": ranking.auc, "recall": ranking.recall}, [5])
+    assert found.absent == {"auc": "needs the rank of every test item; the model gives lists only"}
+    assert list(found.means) == [("recall", 5)]
+
+
+def test_a_cutoff_at_which_no_user_has_a_value_is_absent_alone():
+    found = measure(at_random(0), {"diversity": beyond.diversity}, [1, 5])
+    assert found.absent == {"diversity@1": "no user has a value"}
+    assert list(found.means) == [("diversity", 5)]
+
+
+def test_users_without_a_value_are_not_in_the_mean():
+    evidence = at_random(0, unserved=3)
+    found = measure(evidence, {"diversity": beyond.diversity}, [5])
+    served = found.per_user["diversity", 5][evidence.lists.lengths > 0]
+    assert np.isnan(found.per_user["diversity", 5]).sum() == 3
+    expected = served.mean(), served.std(ddof=1) / len(served) ** 0.5
+    assert found.means["diversity", 5] == pytest.approx(expected)
+
+
+def test_a_single_user_has_no_standard_error():
+    assert measure(at_random(0, m=1, unserved=0), {"ndcg": ranking.ndcg}, [5]).means["ndcg", 5][1] is None
+
+
+def test_the_table_of_users_has_a_column_for_each_metric_and_cutoff():
+    found = measure(
+        at_random(0), {"recall": ranking.recall, "auc": ranking.auc, "gini": beyond.gini}, [5, 10]
+    )
+    columns, arrays = per_user_table(found)
+    assert columns == ["recall@5", "recall@10", "auc"]
+    assert all(a.shape == (40,) and a.dtype == np.float64 for a in arrays)
+
+
+@pytest.mark.parametrize(("k", "error"), [(0, ConfigError), (2.5, ConfigError), (21, Unsupported)])
+def test_a_cutoff_must_be_a_whole_number_within_the_lists(k, error):
+    with pytest.raises(error, match=f"k={k}"):
+        measure(at_random(0), {}, [k])
+
+
+def test_a_metric_of_the_wrong_shape_is_named():
+    with pytest.raises(TypeError, match=r"metric 'narrow': expected an array of shape \(2, 40\), got \(2,\)"):
+        measure(at_random(0), {"narrow": too_narrow}, [5, 10])
+
+
+def test_what_metrics_share_is_made_once():
+    evidence, made = at_random(0), []
+    for _ in range(2):
+        evidence.once("name", lambda: made.append(1))
+    assert made == [1]
+
+
+def test_a_metric_of_ones_own_is_found_by_its_import_path():
+    path = f"{list_length.compute.__module__}.list_length"
+    assert resolve({"length": path})["length"].higher_is_better is None
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("bakeoff.evaluation.ranking.ndgc", "did you mean 'ndcg'"),
+        ("bakeoff.evaluation.rankin.ndcg", "No module named 'bakeoff.evaluation.rankin'"),
+        ("ndcg", "expected an import path"),
+        ("bakeoff.evaluation.ranking.hits_at", "it is no metric; declare it"),
+    ],
+)
+def test_an_import_path_that_leads_to_no_metric_is_refused_with_what_exists(path, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        resolve({"mine": path})
+    assert str(error.value).startswith(f"metrics.mine={path!r}: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("file", sorted(CONF.glob("*.yaml")), ids=lambda f: f.stem)
+def test_every_shipped_list_of_metrics_resolves_and_measures(file):
+    found = measure(at_random(0), resolve(yaml.safe_load(file.read_text())), [2, 5])
+    assert all(np.isfinite(mean) for mean, _ in found.means.values())
+
+
+def test_every_shipped_metric_says_what_it_is():
+    for file in CONF.glob("*.yaml"):
+        for name, declared in resolve(yaml.safe_load(file.read_text())).items():
+            assert declared.__doc__, name

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from bakeoff.errors import Unsupported
+from bakeoff.evaluation import ranking
+from bakeoff.evaluation.metric import Evidence, Metric
+from evaluation.evidence import at_random, from_scores, toy
+
+KS = [1, 2, 5, 20]
+AT_K = {
+    name: metric for name, metric in vars(ranking).items() if isinstance(metric, Metric) and metric.cutoff
+}
+seeds = st.integers(0, 10_000)
+
+
+def dcg(hits):
+    return sum(h / math.log2(i + 2) for i, h in enumerate(hits))
+
+
+def average_precision(hits):
+    return sum(h * sum(hits[: i + 1]) / (i + 1) for i, h in enumerate(hits))
+
+
+# Each formula in a line: h are the hits in the first k places, r the number of test items.
+BY_HAND = {
+    "precision": lambda h, r, k: sum(h) / k,
+    "recall": lambda h, r, k: sum(h) / r,
+    "recall_capped": lambda h, r, k: sum(h) / min(k, r),
+    "hit_rate": lambda h, r, k: float(any(h)),
+    "ndcg": lambda h, r, k: dcg(h) / dcg([1] * min(k, r)),
+    "map": lambda h, r, k: average_precision(h) / min(k, r),
+    "map_r": lambda h, r, k: average_precision(h) / r,
+    "mrr": lambda h, r, k: max([x / (i + 1) for i, x in enumerate(h)], default=0.0),
+    "r_precision": lambda h, r, k: sum(h[: min(k, r)]) / min(k, r),
+}
+
+
+def hits_by_user(evidence: Evidence, k: int):
+    test = evidence.test.toarray() > 0
+    return [[int(i >= 0 and test[u, i]) for i in row[:k]] for u, row in enumerate(evidence.lists.items)]
+
+
+def test_every_metric_with_a_cutoff_has_its_brute_force():
+    assert set(BY_HAND) == set(AT_K)
+
+
+@given(seed=seeds)
+@settings(max_examples=15, deadline=None)
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_metric_is_its_formula_user_by_user(name, seed):
+    evidence = at_random(seed, m=12, n_items=30)
+    relevant = evidence.lists.n_relevant.tolist()
+    got = AT_K[name](evidence, KS)
+    for row, k in zip(got, KS, strict=True):
+        rows = zip(hits_by_user(evidence, k), relevant, strict=True)
+        assert row == pytest.approx([BY_HAND[name](h, r, k) for h, r in rows], abs=1e-12)
+
+
+def test_the_toy_gives_the_fractions_computed_by_hand():
+    at_3 = {name: metric(toy(), [3])[0] for name, metric in AT_K.items()}
+    by_hand = {
+        "precision": ["2/3", "2/3", "0", "1/3", "0"],
+        "recall": ["1", "2/5", "0", "1/2", "0"],
+        "recall_capped": ["1", "2/3", "0", "1/2", "0"],
+        "hit_rate": ["1", "1", "0", "1", "0"],
+        "map": ["5/6", "2/3", "0", "1/2", "0"],
+        "map_r": ["5/6", "2/5", "0", "1/2", "0"],
+        "mrr": ["1", "1", "0", "1", "0"],
+        "r_precision": ["1/2", "2/3", "0", "1/2", "0"],
+    }
+    for name, fractions in by_hand.items():
+        assert at_3[name] == pytest.approx([float(Fraction(f)) for f in fractions], abs=1e-15), name
+    two, three = 1 + 1 / math.log2(3), 1.5 + 1 / math.log2(3)
+    assert at_3["ndcg"] == pytest.approx([1.5 / two, two / three, 0, 1 / two, 0], abs=1e-15)
+
+
+@given(seed=seeds)
+@settings(max_examples=25, deadline=None)
+def test_metrics_stay_within_0_and_1(seed):
+    evidence = at_random(seed, m=8, n_items=25, levels=3)
+    for metric in [*AT_K.values(), ranking.auc]:
+        values = metric(evidence, KS)
+        assert np.isfinite(values).all()
+        assert (values >= 0).all()
+        assert (values <= 1 + 1e-12).all()
+
+
+@given(seed=seeds)
+@settings(max_examples=15, deadline=None)
+def test_the_order_of_users_and_the_names_of_items_do_not_matter(seed):
+    rng = np.random.default_rng(seed)
+    state, scores = rng.random((9, 20)), rng.random((9, 20))
+    train, test = state < 0.2, (state >= 0.2) & (state < 0.45)
+    test[:, 0], train[:, 0] = True, False
+    users, items = rng.permutation(9), rng.permutation(20)
+    plain = from_scores(scores, train, test, 10)
+    mixed = from_scores(*(a[users][:, items] for a in (scores, train, test)), 10)
+    for metric in AT_K.values():
+        assert metric(mixed, [1, 5, 10]) == pytest.approx(metric(plain, [1, 5, 10])[:, users], abs=1e-12)
+    assert ranking.auc(mixed) == pytest.approx(ranking.auc(plain)[users], abs=1e-12)
+
+
+@given(seed=seeds, k=st.integers(1, 19))
+@settings(max_examples=25, deadline=None)
+def test_a_miss_at_the_tail_never_raises_a_metric_and_a_hit_never_lowers_one(seed, k):
+    evidence = at_random(seed, m=10, n_items=30)
+    hit = evidence.lists.hits[:, k]
+    for name in ("precision", "recall", "map_r", "hit_rate", "mrr"):
+        shorter, longer = AT_K[name](evidence, [k, k + 1])
+        assert (longer[~hit] <= shorter[~hit] + 1e-12).all(), name
+        assert name == "precision" or (longer[hit] >= shorter[hit] - 1e-12).all(), name
+    for name in ("ndcg", "map", "recall_capped"):
+        shorter, longer = AT_K[name](evidence, [k, k + 1])
+        assert (longer[~hit] <= shorter[~hit] + 1e-12).all(), name
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+@pytest.mark.parametrize("name", ["recall_capped", "ndcg", "map", "r_precision", "hit_rate", "mrr"])
+def test_a_perfect_list_scores_1_whether_or_not_there_are_k_test_items(name, k):
+    rng = np.random.default_rng(0)
+    test = np.zeros((6, 25), dtype=bool)
+    for u, r in enumerate([1, 2, 3, 5, 10, 20]):
+        test[u, rng.choice(25, r, replace=False)] = True
+    evidence = from_scores(test.astype(float), np.zeros_like(test), test, 10)
+    assert AT_K[name](evidence, [k])[0] == pytest.approx(np.ones(6), abs=1e-15)
+
+
+def test_a_user_without_a_list_counts_0():
+    evidence = at_random(3, unserved=4)
+    without = evidence.lists.lengths == 0
+    assert without.sum() == 4
+    for name, metric in AT_K.items():
+        assert (metric(evidence, KS)[:, without] == 0).all(), name
+
+
+def test_all_ties_give_an_auc_of_one_half():
+    evidence = at_random(1)
+    m, n_items = evidence.test.shape
+    tied = from_scores(np.zeros((m, n_items)), evidence.history.toarray() > 0, evidence.test.toarray() > 0, 5)
+    assert ranking.auc(tied) == pytest.approx(np.full(m, 0.5), abs=1e-15)
+
+
+@given(seed=seeds, levels=st.sampled_from([None, 2, 5]))
+@settings(max_examples=20, deadline=None)
+def test_auc_is_that_of_scikit_learn_over_the_unseen_items(seed, levels):
+    rng = np.random.default_rng(seed)
+    state, scores = rng.random((6, 30)), rng.random((6, 30))
+    if levels:
+        scores = np.floor(scores * levels)
+    train, test = state < 0.3, (state >= 0.3) & (state < 0.5)
+    test[:, 0], train[:, 0] = True, False
+    test[:, 1], train[:, 1] = False, False
+    got = ranking.auc(from_scores(scores, train, test, 5))
+    expected = [roc_auc_score(test[u, ~train[u]], scores[u, ~train[u]]) for u in range(6)]
+    assert got == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_user_to_whom_every_candidate_is_relevant_has_an_auc_of_one_half():
+    test = np.array([[True, True, False], [True, False, False]])
+    train = np.array([[False, False, True], [False, False, False]])
+    evidence = from_scores(np.array([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0]]), train, test, 2)
+    assert ranking.auc(evidence).tolist() == [0.5, 1.0]
+
+
+def test_auc_needs_the_rank_of_every_test_item():
+    evidence = at_random(0)
+    without = replace(evidence, lists=replace(evidence.lists, above=None, ties=None))
+    with pytest.raises(Unsupported, match="rank of every test item"):
+        ranking.auc(without)
