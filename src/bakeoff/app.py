@@ -149,7 +149,7 @@ def to_cell(config: Any) -> Cell:
     dataset["name"] = source.name
     build_splitter(split), build_model(model)
     tune = plain["tune"] or None
-    return Cell(
+    cell = Cell(
         dataset=dataset,
         split=split,
         model=model,
@@ -161,6 +161,11 @@ def to_cell(config: Any) -> Cell:
         split_variant=_variant("split", config, split),
         dataset_variant=_variant("dataset", config, dataset),
     )
+    if cell.tune is not None:
+        from bakeoff.tuning import check
+
+        check(cell)
+    return cell
 
 
 def experiment_name(config: Any, cell: Cell) -> str:

@@ -66,7 +66,7 @@ class Cell:
                         self.model["build"]["_target_"],
                         self.contents.get("model") or parameters(self.model["build"], "model.build"),
                     ],
-                    "tune": None if self.tune is None else {**self.tune, "space": self.model.get("space")},
+                    "tune": self._tune_identity,
                     "seed": self.seed if model.stochastic or self.tune is not None else None,
                     "depth": self.depth,
                 }
@@ -92,6 +92,14 @@ class Cell:
     @property
     def fold(self) -> int | None:
         return cast("int | None", self.split.get("fold"))
+
+    @property
+    def _tune_identity(self) -> Config | None:
+        """Where trials are kept, and what the tuner is called, move no number."""
+        if self.tune is None:
+            return None
+        told = {k: v for k, v in self.tune.items() if k not in ("storage", "name")}
+        return {**told, "space": self.model.get("space")}
 
     @property
     def _data_identity(self) -> list[Any]:

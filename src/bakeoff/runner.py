@@ -142,6 +142,15 @@ def _run(cell: Cell, workspace: Workspace, wanted: Wanted, meter: Meter, known: 
             f"{type(model).__name__} cannot serve users it was not fitted on, and "
             f"split {cell.split.get('name')!r} holds users out"
         )
+    if cell.tune is not None:
+        from bakeoff.tuning import tune
+
+        with meter.phase("tune"):
+            tuned = tune(cell, split, workspace.store)
+        known["tuning"] = tuned.record
+        known["parameters"] = {**known["parameters"], **tuned.parameters}
+        known["notes"] += tuple(tuned.record["notes"])
+        model = build_model(cell.model, **tuned.parameters)
     losses: list[float] = []
     with meter.phase("fit"):
         model.fit(split.train, seed=cell.seed, on_epoch=lambda _, loss: _keep(losses, loss))

@@ -1,0 +1,114 @@
+"""What a trial is worth: fitted inside train, asked and measured as in the test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from bakeoff.cell import Cell, build_model, build_splitter
+from bakeoff.errors import ModelError
+from bakeoff.evaluation.measure import measure
+from bakeoff.evaluation.stats import TrainStats
+from bakeoff.lists import evidence_of, recommend
+from bakeoff.models.base import Model
+from bakeoff.splits.base import Split
+from bakeoff.tuning.sampling import derived
+from bakeoff.tuning.spec import Tuning, objective
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """An inner split, prepared once for all trials."""
+
+    inner: Split
+    sample: Split
+    stats: TrainStats
+
+
+class Objective:
+    """Gives the validation score of hyperparameters.
+
+    Only the train part of the split is looked at: it is cut again, by the same kind of split.
+    """
+
+    def __init__(self, cell: Cell, split: Split, tuning: Tuning) -> None:
+        self._cell, self._split, self._tuning = cell, split, tuning
+        self.name, self._metric, self._k = objective(tuning.metric, cell.depth)
+        self.direction: Literal["maximize", "minimize"] = (
+            "maximize" if self._metric.higher_is_better else "minimize"
+        )
+
+    @cached_property
+    def validations(self) -> tuple[Validation, ...]:
+        """One for each repeat."""
+        splitter = build_splitter(self._cell.split)
+        # As in the cell's key: the split seed is nothing to a split without chance.
+        seed = self._cell.split_seed if splitter.seeded else 0
+        return tuple(
+            _prepared(
+                splitter.inner(self._split, derived("inner split", seed, repeat)),
+                self._tuning.users,
+                derived("validation users", seed, repeat),
+            )
+            for repeat in range(self._tuning.repeats)
+        )
+
+    def __call__(self, chosen: Mapping[str, Any], trial: Any = None) -> float:
+        """The mean score over the repeats.
+
+        Args:
+            chosen: hyperparameters that take the place of the configured ones.
+            trial: is told the score after some epochs, and may end the fit (TrialPruned); None: never.
+        """
+        scores = []
+        for repeat, validation in enumerate(self.validations):
+            model = build_model(self._cell.model, **chosen)
+
+            def after(
+                epoch: int, _loss: float | None, at: Validation = validation, model: Model = model
+            ) -> None:
+                if trial is not None and reported(epoch):
+                    self._report(model, at, trial, epoch)
+
+            # An epoch of one repeat is not comparable to the mean of all: with repeats nothing is pruned.
+            watching = trial is not None and self._tuning.repeats == 1
+            seed = derived("trial", self._cell.seed, repeat)
+            model.fit(validation.inner.train, seed=seed, on_epoch=after if watching else None)
+            scores.append(self._score(model, validation.inner, validation.stats))
+        return float(np.mean(scores))
+
+    def _report(self, model: Model, validation: Validation, trial: Any, epoch: int) -> None:
+        import optuna
+
+        trial.report(self._score(model, validation.sample, validation.stats), epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    def _score(self, model: Model, split: Split, stats: TrainStats) -> float:
+        lists, predicted = recommend(model, split, self._k or self._cell.depth)
+        ks = () if self._k is None else (self._k,)
+        found = measure(evidence_of(lists, predicted, split, stats), {self.name: self._metric}, ks)
+        if (self.name, self._k) not in found.means:
+            raise ModelError(f"no {self._tuning.metric}: {'; '.join(found.absent.values())}")
+        return found.means[self.name, self._k][0]
+
+
+def reported(epoch: int) -> bool:
+    """Whether a score is measured after an epoch: 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
+
+    Few enough that long fits are not slowed down, and the same for all trials, so that they compare.
+    """
+    odd = epoch >> max(epoch.bit_length() - 2, 0)
+    return epoch == odd << max(epoch.bit_length() - 2, 0)
+
+
+def _prepared(inner: Split, n_users: int, seed: int) -> Validation:
+    sample = inner
+    if len(inner.users) > n_users:
+        chosen = np.random.default_rng(seed).choice(inner.users, n_users, replace=False)
+        sample = replace(inner, users=np.sort(chosen))
+    return Validation(inner, sample, TrainStats(inner.train.matrix(), inner.train.item_features))

@@ -1,0 +1,139 @@
+"""Search spaces: what a model's YAML says of them, checked before anything is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bakeoff.cell import build, build_model, parameters
+from bakeoff.errors import ConfigError, nearest
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One hyperparameter.
+
+    Args:
+        name: of the hyperparameter.
+        distribution: Optuna's.
+        when: other hyperparameters with the value at which this one is looked at; else it keeps its default.
+    """
+
+    name: str
+    distribution: Any
+    when: Mapping[str, Any]
+
+    def active(self, chosen: Mapping[str, Any]) -> bool:
+        return all(chosen.get(other) == value for other, value in self.when.items())
+
+
+@dataclass(frozen=True)
+class Space:
+    """The axes, those that others depend on first, and the configured value of each."""
+
+    axes: tuple[Axis, ...]
+    defaults: Mapping[str, Any]
+
+    def nearest_to_defaults(self) -> dict[str, Any]:
+        """The defaults, moved to the nearest end where they lie outside (0 on a logarithmic axis)."""
+        return {a.name: _inside(a.distribution, self.defaults[a.name]) for a in self.axes}
+
+    def suggest(self, trial: Any) -> dict[str, Any]:
+        """Values of the active axes, as the trial's sampler proposes them."""
+        chosen: dict[str, Any] = {}
+        for axis in self.axes:
+            if axis.active({**self.defaults, **chosen}):
+                chosen[axis.name] = _suggest(trial, axis.name, axis.distribution)
+        return chosen
+
+
+def parse(model: Mapping[str, Any]) -> Space:
+    """The space of a model's configuration.
+
+    Raises:
+        ConfigError: low above high, no choices, a hyperparameter that the model does not have, an end that it
+            does not take, `when` of something unknown or in a circle. The line names file and key.
+    """
+    file = f"conf/model/{model.get('name')}.yaml"
+    space = model.get("space")
+    if not isinstance(space, Mapping) or not space:
+        raise ConfigError(f"{file}: model.space={space!r}: expected hyperparameters with distributions")
+    known = parameters(model["build"], "model.build")
+    axes = {}
+    for name, spec in space.items():
+        where = f"{file}: model.space.{name}"
+        if name not in known:
+            raise ConfigError(f"{where}: the model has no such hyperparameter; {nearest(str(name), known)}")
+        axes[name] = _axis(str(name), spec, where, known)
+        _check_ends(model, axes[name], where)
+    return Space(_in_order(axes, file), {name: known[name] for name in axes})
+
+
+def _axis(name: str, spec: Any, where: str, known: Mapping[str, Any]) -> Axis:
+    if not isinstance(spec, Mapping) or "_target_" not in spec:
+        raise ConfigError(f"{where}={spec!r}: expected a distribution with a `_target_`")
+    when = spec.get("when") or {}
+    if not isinstance(when, Mapping):
+        raise ConfigError(f"{where}.when={when!r}: expected {{other: value}}")
+    for other in when:
+        if other not in known:
+            raise ConfigError(
+                f"{where}.when.{other}: the model has no such hyperparameter; {nearest(str(other), known)}"
+            )
+    given = {k: v for k, v in spec.items() if k != "when"}
+    low, high = given.get("low"), given.get("high")
+    for end, value in (("low", low), ("high", high)):
+        if end in given and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ConfigError(f"{where}.{end}={value!r}: expected a number")
+    if low is not None and high is not None and low > high:
+        raise ConfigError(f"{where}.low={low!r}: expected low <= high, and high={high!r}")
+    if "choices" in given and not given["choices"]:
+        raise ConfigError(f"{where}.choices={given['choices']!r}: expected at least one choice")
+    try:
+        distribution = build(given, where)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
+    return Axis(name, distribution, when)
+
+
+def _check_ends(model: Mapping[str, Any], axis: Axis, where: str) -> None:
+    """Build the model at the ends of an axis, so that its own checks speak before the first trial."""
+    choices = getattr(axis.distribution, "choices", None)
+    ends = choices if choices is not None else (axis.distribution.low, axis.distribution.high)
+    for value in ends:
+        try:
+            build_model(model, **{axis.name: value})
+        except ConfigError as error:
+            raise ConfigError(f"{where}: the space holds {value!r}, but {error}") from error
+
+
+def _in_order(axes: Mapping[str, Axis], file: str) -> tuple[Axis, ...]:
+    ordered: dict[str, Axis] = {}
+    left = dict(axes)
+    while left:
+        free = [n for n, a in left.items() if not any(other in left for other in a.when)]
+        if not free:
+            raise ConfigError(f"{file}: model.space.{next(iter(left))}.when: the conditions form a circle")
+        for name in free:
+            ordered[name] = left.pop(name)
+    return tuple(ordered.values())
+
+
+def _inside(distribution: Any, value: Any) -> Any:
+    choices = getattr(distribution, "choices", None)
+    if choices is not None:
+        return value if value in choices else choices[0]
+    value = min(max(value, distribution.low), distribution.high)
+    if distribution.step and not distribution.log:
+        value = distribution.low + round((value - distribution.low) / distribution.step) * distribution.step
+        value = min(value, distribution.high)
+    return value
+
+
+def _suggest(trial: Any, name: str, distribution: Any) -> Any:
+    choices = getattr(distribution, "choices", None)
+    if choices is not None:
+        return trial.suggest_categorical(name, choices)
+    suggest = trial.suggest_int if isinstance(distribution.low, int) else trial.suggest_float
+    return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)

@@ -1,0 +1,78 @@
+"""What a study did, as JSON for the cell's record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bakeoff.tuning.space import Space
+from bakeoff.tuning.spec import Tuning
+
+_EDGE = 0.02
+"""A best value this near to an end of its axis (as a share of its length, in logs on such) is on the edge."""
+
+
+def summary(trials: Sequence[Any], space: Space, tuning: Tuning, direction: str, seed: int) -> dict[str, Any]:
+    """Budget and what became of it, every trial, the best, the defaults' score, warnings.
+
+    Trials are numbered by their order among those that count. The earliest of equal trials is the best.
+    """
+    rows = [_row(number, trial) for number, trial in enumerate(trials)]
+    complete = [r for r in rows if r["state"] == "complete"]
+    sign = 1.0 if direction == "maximize" else -1.0
+    best = max(complete, key=lambda r: (sign * r["value"], -r["number"]), default=None)
+    states = [r["state"] for r in rows]
+    return {
+        "budget": {"trials": tuning.trials, "seconds": tuning.seconds},
+        "metric": tuning.metric,
+        "direction": direction,
+        "sampler": tuning.sampler,
+        "pruner": tuning.pruner,
+        "repeats": tuning.repeats,
+        "seed": seed,
+        "asked": len(rows),
+        "finished": states.count("complete"),
+        "pruned": states.count("pruned"),
+        "failed": states.count("failed"),
+        "from_memory": sum(r["from_memory"] for r in rows),
+        "seconds": sum(r["seconds"] for r in rows),
+        "best": best and {k: best[k] for k in ("number", "value", "parameters")},
+        "default": rows[0]["value"] if rows and rows[0]["state"] == "complete" else None,
+        "edges": _edges(best["parameters"], space) if best else [],
+        "notes": ["a budget in seconds is not repeatable"] if tuning.seconds is not None else [],
+        "trials": rows,
+    }
+
+
+def _row(number: int, trial: Any) -> dict[str, Any]:
+    attributes = trial.user_attrs
+    state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")
+    return {
+        "number": number,
+        "parameters": attributes.get("parameters", {}),
+        "state": state,
+        "value": trial.value if state == "complete" else None,
+        "by_epoch": {str(epoch): value for epoch, value in trial.intermediate_values.items()},
+        "seconds": attributes.get("seconds", 0.0),
+        "from_memory": bool(attributes.get("from_memory", False)),
+        "reason": attributes.get("reason", ""),
+    }
+
+
+def _edges(best: dict[str, Any], space: Space) -> list[str]:
+    """A line for each numeric hyperparameter whose best value lies at an end of its axis."""
+    import math
+
+    lines = []
+    for axis in space.axes:
+        distribution = axis.distribution
+        if axis.name not in best or hasattr(distribution, "choices") or distribution.single():
+            continue
+        scale = math.log if distribution.log else float
+        if distribution.log and best[axis.name] <= 0:
+            continue
+        low, high, at = scale(distribution.low), scale(distribution.high), scale(best[axis.name])
+        for end, distance in (("low", at - low), ("high", high - at)):
+            if distance <= _EDGE * (high - low):
+                lines.append(f"{axis.name}={best[axis.name]!r} lies at the {end} end of its space: widen it")
+    return lines

@@ -1,0 +1,157 @@
+"""Run the study of a cell to the end of its budget, from wherever it stopped, and choose the winner."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bakeoff.cell import Cell
+from bakeoff.errors import ModelError, Unsupported
+from bakeoff.splits.base import Split
+from bakeoff.store import Store
+from bakeoff.tuning import space as spaces
+from bakeoff.tuning import storage
+from bakeoff.tuning.objective import Objective
+from bakeoff.tuning.sampling import Reseeded, derived, ordinal, pruner
+from bakeoff.tuning.space import Space
+from bakeoff.tuning.spec import Tuning, objective
+from bakeoff.tuning.summary import summary
+
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning gave.
+
+    Args:
+        parameters: hyperparameters that take the place of the configured ones.
+        record: JSON of what was done, for the cell's record.
+    """
+
+    parameters: Mapping[str, Any]
+    record: Mapping[str, Any]
+
+
+def check(cell: Cell) -> None:
+    """Refuse a wrong space, budget, metric or sampler before anything is fitted.
+
+    Raises:
+        ConfigError: in one line that names file and key.
+    """
+    assert cell.tune is not None
+    tuning = Tuning.of(cell.tune)
+    objective(tuning.metric, cell.depth)
+    Reseeded(tuning.sampler, 0, {})
+    spaces.parse(cell.model)
+
+
+def tune(cell: Cell, split: Split, store: Store) -> Tuned:
+    """Search the space of the cell's model inside the train part of a split.
+
+    Trials are kept as they finish; called again after an interruption it goes on. Several processes may call
+    it for one cell and one storage: they share the budget, and all come to the same winner.
+
+    Raises:
+        Unsupported: the model cannot do what is asked with its defaults.
+        ModelError: no trial gave a value.
+    """
+    assert cell.tune is not None
+    tuning, space = Tuning.of(cell.tune), spaces.parse(cell.model)
+    worth = Objective(cell, split, tuning)
+    with storage.quiet():
+        study = storage.open_study(cell.key, store.root / "studies", tuning.storage, worth.direction)
+        study.sampler = Reseeded(tuning.sampler, derived("sampler", cell.seed), space.nearest_to_defaults())
+        study.pruner = pruner(tuning.pruner)
+        storage.bury(study)
+        storage.enlist(study)
+        while _go_on(study, tuning):
+            _one(study, space, worth, tuning)
+        trials = storage.counted(study.get_trials(deepcopy=False))
+    record = summary(trials, space, tuning, worth.direction, cell.seed)
+    if record["best"] is None:
+        reasons = {str(t.user_attrs.get("reason")) for t in trials}
+        raise ModelError(f"tuning: none of {len(trials)} trials gave a value: {'; '.join(sorted(reasons))}")
+    return Tuned(record["best"]["parameters"], record)
+
+
+def _go_on(study: Any, tuning: Tuning) -> bool:
+    """Whether a trial is left for this process; waits while only others' trials can decide that."""
+    while True:
+        trials = storage.counted(study.get_trials(deepcopy=False))
+        running = [t for t in trials if not t.state.is_finished()]
+        finished = [t for t in trials if t.state.is_finished()]
+        spent = sum(t.user_attrs.get("seconds", 0.0) for t in finished)
+        if tuning.seconds is not None and spent >= tuning.seconds and finished:
+            over = True
+        else:
+            over = tuning.trials is not None and len(trials) >= tuning.trials
+        if not over:
+            return True
+        if not running:
+            return False
+        time.sleep(_POLL_SECONDS)
+        storage.bury(study)
+
+
+def _one(study: Any, space: Space, worth: Objective, tuning: Tuning) -> None:
+    """Ask for a trial, run it and tell what came of it."""
+    import optuna
+
+    trial = study.ask()
+    trial.set_user_attr(storage.OWNER, storage.me())
+    at = ordinal(study, trial.number)
+    if tuning.trials is not None and at >= tuning.trials:  # another process was faster
+        storage.discard(study, trial, "over budget")
+        return
+    suggested = space.suggest(trial)
+    chosen = suggested if at else dict(space.defaults)
+    trial.set_user_attr("parameters", chosen)
+    before = _tried(study, trial.number, chosen)
+    if before is not None:
+        _repeat(study, trial, before)
+        return
+    start = time.perf_counter()
+    state, value, reason, refused = optuna.trial.TrialState.FAIL, None, "", None
+    try:
+        value = worth(chosen, trial if at and tuning.pruner != "none" else None)
+        state = optuna.trial.TrialState.COMPLETE
+    except optuna.TrialPruned:
+        state = optuna.trial.TrialState.PRUNED
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        refused = error if isinstance(error, Unsupported) and at == 0 else None
+    if refused is not None:
+        storage.discard(study, trial, reason)
+        raise refused
+    if value is not None and value != value:
+        state, value, reason = optuna.trial.TrialState.FAIL, None, f"{tuning.metric} is not a number"
+    if reason:
+        trial.set_user_attr("reason", reason)
+    trial.set_user_attr("seconds", time.perf_counter() - start)
+    study.tell(trial, value, state=state)
+
+
+def _tried(study: Any, number: int, chosen: Mapping[str, Any]) -> Any:
+    """The finished trial that had the same parameters, or None."""
+    for trial in storage.counted(study.get_trials(deepcopy=False)):
+        same = trial.number < number and trial.user_attrs.get("parameters") == chosen
+        if same and trial.state.is_finished():
+            return trial
+    return None
+
+
+def _repeat(study: Any, trial: Any, before: Any) -> None:
+    """Answer a trial from memory: the same state, values and reason."""
+    import optuna
+
+    trial.set_user_attr("from_memory", True)
+    trial.set_user_attr("seconds", 0.0)
+    if "reason" in before.user_attrs:
+        trial.set_user_attr("reason", before.user_attrs["reason"])
+    for epoch, value in before.intermediate_values.items():
+        trial.report(value, epoch)
+    complete = before.state == optuna.trial.TrialState.COMPLETE
+    study.tell(trial, before.value if complete else None, state=before.state)
