@@ -170,13 +170,6 @@ def test_a_smaller_catalogue_takes_its_items_features_along():
     assert part.item_features.matrix.toarray().tolist() == [[1, 0, 0, 0], [0, 0, 0, 1]]
 
 
-def test_identity_columns_stand_before_the_features():
-    features = Features(sparse.csr_matrix(np.array([[5], [6]], dtype=np.float32)), ("x",))
-    whole = features.with_identity(Ids.of(["a", "b"]))
-    assert whole.names == ("id=a", "id=b", "x")
-    assert whole.matrix.toarray().tolist() == [[1, 0, 5], [0, 1, 6]]
-
-
 def test_the_summary_counts_users_and_items_that_have_rows():
     summary = built([(0, 0, 1, 5), (0, 0, 1, 9), (1, 2, 1, 7)]).summary()
     assert summary == {"rows": 3, "pairs": 2, "users": 2, "items": 2, "density": 0.5, "first": 5, "last": 9}

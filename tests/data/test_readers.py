@@ -312,6 +312,12 @@ class TestTimes:
             "inf",
         )
 
+    def test_dates_in_digits_are_not_taken_for_seconds(self, table):
+        text = "user,item,plays,when\na,x,3,20200131\nb,y,1,20200201\n"
+        source = table(text, time="when")
+        refused(source, "column 'when': found 20200131", "dataset.time_unit=s")
+        assert replace(source, time_unit="s").load().interactions.times.max() == 20200201
+
     def test_the_largest_number_tells_the_unit_of_all(self):
         assert to_seconds(np.array([0, 10**11]), "auto").tolist() == [0, 10**8]
 
@@ -390,6 +396,10 @@ class TestBadFiles:
 
     def test_a_line_with_a_field_too_many(self, table):
         refused(table(PLAYS + "c,z,1,400,5\n"), "row 5: found 5 fields, expected 4")
+
+    def test_a_quote_left_open(self, table):
+        lines = "".join(f"u{n},i{n},1\n" for n in range(200_000))
+        refused(table('user,item,plays\na,"x,1\n' + lines), "plays.csv: row", "is a quote left open?")
 
     def test_a_gzip_that_is_none(self, table):
         refused(table(PLAYS, "plays.csv.gz"), "plays.csv.gz")

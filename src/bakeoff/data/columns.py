@@ -185,12 +185,28 @@ def to_seconds(numbers: Array, unit: TimeUnit) -> Times:
     """Unix seconds (int64, rounded down) of unix numbers; `auto` tells the unit from the largest.
 
     Seconds stay below 10^11 until the year 5138; the smallest milliseconds above it are of March 1973.
+
+    Raises:
+        DataError: the unit is to be told, and the numbers are dates written as 20200131.
     """
     if unit == "auto":
+        if _are_dates(numbers):
+            raise DataError(
+                f"found {numbers[0]}, expected unix seconds, not a date in digits: write 2020-01-31, "
+                "or declare dataset.time_unit=s"
+            )
         largest = max(int(numbers.max(initial=0)), -int(numbers.min(initial=0)))
         unit = "s" if largest < 10**11 else "ms" if largest < 10**14 else "us" if largest < 10**17 else "ns"
     whole: Times = numbers.astype(np.int64, copy=False)
     return whole if unit == "s" else whole // _PER_SECOND[unit]
+
+
+def _are_dates(numbers: Array) -> bool:
+    """Whether all numbers are days of the years 1900 to 2100 as YYYYMMDD (as seconds: a week of 1970)."""
+    if not len(numbers) or numbers.min() < 19000101 or numbers.max() > 21001231:
+        return False
+    months, days = numbers // 100 % 100, numbers % 100
+    return bool(((months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)).all())
 
 
 def read_times(column: Any, timezone: str) -> tuple[Array, bool]:

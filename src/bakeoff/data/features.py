@@ -37,7 +37,7 @@ class Side:
 
     A key may stand in several rows: its categories are put together, of its numbers the mean is taken.
     Rows whose key is not in the data are left out. The identity of each user or item is no column here:
-    models that use features add it (`Features.with_identity`).
+    models that use features add it (their knob `identity`, on by default).
 
     Args:
         role: users or items.

@@ -35,12 +35,6 @@ class Features:
         """The rows at codes."""
         return Features(self.matrix[codes], self.names)
 
-    def with_identity(self, ids: Ids) -> Features:
-        """These features after one column of its own for each user or item, named by its id."""
-        own = sparse.identity(len(ids), dtype=np.float32, format="csr")
-        names = tuple(f"id={v}" for v in ids.values.tolist())
-        return Features(sparse.hstack([own, self.matrix], format="csr", dtype=np.float32), names + self.names)
-
 
 @dataclass(frozen=True, eq=False)
 class Interactions:

@@ -125,7 +125,7 @@ class RowReader:
                 raise DataError(f"{path}: row {row}, column {fault.column!r}: {fault}") from None
         if not gathered.length:
             raise DataError(f"{path}: no rows; expected interactions after the header")
-        return gathered.finish()
+        return gathered.finish(path)
 
     def _kinds(self) -> dict[str, tuple[Kind, str]]:
         """Kind of each column that is read, and the knob that asks for it."""
@@ -225,14 +225,17 @@ class _Gathered:
         self._stages.add(stages)
         self.length += len(stages)
 
-    def finish(self) -> Reading:
+    def finish(self, path: Path) -> Reading:
         reader = self._reader
-        unit = reader.time_unit if self._unix else "s"
+        try:
+            clock = to_seconds(self._times.finish(), reader.time_unit if self._unix else "s")
+        except DataError as error:
+            raise DataError(f"{path}: column {reader.time!r}: {error}") from None
         return Reading(
             self._users.finish(),
             joined([c.finish() for c in self._parts]),
             None if reader.value is None else self._values.finish(),
-            None if reader.time is None else to_seconds(self._times.finish(), unit),
+            None if reader.time is None else clock,
             self._stages.finish(),
             tuple(map(str, reader.conditions)),
         )

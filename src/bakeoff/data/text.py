@@ -119,9 +119,13 @@ def records(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
             quotechar=layout.quote or '"',
             quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE,
         )
-        for fields in reader:
-            if fields:
-                yield reader.line_num, fields
+        try:
+            for fields in reader:
+                if fields:
+                    yield reader.line_num, fields
+        except csv.Error as error:
+            hint = "is a quote left open? quote=null takes quotes as text"
+            raise DataError(f"{path}: row {reader.line_num}: {error}; {hint}") from None
 
 
 def data_records(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
