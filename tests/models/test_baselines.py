@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from bakeoff.arrays import CSR
+from bakeoff.data.interactions import Ids, Interactions
+from bakeoff.errors import ConfigError, Unsupported
+from bakeoff.models.base import Ranked
+from bakeoff.models.baselines import Biases, Popularity, Random
+from toys import blocks
+
+
+def rows_of(users: list[int], items: list[int], values: list[float], times: list[int] | None) -> Interactions:
+    return Interactions.of(
+        np.array(users, np.int32),
+        np.array(items, np.int32),
+        np.array(values, np.float32),
+        None if times is None else np.array(times, np.int64),
+        Ids.of(range(4)),
+        Ids.of(range(5)),
+    )
+
+
+# item 0: three users; items 1 and 2: two each; item 3: one; item 4: none
+PLAYS = rows_of(
+    [0, 1, 2, 0, 1, 2, 3, 3],
+    [0, 0, 0, 1, 1, 2, 2, 3],
+    [1, 1, 1, 5, 1, 1, 1, 9],
+    [0, 0, 0, 0, 0, 86400 * 30, 86400 * 30, 86400 * 30],
+)
+
+
+def by_hand(scores: np.ndarray, history: CSR, targets: CSR, k: int) -> Ranked:
+    """The contract of `rank`, user by user."""
+    items = np.full((history.shape[0], k), -1, np.int32)
+    listed = np.full((history.shape[0], k), -np.inf, np.float32)
+    above, ties = [], []
+    for row in range(history.shape[0]):
+        unseen = np.setdiff1d(np.arange(history.shape[1]), history[row].indices)
+        best = unseen[np.lexsort((unseen, -scores[row, unseen]))][:k]
+        items[row, : len(best)] = best
+        listed[row, : len(best)] = scores[row, best]
+        for target in targets[row].indices:
+            above.append((scores[row, unseen] > scores[row, target]).sum())
+            ties.append((scores[row, unseen] == scores[row, target]).sum() - 1)
+    return Ranked(items, listed, np.array(above, np.int32), np.array(ties, np.int32))
+
+
+def history_and_targets(seed: int, n_users: int = 30, n_items: int = 12) -> tuple[CSR, CSR]:
+    rng = np.random.default_rng(seed)
+    kinds = rng.choice(3, size=(n_users, n_items), p=[0.5, 0.3, 0.2])
+    kinds[0] = 1  # a user who has seen everything
+    kinds[1] = 0  # and one who has seen nothing
+    return sparse.csr_matrix((kinds == 1).astype(np.float32)), sparse.csr_matrix(
+        (kinds == 2).astype(np.float32)
+    )
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [("users", [3, 2, 2, 1, 0]), ("count", [3, 6, 2, 9, 0]), ("recent", [1.5, 1, 2, 1, 0])],
+)
+def test_popularity_counts_what_it_says(by: str, expected: list[float]) -> None:
+    model = Popularity(by=by, half_life_days=30)  # type: ignore[arg-type]
+    model.fit(PLAYS, seed=1)
+    np.testing.assert_allclose(model.item_scores, expected)
+
+
+def test_popularity_breaks_ties_by_item_and_lists_nothing_seen() -> None:
+    model = Popularity()
+    model.fit(PLAYS, seed=1)
+    items, scores = model.recommend(np.arange(4, dtype=np.int32), PLAYS.matrix(), 3)
+    assert items.tolist() == [[2, 3, 4], [2, 3, 4], [1, 3, 4], [0, 1, 4]]
+    assert scores[3].tolist() == [3, 2, 0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("k", [1, 4, 12, 20])
+def test_static_lists_and_ranks_are_those_of_a_loop(seed: int, k: int) -> None:
+    history, targets = history_and_targets(seed)
+    model = Popularity()
+    model.item_scores = np.random.default_rng(seed).integers(0, 4, 12).astype(np.float32)
+    found = model.rank(np.arange(30, dtype=np.int32), history, k, targets)
+    expected = by_hand(np.tile(model.item_scores, (30, 1)), history, targets, k)
+    for name in Ranked._fields:
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
+
+
+def test_recent_popularity_needs_times() -> None:
+    without = rows_of([0, 1], [0, 1], [1, 1], None)
+    with pytest.raises(Unsupported, match="needs timestamps"):
+        Popularity(by="recent").fit(without, seed=1)
+
+
+def test_a_wrong_knob_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"model\.build\.by='user': did you mean 'users'"):
+        Popularity(by="user")  # type: ignore[arg-type]
+
+
+def test_random_depends_on_the_seed_and_on_nothing_else() -> None:
+    train = blocks()
+    history = train.matrix()
+    users = np.arange(train.n_users, dtype=np.int32)
+
+    def lists(seed: int) -> np.ndarray:
+        model = Random()
+        model.fit(train, seed=seed)
+        return model.recommend(users, history, 5)[0]
+
+    np.testing.assert_array_equal(lists(1), lists(1))
+    assert (lists(1) != lists(2)).any()
+
+
+def test_random_puts_every_item_first_equally_often() -> None:
+    train = blocks(n_users=4000, n_items=16)
+    model = Random()
+    model.fit(train, seed=3)
+    nothing = sparse.csr_matrix((4000, 16), dtype=np.float32)
+    first = model.recommend(np.arange(4000, dtype=np.int32), nothing, 1)[0].ravel()
+    counts = np.bincount(first, minlength=16)
+    chi_squared = ((counts - 250) ** 2 / 250).sum()
+    assert chi_squared < 37.7  # the 99.9 % point of chi-squared with 15 degrees of freedom
+
+
+def test_biases_shrink_towards_the_mean() -> None:
+    ratings = rows_of([0, 0, 1, 1], [0, 1, 0, 1], [5, 3, 3, 1], None)
+    model = Biases(item_damping=2, user_damping=0)
+    model.fit(ratings, seed=1)
+    # mean 3; item 0: (2 + 0) / (2 + 2) = .5, item 1: (0 - 2) / 4 = -.5; user 0: (1.5 + .5) / 2 = 1, 1: -1
+    found = model.predict(np.array([0, 0, 1, 2], np.int32), np.array([0, 1, 0, 4], np.int32))
+    np.testing.assert_allclose(found, [4.5, 3.5, 2.5, 3.0])
+
+
+def test_biases_need_values() -> None:
+    plain = Interactions.of(
+        np.zeros(1, np.int32), np.zeros(1, np.int32), None, None, Ids.of(range(1)), Ids.of(range(1))
+    )
+    with pytest.raises(Unsupported, match="need values"):
+        Biases().fit(plain, seed=1)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from bakeoff.errors import ConfigError, Unsupported
+from bakeoff.models import linear
+from bakeoff.models.linear import EASE
+from toys import blocks
+
+
+@pytest.mark.parametrize("weights", ["none", "raw", "log1p"])
+def test_the_weights_are_the_closed_form_of_the_paper(weights: str) -> None:
+    train = blocks()
+    dense = train.matrix().toarray().astype(np.float64)
+    x = {"none": (dense > 0).astype(float), "raw": dense, "log1p": np.log1p(dense)}[weights]
+    inverse = np.linalg.inv(x.T @ x + 7.0 * np.eye(train.n_items))
+    expected = np.eye(train.n_items) - inverse / np.diag(inverse)[None, :]
+    model = EASE(l2=7.0, weights=weights)  # type: ignore[arg-type]
+    model.fit(train, seed=1)
+    np.testing.assert_allclose(model.item_weights, expected, atol=2e-5)
+    users = np.arange(train.n_users, dtype=np.int32)
+    np.testing.assert_allclose(model.scores(users, train.matrix()), x @ expected, atol=2e-4)
+
+
+def test_no_item_speaks_for_itself() -> None:
+    model = EASE(l2=1.0)
+    model.fit(blocks(), seed=1)
+    assert (np.diag(model.item_weights) == 0).all()
+
+
+def test_beyond_the_size_that_cholesky_stands_the_result_is_the_same() -> None:
+    one, other = EASE(l2=5.0), EASE(l2=5.0)
+    one.fit(blocks(), seed=1)
+    with patch.object(linear, "CHOLESKY_ITEMS", 3):
+        other.fit(blocks(), seed=1)
+    np.testing.assert_allclose(one.item_weights, other.item_weights, atol=1e-5)
+
+
+def test_what_does_not_fit_in_memory_is_told_with_the_figure() -> None:
+    class Little:
+        available = 1000
+
+    with (
+        patch("psutil.virtual_memory", return_value=Little()),
+        pytest.raises(Unsupported, match=r"EASE needs \d+ GB of memory for 16 items, and 0 GB are available"),
+    ):
+        EASE().fit(blocks(), seed=1)
+
+
+def test_a_penalty_of_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"model\.build\.l2=0"):
+        EASE(l2=0)
