@@ -97,16 +97,16 @@ def at_random(
 
 
 def toy() -> Evidence:
-    """Five users, ten items, k = 3, on which fifteen libraries gave their answers (docs/metrics.md).
+    """Five users, twelve items, k = 3, on which fifteen libraries gave their answers (docs/metrics.md).
 
     What the lists do not hold ranks below them by item code; the last user has no list at all.
     """
     truth = [{0, 1}, {0, 1, 2, 3, 4}, {5}, {6, 7}, {8}]
     lists = [[0, 9, 1], [2, 3, 9], [0, 1, 2], [6], []]
-    test = np.array([[i in t for i in range(10)] for t in truth])
-    history = np.zeros((5, 10), dtype=bool)
-    ranks = [listed + [i for i in range(10) if i not in listed] for listed in lists]
-    scores = np.array([[-float(order.index(i)) for i in range(10)] for order in ranks])
+    test = np.array([[i in t for i in range(12)] for t in truth])
+    history = np.zeros((5, 12), dtype=bool)
+    ranks = [listed + [i for i in range(12) if i not in listed] for listed in lists]
+    scores = np.array([[-float(order.index(i)) for i in range(12)] for order in ranks])
     whole = from_scores(scores, history, test, 3)
     items, listed_scores = whole.lists.items.copy(), whole.lists.scores.copy()
     for u, listed in enumerate(lists):

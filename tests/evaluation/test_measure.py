@@ -111,6 +111,8 @@ def test_what_metrics_share_is_made_once():
     for _ in range(2):
         evidence.once("name", lambda: made.append(1))
     assert made == [1]
+    replace(evidence, predicted=None).once("name", lambda: made.append(2))
+    assert made == [1, 2]
 
 
 def test_a_metric_of_ones_own_is_found_by_its_import_path():

@@ -228,22 +228,22 @@ def precision_lenskit(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def recall_lenskit(evidence: Evidence, ks: Sequence[int]) -> Doubles:
-    """H / min(n, R), 0 for an empty list (LensKit `Recall`, RecSys2019 precision "min den")."""
+def min_precision_recsys2019(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+    """H / min(n, R), 0 for an empty list (RecSys2019 evaluation, precision with the smaller denominator)."""
     lists = evidence.lists
     return _or_zero(hits_at(lists, ks), np.minimum(_lengths(lists, ks), lists.n_relevant))
 
 
 @metric()
 def ndcg_lenskit(evidence: Evidence, ks: Sequence[int]) -> Doubles:
-    """dcg / its ideal for min(n, R), both with discount log2(max(rank, 2)): ranks 1 and 2 weigh the same.
+    """dcg / its ideal for min(k, R), both with discount log2(max(rank, 2)): ranks 1 and 2 weigh the same.
 
     LensKit `NDCG`; 0 for an empty list.
     """
     lists = evidence.lists
     gains = 1.0 / np.log2(np.maximum(np.arange(1, lists.depth + 1), 2))
-    ideal = np.concatenate(([0.0], np.cumsum(gains)))[np.minimum(_lengths(lists, ks), lists.n_relevant)]
-    return _or_zero(hits_at(lists, ks, gains[lists.hit_positions.ranks - 1]), ideal)
+    ideal = np.concatenate(([0.0], np.cumsum(gains)))[reachable(lists, ks)]
+    return hits_at(lists, ks, gains[lists.hit_positions.ranks - 1]) / ideal
 
 
 @metric()

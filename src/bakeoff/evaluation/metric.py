@@ -30,7 +30,7 @@ class Evidence:
     history: CSR
     train: TrainStats
     predicted: Floats | None = None
-    _shared: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    _shared: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def once(self, name: Hashable, make: Callable[[], T]) -> T:
         """What several metrics build on, made by the first that asks for it."""

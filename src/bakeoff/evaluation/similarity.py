@@ -20,7 +20,7 @@ from bakeoff.evaluation.topk import TopK
 
 WHOLE_BYTES = 2**26
 """Products of all items are kept up to this size: some 4,000 items in float32."""
-SCRATCH_BYTES = 2**23
+SCRATCH_BYTES = 2**24
 """Where they are not, so much of them is held at a time, as dense rows."""
 PRODUCT_SIZE = 2**21
 """Stored numbers of one sparse product of a group of items, at most (but for a single item)."""

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bakeoff.evaluation import conventions, ranking
+from bakeoff.evaluation.measure import measure
+from bakeoff.evaluation.metric import Metric
+from evaluation.evidence import at_random, from_scores, toy
+
+METRICS = {
+    name: value
+    for module in (ranking, conventions)
+    for name, value in vars(module).items()
+    if isinstance(value, Metric)
+}
+
+# What each library answers on the toy, k = 3, to five decimals: run by itself, or by its formula (marked f).
+TOY = [
+    ("recommenders", "precision_recommenders", 0.41667),
+    ("recommenders", "recall_recommenders", 0.47500),
+    ("recommenders", "ndcg", 0.45965),
+    ("recommenders", "map_recommenders", 0.43333),
+    ("recommenders", "map_at_k_recommenders", 0.50000),
+    ("recommenders", "r_precision_recommenders", 0.46667),
+    ("RecTools", "precision", 0.33333),
+    ("RecTools", "recall", 0.38000),
+    ("RecTools", "ndcg_rectools", 0.38771),
+    ("RecTools", "map_r", 0.34667),
+    ("RecTools", "map_rectools_by_k", 0.31111),
+    ("RecTools r_precision", "recall_capped", 0.43333),
+    ("RecTools", "hit_rate", 0.6),
+    ("RecTools", "mrr", 0.6),
+    ("RecTools divide_by_achievable", "ndcg", 0.45965),
+    ("ranx", "precision", 0.33333),
+    ("ranx", "recall", 0.38000),
+    ("ranx", "ndcg", 0.45965),
+    ("ranx", "map_r", 0.34667),
+    ("ranx", "r_precision_ranx", 0.28),
+    ("ranx", "f1", 0.34),
+    ("ranx", "mrr", 0.6),
+    ("ranx", "hit_rate", 0.6),
+    ("RePlay", "precision", 0.33333),
+    ("RePlay", "map", 0.40000),
+    ("RePlay", "auc_replay", 0.5),
+    ("Cornac", "recall", 0.38000),
+    ("Cornac", "ndcg", 0.45965),
+    ("implicit", "precision_implicit", 0.55556),
+    ("implicit", "ndcg", 0.45965),
+    ("implicit", "map", 0.40000),
+    ("implicit", "auc_implicit", 0.60688),
+    ("LightFM", "precision", 0.33333),
+    ("LightFM", "recall", 0.38000),
+    ("LightFM", "auc_lightfm", 0.6765),
+    ("LightFM", "reciprocal_rank_lightfm", 0.6556),
+    ("LensKit", "precision_lenskit", 0.46667),
+    ("LensKit", "recall_capped", 0.43333),
+    ("LensKit", "ndcg_lenskit", 0.41513),
+    ("LensKit", "map_lenskit", 0.50000),
+    ("LensKit", "mrr", 0.6),
+    ("irspack", "precision_lenskit", 0.46667),
+    ("irspack", "recall", 0.38000),
+    ("irspack", "ndcg_irspack", 0.53702),
+    ("irspack", "map_r", 0.34667),
+    ("RecBole f", "map", 0.40000),
+    ("RecSys2019 f", "precision_lenskit", 0.46667),
+    ("RecSys2019 f", "ndcg_recsys2019", 0.41720),
+    ("RecSys2019 f", "map_lenskit", 0.50000),
+    ("daisyRec f", "ndcg_daisyrec", 0.58394),
+    ("daisyRec f", "map_daisyrec", 0.56667),
+    ("Elliot f", "map_elliot", 0.44444),
+]
+
+
+@pytest.mark.parametrize(("library", "name", "answer"), TOY)
+def test_the_toy_gives_each_library_its_answer(library, name, answer):
+    mean, _ = measure(toy(), {name: METRICS[name]}, [3]).means[name, 3 if METRICS[name].cutoff else None]
+    digits = 4 if answer in (0.6765, 0.6556) else 5
+    assert round(mean, digits) == answer
+
+
+def lists_of(evidence, k):
+    """For each user the hits of the first k places, without pads, and the number of test items."""
+    test = evidence.test.toarray() > 0
+    rows = evidence.lists.items[:, :k]
+    hits = [[int(test[u, i]) for i in row if i >= 0] for u, row in enumerate(rows)]
+    return list(zip(hits, test.sum(axis=1).tolist(), strict=True))
+
+
+def dcg(hits):
+    return sum(h / np.log2(i + 2) for i, h in enumerate(hits))
+
+
+def dcg_flat_top(hits):
+    return sum(h / np.log2(max(i + 1, 2)) for i, h in enumerate(hits))
+
+
+def ap(hits):
+    return sum(h * sum(hits[: i + 1]) / (i + 1) for i, h in enumerate(hits))
+
+
+def misses_above(hits):
+    return [i - sum(hits[:i]) for i, h in enumerate(hits) if h]
+
+
+def divided(a, b):
+    return a / b if b else 0.0
+
+
+# h: hits of the first k places without pads; r: number of test items; w: hits of the whole list.
+BY_HAND = {
+    "precision_recommenders": lambda h, r, k, w: sum(h) / k if h else np.nan,
+    "recall_recommenders": lambda h, r, k, w: sum(h) / r if h else np.nan,
+    "map_recommenders": lambda h, r, k, w: ap(h) / r if h else np.nan,
+    "map_at_k_recommenders": lambda h, r, k, w: ap(h) / min(k, r) if h else np.nan,
+    "r_precision_recommenders": lambda h, r, k, w: sum(h[:r]) / r if sum(h[:r]) else np.nan,
+    "ndcg_rectools": lambda h, r, k, w: dcg(h) / dcg([1] * k),
+    "map_rectools_by_k": lambda h, r, k, w: ap(h) / k,
+    "partial_auc_rectools": lambda h, r, k, w: sum(max(k - x, 0) for x in misses_above(w)) / (k * r),
+    "pap_rectools": lambda h, r, k, w: sum(max(k - x, 0) for x in misses_above(w)[:k]) / (k * min(k, r)),
+    "f1": lambda h, r, k, w: divided(2 * (sum(h) / k) * (sum(h) / r), sum(h) / k + sum(h) / r),
+    "precision_lenskit": lambda h, r, k, w: divided(sum(h), len(h)),
+    "min_precision_recsys2019": lambda h, r, k, w: divided(sum(h), min(len(h), r)),
+    "ndcg_lenskit": lambda h, r, k, w: dcg_flat_top(h) / dcg_flat_top([1] * min(k, r)),
+    "map_lenskit": lambda h, r, k, w: divided(ap(h), min(len(h), r)),
+    "ndcg_irspack": lambda h, r, k, w: divided(dcg(h), dcg([1] * min(len(h), r))),
+    "ndcg_recsys2019": lambda h, r, k, w: dcg(h) / dcg([1] * r),
+    "ndcg_daisyrec": lambda h, r, k, w: divided(dcg(h), dcg(sorted(h, reverse=True))),
+    "map_daisyrec": lambda h, r, k, w: divided(ap(h), sum(h)),
+    "map_elliot": lambda h, r, k, w: sum(sum(h[: i + 1]) / (i + 1) for i in range(k)) / k,
+    "auc_replay": lambda h, r, k, w: (
+        1 - sum(misses_above(h)) / (sum(h) * (len(h) - sum(h))) if 0 < sum(h) < len(h) else float(any(h))
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_convention_is_its_formula_user_by_user(name, seed):
+    evidence = at_random(seed, m=20, n_items=30)
+    whole = [hits for hits, _ in lists_of(evidence, 20)]
+    ks = [1, 4, 20]
+    for row, k in zip(METRICS[name](evidence, ks), ks, strict=True):
+        rows = zip(lists_of(evidence, k), whole, strict=True)
+        expected = [BY_HAND[name](h, r, k, w) for (h, r), w in rows]
+        assert row == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+def test_the_precision_of_implicit_pools_the_users():
+    evidence = at_random(0)
+    rows = lists_of(evidence, 5)
+    pooled = sum(sum(h) for h, _ in rows) / sum(min(5, r) for _, r in rows)
+    assert conventions.precision_implicit(evidence, [5]) == pytest.approx([pooled])
+
+
+def test_the_auc_of_lightfm_is_ours_where_nothing_ties_and_lower_where_test_items_tie_with_others():
+    plain = at_random(0)
+    assert conventions.auc_lightfm(plain) == pytest.approx(ranking.auc(plain), abs=1e-12)
+    tied = at_random(0, levels=1)
+    assert (conventions.auc_lightfm(tied) <= ranking.auc(tied) + 1e-12).all()
+    assert conventions.auc_lightfm(tied).mean() < ranking.auc(tied).mean()
+
+
+def test_a_user_to_whom_every_candidate_is_relevant_tells_no_auc():
+    test = np.array([[True, True, False], [True, False, False]])
+    train = np.array([[False, False, True], [False, False, False]])
+    evidence = from_scores(np.array([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0]]), train, test, 2)
+    assert conventions.auc_lightfm(evidence).tolist() == [0.5, 1.0]
+    assert conventions.auc_recbole(evidence).tolist() == [1.0]
+
+
+def test_the_auc_of_recbole_weighs_users_by_their_test_items():
+    evidence = at_random(0)
+    expected = np.average(ranking.auc(evidence), weights=evidence.lists.n_relevant)
+    assert conventions.auc_recbole(evidence) == pytest.approx([expected])

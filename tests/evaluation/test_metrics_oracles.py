@@ -1,0 +1,371 @@
+"""Our numbers against those of the libraries whose formula they claim, on lists of a realistic kind."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from bakeoff.data.interactions import Features
+from bakeoff.evaluation import beyond, conventions, ranking, rating
+from bakeoff.evaluation.metric import Evidence
+from bakeoff.evaluation.stats import TrainStats
+from bakeoff.evaluation.topk import TopK
+from evaluation.evidence import at_random, toy
+
+# They warn of pandas, numpy and numba; what we ask of them is a number.
+pytestmark = pytest.mark.filterwarnings("ignore")
+KS = [1, 3, 10, 25]
+
+
+def library(name: str):
+    """An oracle, or a skip with the reason."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return importlib.import_module(name)
+        except ImportError as reason:
+            pytest.skip(f"{name} is not installed (constraints/test-oracles.txt): {reason}")
+
+
+@pytest.fixture(scope="module")
+def random_lists() -> Evidence:
+    return at_random(11, m=120, n_items=100, depth=25, unserved=6)
+
+
+@pytest.fixture(scope="module")
+def movie_lists(real_data) -> Evidence:
+    """ml-100k cut at random; each user's list is a draw that likes popular items."""
+    rows = pd.read_csv(real_data / "ml-100k" / "u.data", sep="\t", names=["user", "item", "value", "time"])
+    rng = np.random.default_rng(0)
+    held_out = rng.random(len(rows)) < 0.2
+    shape = rows.user.max(), rows.item.max()
+
+    def matrix(part: pd.DataFrame) -> sparse.csr_matrix:
+        values = part.value.to_numpy(np.float32)
+        return sparse.csr_matrix((values, (part.user - 1, part.item - 1)), shape=shape)
+
+    train, test = matrix(rows[~held_out]), matrix(rows[held_out])
+    users = np.flatnonzero(np.diff(test.indptr)).astype(np.int32)
+    popularity = np.bincount(train.indices, minlength=shape[1])
+    scores = np.log1p(popularity) + rng.gumbel(size=(len(users), shape[1]))
+    scores[train[users].toarray() > 0] = -np.inf
+    items = np.argsort(-scores, axis=1, kind="stable")[:, :25].astype(np.int32)
+    items[[5, 50, 500]] = -1
+    history = train[users]
+    listed = np.where(items >= 0, np.take_along_axis(scores, items, axis=1), -np.inf).astype(np.float32)
+    lists = TopK.build(users, items, listed, history=history, test=test[users])
+    return Evidence(lists, test[users], history, TrainStats(train))
+
+
+@pytest.fixture(
+    params=["toy", "random_lists", pytest.param("movie_lists", marks=[pytest.mark.real_data])], scope="module"
+)
+def lists(request) -> Evidence:
+    return toy() if request.param == "toy" else request.getfixturevalue(request.param)
+
+
+def cutoffs(evidence: Evidence) -> list[int]:
+    return [k for k in KS if k <= evidence.lists.depth]
+
+
+def truth_table(evidence: Evidence, user: str, item: str) -> pd.DataFrame:
+    rows = np.repeat(evidence.lists.users, evidence.lists.n_relevant)
+    return pd.DataFrame({user: rows, item: evidence.test.indices})
+
+
+def train_table(evidence: Evidence, user: str, item: str) -> pd.DataFrame:
+    coo = evidence.train.train.tocoo()
+    return pd.DataFrame({user: coo.row, item: coo.col})
+
+
+def list_table(evidence: Evidence, user: str, item: str, depth: int | None = None) -> pd.DataFrame:
+    rows, columns = np.nonzero(evidence.lists.items[:, :depth] >= 0)
+    return pd.DataFrame(
+        {
+            user: evidence.lists.users[rows],
+            item: evidence.lists.items[rows, columns],
+            "rank": columns + 1,
+            "relevance": evidence.lists.hits[rows, columns].astype(float),
+        }
+    )
+
+
+def means(metric, evidence: Evidence, ks: list[int]) -> np.ndarray:
+    values = metric(evidence, ks)
+    return np.nanmean(values, axis=1) if metric.per_user else values
+
+
+RECOMMENDERS = {
+    "precision_at_k": conventions.precision_recommenders,
+    "recall_at_k": conventions.recall_recommenders,
+    "ndcg_at_k": ranking.ndcg,
+    "map": conventions.map_recommenders,
+    "map_at_k": conventions.map_at_k_recommenders,
+    "r_precision_at_k": conventions.r_precision_recommenders,
+}
+
+
+@pytest.mark.parametrize("name", RECOMMENDERS)
+def test_accuracy_is_that_of_recommenders(name, lists):
+    oracle = getattr(library("recommenders.evaluation.python_evaluation"), name)
+    truth = truth_table(lists, "userID", "itemID").assign(rating=1.0)
+    listed = list_table(lists, "userID", "itemID")
+    listed["prediction"] = -listed["rank"].astype(float)
+    ks = cutoffs(lists)
+    expected = [oracle(truth, listed[["userID", "itemID", "prediction"]], k=k) for k in ks]
+    assert means(RECOMMENDERS[name], lists, ks) == pytest.approx(expected, abs=1e-9)
+
+
+def few_users(evidence: Evidence, n: int = 250) -> Evidence:
+    """recommenders joins all pairs of items of a user: this many users fit."""
+    kept = np.flatnonzero(evidence.lists.users < n)
+    part = evidence.lists
+    built = TopK.build(
+        part.users[kept],
+        part.items[kept],
+        part.scores[kept],
+        history=evidence.history[kept],
+        test=evidence.test[kept],
+    )
+    train = evidence.train.train.copy()
+    train = sparse.vstack([train[:n], sparse.csr_matrix((max(train.shape[0] - n, 0), train.shape[1]))])
+    stats = TrainStats(sparse.csr_matrix(train, dtype=np.float32), evidence.train.item_features)
+    return Evidence(built, evidence.test[kept], evidence.history[kept], stats)
+
+
+BEYOND = {
+    "catalog_coverage": beyond.catalog_coverage,
+    "distributional_coverage": beyond.distributional_coverage,
+    "novelty": beyond.novelty,
+    "diversity": beyond.diversity,
+    "serendipity": beyond.unexpectedness,
+}
+
+
+@pytest.fixture(
+    params=["random_lists", pytest.param("movie_lists", marks=[pytest.mark.real_data])], scope="module"
+)
+def lists_with_train(request) -> Evidence:
+    return few_users(request.getfixturevalue(request.param))
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_what_lists_are_like_is_that_of_recommenders(name, lists_with_train):
+    oracle = getattr(library("recommenders.evaluation.python_evaluation"), name)
+    train = train_table(lists_with_train, "userID", "itemID")
+    expected = [
+        oracle(train, list_table(lists_with_train, "userID", "itemID", k)[["userID", "itemID"]])
+        for k in (3, 10)
+    ]
+    assert means(BEYOND[name], lists_with_train, [3, 10]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_serendipity_is_that_of_recommenders_with_hits_as_relevance(lists_with_train):
+    oracle = library("recommenders.evaluation.python_evaluation")
+    train = train_table(lists_with_train, "userID", "itemID")
+    listed = list_table(lists_with_train, "userID", "itemID", 10).drop(columns="rank")
+    expected = oracle.serendipity(train, listed, col_relevance="relevance")
+    assert means(beyond.serendipity, lists_with_train, [10]) == pytest.approx([expected], abs=1e-9)
+    by_user = oracle.user_serendipity(train, listed, col_relevance="relevance")["user_serendipity"]
+    values = beyond.serendipity(lists_with_train, [10])[0]
+    assert values[~np.isnan(values)] == pytest.approx(by_user.to_numpy(), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("diversity", beyond.diversity_features), ("serendipity", beyond.unexpectedness_features)],
+)
+def test_similarity_of_features_is_that_of_recommenders(name, ours):
+    oracle = getattr(library("recommenders.evaluation.python_evaluation"), name)
+    evidence = at_random(4, m=30, n_items=40, depth=10)
+    vectors = evidence.train.item_features.matrix.toarray().astype(np.float64)
+    vectors[np.linalg.norm(vectors, axis=1) == 0, 0] = 1.0  # recommenders has no cosine for a zero vector
+    features = Features(sparse.csr_matrix(vectors), evidence.train.item_features.names)
+    evidence = replace(evidence, train=replace(evidence.train, item_features=features))
+    described = pd.DataFrame({"itemID": np.arange(40), "features": list(vectors)})
+    listed = list_table(evidence, "userID", "itemID", 5)[["userID", "itemID"]]
+    expected = oracle(
+        train_table(evidence, "userID", "itemID"),
+        listed,
+        item_feature_df=described,
+        item_sim_measure="item_feature_vector",
+    )
+    assert means(ours, evidence, [5]) == pytest.approx([expected], abs=1e-9)
+
+
+@pytest.mark.parametrize(("name", "oracle"), [("r2", "rsquared"), ("explained_variance", "exp_var")])
+def test_rating_errors_are_those_of_recommenders(name, oracle):
+    evidence, rng = at_random(0), np.random.default_rng(0)
+    evidence.test.data[:] = rng.integers(1, 6, evidence.test.nnz)
+    predicted = (evidence.test.data + rng.normal(size=evidence.test.nnz)).astype(np.float32)
+    evidence = replace(evidence, predicted=predicted)
+    module = library("recommenders.evaluation.python_evaluation")
+    truth = truth_table(evidence, "userID", "itemID")
+    real = truth.assign(rating=evidence.test.data.astype(np.float64))
+    guess = truth.assign(prediction=predicted.astype(np.float64))
+    for ours, theirs in ((name, oracle), ("rmse", "rmse"), ("mae", "mae")):
+        expected = getattr(module, theirs)(real, guess)
+        assert getattr(rating, ours)(evidence)[0] == pytest.approx(expected, abs=1e-9)
+
+
+class Lists:
+    """Gives `implicit.evaluation` the lists instead of a model's."""
+
+    def __init__(self, evidence: Evidence, n_users: int) -> None:
+        self.items = np.full((n_users, evidence.lists.depth), -1, dtype=np.int32)
+        self.items[evidence.lists.users] = evidence.lists.items
+
+    def recommend(self, users, history, N=10, **_):
+        return self.items[users, :N], np.zeros((len(users), N), dtype=np.float32)
+
+
+def test_accuracy_is_that_of_implicit(lists):
+    implicit = library("implicit.evaluation")
+    n_users = int(lists.lists.users.max()) + 1
+    test = sparse.lil_matrix((n_users, lists.lists.n_items), dtype=np.float32)
+    test[lists.lists.users] = lists.test
+    for k in cutoffs(lists):
+        expected = implicit.ranking_metrics_at_k(
+            Lists(lists, n_users), test.tocsr(), test.tocsr(), K=k, show_progress=False, num_threads=1
+        )
+        ours = {
+            "precision": conventions.precision_implicit,
+            "map": ranking.map,
+            "ndcg": ranking.ndcg,
+            "auc": conventions.auc_implicit,
+        }
+        for name, metric in ours.items():
+            assert means(metric, lists, [k])[0] == pytest.approx(expected[name], abs=1e-9), (name, k)
+
+
+@pytest.mark.parametrize("levels", [None, 3])
+def test_accuracy_is_that_of_lightfm(levels):
+    """A LightFM model whose scores are the ones that the lists were made from.
+
+    LightFM counts in float32, which holds no more than seven digits of its averages.
+    """
+    library("lightfm.evaluation")
+    from lightfm import LightFM, evaluation
+
+    given = at_random(8, m=60, n_items=50, depth=25, levels=levels, unserved=0)
+    n_items = given.test.shape[1]
+    model = LightFM(no_components=n_items)
+    model.fit(given.history, epochs=0)
+    model.item_embeddings[:] = np.eye(n_items)
+    model.item_biases[:], model.user_biases[:] = 0.0, 0.0
+    model.user_embeddings[:] = _scores_behind(given)
+    args = {"train_interactions": given.history, "check_intersections": False}
+    auc = evaluation.auc_score(model, given.test, **args)
+    assert conventions.auc_lightfm(given) == pytest.approx(auc, abs=1e-6)
+    first = evaluation.reciprocal_rank(model, given.test, **args)
+    assert conventions.reciprocal_rank_lightfm(given) == pytest.approx(first, abs=1e-7)
+    if levels is None:  # it ranks an item behind those that tie with it, a list cannot
+        for k in KS:
+            precision = evaluation.precision_at_k(model, given.test, k=k, **args)
+            assert ranking.precision(given, [k])[0] == pytest.approx(precision, abs=1e-7)
+            recall = evaluation.recall_at_k(model, given.test, k=k, **args)
+            assert ranking.recall(given, [k])[0] == pytest.approx(recall, abs=1e-7)
+
+
+def _scores_behind(evidence: Evidence) -> np.ndarray:
+    """Scores [m, I] under which every test item has just the rank, and the ties, that the evidence states."""
+    m, n_items = evidence.test.shape
+    scores = np.zeros((m, n_items), dtype=np.float32)
+    for u in range(m):
+        span = slice(*evidence.test.indptr[u : u + 2])
+        test = evidence.test.indices[span]
+        above, ties = evidence.lists.above[span], evidence.lists.ties[span]
+        others = sorted(set(range(n_items)) - set(test) - set(evidence.history[u].indices))
+        levels = sorted(set(zip(above.tolist(), ties.tolist(), strict=True)))
+        filled, rest = 0, list(others)
+        for a, t in levels:
+            for i in range(a - filled):
+                scores[u, rest.pop(0)] = -filled - i
+            tied = test[above == a]
+            scores[u, tied] = -a
+            for _ in range(t + 1 - len(tied)):
+                scores[u, rest.pop(0)] = -a
+            filled = a + t + 1
+        for i, item in enumerate(rest):
+            scores[u, item] = -filled - i
+    return scores
+
+
+RECTOOLS = {
+    "Precision": ({}, ranking.precision),
+    "Precision r_precision": ({"r_precision": True}, ranking.recall_capped),
+    "Recall": ({}, ranking.recall),
+    "HitRate": ({}, ranking.hit_rate),
+    "F1Beta": ({}, conventions.f1),
+    "NDCG": ({}, conventions.ndcg_rectools),
+    "NDCG divide_by_achievable": ({"divide_by_achievable": True}, ranking.ndcg),
+    "MAP": ({}, ranking.map_r),
+    "MAP divide_by_k": ({"divide_by_k": True}, conventions.map_rectools_by_k),
+    "MRR": ({}, ranking.mrr),
+    "PartialAUC": ({}, conventions.partial_auc_rectools),
+    "PAP": ({}, conventions.pap_rectools),
+}
+
+
+@pytest.mark.parametrize("name", RECTOOLS)
+def test_accuracy_is_that_of_rectools_user_by_user(name, lists):
+    module = library("rectools.metrics")
+    options, ours = RECTOOLS[name]
+    truth, listed = truth_table(lists, "user_id", "item_id"), list_table(lists, "user_id", "item_id")
+    ks = cutoffs(lists)
+    for k, row in zip(ks, ours(lists, ks), strict=True):
+        metric = getattr(module, name.split()[0])(k=k, **options)
+        expected = metric.calc_per_user(listed, truth).reindex(lists.lists.users).fillna(0.0)
+        assert row == pytest.approx(expected.to_numpy(), abs=1e-9), k
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("MeanInvUserFreq", conventions.novelty_rectools), ("AvgRecPopularity", beyond.mean_popularity)],
+)
+def test_popularity_of_lists_is_that_of_rectools_user_by_user(name, ours, lists_with_train):
+    metric = getattr(library("rectools.metrics"), name)(k=10)
+    train = train_table(lists_with_train, "user_id", "item_id")
+    listed = list_table(lists_with_train, "user_id", "item_id")
+    expected = metric.calc_per_user(listed, train).reindex(lists_with_train.lists.users)
+    got = ours(lists_with_train, [10])[0]
+    assert got == pytest.approx(expected.to_numpy(), abs=1e-9, nan_ok=True)
+
+
+RANX = {
+    "precision": ranking.precision,
+    "recall": ranking.recall,
+    "hit_rate": ranking.hit_rate,
+    "ndcg": ranking.ndcg,
+    "map": ranking.map_r,
+    "mrr": ranking.mrr,
+    "f1": conventions.f1,
+}
+
+
+@pytest.mark.slow
+def test_accuracy_is_that_of_ranx_user_by_user(lists):
+    ranx = library("ranx")
+    users = [str(u) for u in lists.lists.users]
+    test, items = lists.test, lists.lists.items
+    bounds = test.indptr
+    qrels = {q: {str(i): 1 for i in test.indices[bounds[n] : bounds[n + 1]]} for n, q in enumerate(users)}
+    run = {
+        q: {str(i): 100.0 - place for place, i in enumerate(items[n]) if i >= 0}
+        for n, q in enumerate(users)
+        if items[n, 0] >= 0
+    }
+    ks = cutoffs(lists)
+    asked = {f"{name}@{k}": metric(lists, [k])[0] for name, metric in RANX.items() for k in ks}
+    asked["r-precision"] = conventions.r_precision_ranx(lists)
+    run_of_all, truth = ranx.Run(run), ranx.Qrels(qrels)
+    ranx.evaluate(truth, run_of_all, list(asked), return_mean=False, make_comparable=True)
+    for name, ours in asked.items():
+        theirs = [run_of_all.scores[name][q] for q in users]
+        assert ours == pytest.approx(theirs, abs=1e-9), name
