@@ -13,18 +13,18 @@ NUMBERS = {
 }
 
 
-def test_the_columns_are_those_of_the_contract():
+def test_the_columns_are_those_of_the_contract() -> None:
     assert ", ".join(METRIC_COLUMNS) == (
         "key, dataset, split, split_seed, fold, split_fingerprint, model, variant, tune, seed, k, metric, "
         "value, stderr, n_users"
     )
     assert ", ".join(CELL_COLUMNS) == (
-        "key, dataset, split, split_seed, fold, split_fingerprint, model, variant, tune, seed, status, reason, "
-        "parameters, load_s, split_s, tune_s, fit_s, recommend_s, evaluate_s, write_s, peak_mb"
+        "key, dataset, split, split_seed, fold, split_fingerprint, model, variant, tune, seed, status, "
+        "reason, parameters, load_s, split_s, tune_s, fit_s, recommend_s, evaluate_s, write_s, peak_mb"
     )
 
 
-def test_each_metric_and_k_is_a_row_in_order(make):
+def test_each_metric_and_k_is_a_row_in_order(make) -> None:
     found = metric_rows([make(metrics=NUMBERS, key="c1", variant="factors=8")], (10, 5))
     place = ("c1", "plays", "random", 42, None, "s42", "als", "factors=8", "none", 1)
     assert found == [
@@ -36,12 +36,12 @@ def test_each_metric_and_k_is_a_row_in_order(make):
     ]
 
 
-def test_only_the_ks_and_metrics_asked_for_are_told(make):
+def test_only_the_ks_and_metrics_asked_for_are_told(make) -> None:
     found = metric_rows([make(metrics=NUMBERS)], (5,), ("ndcg", "auc"))
     assert [row[10:12] for row in found] == [(None, "auc"), (5, "ndcg")]
 
 
-def test_rows_do_not_depend_on_the_order_of_results(make):
+def test_rows_do_not_depend_on_the_order_of_results(make) -> None:
     results = [
         make(m, NUMBERS, seed=s, split_seed=p) for m in ("als", "warp") for s in (2, 10) for p in (1, 0)
     ]
@@ -51,13 +51,13 @@ def test_rows_do_not_depend_on_the_order_of_results(make):
     assert len(rows) == len(results) * 5
 
 
-def test_every_asked_seed_of_one_stored_record_has_its_rows(make):
+def test_every_asked_seed_of_one_stored_record_has_its_rows(make) -> None:
     results = [make("ease", NUMBERS, key="c1", seed=seed) for seed in (1, 2, 3)]
     assert [row[9] for row in metric_rows(results, (5,), ("ndcg",))] == [1, 2, 3]
     assert [row[9] for row in cell_rows(results)] == [1, 2, 3]
 
 
-def test_a_cell_without_numbers_has_a_row_with_its_reason(make):
+def test_a_cell_without_numbers_has_a_row_with_its_reason(make) -> None:
     failed = make(status="failed", reason="MemoryError: 9 GB", seconds={"load": 0.5}, fold=2)
     assert metric_rows([failed], (5,)) == []
     row = dict(zip(CELL_COLUMNS, cell_rows([failed])[0], strict=True))
@@ -70,11 +70,11 @@ def test_a_cell_without_numbers_has_a_row_with_its_reason(make):
     assert (row["load_s"], row["fit_s"]) == (0.5, None)
 
 
-def test_a_tuned_cell_names_its_tuning(make):
+def test_a_tuned_cell_names_its_tuning(make) -> None:
     assert cell_rows([make(tune={"name": "optuna", "trials": 50})])[0][8] == "optuna"
 
 
-def test_csv_reads_back_to_the_same_numbers_and_texts(make):
+def test_csv_reads_back_to_the_same_numbers_and_texts(make) -> None:
     odd = make(
         "a,b \"c\" 'd' été 🎵 ‏עברית",
         {"ndcg": {"5": (0.1 + 0.2, 1e-17)}},
@@ -88,7 +88,7 @@ def test_csv_reads_back_to_the_same_numbers_and_texts(make):
     assert cell["parameters"] == '{"a": [1, 2.5], "x": "é"}'
 
 
-def test_control_characters_never_break_a_row_of_csv(make):
+def test_control_characters_never_break_a_row_of_csv(make) -> None:
     odd = make("a\nb\rc\x00d\ud800e\u202ef", status="failed", reason="one\ttwo\u2028three")
     text = csv.render(CELL_COLUMNS, cell_rows([odd]))
     assert text.count("\n") == 2

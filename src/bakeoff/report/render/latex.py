@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from bakeoff.report.document import Document, Grid
@@ -34,7 +35,7 @@ _SPECIAL = str.maketrans(
         "[": "{[}",  # after \\ a bracket would be read as an argument
         "]": "{]}",
         "±": r"$\pm$",
-        "–": "--",  # noqa: RUF001
+        "–": r"\textendash{}",  # noqa: RUF001
     }
 )
 
@@ -57,7 +58,7 @@ def escape(text: str) -> str:
     >>> escape("50 %_{a}")
     '50 \\\\%\\\\_\\\\{a\\\\}'
     """
-    return text.translate(_SPECIAL)
+    return re.sub("-(?=-)", "-{}", text.translate(_SPECIAL))  # or two hyphens would become a dash
 
 
 def _table(grid: Grid, notes: tuple[str, ...], number: int) -> str:

@@ -11,7 +11,7 @@ from bakeoff.report.wording import Entry
 COLUMNS = 9
 """Metric columns of one table: more do not fit on a page."""
 
-_MARKUP = re.compile(r"[\\`*{}\[\]<>#|~&$]|(?<!\w)_|_(?!\w)")
+_MARKUP = re.compile(r"[\\`*{}\[\]<>#|~&$]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def render(document: Document) -> str:
