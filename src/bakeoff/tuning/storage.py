@@ -14,6 +14,9 @@ NOT_COUNTED = "not counted"
 
 OWNER = "owner"
 
+_GRACE_SECONDS = 5
+"""A lock of the journal that is older, while nothing is written, was left by a process that was killed."""
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -38,7 +41,7 @@ def open_study(key: str, folder: Path, url: str | None, direction: Literal["maxi
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{key}.log"
         path.touch()
-        lock = JournalFileSymlinkLock(str(path))
+        lock = JournalFileSymlinkLock(str(path), grace_period=_GRACE_SECONDS)
         _cut_torn_line(path, lock)
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
     return optuna.create_study(storage=storage, study_name=key, direction=direction, load_if_exists=True)

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.errors import ModelError
+from bakeoff.splits.base import Split
+from bakeoff.store import Store
+from bakeoff.tuning import tune
+from bakeoff.tuning.objective import Objective, reported
+from bakeoff.tuning.spec import Tuning
+
+TESTS = Path(__file__).parents[1]
+
+
+def split_of(cell: Cell) -> Split:
+    return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
+
+
+def told(cell: Cell, **more: Any) -> Cell:
+    return replace(cell, tune={**(cell.tune or {}), **more})
+
+
+def made(cell: Cell, **build: Any) -> Cell:
+    model = {**cell.model, "build": {**cell.model["build"], **build}}
+    return replace(cell, model=model)
+
+
+def timeless(record: Any) -> Any:
+    if isinstance(record, dict):
+        return {k: timeless(v) for k, v in record.items() if k != "seconds"}
+    return [timeless(v) for v in record] if isinstance(record, list) else record
+
+
+def test_the_first_trial_is_the_defaults_and_the_best_is_no_worse(cell: Cell, tmp_path: Path) -> None:
+    found = tune(cell, split_of(cell), Store(tmp_path)).record
+    assert found["trials"][0]["parameters"] == {"first": 9}
+    assert found["asked"] == 8 == found["finished"] + found["pruned"] + found["failed"]
+    assert found["best"]["value"] >= found["default"]
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_best_value_is_what_the_objective_gives_for_it(cell: Cell, tmp_path: Path) -> None:
+    found = tune(cell, split_of(cell), Store(tmp_path))
+    worth = Objective(cell, split_of(cell), Tuning.of(cell.tune or {}))
+    assert worth(found.parameters) == found.record["best"]["value"]
+
+
+def test_the_test_part_cannot_reach_the_tuner(cell: Cell, tmp_path: Path) -> None:
+    split = split_of(cell)
+    planted = split.test.copy()
+    planted.data[:] = 1e6  # recognisable by value, and below by place
+    moved = replace(split, test=planted[:, ::-1].tocsr(), users=split.users[:3])
+    honest = tune(cell, split, Store(tmp_path / "a"))
+    leaking = tune(cell, moved, Store(tmp_path / "b"))
+    assert timeless(honest.record) == timeless(leaking.record)
+
+
+def test_the_inner_split_of_a_temporal_split_never_looks_ahead(cell: Cell) -> None:
+    temporal = replace(cell, split={"_target_": "bakeoff.splits.temporal.Temporal", "name": "temporal"})
+    split = split_of(temporal)
+    worth = Objective(temporal, split, Tuning.of(temporal.tune or {}))
+    inner = worth.validations[0].inner
+    seen = inner.train
+    assert seen.times is not None and split.train.times is not None
+    outer = {
+        (u, i) for u, i in zip(split.train.users, split.train.item_ids.values[split.train.items], strict=True)
+    }
+    held = inner.test.tocoo()
+    names = inner.train.item_ids.values[held.col]
+    time_of = {
+        (u, i): t
+        for u, i, t in zip(
+            split.train.users, split.train.item_ids.values[split.train.items], split.train.times, strict=True
+        )
+    }
+    assert all((u, i) in outer for u, i in zip(held.row, names, strict=True))
+    assert min(time_of[u, i] for u, i in zip(held.row, names, strict=True)) > seen.times.max()
+
+
+def test_parameters_tried_before_are_answered_from_memory_and_count(cell: Cell, tmp_path: Path) -> None:
+    space = {"first": {**cell.model["space"]["first"], "low": 8, "high": 9}}
+    small = replace(cell, model={**cell.model, "space": space})
+    found = tune(small, split_of(small), Store(tmp_path)).record
+    assert found["asked"] == 8 and found["from_memory"] >= 6
+    values: dict[str, set[Any]] = {}
+    for trial in found["trials"]:
+        values.setdefault(str(trial["parameters"]), set()).add(trial["value"])
+    assert all(len(v) == 1 for v in values.values())
+
+
+def test_a_failing_trial_is_recorded_and_the_study_goes_on(cell: Cell, tmp_path: Path) -> None:
+    failing = made(cell, fails_at=9)
+    found = tune(failing, split_of(failing), Store(tmp_path)).record
+    assert found["trials"][0]["state"] == "failed"
+    assert found["trials"][0]["reason"] == "ValueError: diverged"
+    assert found["default"] is None and found["finished"] + found["pruned"] >= 1
+
+
+def test_a_study_without_a_value_fails_with_the_reasons(cell: Cell, tmp_path: Path) -> None:
+    space = {"first": {**cell.model["space"]["first"], "low": 9, "high": 9}}
+    broken = made(replace(cell, model={**cell.model, "space": space}), fails_at=9)
+    with pytest.raises(ModelError, match="none of 8 trials gave a value: ValueError: diverged"):
+        tune(broken, split_of(broken), Store(tmp_path))
+
+
+def test_a_finished_study_is_not_run_again(cell: Cell, tmp_path: Path) -> None:
+    first = tune(cell, split_of(cell), Store(tmp_path))
+    assert tune(cell, split_of(cell), Store(tmp_path)).record == first.record
+
+
+def test_the_storage_is_not_in_the_key_and_the_budget_is(cell: Cell) -> None:
+    assert told(cell, storage="sqlite:///x.db").key == cell.key
+    assert told(cell, trials=9).key != cell.key
+
+
+def test_scores_are_reported_ever_more_rarely() -> None:
+    assert [e for e in range(1, 30) if reported(e)] == [1, 2, 3, 4, 6, 8, 12, 16, 24]
+
+
+def test_a_database_gives_what_the_journal_gives(cell: Cell, tmp_path: Path) -> None:
+    in_journal = tune(cell, split_of(cell), Store(tmp_path / "a")).record
+    database = told(cell, storage=f"sqlite:///{tmp_path / 'studies.db'}")
+    assert timeless(tune(database, split_of(database), Store(tmp_path / "b")).record) == timeless(in_journal)
+
+
+def test_a_torn_last_line_of_the_journal_is_cut_off(cell: Cell, tmp_path: Path) -> None:
+    first = tune(cell, split_of(cell), Store(tmp_path))
+    journal = tmp_path / "studies" / f"{cell.key}.log"
+    with journal.open("ab") as file:
+        file.write(b'{"op_code": 4, "wor')
+    assert tune(cell, split_of(cell), Store(tmp_path)).record == first.record
+    assert tune(cell, split_of(cell), Store(tmp_path)).record == first.record
+
+
+def test_a_budget_in_seconds_is_said_to_be_unrepeatable(cell: Cell, tmp_path: Path) -> None:
+    timed = told(made(cell, wait=0.02), trials=None, seconds=0.1)
+    found = tune(timed, split_of(timed), Store(tmp_path)).record
+    assert found["notes"] == ["a budget in seconds is not repeatable"]
+    assert found["seconds"] >= 0.1
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.store import Store
+from bakeoff.tuning import tune
+cell = Cell(**json.loads(sys.argv[1]))
+split = build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
+print(json.dumps(tune(cell, split, Store(Path(sys.argv[2]))).record))
+"""
+
+
+def start(cell: Cell, root: Path) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", RUN, json.dumps(cell.as_json()), str(root), str(TESTS)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_it_ends_as_if_undisturbed(cell: Cell, tmp_path: Path) -> None:
+    slow = told(made(cell, wait=0.1), trials=16)
+    undisturbed = tune(slow, split_of(slow), Store(tmp_path / "whole")).record
+    chance = np.random.default_rng(5)
+    journal = tmp_path / "cut" / "studies" / f"{slow.key}.log"
+    killed = 0
+    for _ in range(10):
+        goal = lines(journal) + int(chance.integers(1, 10))
+        child = start(slow, tmp_path / "cut")
+        while child.poll() is None and lines(journal) < goal:
+            time.sleep(0.005)
+        time.sleep(float(chance.random()) * 0.05)
+        if child.poll() is None:
+            os.kill(child.pid, signal.SIGKILL)
+            killed += 1
+        child.communicate()
+    assert killed == 10
+    resumed = tune(slow, split_of(slow), Store(tmp_path / "cut")).record
+    assert timeless(resumed) == timeless(undisturbed)
+
+
+@pytest.mark.slow
+def test_two_processes_on_one_journal_spend_one_budget(cell: Cell, tmp_path: Path) -> None:
+    slow = told(made(cell, wait=0.1), trials=16)
+    children = [start(slow, tmp_path) for _ in range(2)]
+    records = [json.loads(child.communicate(timeout=120)[0]) for child in children]
+    assert records[0] == records[1]
+    assert records[0]["asked"] == 16
+    fitted = [str(t["parameters"]) for t in records[0]["trials"] if not t["from_memory"]]
+    assert len(fitted) == len(set(fitted))

@@ -1,0 +1,41 @@
+"""A model to tune: it looks for the best `first`, in three epochs, and may be told to fail or to wait."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bakeoff.data.interactions import Interactions
+
+
+@dataclass
+class StartsAt:
+    """Recommends unseen items from code `first` up, then the others."""
+
+    stochastic: ClassVar[bool] = False
+    folds_in: ClassVar[bool] = True
+    first: int = 0
+    noise: int = 0
+    fails_at: int = -1
+    wait: float = 0.0
+
+    def fit(self, train: Interactions, *, seed: int, on_epoch: Any = None) -> None:
+        if self.first == self.fails_at:
+            raise ValueError("diverged")
+        time.sleep(self.wait)
+        self._order = np.roll(np.arange(train.n_items), -self.first)
+        for epoch in (1, 2, 3):
+            if on_epoch is not None:
+                on_epoch(epoch, None)
+
+    def recommend(self, users: Any, history: Any, k: int) -> tuple[Any, Any]:
+        items = np.full((len(users), k), -1, dtype=np.int32)
+        scores = np.full((len(users), k), -np.inf, dtype=np.float32)
+        for row in range(len(users)):
+            unseen = self._order[~np.isin(self._order, history[row].indices)][:k]
+            items[row, : len(unseen)] = unseen
+            scores[row, : len(unseen)] = -np.arange(len(unseen))
+        return items, scores
