@@ -1,0 +1,152 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from bakeoff.data.interactions import Features
+from bakeoff.data.readers import Table
+from bakeoff.errors import ConfigError, DataError
+from bakeoff.splits.predefined import Predefined, united
+
+TRAIN = ["ann,a,1", "ann,b,2", "bob,b,3", "bob,c,1", "cat,a,2", "cat,c,5"]
+TEST = ["ann,c,4", "bob,a,1", "cat,a,2", "dan,a,1", "bob,z,1"]
+VALIDATION = ["cat,b,1", "ann,c,9", "eve,a,1"]
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    def write(name: str, rows: list[str], header: str = "user,item,plays") -> str:
+        path = tmp_path / name
+        path.write_text("\n".join([header, *rows]) + "\n")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def table(written) -> Table:
+    return Table(path=written("train.csv", TRAIN), value="plays")
+
+
+def test_the_test_part_is_the_other_file_in_the_catalogue_of_train(table, written, train_of, test_of) -> None:
+    splitter = Predefined(table=table, test=written("test.csv", TEST))
+    split = splitter.split(table.load().interactions, seed=0)
+    assert train_of(split) == {tuple(row.split(",")[:2]) for row in TRAIN}
+    assert test_of(split) == {("ann", "c"), ("bob", "a")}
+    assert split.info["dropped_seen_in_train"] == 1  # cat, a
+    assert split.info["dropped_cold_user_pairs"] == 1  # dan
+    assert split.info["dropped_cold_item_pairs"] == 1  # z
+
+
+def test_ids_that_only_the_test_part_knows_are_kept_where_that_is_the_policy(table, written, test_of) -> None:
+    splitter = Predefined(table=table, test=written("test.csv", TEST), cold_users="keep", cold_items="keep")
+    split = splitter.split(table.load().interactions, seed=0)
+    assert test_of(split) == {("ann", "c"), ("bob", "a"), ("dan", "a"), ("bob", "z")}
+
+
+def test_tuning_is_measured_on_the_validation_part_less_what_is_tested(
+    table, written, train_of, test_of
+) -> None:
+    splitter = Predefined(
+        table=table, test=written("test.csv", TEST), validation=written("validation.csv", VALIDATION)
+    )
+    split = splitter.split(table.load().interactions, seed=0)
+    inner = splitter.inner(split, seed=7)
+    assert train_of(inner) == train_of(split)
+    assert test_of(inner) == {("cat", "b")}  # ann, c is tested; eve is unknown
+    assert split.info["dropped_validation_rows_in_test"] == 1
+    assert inner.info["dropped_cold_users"] == 1
+
+
+def test_without_a_validation_part_tuning_cuts_train_at_random(written, train_of, test_of) -> None:
+    rows = [f"u{u},i{i},1" for u in range(10) for i in range(10)]
+    table = Table(path=written("train.csv", rows), value="plays")
+    splitter = Predefined(
+        table=table, test=written("test.csv", [f"u{u},i{u},1" for u in range(10)]), ratio=0.7
+    )
+    with pytest.raises(DataError, match="of 10 pairs 10 were seen in train"):
+        splitter.split(table.load().interactions, seed=0)
+    kept = replace(splitter, test=written("test.csv", ["new,i1,1"]), cold_users="keep")
+    split = kept.split(table.load().interactions, seed=0)
+    inner = kept.inner(split, seed=1)
+    assert np.unique(np.diff(inner.test.indptr)).tolist() == [0, 3]  # nothing of the user of test
+    assert test_of(inner) | train_of(inner) == train_of(split)
+    assert kept.inner(split, seed=2).fingerprint != inner.fingerprint
+
+
+def test_a_test_part_that_turns_ids_to_text_gives_the_same_codes(written, train_of, test_of) -> None:
+    table = Table(path=written("train.csv", ["9,1,1", "10,1,1", "10,2,1", "9,3,1"]), value="plays")
+    split = Predefined(table=table, test=written("test.csv", ["9,2,1", "x,1,1"])).split(
+        table.load().interactions, seed=0
+    )
+    assert {(str(u), str(i)) for u, i in test_of(split)} == {("9", "2")}
+    assert {(str(u), str(i)) for u, i in train_of(split)} == {
+        ("9", "1"),
+        ("10", "1"),
+        ("10", "2"),
+        ("9", "3"),
+    }
+
+
+def test_features_of_train_stand_beside_their_ids_after_the_union(log) -> None:
+    train = log([("b", 1, 0), ("d", 2, 0)])
+    features = Features(sparse.csr_matrix(np.float32([[1, 0], [0, 2]])), ("x", "y"))
+    train = replace(train, user_features=features)
+    one, other = united([train, log([("a", 2, 0), ("c", 3, 0)])])
+    assert one.user_ids.values.tolist() == ["a", "b", "c", "d"]
+    assert one.user_features is not None
+    assert one.user_features.matrix.toarray().tolist() == [[0, 0], [1, 0], [0, 0], [0, 2]]
+    assert one.user_ids is other.user_ids
+    assert one.fingerprint == train.fingerprint
+
+
+def test_its_identity_is_the_content_of_the_files_not_their_path(table, written) -> None:
+    one = Predefined(table=table, test=written("test.csv", TEST))
+    renamed = Predefined(table=table, test=written("other.csv", TEST))
+    changed = Predefined(table=table, test=written("changed.csv", TEST[:-1]))
+    assert one.identity() == renamed.identity()
+    assert one.identity() != changed.identity()
+    with_validation = replace(one, validation=written("validation.csv", VALIDATION))
+    assert with_validation.identity() != one.identity()
+    assert replace(one, cold_users="keep").identity() != one.identity()
+
+
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        ({"test": None}, "split.test: no file"),
+        ({"table": None, "test": "x.csv"}, "split 'predefined' reads its files as the data set's own file"),
+        ({"test": "x.csv", "ratio": 1}, "split.ratio=1: expected"),
+    ],
+)
+def test_what_is_missing_is_named(table, knobs, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Predefined(**{"table": table, **knobs})
+    assert str(caught.value).startswith(message)
+
+
+def test_a_file_that_is_not_there_is_named(table, tmp_path: Path) -> None:
+    splitter = Predefined(table=table, test=str(tmp_path / "missing.csv"))
+    with pytest.raises(DataError, match=r"missing\.csv: "):
+        splitter.split(table.load().interactions, seed=0)
+
+
+def test_a_test_part_without_a_column_of_train_is_refused(table, written) -> None:
+    splitter = Predefined(table=table, test=written("test.csv", ["ann,c"], header="user,item"))
+    with pytest.raises(DataError, match="no column 'plays'"):
+        splitter.split(table.load().interactions, seed=0)
+
+
+@pytest.mark.real_data
+def test_the_published_folds_of_movielens_are_read_whole(ml_100k: Path) -> None:
+    columns = ["user", "item", "rating", "timestamp"]
+    base = str(ml_100k / "u1.base")
+    table = Table(path=base, separator="\t", quote=None, columns=columns, value="rating", time="timestamp")
+    splitter = Predefined(table=table, test=str(ml_100k / "u1.test"))
+    info = splitter.split(table.load().interactions, seed=0).info
+    assert (info["train_pairs"], info["test_rows"], info["dropped_seen_in_train"]) == (80_000, 20_000, 0)
+    assert info["dropped_cold_user_pairs"] == 0
+    assert info["test_pairs"] + info["dropped_cold_item_pairs"] == 20_000
+    assert info["catalogue"] == 1650
