@@ -22,7 +22,7 @@ from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
 from bakeoff.lists import evidence_of, recommend
 from bakeoff.meter import Meter
-from bakeoff.models.base import Model, SaysRepeatable
+from bakeoff.models.base import Model, Remarks, SaysRepeatable
 from bakeoff.models.threads import limited
 from bakeoff.record import Record
 from bakeoff.splits.base import Split
@@ -155,6 +155,7 @@ def _run(cell: Cell, workspace: Workspace, wanted: Wanted, meter: Meter, known: 
     with meter.phase("fit"):
         model.fit(split.train, seed=cell.seed, on_epoch=lambda _, loss: _keep(losses, loss))
     known["training_loss"] = tuple(losses)
+    known["notes"] += model.remarks if isinstance(model, Remarks) else ()
     with meter.phase("recommend"):
         lists, predicted = recommend(model, split, cell.depth)
     with meter.phase("evaluate"):

@@ -80,3 +80,13 @@ class SaysRepeatable(Protocol):
     def not_repeatable(self) -> str | None:
         """Why the same seed may give other lists, or None where it gives the same."""
         ...
+
+
+@runtime_checkable
+class Remarks(Protocol):
+    """A model that has something to say of its fit which a reader of the numbers must know."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Short texts, after `fit`."""
+        ...

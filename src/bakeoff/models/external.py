@@ -1,0 +1,189 @@
+"""Lists made elsewhere, measured like everybody's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bakeoff.arrays import CSR, Array, Codes, Floats
+from bakeoff.data.catalogue import sha256
+from bakeoff.data.columns import Coder, Growing
+from bakeoff.data.files import Kind, batches, check_columns, column_names, row_of
+from bakeoff.data.ids import Ids
+from bakeoff.data.interactions import Interactions
+from bakeoff.data.text import Layout
+from bakeoff.errors import DataError, Unsupported
+from bakeoff.models.base import OnEpoch
+
+_LAYOUT = Layout()
+
+
+@dataclass
+class External:
+    """Lists from a CSV or Parquet file with a row for each user and item, and its rank or its score.
+
+    Ids are those of the data set, an item key of several columns as exports write it. The best item has the
+    lowest rank (from 1), or where the file has no ranks the highest score; equal scores stand by item code.
+    Columns split_seed, fold and seed, where the file has them, choose the rows of a run. Rows of users that
+    the data set does not have, and of items outside the catalogue, are left out and counted in `remarks`.
+
+    Args:
+        path: the file.
+        split_seed, fold: of the run; its seed comes with `fit`.
+    """
+
+    folds_in: ClassVar[bool] = True
+
+    path: str
+    split_seed: int | None = None
+    fold: int | None = None
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the file has lists by seed."""
+        return "seed" in self._kinds
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was left out, after `fit`."""
+        return self._remarks
+
+    def identity(self) -> dict[str, Any]:
+        """JSON of the file's content and of what chooses its rows, without its path.
+
+        Raises:
+            DataError: the file or one of its columns is missing.
+        """
+        chosen = {"split_seed": self.split_seed, "fold": self.fold}
+        return {"sha256": sha256(self._file)} | {k: v for k, v in chosen.items() if k in self._kinds}
+
+    def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
+        """Read the lists of this run.
+
+        Raises:
+            DataError: a field that is empty or not of its kind, a pair or a rank that stands twice, an item
+                that the user has in train, or not one row that belongs to train.
+            Unsupported: the file has no rows for this split seed, fold or seed.
+        """
+        columns = self._read()
+        rows = self._chosen(columns, seed)
+        users = self._codes("user", columns, rows, train.user_ids)
+        items = self._codes("item", columns, rows, train.item_ids)
+        values = self._falling(columns, rows)
+        if "rank" in self._kinds:
+            self._refuse_repeats(rows, columns["user"][0][rows], values, "gives one rank to two items")
+        known = (users >= 0) & (items >= 0)
+        self._remarks = self._left_out(users, items, train)
+        rows, users, items, values = rows[known], users[known], items[known], values[known]
+        self._refuse_repeats(rows, users, items, "lists the item a second time")
+        pairs = train.merged()
+        seen = np.isin(_keys(users, items, train), _keys(pairs.users, pairs.items, train))
+        self._refuse(rows, seen, "lists an item that the user has in train; leave out what was seen")
+        order = np.lexsort((items, -values, users))
+        self._starts = np.searchsorted(users[order], np.arange(train.n_users + 1))
+        self._items, self._scores = items[order], values[order].astype(np.float32)
+
+    def recommend(self, users: Codes, history: CSR, k: int) -> tuple[Codes, Floats]:
+        """The file's lists of users, cut at k; nothing but pads for a user without one."""
+        items = np.full((len(users), k), -1, dtype=np.int32)
+        scores = np.full((len(users), k), -np.inf, dtype=np.float32)
+        lengths = np.minimum(self._starts[users + 1] - self._starts[users], k)
+        rows = np.repeat(np.arange(len(users)), lengths)
+        ranks = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        found = self._starts[users][rows] + ranks
+        items[rows, ranks], scores[rows, ranks] = self._items[found], self._scores[found]
+        return items, scores
+
+    @property
+    def _file(self) -> Path:
+        return Path(self.path)
+
+    @cached_property
+    def _kinds(self) -> dict[str, Kind]:
+        """The columns that are read; rank goes before score where there are both."""
+        there = column_names(self._file, _LAYOUT)
+        order = next((name for name in ("rank", "score") if name in there), "score")
+        check_columns(self._file, _LAYOUT, dict.fromkeys(("user", "item", order), "model.path"))
+        kinds: dict[str, Kind] = {"user": "id", "item": "id", order: "number"}
+        return kinds | {name: "number" for name in ("split_seed", "fold", "seed") if name in there}
+
+    def _read(self) -> dict[str, Any]:
+        """Columns as codes with their distinct ids, or as float64 (NaN where the field is empty)."""
+        columns = {
+            name: Coder() if kind == "id" else Growing(np.float64) for name, kind in self._kinds.items()
+        }
+        for batch in batches(self._file, _LAYOUT, self._kinds):
+            for (name, column), field in zip(columns.items(), batch.columns, strict=True):
+                ids = self._kinds[name] == "id"
+                column.add(field if ids else field.fill_null(np.nan).to_numpy(zero_copy_only=False))
+        return {name: column.finish() for name, column in columns.items()}
+
+    def _chosen(self, columns: dict[str, Any], seed: int) -> Array:
+        """int64: the records, counted from 0, of this run."""
+        rows = np.arange(len(columns["user"][0]))
+        for name, wanted in (("split_seed", self.split_seed), ("fold", self.fold), ("seed", seed)):
+            if name not in columns:
+                continue
+            there = columns[name][rows]
+            rows = rows[there == wanted] if wanted is not None else rows[:0]
+            if not len(rows):
+                held = ", ".join(f"{v:g}" for v in np.unique(there)[:5]) or "no rows"
+                raise Unsupported(
+                    f"{self._file.name} has no lists for {name}={wanted}; its column holds {held}"
+                )
+        return rows
+
+    def _codes(self, name: str, columns: dict[str, Any], rows: Array, ids: Ids) -> Codes:
+        """int32: the codes of the ids in a column, -1 for those that are not in ids."""
+        codes, distinct = columns[name]
+        self._refuse(rows, codes[rows] < 0, f"has no {name}; expected an id of the data set")
+        known = {str(v): code for code, v in enumerate(ids.values.tolist())}
+        found = np.array([known.get(str(v), -1) for v in distinct.to_pylist()], dtype=np.int32)
+        translated: Codes = found[codes[rows]]
+        return translated
+
+    def _falling(self, columns: dict[str, Any], rows: Array) -> Array:
+        """float64: numbers that fall along a list."""
+        if "score" in columns:
+            scores: Array = columns["score"][rows]
+            self._refuse(rows, ~np.isfinite(scores), "has a score that is not finite; expected a number")
+            return scores
+        ranks = columns["rank"][rows]
+        with np.errstate(invalid="ignore"):
+            wrong = ~((ranks >= 1) & (ranks == np.floor(ranks)) & np.isfinite(ranks))
+        self._refuse(rows, wrong, "has a rank that is none; expected whole numbers from 1")
+        return -np.asarray(ranks)
+
+    def _left_out(self, users: Codes, items: Codes, train: Interactions) -> tuple[str, ...]:
+        found = []
+        for codes, ids, what in (
+            (users, train.user_ids, "a user that the data set does not have"),
+            (items, train.item_ids, "an item outside the catalogue"),
+        ):
+            unknown = int((codes < 0).sum())
+            if unknown == len(codes):
+                raise DataError(
+                    f"{self.path}: every row has {what}; expected its own ids, as {ids.values[0]!r}"
+                )
+            if unknown:
+                found.append(f"{self._file.name}: {unknown} of {len(codes)} rows left out, of {what}")
+        return tuple(found)
+
+    def _refuse_repeats(self, rows: Array, users: Array, others: Array, fault: str) -> None:
+        order = np.lexsort((rows, others, users))
+        twice = np.zeros(len(rows), dtype=bool)
+        twice[order[1:]] = (np.diff(users[order]) == 0) & (np.diff(others[order]) == 0)
+        self._refuse(rows, twice, fault)
+
+    def _refuse(self, rows: Array, wrong: Array, fault: str) -> None:
+        if wrong.any():
+            row = row_of(self._file, _LAYOUT, int(rows[np.argmax(wrong)]))
+            raise DataError(f"{self.path}: row {row} {fault}")
+
+
+def _keys(users: Codes, items: Codes, train: Interactions) -> Array:
+    return users.astype(np.int64) * train.n_items + items
