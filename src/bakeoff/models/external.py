@@ -132,9 +132,7 @@ class External:
             rows = rows[there == wanted] if wanted is not None else rows[:0]
             if not len(rows):
                 held = ", ".join(f"{v:g}" for v in np.unique(there)[:5]) or "no rows"
-                raise Unsupported(
-                    f"{self._file.name} has no lists for {name}={wanted}; its column holds {held}"
-                )
+                raise Unsupported(f"{self._file.name} has no lists for {name}={wanted}: it has {held}")
         return rows
 
     def _codes(self, name: str, columns: dict[str, Any], rows: Array, ids: Ids) -> Codes:
