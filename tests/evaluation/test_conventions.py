@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from bakeoff.errors import Unsupported
 from bakeoff.evaluation import conventions, ranking
 from bakeoff.evaluation.measure import measure
 from bakeoff.evaluation.metric import Metric
@@ -173,3 +176,18 @@ def test_the_auc_of_recbole_weighs_users_by_their_test_items():
     evidence = at_random(0)
     expected = np.average(ranking.auc(evidence), weights=evidence.lists.n_relevant)
     assert conventions.auc_recbole(evidence) == pytest.approx([expected])
+
+
+@pytest.mark.parametrize("name", ["auc_lightfm", "reciprocal_rank_lightfm", "auc_recbole"])
+def test_a_metric_of_the_whole_ranking_needs_the_rank_of_every_test_item(name):
+    evidence = at_random(0)
+    without = replace(evidence, lists=replace(evidence.lists, above=None, ties=None))
+    with pytest.raises(Unsupported, match="rank of every test item"):
+        METRICS[name](without)
+
+
+def test_the_auc_of_recbole_needs_a_user_with_something_to_tell_apart():
+    everything = np.ones((2, 3), dtype=bool)
+    evidence = from_scores(np.zeros((2, 3)), ~everything, everything, 2)
+    with pytest.raises(Unsupported, match="no user has a candidate"):
+        conventions.auc_recbole(evidence)
