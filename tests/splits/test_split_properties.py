@@ -115,7 +115,8 @@ def test_every_pair_is_somewhere_or_counted_as_dropped(splitter: Splitter, rows:
     dropped = info["dropped_cold_user_pairs"] + info["dropped_cold_item_pairs"]
     dropped += info.get("fold_in_rows_outside_catalogue", 0)
     assert len(known) + len(test) + dropped == len(all_pairs(data))
-    assert info["train_rows"] + info["test_rows"] == len(data if splitter.needs_times else data.merged())
+    n_rows = info["train_rows"] + info.get("fold_in_rows", 0) + info["test_rows"]
+    assert n_rows == len(data if splitter.needs_times else data.merged())
 
 
 @pytest.mark.parametrize("splitter", KEEPING, ids=str)

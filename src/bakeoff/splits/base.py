@@ -165,45 +165,21 @@ def assemble(
     policy = cold or ColdPolicy()
     known_items = np.bincount(train.items, minlength=train.n_items) > 0
     catalogue = np.ones_like(known_items) if policy.cold_items == "keep" else known_items
-    train_pairs = train.merged()
-    known = train_pairs
-    if fold_in is not None:
-        known = concatenate([train, fold_in.take(catalogue[fold_in.items])]).merged()
-    known_users = np.bincount(known.users, minlength=train.n_users) > 0
-
-    pairs = test.merged()
-    seen = _held(pairs, known)
-    cold_user, cold_item = ~known_users[pairs.users], ~known_items[pairs.items]
-    dropped_user = cold_user & (policy.cold_users == "drop") & ~seen
-    dropped_item = cold_item & (policy.cold_items == "drop") & ~seen & ~dropped_user
-    kept = pairs.take(~(seen | dropped_user | dropped_item))
-    users = np.flatnonzero(np.bincount(kept.users, minlength=train.n_users)).astype(np.int32)
+    known = train_pairs = train.merged()
     counts: dict[str, Any] = {
-        "train_rows": len(train) + (0 if fold_in is None else len(fold_in)),
+        "train_rows": len(train),
         "test_rows": len(test),
         "train_pairs": len(train_pairs),
-        "test_pairs": len(kept),
-        "test_users": len(users),
-        "catalogue": int(catalogue.sum()),
-        "dropped_seen_in_train": int(seen.sum()),
-        "dropped_cold_user_pairs": int(dropped_user.sum()),
-        "dropped_cold_users": _distinct(pairs.users[dropped_user]),
-        "dropped_cold_item_pairs": int(dropped_item.sum()),
-        "dropped_cold_items": _distinct(pairs.items[dropped_item]),
-        "kept_cold_users": int((~known_users[users]).sum()),
-        "kept_cold_items": _distinct(kept.items[~known_items[kept.items]]),
-        "users_without_test_rows": int(known_users.sum()) - _distinct(pairs.users[~cold_user]),
-        "users_whose_test_rows_were_dropped": _distinct(pairs.users) - len(users),
     }
     if fold_in is not None:
-        counts["fold_in_rows_outside_catalogue"] = int((~catalogue[fold_in.items]).sum())
-    if not len(kept):
-        raise DataError(_why_empty(len(pairs), counts))
-    if train.times is not None and kept.times is not None:
-        counts |= {"train_first": iso(train.times.min()), "train_last": iso(train.times.max())}
-        counts |= {"test_first": iso(kept.times.min()), "test_last": iso(kept.times.max())}
+        foreign = ~catalogue[fold_in.items]
+        known = concatenate([train, fold_in.take(~foreign)]).merged()
+        counts |= {"fold_in_rows": len(fold_in), "fold_in_rows_outside_catalogue": int(foreign.sum())}
+    asked = test.merged()
+    kept, dropped = _askable(asked, known, known_items, policy)
+    counts |= {"catalogue": int(catalogue.sum()), **dropped, **_dates(train, kept)}
     if validation is not None:
-        tested = _held(validation, pairs)
+        tested = _held(validation, asked)
         validation = validation.take(~tested)
         counts |= {"validation_rows": len(validation), "dropped_validation_rows_in_test": int(tested.sum())}
 
@@ -212,7 +188,7 @@ def assemble(
     return Split(
         train=events if train_pairs is train else within.rows(train_pairs),
         test=within.rows(kept).matrix(),
-        users=users,
+        users=np.unique(kept.users),
         history=within.rows(known).matrix(),
         events=events,
         held_out=fold_in is not None,
@@ -220,6 +196,54 @@ def assemble(
         info={**counts, **(info or {})},
         level=level,
     )
+
+
+def _askable(
+    pairs: Interactions, known: Interactions, known_items: Bools, policy: ColdPolicy
+) -> tuple[Interactions, dict[str, int]]:
+    """The test pairs that can be asked for, and why the others are not.
+
+    A pair is counted under the first reason that holds: it is known already, its user is cold, its item is.
+    """
+    known_users = np.bincount(known.users, minlength=known.n_users) > 0
+    seen = _held(pairs, known)
+    cold_user, cold_item = ~known_users[pairs.users], ~known_items[pairs.items]
+    dropped_user = cold_user & (policy.cold_users == "drop") & ~seen
+    dropped_item = cold_item & (policy.cold_items == "drop") & ~seen & ~dropped_user
+    gone = seen | dropped_user | dropped_item
+    kept = pairs.take(~gone)
+    if not len(kept):
+        raise DataError(
+            f"the split leaves an empty test set: of {len(pairs)} pairs {int(seen.sum())} were seen in "
+            f"train, {int(dropped_user.sum())} are of cold users and {int(dropped_item.sum())} of cold items: "
+            "change the split or the filters"
+        )
+    test_users = _distinct(kept.users)
+    return kept, {
+        "test_pairs": len(kept),
+        "test_users": test_users,
+        "dropped_seen_in_train": int(seen.sum()),
+        "dropped_cold_user_pairs": int(dropped_user.sum()),
+        "dropped_cold_users": _distinct(pairs.users[dropped_user]),
+        "dropped_cold_item_pairs": int(dropped_item.sum()),
+        "dropped_cold_items": _distinct(pairs.items[dropped_item]),
+        "kept_cold_users": _distinct(pairs.users[cold_user & ~gone]),
+        "kept_cold_items": _distinct(pairs.items[cold_item & ~gone]),
+        "users_without_test_rows": int(known_users.sum()) - _distinct(pairs.users[~cold_user]),
+        "users_whose_test_rows_were_dropped": _distinct(pairs.users) - test_users,
+    }
+
+
+def _dates(train: Interactions, test: Interactions) -> dict[str, str]:
+    """The span of both parts as text, where there are times."""
+    if train.times is None or test.times is None:
+        return {}
+    return {
+        "train_first": iso(train.times.min()),
+        "train_last": iso(train.times.max()),
+        "test_first": iso(test.times.min()),
+        "test_last": iso(test.times.max()),
+    }
 
 
 class _Catalogue:
@@ -260,11 +284,3 @@ def _keys(pairs: Interactions) -> Array:
 
 def _distinct(codes: Codes) -> int:
     return len(np.unique(codes))
-
-
-def _why_empty(n_pairs: int, counts: Mapping[str, Any]) -> str:
-    return (
-        f"the split leaves an empty test set: of {n_pairs} pairs {counts['dropped_seen_in_train']} were seen "
-        f"in train, {counts['dropped_cold_user_pairs']} are of cold users and "
-        f"{counts['dropped_cold_item_pairs']} of cold items: change the split or the filters"
-    )

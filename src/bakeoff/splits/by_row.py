@@ -20,6 +20,16 @@ class RandomRows(ColdPolicy):
 
     Args:
         ratio: share of train, in (0, 1).
+
+    >>> import numpy as np
+    >>> from bakeoff.data.interactions import Ids
+    >>> users, items = np.repeat(np.int32([0, 1, 2]), 4), np.tile(np.arange(4, dtype=np.int32), 3)
+    >>> data = Interactions.of(users, items, None, None, Ids.of(["ann", "bob", "cat"]), Ids.of("wxyz"))
+    >>> cut = RandomRows(ratio=0.75).split(data, seed=1)
+    >>> cut.train.matrix().toarray().astype(int).tolist()
+    [[1, 1, 0, 1], [1, 1, 1, 1], [1, 1, 1, 1]]
+    >>> cut.test.toarray().astype(int).tolist()
+    [[0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
     """
 
     ratio: float = 0.8

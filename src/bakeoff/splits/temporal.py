@@ -24,6 +24,18 @@ class Temporal(ColdPolicy):
     Args:
         ratio: share of the events that come before the cut, in (0, 1); not used where `at` is given.
         at: the cut as ISO text (UTC where it names no zone) or unix seconds, or None.
+
+    >>> from bakeoff.data.interactions import Ids
+    >>> users, items = np.int32([0, 0, 0, 1, 1, 1]), np.int32([0, 1, 2, 0, 1, 2])
+    >>> times = np.array([10, 20, 60, 30, 50, 40])
+    >>> data = Interactions.of(users, items, None, times, Ids.of(["ann", "bob"]), Ids.of("xyz"))
+    >>> cut = Temporal(ratio=0.67).split(data, seed=0)
+    >>> cut.train.matrix().toarray().astype(int).tolist()
+    [[1, 1, 0], [1, 0, 1]]
+    >>> cut.test.toarray().astype(int).tolist()
+    [[0, 0, 1], [0, 1, 0]]
+    >>> cut.info["cut"]
+    '1970-01-01T00:00:50Z'
     """
 
     ratio: float = 0.8
