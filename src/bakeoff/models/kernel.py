@@ -110,6 +110,29 @@ def places(scores: Floats, rows: Array, items: Array) -> tuple[Codes, Codes]:
     return above, not_below - above - np.int32(1)
 
 
+def places_among(
+    scores: Floats, starts: Array, unscored: Array, rows: Array, values: Floats
+) -> tuple[Codes, Codes]:
+    """As :func:`places`, where only some candidates have a score and the others stand at 0.
+
+    Args:
+        scores: float32 [c], those that there are, row by row.
+        starts: int64 [b + 1], where each row begins.
+        unscored: int64 [b], how many candidates of each row have none.
+        rows: [t], rising, and values: float32 [t], 0 where there is none: the targets.
+
+    Returns:
+        above int32 [t], ties int32 [t].
+    """
+    above = np.where(values < 0, unscored[rows], 0).astype(np.int32)
+    ties = np.where(values == 0, unscored[rows], 0).astype(np.int32) - np.int32(1)
+    for at, (row, value) in enumerate(zip(rows.tolist(), values, strict=True)):
+        own = scores[starts[row] : starts[row + 1]]
+        above[at] += np.count_nonzero(own > value)
+        ties[at] += np.count_nonzero(own == value)
+    return above, ties
+
+
 def _lower_bounds(scores: Floats, depth: int) -> Floats:
     """float32 [b]: a score that at least `depth` of the row reach, near the best such one.
 

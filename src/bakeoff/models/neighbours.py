@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
@@ -10,11 +11,14 @@ import numpy as np
 from bakeoff.arrays import CSR, Codes, Floats
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import check_choice, check_range
-from bakeoff.models.base import OnEpoch
-from bakeoff.models.topk import ScoringModel
+from bakeoff.models import kernel
+from bakeoff.models.base import OnEpoch, Ranked
+from bakeoff.models.topk import ScoringModel, blocks, entries, rank_scores
 from bakeoff.models.weights import Weights, check_weights, weighted
 
 Similarity = Literal["cosine", "tfidf", "bm25"]
+
+_DENSE_SHARE = 0.1  # share of a block's items with a score above which whole rows of scores cost less
 
 
 @dataclass
@@ -22,7 +26,9 @@ class ItemKNN(ScoringModel):
     """A user's score of an item: the similarities of the item to those in the history, weighted and summed.
 
     Similarities are those of implicit's CosineRecommender, TFIDFRecommender and BM25Recommender, each item
-    with its K nearest, itself included. Items that are near none of the history are not listed.
+    with its K nearest, itself included. Items that are near none of the history are not listed, and stand at
+    0 for the ranks of targets. The library's own lists are not used, so what it pads them with, and how it
+    breaks ties, does not matter here.
 
     Args:
         similarity: cosine, tfidf or bm25.
@@ -56,12 +62,16 @@ class ItemKNN(ScoringModel):
         from implicit import nearest_neighbours as library
 
         matrix = weighted(train.matrix(), self.weights, model="item neighbours")
+        matrix.eliminate_zeros()
         by_item = matrix.T.astype(np.float64)  # the library takes no float32
-        if self.similarity == "bm25":
-            by_item = library.bm25_weight(by_item, self.K1, self.B)
-        else:
-            by_item = library.tfidf_weight(by_item) if self.similarity == "tfidf" else by_item
-            by_item = library.normalize(by_item)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if self.similarity == "bm25":
+                by_item = library.bm25_weight(by_item, self.K1, self.B)
+            else:
+                by_item = library.tfidf_weight(by_item) if self.similarity == "tfidf" else by_item
+                by_item = library.normalize(by_item)
+        # An item whose users all weigh nothing has the length 0.
+        by_item.data[~np.isfinite(by_item.data)] = 0
         # As the library's Cosine-, TFIDF- and BM25Recommender do, but with the CSR matrix it asks for.
         fitted = library.ItemItemRecommender(K=self.K, num_threads=self.num_threads)
         fitted.fit(by_item.T.tocsr(), show_progress=False)
@@ -69,6 +79,44 @@ class ItemKNN(ScoringModel):
 
     def scores(self, users: Codes, history: CSR) -> Floats:
         """float32 [b, I]: the weighted histories times the similarities."""
-        known = weighted(history, self.weights, model="item neighbours")
-        found: Floats = np.ascontiguousarray((known @ self._similarities).toarray())
-        return found
+        return np.ascontiguousarray(self._scored(history).toarray())
+
+    def _scored(self, history: CSR) -> CSR:
+        """CSR float32 [b, I]: the scores of the items that have one."""
+        return weighted(history, self.weights, model="item neighbours") @ self._similarities
+
+    def _parts(self, users: Codes, history: CSR, k: int, targets: CSR) -> Iterator[Ranked]:
+        n_items = history.shape[1]
+        scratch = np.zeros((0, n_items), dtype=np.float32)
+        for block in blocks(len(users), n_items):
+            found = self._scored(history[block])
+            self._refuse_non_finite(users[block], found.data[None])
+            if found.nnz > _DENSE_SHARE * found.shape[0] * n_items:
+                values = np.ascontiguousarray(found.toarray())
+                yield rank_scores(values, history[block], k, targets[block], self.floor)
+                continue
+            if len(scratch) < found.shape[0]:
+                scratch = np.zeros((found.shape[0], n_items), dtype=np.float32)
+            yield _rank_sparse(found, history[block], k, targets[block], scratch)
+
+
+def _rank_sparse(scores: CSR, history: CSR, k: int, targets: CSR, scratch: Floats) -> Ranked:
+    """As `rank_scores` with a floor of 0, for rows of which few items have a score.
+
+    scratch: float32 [>= b, I] of zeros, and left so; seen items and targets are looked up in it.
+    """
+    b, n_items = scores.shape
+    rows, items = entries(scores)
+    seen, wanted = entries(history), entries(targets)
+    scratch[rows, items] = scores.data
+    scratch[seen] = -np.inf
+    values, target_values = scratch[rows, items], scratch[wanted]
+    scratch[rows, items] = 0
+    scratch[seen] = 0
+
+    listed = values > 0
+    best = kernel.best_of_entries(rows[listed], items[listed], values[listed], b, k)
+    unseen = values > -np.inf
+    starts = np.concatenate(([0], np.cumsum(np.bincount(rows[unseen], minlength=b))))
+    unscored = n_items - np.diff(history.indptr) - np.diff(starts)
+    return Ranked(*best, *kernel.places_among(values[unseen], starts, unscored, wanted[0], target_values))

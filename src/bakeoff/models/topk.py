@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 import numpy as np
+from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Codes, Floats
 from bakeoff.errors import ModelError
@@ -42,33 +43,20 @@ class ScoringModel(ABC):
         Raises:
             ModelError: a score is not finite.
         """
-        ranked = self._ranked(users, history, k, None)
-        return ranked.items, ranked.scores
+        parts = self._parts(users, history, k, sparse.csr_matrix(history.shape, dtype=np.float32))
+        return joined(parts, k)[:2]
 
     def rank(self, users: Codes, history: CSR, k: int, targets: CSR) -> Ranked:
         """As `recommend`, with the rank of each target; see :class:`bakeoff.models.base.RanksTargets`."""
-        return self._ranked(users, history, k, targets)
+        return joined(self._parts(users, history, k, targets), k)
 
-    def _ranked(self, users: Codes, history: CSR, k: int, targets: CSR | None) -> Ranked:
-        n_targets = 0 if targets is None else targets.nnz
-        items = np.empty((len(users), k), dtype=np.int32)
-        scores = np.empty((len(users), k), dtype=np.float32)
-        above, ties = np.empty(n_targets, dtype=np.int32), np.empty(n_targets, dtype=np.int32)
-        for block, values in self._blocks(users, history):
-            rows, seen = entries(history, block)
-            values[rows, seen] = -np.inf
-            items[block], scores[block] = kernel.best(values, k, self.floor)
-            if targets is not None:
-                cut = slice(targets.indptr[block.start], targets.indptr[block.stop])
-                above[cut], ties[cut] = kernel.places(values, *entries(targets, block))
-        return Ranked(items, scores, above, ties)
-
-    def _blocks(self, users: Codes, history: CSR) -> Iterator[tuple[slice, Floats]]:
-        """Slices of users with their scores, which are finite and may be written in."""
+    def _parts(self, users: Codes, history: CSR, k: int, targets: CSR) -> Iterator[Ranked]:
+        """The answer block by block."""
         for block in blocks(len(users), history.shape[1]):
             values = self.scores(users[block], history[block])
             self._refuse_non_finite(users[block], values)
-            yield block, np.ascontiguousarray(values, dtype=np.float32)
+            values = np.ascontiguousarray(values, dtype=np.float32)
+            yield rank_scores(values, history[block], k, targets[block], self.floor)
 
     def _refuse_non_finite(self, users: Codes, scores: Floats) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -102,7 +90,7 @@ class FactorModel(ScoringModel):
         found: Floats = self.factors_of(users, history) @ self.item_factors.T
         return found
 
-    def _blocks(self, users: Codes, history: CSR) -> Iterator[tuple[slice, Floats]]:
+    def _parts(self, users: Codes, history: CSR, k: int, targets: CSR) -> Iterator[Ranked]:
         n_items = history.shape[1]
         longest = _longest(self.item_factors)
         # Fresh pages for each block would cost as much as the selection.
@@ -115,7 +103,22 @@ class FactorModel(ScoringModel):
             # By Cauchy and Schwarz no score can overflow, so that none need be looked at.
             if not longest * _longest(factors) < np.finfo(np.float32).max / 2:
                 self._refuse_non_finite(users[block], values)
-            yield block, values
+            yield rank_scores(values, history[block], k, targets[block], self.floor)
+
+
+def rank_scores(scores: Floats, history: CSR, k: int, targets: CSR, floor: float = -np.inf) -> Ranked:
+    """Lists and target ranks of a block of finite scores (float32 [b, I], C-contiguous, written over)."""
+    rows, seen = entries(history)
+    scores[rows, seen] = -np.inf
+    items, values = kernel.best(scores, k, floor)
+    return Ranked(items, values, *kernel.places(scores, *entries(targets)))
+
+
+def joined(parts: Iterable[Ranked], k: int) -> Ranked:
+    """One answer from those of its blocks."""
+    none = np.zeros(0, dtype=np.int32)
+    empty = Ranked(np.zeros((0, k), np.int32), np.zeros((0, k), np.float32), none, none)
+    return Ranked(*(np.concatenate(columns) for columns in zip(empty, *parts, strict=True)))
 
 
 def blocks(n_users: int, n_items: int) -> Iterator[slice]:
@@ -125,11 +128,9 @@ def blocks(n_users: int, n_items: int) -> Iterator[slice]:
         yield slice(start, min(start + size, n_users))
 
 
-def entries(matrix: CSR, block: slice) -> tuple[Array, Any]:
-    """Row numbers inside the block and columns of what the block's rows of a CSR matrix hold."""
-    counts = np.diff(matrix.indptr[block.start : block.stop + 1])
-    rows = np.repeat(np.arange(len(counts)), counts)
-    return rows, matrix.indices[matrix.indptr[block.start] : matrix.indptr[block.stop]]
+def entries(matrix: CSR) -> tuple[Array, Array]:
+    """Row numbers (int64, rising) and columns of what a CSR matrix holds."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices
 
 
 def _longest(factors: Floats) -> float:
