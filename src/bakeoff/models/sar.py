@@ -36,9 +36,11 @@ class SAR(ScoringModel):
     With c(i, j) the users who have both items, and c(i) those who have one, the similarity is c(i, j)
     divided by c(i) + c(j) - c(i, j) (jaccard), by c(i)·c(j) (lift), by its root (cosine), by the smaller of
     the two (inclusion index), or by nothing (cooccurrence); mutual information is log2(I·lift), and the
-    lexicographer's is c(i, j) times that. It is 0 where nobody has both: the library then has NaN for the
-    last two. Lists are those of the library's SAR, whose own code does not run on NumPy 2, where its
-    `np.NaN` is gone, and is dense in items. Its `normalize` is no knob: it changes no order.
+    lexicographer's is c(i, j) times that. It is 0 for items that nobody has together.
+
+    Lists are those of the library's SAR, of which the code does not run on NumPy 2 (its `np.NaN` is gone),
+    is dense in items, has NaN for the last two similarities of items that nobody has together, and
+    multiplies matrices where the lexicographer's multiplies entries. Its `normalize` changes no order.
 
     Args:
         similarity_type: one of the above.
