@@ -1,3 +1,87 @@
-"""bakeoff: compare recommenders for implicit feedback on equal terms."""
+"""bakeoff: compare recommenders for implicit feedback on equal terms.
+
+The names of `__all__` are for notebooks and programs. Each is imported at its first use, so that the command
+line need not wait for numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bakeoff.cell import Cell
+    from bakeoff.data.ids import Ids
+    from bakeoff.data.interactions import Features, Interactions
+    from bakeoff.data.source import Dataset
+    from bakeoff.errors import BakeoffError, ConfigError, DataError, ModelError, Unsupported, UsageError
+    from bakeoff.evaluation.measure import measure
+    from bakeoff.evaluation.metric import Evidence, Metric, metric
+    from bakeoff.evaluation.topk import TopK
+    from bakeoff.record import Record
+    from bakeoff.runner import Wanted, Workspace, run_cell
+    from bakeoff.splits.base import Split
+    from bakeoff.store import Store
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BakeoffError",
+    "Cell",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "Evidence",
+    "Features",
+    "Ids",
+    "Interactions",
+    "Metric",
+    "ModelError",
+    "Record",
+    "Split",
+    "Store",
+    "TopK",
+    "Unsupported",
+    "UsageError",
+    "Wanted",
+    "Workspace",
+    "measure",
+    "metric",
+    "run_cell",
+]
+
+_HOMES = {
+    "BakeoffError": "bakeoff.errors",
+    "Cell": "bakeoff.cell",
+    "ConfigError": "bakeoff.errors",
+    "DataError": "bakeoff.errors",
+    "Dataset": "bakeoff.data.source",
+    "Evidence": "bakeoff.evaluation.metric",
+    "Features": "bakeoff.data.interactions",
+    "Ids": "bakeoff.data.ids",
+    "Interactions": "bakeoff.data.interactions",
+    "Metric": "bakeoff.evaluation.metric",
+    "ModelError": "bakeoff.errors",
+    "Record": "bakeoff.record",
+    "Split": "bakeoff.splits.base",
+    "Store": "bakeoff.store",
+    "TopK": "bakeoff.evaluation.topk",
+    "Unsupported": "bakeoff.errors",
+    "UsageError": "bakeoff.errors",
+    "Wanted": "bakeoff.runner",
+    "Workspace": "bakeoff.runner",
+    "measure": "bakeoff.evaluation.measure",
+    "metric": "bakeoff.evaluation.metric",
+    "run_cell": "bakeoff.runner",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
