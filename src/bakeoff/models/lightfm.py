@@ -41,7 +41,8 @@ class LightFM(FactorModel):
             learning_rate keeps its meaning. warp-kos takes none.
         negatives: for each pair, unseen items drawn uniformly; for the logistic loss alone.
         user_features, item_features: whether the data set's are used.
-        identity: beside side features each user or item has a feature of its own.
+        identity: beside side features each user or item has a feature of its own; else those without any
+            share one.
         normalize: scale each row of features, identity included, to a sum of 1.
         num_threads: of the fit; with more than one, threads race and no two fits are the same.
     """
@@ -144,17 +145,19 @@ class LightFM(FactorModel):
         )
 
     def _side(self, features: Features | None, of: str) -> CSR:
-        """CSR float32 [n, features]: identity first, where it is wanted."""
+        """CSR float32 [n, features]: one for each, or for all that have none, and then the data set's."""
         if features is None:
             raise Unsupported(f"needs {of} features; the data set has none")
         matrix = features.matrix
+        sums = np.asarray(abs(matrix).sum(axis=1)).ravel()
         if self.identity:
-            own = sparse.identity(matrix.shape[0], dtype=np.float32, format="csr")
-            matrix = sparse.hstack([own, matrix], format="csr", dtype=np.float32)
+            own = sparse.identity(len(sums), dtype=np.float32, format="csr")
+        else:  # of a pair without any feature the library makes NaN
+            own = sparse.csr_matrix((sums == 0).astype(np.float32)[:, None])
+        matrix = sparse.hstack([own, matrix], format="csr", dtype=np.float32)
         if self.normalize:
             sums = np.asarray(abs(matrix).sum(axis=1)).ravel()
-            scale = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0)
-            matrix = sparse.diags(scale.astype(np.float32)) @ matrix
+            matrix = sparse.diags((1 / sums).astype(np.float32)) @ matrix
         return sparse.csr_matrix(matrix, dtype=np.float32)
 
     def _samples(self, pairs: CSR, rng: np.random.Generator) -> tuple[Any, Any]:
