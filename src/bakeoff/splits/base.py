@@ -215,8 +215,8 @@ def _askable(
     if not len(kept):
         raise DataError(
             f"the split leaves an empty test set: of {len(pairs)} pairs {int(seen.sum())} were seen in "
-            f"train, {int(dropped_user.sum())} are of cold users and {int(dropped_item.sum())} of cold items: "
-            "change the split or the filters"
+            f"train, {int(dropped_user.sum())} are of cold users and {int(dropped_item.sum())} of cold "
+            "items: change the split or the filters"
         )
     test_users = _distinct(kept.users)
     return kept, {
