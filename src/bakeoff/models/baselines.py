@@ -7,13 +7,13 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from bakeoff.arrays import CSR, Codes, Doubles, Floats, Hashes
+from bakeoff.arrays import Codes, Doubles, Floats
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import Unsupported, check_choice, check_range
 from bakeoff.hashing import combine
 from bakeoff.models.base import OnEpoch
-from bakeoff.models.static import StaticModel
-from bakeoff.models.topk import ScoringModel
+from bakeoff.models.shuffle import Shuffled
+from bakeoff.models.static import Order, OrderedModel, StaticModel
 
 By = Literal["users", "count", "recent"]
 
@@ -59,23 +59,18 @@ class Popularity(StaticModel):
 
 
 @dataclass
-class Random(ScoringModel):
+class Random(OrderedModel):
     """Every user's catalogue in an order of its own, by chance: what knowing nothing gives."""
 
     stochastic: ClassVar[bool] = True
     folds_in: ClassVar[bool] = True
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
-        self._user_hashes: Hashes = combine(train.user_ids.hashes, np.uint64(seed))
-        self._item_hashes: Hashes = train.item_ids.hashes
+        """Note what decides the orders: the seed and the users' own ids."""
+        self._order = Shuffled(combine(train.user_ids.hashes, np.uint64(seed)), train.n_items)
 
-    def scores(self, users: Codes, history: CSR) -> Floats:
-        """float32 [b, I] in [0, 1): a product of the pair's hashes, scrambled, so that no table is kept."""
-        mixed = self._user_hashes[users][:, None] ^ self._item_hashes[None, :]
-        mixed *= np.uint64(0xBF58476D1CE4E5B9)
-        mixed ^= mixed >> np.uint64(29)
-        mixed *= np.uint64(0x94D049BB133111EB)
-        return ((mixed >> np.uint64(40)).astype(np.float32)) * np.float32(2.0**-24)
+    def order(self) -> Order:
+        return self._order
 
 
 @dataclass

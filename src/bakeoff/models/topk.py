@@ -15,7 +15,7 @@ from bakeoff.models import kernel
 from bakeoff.models.base import Ranked
 
 BLOCK_BYTES = 48 * 2**20
-"""Scores held at once. Part of no cell's key: a list does not depend on how users are cut into blocks."""
+"""Scores held at once, on every machine alike: the last digit of a product may depend on its shape."""
 
 
 class ScoringModel(ABC):

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from bakeoff.arrays import CSR, Codes, Floats
+from bakeoff.errors import ModelError
+from bakeoff.models import topk
+from bakeoff.models.base import Ranked
+from bakeoff.models.topk import FactorModel, ScoringModel
+
+N_USERS, N_ITEMS = 37, 53
+USERS = np.arange(N_USERS, dtype=np.int32)
+
+
+class Table(ScoringModel):
+    """Scores that are given."""
+
+    def __init__(self, table: Floats) -> None:
+        self.table = table
+
+    def scores(self, users: Codes, history: CSR) -> Floats:
+        return self.table[users]
+
+
+class Product(FactorModel):
+    def __init__(self, user_factors: Floats, item_factors: Floats) -> None:
+        self.user_factors, self.item_factors = user_factors, item_factors
+
+
+def history_and_targets(seed: int) -> tuple[CSR, CSR]:
+    kinds = np.random.default_rng(seed).choice(3, size=(N_USERS, N_ITEMS), p=[0.6, 0.3, 0.1])
+    kinds[0] = 1  # has seen everything
+    kinds[1] = 0  # has seen nothing, and has no target
+    history, targets = ((kinds == kind).astype(np.float32) for kind in (1, 2))
+    return sparse.csr_matrix(history), sparse.csr_matrix(targets)
+
+
+def by_loop(table: Floats, history: CSR, targets: CSR, k: int) -> Ranked:
+    """The contract of `rank`, user by user."""
+    items = np.full((N_USERS, k), -1, np.int32)
+    scores = np.full((N_USERS, k), -np.inf, np.float32)
+    above, ties = [], []
+    for user in range(N_USERS):
+        unseen = np.setdiff1d(np.arange(N_ITEMS), history[user].indices)
+        best = unseen[np.lexsort((unseen, -table[user, unseen]))][:k]
+        items[user, : len(best)], scores[user, : len(best)] = best, table[user, best]
+        for target in targets[user].indices:
+            above.append((table[user, unseen] > table[user, target]).sum())
+            ties.append((table[user, unseen] == table[user, target]).sum() - 1)
+    return Ranked(items, scores, np.array(above, np.int32), np.array(ties, np.int32))
+
+
+def smooth(rng: Any) -> tuple[Floats, Floats]:
+    return tuple(rng.standard_normal((n, 4)).astype(np.float32) for n in (N_USERS, N_ITEMS))  # type: ignore[return-value]
+
+
+def coarse(rng: Any) -> tuple[Floats, Floats]:
+    return tuple(rng.integers(-1, 2, (n, 2)).astype(np.float32) for n in (N_USERS, N_ITEMS))  # type: ignore[return-value]
+
+
+def alike(rng: Any) -> tuple[Floats, Floats]:
+    return tuple(np.ones((n, 1), np.float32) for n in (N_USERS, N_ITEMS))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("factors", [smooth, coarse, alike])
+@pytest.mark.parametrize("k", [1, 7, N_ITEMS, 60])
+@pytest.mark.parametrize("users_at_once", [1, 2, 36, 37, 1000])
+def test_lists_and_ranks_are_those_of_a_loop_in_blocks_of_every_size(
+    factors: Callable[[Any], tuple[Floats, Floats]],
+    k: int,
+    users_at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(topk, "BLOCK_BYTES", users_at_once * N_ITEMS * 4)
+    model = Product(*factors(np.random.default_rng(k)))
+    table = model.user_factors @ model.item_factors.T
+    history, targets = history_and_targets(k)
+    expected = by_loop(table, history, targets, k)
+    for asked in (Table(table), model):
+        found = asked.rank(USERS, history, k, targets)
+        for name in ("items", "above", "ties"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
+        np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(asked.recommend(USERS, history, k)[0], expected.items)
+
+
+def test_a_user_who_has_seen_everything_gets_a_list_of_pads() -> None:
+    history, _ = history_and_targets(1)
+    items, scores = Table(np.ones((N_USERS, N_ITEMS), np.float32)).recommend(USERS, history, 5)
+    assert (items[0] == -1).all()
+    assert (scores[0] == -np.inf).all()
+    assert items[1].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_only_what_scores_above_the_floor_is_listed() -> None:
+    class Floored(Table):
+        floor = 0.0
+
+    table = np.zeros((N_USERS, N_ITEMS), np.float32)
+    table[:, 3], table[:, 4] = 1, -1
+    nothing = sparse.csr_matrix((N_USERS, N_ITEMS), dtype=np.float32)
+    assert Floored(table).recommend(USERS, nothing, 3)[0][5].tolist() == [3, -1, -1]
+
+
+def test_users_are_answered_in_the_order_they_are_asked() -> None:
+    rng = np.random.default_rng(5)
+    model = Product(*smooth(rng))
+    history, targets = history_and_targets(5)
+    users = rng.permutation(N_USERS)[:11].astype(np.int32)
+    whole = model.rank(USERS, history, 6, targets)
+    some = model.rank(users, history[users], 6, targets[users])
+    np.testing.assert_array_equal(some.items, whole.items[users])
+    starts = targets.indptr
+    above = np.concatenate([whole.above[starts[u] : starts[u + 1]] for u in users])
+    np.testing.assert_array_equal(some.above, above)
+
+
+def test_nobody_is_answered_by_nothing() -> None:
+    nobody = sparse.csr_matrix((0, N_ITEMS), dtype=np.float32)
+    found = Product(*smooth(np.random.default_rng(1))).rank(USERS[:0], nobody, 4, nobody)
+    assert [x.shape for x in found] == [(0, 4), (0, 4), (0,), (0,)]
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_score_that_is_not_finite_is_refused_with_model_and_user(wrong: float) -> None:
+    history, _ = history_and_targets(1)
+    table = np.ones((N_USERS, N_ITEMS), np.float32)
+    table[17, 3] = wrong
+    with pytest.raises(ModelError, match="Table: a score of user 17 is not finite"):
+        Table(table).recommend(USERS, history, 5)
+    factors = np.ones((N_USERS, 1), np.float32)
+    factors[17] = wrong
+    model = Product(factors, np.ones((N_ITEMS, 1), np.float32))
+    with pytest.raises(ModelError, match="Product: a score of user 17 is not finite"):
+        model.recommend(USERS, history, 5)
+
+
+def test_large_finite_scores_are_not_taken_for_infinite_ones() -> None:
+    nothing = sparse.csr_matrix((N_USERS, N_ITEMS), dtype=np.float32)
+    table = np.full((N_USERS, N_ITEMS), 3e38, np.float32)
+    assert Table(table).recommend(USERS, nothing, 1)[0][0] == 0
