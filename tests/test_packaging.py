@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import bakeoff
+
 ROOT = Path(__file__).parents[1]
 
 pytestmark = pytest.mark.slow
@@ -32,6 +34,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip("wheel", str(ROOT), "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder))
     (built,) = folder.glob("bakeoff-*.whl")
     return built
+
+
+def test_the_wheel_has_the_version_that_the_package_says(wheel: Path) -> None:
+    assert wheel.name == f"bakeoff-{bakeoff.__version__}-py3-none-any.whl"
 
 
 def test_the_wheel_holds_the_whole_configuration_and_the_plug_in(wheel: Path) -> None:
