@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -10,130 +11,212 @@ import pytest
 from scipy import sparse
 
 from bakeoff import conf
-from bakeoff.cell import build_model
+from bakeoff.cell import locate
 from bakeoff.data.interactions import Features, Ids, Interactions
-from bakeoff.errors import Unsupported
 from bakeoff.evaluation.topk import TopK
-from bakeoff.models.base import RanksTargets
-from bakeoff.models.threads import limited
+from bakeoff.models.base import Model, PredictsValues, RanksTargets, SaysRepeatable
+from bakeoff.tuning.space import parse
 from toys import blocks
 
-NAMES = [n for n in conf.options("model") if n != "external"]  # it has a file instead of a fit
-SMALL = {
-    "factors": 8,
-    "no_components": 8,
-    "iterations": 15,
-    "epochs": 15,
-    "K": 16,
-    "l2": 5.0,
-}
-UNPERSONAL = {"popularity", "random", "biases"}
+Made = Callable[[str, Interactions], Model]
+Lists = tuple[Any, Any]
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    with limited(1):
-        yield
-
-
-def configured(name: str) -> Any:
-    """The shipped model, made small."""
-    config = conf.read(conf.folder() / "model" / f"{name}.yaml")
-    if name == "sar":
-        pytest.importorskip("recommenders", reason="the extra recommenders is not installed")
-    more = {k: v for k, v in SMALL.items() if k in config["build"]}
-    return build_model(config, **more)
+NAMES = conf.options("model")
+NOT_PERSONAL = {"popularity", "random", "biases"}
+PERSONAL = [n for n in NAMES if n not in NOT_PERSONAL]
+FROM_ELSEWHERE = {"external"}
 
 
 def data(n_users: int = 40, n_items: int = 20) -> Interactions:
-    """Two kinds of users and items, with features that tell them; one user and one item without a row."""
+    """Two kinds of users and items, with features that tell them; user 7 and item 9 are without a row."""
     rows = blocks(n_users, n_items)
-    rows = rows.take((rows.users != 7) & (rows.items != 9))
-    kind = {n: sparse.csr_matrix(np.eye(2, dtype=np.float32)[np.arange(n) % 2]) for n in (n_users, n_items)}
-    names = ("kind=even", "kind=odd")
-    return replace(
-        rows, user_features=Features(kind[n_users], names), item_features=Features(kind[n_items], names)
+    return with_kinds(rows.take((rows.users != 7) & (rows.items != 9)))
+
+
+def with_kinds(rows: Interactions) -> Interactions:
+    sides = []
+    for n in (rows.n_users, rows.n_items):
+        kind = np.eye(2, dtype=np.float32)[np.arange(n) % 2]
+        sides.append(Features(sparse.csr_matrix(kind), ("kind=even", "kind=odd")))
+    return replace(rows, user_features=sides[0], item_features=sides[1])
+
+
+def dense(seen: Any) -> Interactions:
+    users, items = np.nonzero(seen)
+    return with_kinds(
+        Interactions.of(
+            users.astype(np.int32),
+            items.astype(np.int32),
+            np.ones(len(users), np.float32),
+            np.arange(len(users), dtype=np.int64),
+            Ids.of(range(seen.shape[0])),
+            Ids.of(range(seen.shape[1])),
+        )
     )
 
 
-def lists(model: Any, train: Interactions, k: int, seed: int = 1) -> tuple[Any, Any]:
+def everybody(train: Interactions) -> Any:
+    return np.arange(train.n_users, dtype=np.int32)
+
+
+def lists(model: Model, train: Interactions, k: int, seed: int = 1) -> Lists:
     model.fit(train, seed=seed)
-    return model.recommend(np.arange(train.n_users, dtype=np.int32), train.matrix(), k)
+    return model.recommend(everybody(train), train.matrix(), k)
+
+
+def assert_same(one: Lists, other: Lists) -> None:
+    np.testing.assert_array_equal(one[0], other[0])
+    np.testing.assert_array_equal(one[1], other[1])
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_lists_hold_nothing_seen_no_repeats_and_are_padded(name: str) -> None:
+def test_the_file_gives_every_knob_and_the_constructor_knows_them_all(name: str) -> None:
+    build = conf.read(conf.folder() / "model" / f"{name}.yaml")["build"]
+    knobs = {f.name for f in fields(locate(build["_target_"], "model.build._target_"))}
+    assert set(build) - {"_target_"} == knobs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_space_is_one_that_tuning_takes(name: str) -> None:
+    config = conf.read(conf.folder() / "model" / f"{name}.yaml")
+    if "space" not in config:
+        assert name in NOT_PERSONAL | FROM_ELSEWHERE
+        pytest.skip("it has no space: there is nothing to tune")
+    space = parse(config)
+    assert {axis.name for axis in space.axes} == set(config["space"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("k", [1, 5, 20, 25])
+def test_lists_hold_nothing_seen_no_repeats_and_are_padded(made: Made, name: str, k: int) -> None:
     train = data()
-    items, scores = lists(configured(name), train, 20)
-    assert items.dtype == np.int32 and scores.dtype == np.float32
-    test = sparse.csr_matrix((train.n_users, train.n_items), dtype=np.float32)
-    TopK.build(
-        np.arange(train.n_users, dtype=np.int32), items, scores, history=train.matrix(), test=test
-    )  # checks shape, range, repeats, history, pads and order
+    items, scores = lists(made(name, train), train, k)
+    assert items.shape == scores.shape == (train.n_users, k)
+    nothing = sparse.csr_matrix((train.n_users, train.n_items), dtype=np.float32)
+    # Shapes, dtypes, range, repeats, history, pads and order are checked here.
+    TopK.build(everybody(train), items, scores, history=train.matrix(), test=nothing)
+    assert (items[:, 20:] == -1).all() and (scores[items < 0] == -np.inf).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_same_seed_gives_the_same_lists_also_on_a_second_fit(name: str) -> None:
-    train, model = data(), configured(name)
-    first, second, fresh = (
-        lists(model, train, 10),
-        lists(model, train, 10),
-        lists(configured(name), train, 10),
-    )
-    for other in (second, fresh):
-        np.testing.assert_array_equal(first[0], other[0])
-        np.testing.assert_array_equal(first[1], other[1])
+def test_a_longer_list_only_goes_on_from_a_shorter_one(made: Made, name: str) -> None:
+    train = data()
+    model = made(name, train)
+    short = lists(model, train, 3)
+    long = model.recommend(everybody(train), train.matrix(), 12)
+    assert_same(short, (long[0][:, :3], long[1][:, :3]))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_model_without_chance_does_not_heed_the_seed(name: str) -> None:
-    model = configured(name)
+def test_fewer_users_than_k_and_fewer_items_too(made: Made, name: str) -> None:
+    train = dense(np.array([[1, 1, 0, 0], [0, 1, 1, 0], [1, 1, 1, 1]]))
+    items, _ = lists(made(name, train), train, 10)
+    assert items.shape == (3, 10)
+    assert set(items[0]) <= {2, 3, -1} and set(items[1]) <= {0, 3, -1}
+    assert (items[2] == -1).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_gives_the_same_lists_also_on_a_second_fit(made: Made, name: str) -> None:
+    train = data()
+    model = made(name, train)
+    if isinstance(model, SaysRepeatable):
+        assert model.not_repeatable is None
+    first = lists(model, train, 10)
+    other = lists(model, dense(np.array([[1, 0], [0, 1]])), 2) if name not in FROM_ELSEWHERE else None
+    assert other is None or other[0].shape == (2, 2)
+    assert_same(first, lists(model, train, 10))
+    assert_same(first, lists(made(name, train), train, 10))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_without_chance_does_not_heed_the_seed(made: Made, name: str) -> None:
+    train = data()
+    model = made(name, train)
     if model.stochastic:
         pytest.skip("its seed matters")
-    np.testing.assert_array_equal(lists(model, data(), 10, seed=1)[0], lists(model, data(), 10, seed=2)[0])
+    assert_same(lists(model, train, 10, seed=1), lists(model, train, 10, seed=2))
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in UNPERSONAL])
-def test_a_personal_model_finds_the_kind_of_each_user(name: str) -> None:
+@pytest.mark.parametrize("name", PERSONAL)
+def test_on_a_checkerboard_the_square_that_is_missing_comes_first(made: Made, name: str) -> None:
+    n = 30
+    board = np.arange(n)[:, None] % 2 == np.arange(n)[None, :] % 2
+    train = dense(board & ~np.eye(n, dtype=bool))
+    items, _ = lists(made(name, train), train, 1)
+    assert items[:, 0].tolist() == list(range(n))
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_a_personal_model_finds_the_kind_of_each_user(made: Made, name: str) -> None:
     train = data()
-    items, _ = lists(configured(name), train, 1)
+    items, _ = lists(made(name, train), train, 1)
     own = np.arange(train.n_users)[:, None] % 2 == np.arange(train.n_items)[None, :] % 2
     left = (own & (train.matrix().toarray() == 0))[:, np.arange(train.n_items) != 9].any(axis=1)
     left[7] = False  # nothing is known of that user, and nobody has item 9
     users = np.flatnonzero(left)
+    # By chance about a third: of the unseen items two thirds are of the other kind.
     assert (items[users, 0] % 2 == users % 2).mean() > 0.85
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_neither_train_nor_the_global_random_state_is_touched(name: str) -> None:
-    train = data()
-    before = train.fingerprint, np.random.get_state()[1].copy()  # noqa: NPY002 - it is what must not change
-    lists(configured(name), train, 5)
-    assert train.fingerprint == before[0]
-    np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+def test_neither_train_nor_the_history_nor_the_global_random_state_is_touched(made: Made, name: str) -> None:
+    train, history = data(), data().matrix()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002 - it is what must not change
+    model = made(name, train)
+    model.fit(train, seed=1)
+    model.recommend(everybody(train), history, 5)
+    assert train.fingerprint == data().fingerprint
+    for before, after in ((data().matrix(), history), (data().matrix(), train.matrix())):
+        for part in ("data", "indices", "indptr"):
+            np.testing.assert_array_equal(getattr(before, part), getattr(after, part))
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_unknown_users_are_served_where_the_model_says_so(name: str) -> None:
-    model, train = configured(name), data()
+def test_values_are_not_needed(made: Made, name: str) -> None:
+    train = replace(data(), values=None)
+    if isinstance(model := made(name, train), PredictsValues):
+        pytest.skip("it predicts values")
+    assert (lists(model, train, 3)[0][0] >= 0).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_users_are_served_where_the_model_says_so(made: Made, name: str) -> None:
+    train = data()
+    held = train.matrix().tolil()
+    held[7, [1, 3, 5]] = 1
+    history = sparse.csr_matrix(held)[[7]]
+    model = made(name, dense(held.toarray()) if name not in FROM_ELSEWHERE else _joined(train, [1, 3, 5]))
     if not model.folds_in:
         pytest.skip("it says that it cannot")
     model.fit(train, seed=1)
-    history = train.matrix().tolil()
-    history[7, [0, 2, 4]] = 1
-    items, _ = model.recommend(np.array([7], np.int32), sparse.csr_matrix(history.tocsr()[[7]]), 3)
-    assert (items[0] >= 0).all() and not set(items[0]) & {0, 2, 4}
-    if name not in UNPERSONAL:
-        assert (items[0] % 2 == 0).all()
+    items, _ = model.recommend(np.array([7], np.int32), history, 3)
+    assert (items[0] >= 0).all() and not set(items[0]) & {1, 3, 5}
+    if name not in NOT_PERSONAL:
+        assert (items[0] % 2 == 1).all()
+
+
+def _joined(train: Interactions, more: list[int]) -> Interactions:
+    """Train with rows of user 7."""
+    return Interactions.of(
+        np.append(train.users, np.full(len(more), 7, np.int32)),
+        np.append(train.items, np.array(more, np.int32)),
+        None,
+        None,
+        train.user_ids,
+        train.item_ids,
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_target_ranks_agree_with_a_list_of_the_whole_catalogue(name: str) -> None:
-    model, train = configured(name), data()
+def test_target_ranks_agree_with_a_list_of_the_whole_catalogue(made: Made, name: str) -> None:
+    train = data()
+    model = made(name, train)
     if not isinstance(model, RanksTargets):
         pytest.skip("it ranks no targets")
     model.fit(train, seed=1)
-    users, history = np.arange(train.n_users, dtype=np.int32), train.matrix()
+    users, history = everybody(train), train.matrix()
     unseen = sparse.csr_matrix((history.toarray() == 0).astype(np.float32))
     ranked = model.rank(users, history, train.n_items, unseen)
     whole = model.recommend(users, history, train.n_items)[0]
@@ -146,31 +229,15 @@ def test_target_ranks_agree_with_a_list_of_the_whole_catalogue(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_epochs_are_told_one_by_one_and_lists_can_be_had_between(name: str) -> None:
-    model, train = configured(name), data()
-    users, told = np.arange(3, dtype=np.int32), []
+def test_epochs_are_told_one_by_one_and_lists_can_be_had_between(made: Made, name: str) -> None:
+    train = data()
+    model, users, told = made(name, train), np.arange(3, dtype=np.int32), []
 
     def on_epoch(done: int, _loss: float | None) -> None:
         told.append(done)
-        assert model.recommend(users, train.matrix()[users], 2)[0].shape == (3, 2)
+        items, scores = model.recommend(users, train.matrix()[users], 2)
+        assert items.shape == (3, 2) and np.isfinite(scores[items >= 0]).all()
 
     model.fit(train, seed=1, on_epoch=on_epoch)
-    assert told == list(range(1, len(told) + 1))
-
-
-def test_features_that_are_not_there_are_a_skip() -> None:
-    with pytest.raises(Unsupported, match="features"):
-        configured("warp_features").fit(blocks(), seed=1)
-
-
-def test_every_user_of_a_single_item_catalogue_gets_pads() -> None:
-    one = Interactions.of(
-        np.zeros(3, np.int32) + np.arange(3, dtype=np.int32),
-        np.zeros(3, np.int32),
-        np.ones(3, np.float32),
-        None,
-        Ids.of(range(3)),
-        Ids.of(["only"]),
-    )
-    model = configured("popularity")
-    assert (lists(model, one, 2)[0] == -1).all()
+    asked = getattr(model, "iterations", getattr(model, "epochs", 0))
+    assert told == list(range(1, asked + 1))

@@ -222,3 +222,10 @@ def test_only_threads_make_a_fit_unrepeatable() -> None:
 def test_a_wrong_knob_is_refused_by_name(knobs: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         LightFM(**knobs)
+
+
+def test_warp_kos_learns_in_a_catalogue_smaller_than_its_search() -> None:
+    train = blocks(n_users=8, n_items=6)
+    model = LightFM(loss="warp-kos", no_components=4, max_sampled=50, epochs=9)
+    model.fit(train, seed=1)
+    assert np.isfinite(model.item_factors).all()

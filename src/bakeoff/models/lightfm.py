@@ -105,7 +105,7 @@ class LightFM(FactorModel):
             "user_features": self._side(train.user_features, "user") if self.user_features else None,
             "item_features": self._side(train.item_features, "item") if self.item_features else None,
         }
-        library = self._unfitted(seed)
+        library = self._unfitted(seed, train.n_items)
         rng = np.random.default_rng(seed)
         for epoch in range(1, self.epochs + 1):
             positives, weights = self._samples(pairs, rng)
@@ -121,7 +121,7 @@ class LightFM(FactorModel):
             if on_epoch is not None:
                 on_epoch(epoch, None)
 
-    def _unfitted(self, seed: int) -> Any:
+    def _unfitted(self, seed: int, n_items: int) -> Any:
         try:
             import lightfm
         except ImportError as error:
@@ -129,6 +129,9 @@ class LightFM(FactorModel):
                 f"LightFM needs the module lightfm ({error}): pip install rectools-lightfm, "
                 "which wants a C compiler and Python's headers"
             ) from error
+        max_sampled = self.max_sampled
+        if self.loss == "warp-kos":  # where it looks for longer, the library takes the logarithm of 0
+            max_sampled = max(1, min(max_sampled, n_items - 1))
         return lightfm.LightFM(
             no_components=self.no_components,
             k=self.k,
@@ -140,7 +143,7 @@ class LightFM(FactorModel):
             epsilon=self.epsilon,
             item_alpha=self.item_alpha,
             user_alpha=self.user_alpha,
-            max_sampled=self.max_sampled,
+            max_sampled=max_sampled,
             random_state=seed,
         )
 
