@@ -4,6 +4,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from bakeoff.errors import ConfigError, Unsupported
 from bakeoff.models import linear
@@ -31,12 +32,41 @@ def test_no_item_speaks_for_itself() -> None:
     assert (np.diag(model.item_weights) == 0).all()
 
 
-def test_beyond_the_size_that_cholesky_stands_the_result_is_the_same() -> None:
+@pytest.mark.parametrize("at_once", [1, 3, 8])
+def test_halves_give_the_inverse_of_the_whole(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "CHOLESKY_ITEMS", at_once)
+    x = np.random.default_rng(1).standard_normal((40, 23))
+    whole = x.T @ x + np.eye(23)
+    found = whole.copy()
+    linear.invert(found)
+    np.testing.assert_allclose(found, np.linalg.inv(whole), atol=1e-12)
     one, other = EASE(l2=5.0), EASE(l2=5.0)
     one.fit(blocks(), seed=1)
-    with patch.object(linear, "CHOLESKY_ITEMS", 3):
-        other.fit(blocks(), seed=1)
+    monkeypatch.setattr(linear, "CHOLESKY_ITEMS", 10_000)
+    other.fit(blocks(), seed=1)
     np.testing.assert_allclose(one.item_weights, other.item_weights, atol=1e-5)
+
+
+def test_wide_matrices_are_inverted_as_numpy_does() -> None:
+    x = np.random.default_rng(2).standard_normal((1500, 1100)).astype(np.float32)
+    whole = x.T @ x + np.float32(100) * np.eye(1100, dtype=np.float32)
+    found = whole.copy()
+    linear.invert(found)
+    np.testing.assert_allclose(found, np.linalg.inv(whole.astype(np.float64)), atol=1e-6)
+    np.testing.assert_array_equal(found, found.T)
+
+
+@pytest.mark.parametrize("at_once", [2, 100])
+def test_what_has_no_cholesky_is_refused(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "CHOLESKY_ITEMS", at_once)
+    with pytest.raises(np.linalg.LinAlgError):
+        linear.invert(-np.eye(5, dtype=np.float32))
+
+
+def test_the_gram_matrix_is_that_of_the_dense_product() -> None:
+    matrix = sparse.random(60, 1500, 0.05, "csr", dtype=np.float32, random_state=1)
+    dense = matrix.toarray()
+    np.testing.assert_allclose(linear.gram(matrix), dense.T @ dense, rtol=1e-5)
 
 
 def test_what_does_not_fit_in_memory_is_told_with_the_figure() -> None:

@@ -13,6 +13,8 @@ def limited(n: int = 1) -> Iterator[None]:
     One thread a worker costs less CPU than two, and keeps fits repeatable; cells run side by side instead.
     A block inside a block may widen the limit: EASE does, by its own `num_threads`.
     """
+    # A library can be limited only once it is loaded, and SciPy has a BLAS of its own beside NumPy's.
+    import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=n):
