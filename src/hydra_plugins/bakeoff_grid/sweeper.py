@@ -5,13 +5,15 @@ Hydra's own sweeper can neither resume nor outlive a failing job, and it compose
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 # A plain node: Hydra executes plug-ins without registering their module, which a dataclass cannot stand.
 # `params` holds the axes of a preset, as for Hydra's own sweeper.
@@ -39,8 +41,18 @@ class GridSweeper(BasicSweeper):
         given = parser.parse_overrides([*self._parse_config(), *arguments])
         jobs = [job for batch in self.split_arguments(given, None) for job in batch]
 
+        composed: dict[tuple[str, ...], DictConfig] = {}
+
         def compose(overrides: Sequence[str]) -> DictConfig:
-            return loader.load_sweep_config(master, list(overrides))
+            """Jobs that differ in seeds alone are composed once: no file and no other key depends on them."""
+            seeds = [o for o in overrides if o.startswith(("seed=", "split_seed="))]
+            others = tuple(o for o in overrides if o not in seeds)
+            if others not in composed:
+                composed[others] = loader.load_sweep_config(master, list(others))
+            config = copy.deepcopy(composed[others])
+            for name, _, value in (o.partition("=") for o in seeds):
+                OmegaConf.update(config, name, yaml.safe_load(value))
+            return config
 
         def launch(overrides: Sequence[Sequence[str]]) -> None:
             assert self.launcher is not None
