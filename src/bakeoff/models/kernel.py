@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bakeoff.arrays import Array, Codes, Floats
+from bakeoff.arrays import Array, Bools, Codes, Floats
 
 _SIGN = np.uint32(0x80000000)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -51,9 +51,22 @@ def best(scores: Floats, k: int, floor: float = -np.inf) -> tuple[Codes, Floats]
         return best_of_entries(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32), b, k)
     above_floor = np.nextafter(np.float32(floor), np.float32(np.inf))
     lowest = np.maximum(_lower_bounds(scores, depth), above_floor)
-    found = np.flatnonzero(scores >= lowest[:, None])
+    reached = scores >= lowest[:, None]
+    if np.count_nonzero(reached) > b * (2 * depth + 64):
+        _thin(reached, scores, lowest, depth)
+    found = np.flatnonzero(reached)
     rows, items = np.divmod(found, n)
     return best_of_entries(rows, items, scores.ravel()[found], b, k)
+
+
+def _thin(reached: Bools, scores: Floats, lowest: Floats, depth: int) -> None:
+    """Leave out of reached (bool [b, I]) what ties with the lowest of its row behind the first depth ties.
+
+    Rows whose scores all tie, as those of users without factors do, would fill memory with candidates.
+    """
+    for row in range(len(reached)):
+        if np.count_nonzero(reached[row]) > 2 * depth + 64:
+            reached[row, np.flatnonzero(scores[row] == lowest[row])[depth:]] = False
 
 
 def best_of_entries(rows: Array, items: Array, scores: Floats, b: int, k: int) -> tuple[Codes, Floats]:
