@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from scipy import sparse
 
 from bakeoff import conf
-from bakeoff.cell import locate
+from bakeoff.cell import build_model, build_source, build_splitter, locate
 from bakeoff.data.interactions import Features, Ids, Interactions
 from bakeoff.evaluation.topk import TopK
+from bakeoff.lists import recommend
 from bakeoff.models.base import Model, PredictsValues, RanksTargets, SaysRepeatable
 from bakeoff.tuning.space import parse
 from toys import blocks
@@ -241,3 +243,26 @@ def test_epochs_are_told_one_by_one_and_lists_can_be_had_between(made: Made, nam
     model.fit(train, seed=1, on_epoch=on_epoch)
     asked = getattr(model, "iterations", getattr(model, "epochs", 0))
     assert told == list(range(1, asked + 1))
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", ["als", "bpr", "lmf", "warp", "lightfm_bpr", "sar"])
+def test_the_shipped_settings_beat_popularity_on_real_ratings(real_data: Path, name: str) -> None:
+    found = {n: ndcg_on_ml_100k(n) for n in ("popularity", name)}
+    assert found[name] > 1.2 * found["popularity"], found
+
+
+def ndcg_on_ml_100k(name: str) -> float:
+    """Mean nDCG@10 of a shipped model, as it is, on rows held out at random."""
+    config = {
+        g: conf.read(conf.folder() / g / f"{n}.yaml")
+        for g, n in (("dataset", "ml_100k"), ("split", "random_rows"), ("model", name))
+    }
+    data = build_source(config["dataset"]).load().interactions
+    split = build_splitter(config["split"]).split(data, 0)
+    model = build_model(config["model"])
+    model.fit(split.train, seed=1)
+    hits = recommend(model, split, 10)[0]
+    gains = 1 / np.log2(np.arange(2, 12))
+    ideal = np.cumsum(gains)[np.minimum(hits.n_relevant, 10) - 1]
+    return float((hits.hits @ gains / ideal).mean())

@@ -56,7 +56,9 @@ def test_factors_are_the_librarys_to_the_bit(make: Any, values: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [ALS(factors=4), BPR(factors=4, iterations=20), LMF(factors=4)], ids=["ALS", "BPR", "LMF"]
+    "model",
+    [ALS(factors=4, regularization=0.01), BPR(factors=4, iterations=20), LMF(factors=4)],
+    ids=["ALS", "BPR", "LMF"],
 )
 def test_lists_are_the_librarys_without_its_padding(model: Any) -> None:
     matrix = TRAIN.matrix()

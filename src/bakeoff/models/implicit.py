@@ -96,8 +96,8 @@ class ALS(_Factorisation):
     advice: ClassVar[str] = "raise regularization, or lower alpha"
 
     factors: int = 64
-    regularization: float = 0.01
-    alpha: float = 1.0
+    regularization: float = 10.0
+    alpha: float = 5.0
     iterations: int = 15
     weights: Weights = "none"
     use_cg: bool = True
@@ -241,7 +241,7 @@ class LMF(_Factorisation):
 
     factors: int = 30
     learning_rate: float = 1.0
-    regularization: float = 0.6
+    regularization: float = 3.0
     iterations: int = 30
     neg_prop: int = 30
     weights: Weights = "none"
