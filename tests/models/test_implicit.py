@@ -56,9 +56,7 @@ def test_factors_are_the_librarys_to_the_bit(make: Any, values: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "model",
-    [ALS(factors=4, regularization=0.01), BPR(factors=4, iterations=20), LMF(factors=4)],
-    ids=["ALS", "BPR", "LMF"],
+    "model", [ALS(factors=4), BPR(factors=4, iterations=20), LMF(factors=4)], ids=["ALS", "BPR", "LMF"]
 )
 def test_lists_are_the_librarys_without_its_padding(model: Any) -> None:
     matrix = TRAIN.matrix()
@@ -68,8 +66,12 @@ def test_lists_are_the_librarys_without_its_padding(model: Any) -> None:
     ids, values = theirs(model, matrix).recommend(USERS, matrix, N=TRAIN.n_items)
     padding = values < -3e38
     assert (items == -1).sum() == padding.sum() > 0
-    np.testing.assert_array_equal(items[~padding], ids[~padding])
     np.testing.assert_allclose(scores[~padding], values[~padding], rtol=1e-5, atol=1e-6)
+    for user in USERS:  # scores that differ by rounding alone may stand in another order
+        theirs_of = dict(zip(ids[user], values[user], strict=True))
+        found = [theirs_of[i] for i in items[user] if i >= 0]
+        assert len(set(items[user])) == len(found) + ((items[user] == -1).any())
+        np.testing.assert_allclose(found, values[user][: len(found)], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
