@@ -121,6 +121,11 @@ def test_ids_that_are_numbers_are_found_whatever_the_file_makes_of_them(tmp_path
         ({"user": ["u000"], "item": ["i001"], "value": [1.0]}, "no column 'score', which model.path names"),
         ({"user": ["u000"], "item": ["i001"], "score": ["high"]}, "row 2, column 'score': found 'high'"),
         ({"user": ["u000"], "item": ["i001"], "score": [None]}, "row 2 has a score that is not finite"),
+        (
+            {"user": ["u000"], "item": ["i001"], "score": [1e300]},
+            "row 2 has a score that is not finite in 32",
+        ),
+        ({"user": [], "item": [], "score": []}, "no rows; expected lists"),
         ({"user": ["u000", None], "item": ["i001"] * 2, "score": [1, 2]}, "row 3 has no user"),
         ({"user": ["u000"], "item": ["i001"], "rank": [0]}, "row 2 has a rank that is none"),
         ({"user": ["u000"], "item": ["i001"], "rank": [1.5]}, "row 2 has a rank that is none"),

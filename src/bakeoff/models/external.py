@@ -120,7 +120,10 @@ class External:
             for (name, column), field in zip(columns.items(), batch.columns, strict=True):
                 ids = self._kinds[name] == "id"
                 column.add(field if ids else field.fill_null(np.nan).to_numpy(zero_copy_only=False))
-        return {name: column.finish() for name, column in columns.items()}
+        found = {name: column.finish() for name, column in columns.items()}
+        if not len(found["user"][0]):
+            raise DataError(f"{self.path}: no rows; expected lists")
+        return found
 
     def _chosen(self, columns: dict[str, Any], seed: int) -> Array:
         """int64: the records, counted from 0, of this run."""
@@ -148,7 +151,8 @@ class External:
         """float64: numbers that fall along a list."""
         if "score" in columns:
             scores: Array = columns["score"][rows]
-            self._refuse(rows, ~np.isfinite(scores), "has a score that is not finite; expected a number")
+            wrong = ~(np.abs(scores) <= np.finfo(np.float32).max)
+            self._refuse(rows, wrong, "has a score that is not finite in 32 bits; expected a number")
             return scores
         ranks = columns["rank"][rows]
         with np.errstate(invalid="ignore"):
