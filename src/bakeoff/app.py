@@ -45,7 +45,7 @@ def main(verb: str, words: Sequence[str]) -> int:
     if "" not in sys.path:
         sys.path.insert(0, "")  # a user's own class is found from the working directory
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come out as they are; the edge makes one line of them
-    argv, sys.argv = sys.argv, ["bakeoff", "--multirun", *words]
+    argv, sys.argv = sys.argv, ["bakeoff", "--multirun", *_options_first(words)]
     try:
         hydra.main(version_base="1.3", config_path=str(conf.folder()), config_name="config")(_one_job)()
     except BakeoffError:
@@ -59,6 +59,21 @@ def main(verb: str, words: Sequence[str]) -> int:
         sys.argv = argv
         _session.reset(token)
     return session.exit_code
+
+
+def _options_first(words: Sequence[str]) -> list[str]:
+    """Hydra's parser takes overrides in one stretch only; people write --config-dir anywhere."""
+    options: list[str] = []
+    overrides: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            overrides.append(word)
+            continue
+        options.append(word)
+        if word in ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c"):
+            options.extend([value] if (value := next(rest, None)) is not None else [])
+    return [*options, *overrides]
 
 
 def execute(
