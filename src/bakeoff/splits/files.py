@@ -9,21 +9,17 @@ import numpy as np
 from bakeoff.data.folder import (
     csr,
     load_array,
-    load_dataset,
     load_interactions,
     load_json,
     load_matrix,
     load_rows,
     save_array,
-    save_dataset,
     save_interactions,
     save_json,
     save_matrix,
     save_rows,
 )
 from bakeoff.splits.base import Split
-
-__all__ = ["load", "load_dataset", "save", "save_dataset"]
 
 
 def save(split: Split, folder: Path) -> None:
