@@ -20,6 +20,7 @@ from bakeoff.tuning.spec import Tuning, objective
 from bakeoff.tuning.summary import summary
 
 _POLL_SECONDS = 0.5
+_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,21 @@ def _one(study: Any, space: Space, worth: Objective, tuning: Tuning) -> None:
 
 
 def _tried(study: Any, number: int, chosen: Mapping[str, Any]) -> Any:
-    """The finished trial that had the same parameters, or None."""
-    for trial in storage.counted(study.get_trials(deepcopy=False)):
-        same = trial.number < number and trial.user_attrs.get("parameters") == chosen
-        if same and trial.state.is_finished():
-            return trial
-    return None
+    """The finished earlier trial that had the same parameters, or None.
+
+    Where one still runs in another process, or has yet to say what it will run, this one waits for it.
+    """
+    while True:
+        earlier = [t for t in storage.counted(study.get_trials(deepcopy=False)) if t.number < number]
+        unsaid = any(not t.state.is_finished() and "parameters" not in t.user_attrs for t in earlier)
+        same = [t for t in earlier if t.user_attrs.get("parameters") == chosen]
+        finished = [t for t in same if t.state.is_finished()]
+        if finished:
+            return finished[0]
+        if not same and not unsaid:
+            return None
+        time.sleep(_WAIT_SECONDS)
+        storage.bury(study)
 
 
 def _repeat(study: Any, trial: Any, before: Any) -> None:
