@@ -15,7 +15,7 @@ from bakeoff.hashing import identity
 from bakeoff.models.base import Model
 from bakeoff.splits.base import Splitter
 
-KEY_VERSION = 1
+KEY_VERSION = 2
 """Raised whenever a change can move a number of an unchanged configuration; see the changelog."""
 
 Config = Mapping[str, Any]

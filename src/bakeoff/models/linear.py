@@ -134,5 +134,6 @@ def _refuse_too_large(n_items: int) -> None:
     if needed > available:
         raise Unsupported(
             f"EASE needs {needed / 1e9:.0f} GB of memory for {n_items:,} items, and {available / 1e9:.0f} GB "
-            "are available: leave out rare items (dataset.min_item_interactions) or use itemknn"
+            "are available: leave out rare items ('dataset.filters=[{min_item_interactions: 5}]') or use "
+            "item neighbours"
         )
