@@ -7,7 +7,7 @@ RUN = $(VENV)/bin
 export LIGHTFM_NO_CFLAGS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick check format bench clean
+.PHONY: help demo test quick check format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -41,7 +41,7 @@ check: $(VENV)/tested ## format, lint and types
 	$(RUN)/ruff check src tests bench
 	$(RUN)/mypy
 
-format: $(VENV)/tested
+format: $(VENV)/tested ## format, and mend what the linter can
 	$(RUN)/ruff format src tests bench
 	$(RUN)/ruff check --fix src tests bench
 

@@ -27,10 +27,6 @@ HEAVY = (
     "pandas", "pyarrow", "implicit", "lightfm", "optuna", "rich", "altair", "jinja2", "recommenders",
 )  # fmt: skip
 DERIVED = {"sampling.py"}  # derives from a class of Optuna's, and is imported only to tune
-LONG = {
-    "describe.py": "one picture of a data set, whose numbers are read together",
-    "tastes.py": "one generative model, most of it the description of its knobs",
-}
 
 
 def tree(path: Path) -> ast.Module:
@@ -100,7 +96,7 @@ def test_nothing_is_pickled_evaluated_or_printed() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
 def test_a_file_is_read_in_one_sitting(path: Path) -> None:
     length = len(path.read_text(encoding="utf-8").splitlines())
-    assert length <= (320 if path.name in LONG else 300), path
+    assert length <= 300, path
 
 
 def test_the_plug_in_namespace_is_shared() -> None:

@@ -28,8 +28,18 @@ def scalars() -> list[str]:
 
 
 def metrics() -> dict[str, str]:
-    """Every metric's name and import path."""
-    return {str(k): str(v) for k, v in read(folder() / "metrics" / "default.yaml").items()}
+    """Name and import path of the metrics that are measured unless others are asked for."""
+    return _metrics("default")
+
+
+def known_metrics() -> dict[str, str]:
+    """Name and import path of every metric that ships, in whichever file; the default ones come first."""
+    return {n: p for option in ("default", *options("metrics")) for n, p in _metrics(option).items()}
+
+
+def _metrics(option: str) -> dict[str, str]:
+    found = read(folder() / "metrics" / f"{option}.yaml")
+    return {str(k): str(v) for k, v in found.items() if k != "defaults"}
 
 
 def read(path: Path) -> dict[str, Any]:

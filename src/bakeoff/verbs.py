@@ -183,7 +183,7 @@ def named_metrics(names: Sequence[str]) -> dict[str, str]:
     Raises:
         ConfigError: a name that is neither.
     """
-    known = conf.metrics()
+    known = conf.known_metrics()
     found = {}
     for name in names:
         if "." in name:

@@ -28,8 +28,9 @@ from scipy import sparse
 from bakeoff.arrays import CSR, Array
 from bakeoff.data.chance import Chance
 from bakeoff.data.interactions import Features, Ids, Interactions
+from bakeoff.data.knobs import Knobs
 from bakeoff.data.source import Dataset, Step
-from bakeoff.data.tastes import Knobs, Log, draw
+from bakeoff.data.tastes import Log, draw
 from bakeoff.errors import UsageError
 
 GENERATOR = 1  # a part of the identity: raised whenever the same knobs give other rows

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import check_range
-from bakeoff.splits.base import ColdPolicy, Split, assemble
-from bakeoff.splits.draws import pair_draws, uniform
+from bakeoff.splits.base import Split, assemble
+from bakeoff.splits.draws import ByChance, pair_draws, uniform
 
 
 @dataclass(frozen=True)
-class RandomRows(ColdPolicy):
+class RandomRows(ByChance):
     """All rows alike: each goes to train with probability `ratio`, by its own draw.
 
     The share of train is the ratio up to chance (with n rows, a standard deviation of sqrt(ratio (1 - ratio)
@@ -34,18 +33,9 @@ class RandomRows(ColdPolicy):
 
     ratio: float = 0.8
 
-    seeded: ClassVar[bool] = True
-    needs_times: ClassVar[bool] = False
-
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range("split.ratio", self.ratio, above=0, below=1)
-
-    def split(self, data: Interactions, seed: int) -> Split:
-        return self._cut(data, seed, level=0)
-
-    def inner(self, split: Split, seed: int) -> Split:
-        return self._cut(split.events, seed, split.level + 1)
 
     def _cut(self, data: Interactions, seed: int, level: int) -> Split:
         pairs = data.merged()

@@ -7,12 +7,32 @@ and the other users cannot change which rows of a user are held out.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from bakeoff.arrays import Array, Bools, Codes, Doubles, Hashes, Times
 from bakeoff.data.interactions import Interactions
 from bakeoff.hashing import combine, hash_text
+from bakeoff.splits.base import ColdPolicy, Split
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByChance(ColdPolicy):
+    """A split that a seed draws; the inner one is drawn from train alike. A family says how, in `_cut`."""
+
+    seeded: ClassVar[bool] = True
+    needs_times: ClassVar[bool] = False
+
+    def split(self, data: Interactions, seed: int) -> Split:
+        return self._cut(data, seed, level=0)
+
+    def inner(self, split: Split, seed: int) -> Split:
+        return self._cut(split.events, seed, split.level + 1)
+
+    def _cut(self, data: Interactions, seed: int, level: int) -> Split:
+        raise NotImplementedError
 
 
 def user_draws(data: Interactions, seed: int, level: int = 0) -> Hashes:

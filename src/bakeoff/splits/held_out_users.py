@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import DataError, check_range
-from bakeoff.splits.base import ColdPolicy, Split, assemble
-from bakeoff.splits.draws import first_of_each, pair_draws, train_quota, uniform, user_draws
+from bakeoff.splits.base import Split, assemble
+from bakeoff.splits.draws import ByChance, first_of_each, pair_draws, train_quota, uniform, user_draws
 
 
 @dataclass(frozen=True)
-class HeldOutUsers(ColdPolicy):
+class HeldOutUsers(ByChance):
     """Strong generalisation: no row of a held-out user is in train.
 
     Each user is held out with probability `share`, by a draw of their own. Of a held-out user's items
@@ -40,19 +39,10 @@ class HeldOutUsers(ColdPolicy):
     share: float = 0.1
     ratio: float = 0.8
 
-    seeded: ClassVar[bool] = True
-    needs_times: ClassVar[bool] = False
-
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range("split.share", self.share, above=0, below=1)
         check_range("split.ratio", self.ratio, above=0, below=1)
-
-    def split(self, data: Interactions, seed: int) -> Split:
-        return self._cut(data, seed, level=0)
-
-    def inner(self, split: Split, seed: int) -> Split:
-        return self._cut(split.events, seed, split.level + 1)
 
     def _cut(self, data: Interactions, seed: int, level: int) -> Split:
         pairs = data.merged()

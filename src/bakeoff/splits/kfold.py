@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from bakeoff.arrays import Array
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import ConfigError, check_choice, check_range
-from bakeoff.splits.base import ColdPolicy, Split, assemble
-from bakeoff.splits.draws import order_of_each, pair_draws, uniform, user_draws
+from bakeoff.splits.base import Split, assemble
+from bakeoff.splits.draws import ByChance, order_of_each, pair_draws, uniform, user_draws
 
 Within = Literal["user", "all"]
 
 
 @dataclass(frozen=True)
-class KFold(ColdPolicy):
+class KFold(ByChance):
     """Fold `fold` of `n_folds` is test, the others are train; the folds of one seed share no pair.
 
     Within users, the folds of a user differ by one row at most, and which fold gets the odd rows is chance; a
@@ -44,9 +44,6 @@ class KFold(ColdPolicy):
     fold: int = 0
     within: Within = "user"
 
-    seeded: ClassVar[bool] = True
-    needs_times: ClassVar[bool] = False
-
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range("split.n_folds", self.n_folds, low=2, integer=True)
@@ -56,12 +53,6 @@ class KFold(ColdPolicy):
             raise ConfigError(
                 f"split.fold={self.fold}: expected a number below split.n_folds={self.n_folds}, from 0"
             )
-
-    def split(self, data: Interactions, seed: int) -> Split:
-        return self._cut(data, seed, level=0)
-
-    def inner(self, split: Split, seed: int) -> Split:
-        return self._cut(split.events, seed, split.level + 1)
 
     def _cut(self, data: Interactions, seed: int, level: int) -> Split:
         pairs = data.merged()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import check_range
-from bakeoff.splits.base import ColdPolicy, Split, assemble
-from bakeoff.splits.draws import first_of_each, pair_draws, train_quota
+from bakeoff.splits.base import Split, assemble
+from bakeoff.splits.draws import ByChance, first_of_each, pair_draws, train_quota
 
 
 @dataclass(frozen=True)
-class Random(ColdPolicy):
+class Random(ByChance):
     """Per user by ratio: round(ratio * items) of a user's items go to train, halves to the even number.
 
     Each user keeps as many rows as by `python_stratified_split` of recommenders (which rows, is chance). A
@@ -36,18 +35,9 @@ class Random(ColdPolicy):
 
     ratio: float = 0.8
 
-    seeded: ClassVar[bool] = True
-    needs_times: ClassVar[bool] = False
-
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range("split.ratio", self.ratio, above=0, below=1)
-
-    def split(self, data: Interactions, seed: int) -> Split:
-        return self._cut(data, seed, level=0)
-
-    def inner(self, split: Split, seed: int) -> Split:
-        return self._cut(split.events, seed, split.level + 1)
 
     def _cut(self, data: Interactions, seed: int, level: int) -> Split:
         pairs = data.merged()
