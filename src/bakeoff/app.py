@@ -148,11 +148,11 @@ def _settings(config: Any) -> _Settings:
     for name in ("time_limit", "memory_limit"):
         if plain[name] is not None:
             check_range(name, plain[name], above=0)
-    for name in ("fresh", "rerun", "isolate", "debug"):
+    for name in ("fresh", "rerun", "isolate", "debug", "save_model"):
         if not isinstance(plain[name], bool):
             raise ConfigError(f"{name}={plain[name]!r}: expected true or false")
     options = {n: plain[n] for n in Options.__dataclass_fields__}
-    wanted = Wanted(tuple(sorted(set(ks))), dict(plain["metrics"]))
+    wanted = Wanted(tuple(sorted(set(ks))), dict(plain["metrics"]), plain["save_model"])
     return _Settings(str(plain["results_dir"]), wanted, Options(**options), plain["fresh"])
 
 
@@ -202,11 +202,12 @@ def _plain(config: Any) -> dict[str, Any]:
 def _baselines(composed: Sequence[tuple[Sequence[str], Any]], compose: Callable[[Sequence[str]], Any]) -> Any:
     """The baselines of every combination of the other axes; overrides under `model.` do not reach them."""
     found: dict[tuple[str, ...], Any] = {}
+    asked = {frozenset(overrides) for overrides, _ in composed}
     for overrides, config in composed:
         others = [o for o in overrides if not _is_model(o)]
         for name in config.baselines or []:
             words = (*others, f"model={name}")
-            if words not in found:
+            if words not in found and frozenset(words) not in asked:
                 found[words] = compose(words)
     return list(found.items())
 
