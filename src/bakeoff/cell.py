@@ -95,11 +95,21 @@ class Cell:
 
     @property
     def _tune_identity(self) -> Config | None:
-        """Where trials are kept, and what the tuner is called, move no number."""
+        """Where trials are kept, and what the tuner is called, move no number.
+
+        Nor do a rule that picks of several objectives where there is one, what prunes where there are
+        several, and what another rule would go by.
+        """
         if self.tune is None:
             return None
-        told = {k: v for k, v in self.tune.items() if k not in ("storage", "name")}
-        return {**told, "space": self.model.get("space")}
+        silent = {"storage", "name", "objectives", "pick"}
+        told: dict[str, Any] = {"space": self.model.get("space")}
+        if self.tune.get("objectives"):
+            silent |= {"metric", "pruner", "users"}
+            pick = self.tune.get("pick") or {}
+            rule = pick.get("rule")
+            told |= {"objectives": self.tune["objectives"], "pick": [rule, pick.get(rule)]}
+        return {**{k: v for k, v in self.tune.items() if k not in silent}, **told}
 
     @property
     def _data_identity(self) -> list[Any]:

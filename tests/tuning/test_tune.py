@@ -54,7 +54,7 @@ def test_the_first_trial_is_the_defaults_and_the_best_is_no_worse(cell: Cell, tm
 def test_the_best_value_is_what_the_objective_gives_for_it(cell: Cell, tmp_path: Path) -> None:
     found = tune(cell, split_of(cell), Store(tmp_path))
     worth = Objective(cell, split_of(cell), Tuning.of(cell.tune or {}))
-    assert worth(found.parameters) == found.record["best"]["value"]
+    assert worth(found.parameters) == (found.record["best"]["value"],)
 
 
 def test_the_test_part_cannot_reach_the_tuner(cell: Cell, tmp_path: Path) -> None:

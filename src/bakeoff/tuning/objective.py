@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from bakeoff.cell import Cell, build_model, build_splitter
 from bakeoff.errors import ModelError
 from bakeoff.evaluation.measure import measure
+from bakeoff.evaluation.metric import Evidence
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.lists import evidence_of, recommend
 from bakeoff.models.base import Model
 from bakeoff.splits.base import Split
 from bakeoff.tuning.sampling import derived
-from bakeoff.tuning.spec import Tuning, objective
+from bakeoff.tuning.spec import Goal, Tuning, goals
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +38,7 @@ class Objective:
 
     def __init__(self, cell: Cell, split: Split, tuning: Tuning) -> None:
         self._cell, self._split, self._tuning = cell, split, tuning
-        self.name, self._metric, self._k = objective(tuning.metric, cell.depth)
-        self.direction: Literal["maximize", "minimize"] = (
-            "maximize" if self._metric.higher_is_better else "minimize"
-        )
+        self.goals: tuple[Goal, ...] = goals(tuning, cell.depth)
 
     @cached_property
     def validations(self) -> tuple[Validation, ...]:
@@ -57,12 +55,13 @@ class Objective:
             for repeat in range(self._tuning.repeats)
         )
 
-    def __call__(self, chosen: Mapping[str, Any], trial: Any = None) -> float:
-        """The mean score over the repeats.
+    def __call__(self, chosen: Mapping[str, Any], trial: Any = None) -> tuple[float, ...]:
+        """The mean scores over the repeats, one for each goal.
 
         Args:
             chosen: hyperparameters that take the place of the configured ones.
             trial: is told the score after some epochs, and may end the fit (TrialPruned); None: never.
+                With several goals it must be None.
         """
         scores = []
         for repeat, validation in enumerate(self.validations):
@@ -79,22 +78,27 @@ class Objective:
             seed = derived("trial", self._cell.seed, repeat)
             model.fit(validation.inner.train, seed=seed, on_epoch=after if watching else None)
             scores.append(self._score(model, validation.inner, validation.stats))
-        return float(np.mean(scores))
+        return tuple(float(mean) for mean in np.mean(scores, axis=0))
 
     def _report(self, model: Model, validation: Validation, trial: Any, epoch: int) -> None:
         import optuna
 
-        trial.report(self._score(model, validation.sample, validation.stats), epoch)
+        trial.report(self._score(model, validation.sample, validation.stats)[0], epoch)
         if trial.should_prune():
             raise optuna.TrialPruned
 
-    def _score(self, model: Model, split: Split, stats: TrainStats) -> float:
-        lists, predicted = recommend(model, split, self._k or self._cell.depth)
-        ks = () if self._k is None else (self._k,)
-        found = measure(evidence_of(lists, predicted, split, stats), {self.name: self._metric}, ks)
-        if (self.name, self._k) not in found.means:
-            raise ModelError(f"no {self._tuning.metric}: {'; '.join(found.absent.values())}")
-        return found.means[self.name, self._k][0]
+    def _score(self, model: Model, split: Split, stats: TrainStats) -> tuple[float, ...]:
+        depth = max(goal.k or self._cell.depth for goal in self.goals)
+        evidence = evidence_of(*recommend(model, split, depth), split, stats)
+        return tuple(self._measured(goal, evidence) for goal in self.goals)
+
+    @staticmethod
+    def _measured(goal: Goal, evidence: Evidence) -> float:
+        ks = () if goal.k is None else (goal.k,)
+        found = measure(evidence, {goal.name: goal.metric}, ks)
+        if (goal.name, goal.k) not in found.means:
+            raise ModelError(f"no {goal.text}: {'; '.join(found.absent.values())}")
+        return found.means[goal.name, goal.k][0]
 
 
 def reported(epoch: int) -> bool:

@@ -10,8 +10,9 @@ from optuna.samplers import BaseSampler
 from bakeoff.cell import locate
 from bakeoff.errors import ConfigError
 from bakeoff.hashing import combine, hash_text
-from bakeoff.tuning.spec import SAMPLERS
 from bakeoff.tuning.storage import counted
+
+SAMPLERS = {"tpe": "optuna.samplers.TPESampler", "random": "optuna.samplers.RandomSampler"}
 
 
 def derived(*parts: object) -> int:

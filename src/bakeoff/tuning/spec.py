@@ -1,18 +1,20 @@
-"""What a tuner is told: budget, metric, sampler, pruner."""
+"""What a tuner is told: budget, objectives, sampler, pruner."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from bakeoff import conf
 from bakeoff.errors import ConfigError, check_choice, check_range, nearest
 from bakeoff.evaluation.measure import resolve
 from bakeoff.evaluation.metric import Metric
+from bakeoff.tuning.pareto import Direction
 
-SAMPLERS = {"tpe": "optuna.samplers.TPESampler", "random": "optuna.samplers.RandomSampler"}
+SAMPLERS = ("tpe", "random", "qmc", "cmaes", "grid")
 PRUNERS = ("median", "hyperband", "none")
+PICKS = ("tolerance", "weights")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,9 @@ class Tuning:
         trials: budget in trials, the defaults included, or None.
         seconds: budget in seconds of trials, added up over all processes, or None.
         metric: "name@k" or "import.path@k", without @k for a metric that has no cutoff.
+        objectives: two or more of such, in place of `metric`; empty: `metric` alone.
+        pick: which of the Pareto set is taken: `rule` is one of PICKS, and `tolerance` (a share of the best
+            first objective) or `weights` (one for each objective) goes with it; see `pareto.picked`.
         sampler: a name of SAMPLERS, or the import path of a sampler that takes `seed`.
         pruner: one of PRUNERS.
         repeats: inner splits and seeds that each trial is averaged over.
@@ -34,6 +39,8 @@ class Tuning:
     trials: int | None = 50
     seconds: float | None = None
     metric: str = "ndcg@10"
+    objectives: Sequence[str] = ()
+    pick: Mapping[str, Any] = field(default_factory=lambda: {"rule": "tolerance", "tolerance": 0.01})
     sampler: str = "tpe"
     pruner: str = "median"
     repeats: int = 1
@@ -53,6 +60,38 @@ class Tuning:
         check_choice("tune.pruner", self.pruner, PRUNERS)
         if "." not in str(self.sampler):
             check_choice("tune.sampler", self.sampler, SAMPLERS)
+        self._check_objectives()
+
+    def _check_objectives(self) -> None:
+        given = self.objectives
+        if isinstance(given, str) or not isinstance(given, Sequence):
+            raise ConfigError(f"tune.objectives={given!r}: expected a list such as [ndcg@10,novelty@10]")
+        if len(given) == 1:
+            raise ConfigError(f"tune.objectives={list(given)!r}: one alone is tune.metric={given[0]}")
+        if len(set(map(str, given))) < len(given):
+            raise ConfigError(f"tune.objectives={list(given)!r}: expected each once")
+        for key in self.pick:
+            check_choice("tune.pick, option", key, ("rule", *PICKS))
+        rule = self.pick.get("rule")
+        check_choice("tune.pick.rule", rule, PICKS)
+        if rule == "tolerance":
+            check_range("tune.pick.tolerance", self.pick.get("tolerance"), 0)  # type: ignore[arg-type]
+        elif given:
+            self._check_weights(self.pick.get("weights"))
+
+    def _check_weights(self, weights: Any) -> None:
+        if (
+            not isinstance(weights, Sequence)
+            or isinstance(weights, str)
+            or len(weights) != len(self.objectives)
+        ):
+            raise ConfigError(
+                f"tune.pick.weights={weights!r}: expected one for each of {list(self.objectives)!r}"
+            )
+        for weight in weights:
+            check_range("tune.pick.weights", weight, 0)
+        if not any(weights):
+            raise ConfigError(f"tune.pick.weights={list(weights)!r}: expected one above 0")
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Tuning:
@@ -68,26 +107,51 @@ class Tuning:
         return cls(**config)
 
 
-def objective(metric: str, depth: int) -> tuple[str, Metric, int | None]:
-    """Name, metric and cutoff of `tune.metric`.
+@dataclass(frozen=True)
+class Goal:
+    """One objective: a metric, its cutoff (None without), and the end of it that is sought.
+
+    Args:
+        text: as asked for, such as "ndcg@10".
+        name: of the metric.
+    """
+
+    text: str
+    name: str
+    metric: Metric
+    k: int | None
+
+    @property
+    def direction(self) -> Direction:
+        return "maximize" if self.metric.higher_is_better else "minimize"
+
+
+def goals(tuning: Tuning, depth: int) -> tuple[Goal, ...]:
+    """What is sought, in the order asked for.
 
     Raises:
         ConfigError: no such metric, one without a direction, or a cutoff that is missing or out of range.
     """
-    name, at, cutoff = str(metric).partition("@")
-    path = name
+    if tuning.objectives:
+        return tuple(_goal(text, depth, "tune.objectives") for text in tuning.objectives)
+    return (_goal(tuning.metric, depth, "tune.metric"),)
+
+
+def _goal(text: str, depth: int, key: str) -> Goal:
+    name, at, cutoff = str(text).partition("@")
+    where, path = f"{key}={text!r}", name
     if "." not in name:
         known = conf.metrics()
         if name not in known:
-            raise ConfigError(f"tune.metric={metric!r}: there is no metric {name!r}; {nearest(name, known)}")
+            raise ConfigError(f"{where}: there is no metric {name!r}; {nearest(name, known)}")
         path = known[name]
     found = resolve({name: path})[name]
     if found.higher_is_better is None:
-        raise ConfigError(f"tune.metric={metric!r}: neither end of {name!r} is the goal; take another")
+        raise ConfigError(f"{where}: neither end of {name!r} is the goal; take another")
     if not found.cutoff:
         if at:
-            raise ConfigError(f"tune.metric={metric!r}: {name!r} has no cutoff; write tune.metric={name}")
-        return name, found, None
+            raise ConfigError(f"{where}: {name!r} has no cutoff; write {key}={name}")
+        return Goal(str(text), name, found, None)
     if not cutoff.isdigit() or not 1 <= int(cutoff) <= depth:
-        raise ConfigError(f"tune.metric={metric!r}: expected a cutoff from 1 to {depth}, such as {name}@10")
-    return name, found, int(cutoff)
+        raise ConfigError(f"{where}: expected a cutoff from 1 to {depth}, such as {name}@10")
+    return Goal(str(text), name, found, int(cutoff))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+
+from bakeoff.tuning.pareto import Direction
 
 NOT_COUNTED = "not counted"
 """User attribute of a trial that the budget does not know, with the reason: killed, over budget."""
@@ -31,7 +33,7 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def open_study(key: str, folder: Path, url: str | None, direction: Literal["maximize", "minimize"]) -> Any:
+def open_study(key: str, folder: Path, url: str | None, directions: Sequence[Direction]) -> Any:
     """The study of a cell, made where there is none: in a journal `folder/key.log`, or in a database."""
     import optuna
     from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
@@ -44,7 +46,9 @@ def open_study(key: str, folder: Path, url: str | None, direction: Literal["maxi
         lock = JournalFileSymlinkLock(str(path), grace_period=_GRACE_SECONDS)
         _cut_torn_line(path, lock)
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
-    return optuna.create_study(storage=storage, study_name=key, direction=direction, load_if_exists=True)
+    return optuna.create_study(
+        storage=storage, study_name=key, directions=list(directions), load_if_exists=True
+    )
 
 
 def _cut_torn_line(path: Path, lock: Any) -> None:

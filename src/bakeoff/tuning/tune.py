@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from bakeoff.tuning import storage
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.sampling import Reseeded, derived, ordinal, pruner
 from bakeoff.tuning.space import Space
-from bakeoff.tuning.spec import Tuning, objective
+from bakeoff.tuning.spec import Tuning, goals
 from bakeoff.tuning.summary import summary
 
 _POLL_SECONDS = 0.5
@@ -44,7 +45,7 @@ def check(cell: Cell) -> None:
     """
     assert cell.tune is not None
     tuning = Tuning.of(cell.tune)
-    objective(tuning.metric, cell.depth)
+    goals(tuning, cell.depth)
     Reseeded(tuning.sampler, 0, {})
     spaces.parse(cell.model)
 
@@ -62,8 +63,9 @@ def tune(cell: Cell, split: Split, store: Store) -> Tuned:
     assert cell.tune is not None
     tuning, space = Tuning.of(cell.tune), spaces.parse(cell.model)
     worth = Objective(cell, split, tuning)
+    directions = [goal.direction for goal in worth.goals]
     with storage.quiet():
-        study = storage.open_study(cell.key, store.root / "studies", tuning.storage, worth.direction)
+        study = storage.open_study(cell.key, store.root / "studies", tuning.storage, directions)
         study.sampler = Reseeded(tuning.sampler, derived("sampler", cell.seed), space.nearest_to_defaults())
         study.pruner = pruner(tuning.pruner)
         storage.bury(study)
@@ -71,7 +73,7 @@ def tune(cell: Cell, split: Split, store: Store) -> Tuned:
         while _go_on(study, tuning):
             _one(study, space, worth, tuning)
         trials = storage.counted(study.get_trials(deepcopy=False))
-    record = summary(trials, space, tuning, worth.direction, cell.seed)
+    record = summary(trials, space, tuning, directions, cell.seed)
     if record["best"] is None:
         reasons = {str(t.user_attrs.get("reason")) for t in trials}
         raise ModelError(f"tuning: none of {len(trials)} trials gave a value: {'; '.join(sorted(reasons))}")
@@ -115,9 +117,10 @@ def _one(study: Any, space: Space, worth: Objective, tuning: Tuning) -> None:
         _repeat(study, trial, before)
         return
     start = time.perf_counter()
-    state, value, reason, refused = optuna.trial.TrialState.FAIL, None, "", None
+    state, values, reason, refused = optuna.trial.TrialState.FAIL, None, "", None
+    pruned = at > 0 and tuning.pruner != "none" and not tuning.objectives
     try:
-        value = worth(chosen, trial if at and tuning.pruner != "none" else None)
+        values = worth(chosen, trial if pruned else None)
         state = optuna.trial.TrialState.COMPLETE
     except optuna.TrialPruned:
         state = optuna.trial.TrialState.PRUNED
@@ -127,12 +130,17 @@ def _one(study: Any, space: Space, worth: Objective, tuning: Tuning) -> None:
     if refused is not None:
         storage.discard(study, trial, reason)
         raise refused
-    if value is not None and value != value:
-        state, value, reason = optuna.trial.TrialState.FAIL, None, f"{tuning.metric} is not a number"
+    for goal, value in zip(worth.goals, values or (), strict=False):
+        if not math.isfinite(value):
+            state, values, reason = (
+                optuna.trial.TrialState.FAIL,
+                None,
+                f"{goal.text} is {value}, not a number",
+            )
     if reason:
         trial.set_user_attr("reason", reason)
     trial.set_user_attr("seconds", time.perf_counter() - start)
-    study.tell(trial, value, state=state)
+    study.tell(trial, values, state=state)
 
 
 def _tried(study: Any, number: int, chosen: Mapping[str, Any]) -> Any:
@@ -161,7 +169,7 @@ def _repeat(study: Any, trial: Any, before: Any) -> None:
     trial.set_user_attr("seconds", 0.0)
     if "reason" in before.user_attrs:
         trial.set_user_attr("reason", before.user_attrs["reason"])
-    for epoch, value in before.intermediate_values.items():
+    for epoch, value in before.intermediate_values.items():  # empty with several objectives
         trial.report(value, epoch)
     complete = before.state == optuna.trial.TrialState.COMPLETE
-    study.tell(trial, before.value if complete else None, state=before.state)
+    study.tell(trial, before.values if complete else None, state=before.state)
