@@ -6,10 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from bakeoff.evaluation.metric import Metric
 from bakeoff.hashing import canonical_json
+from bakeoff.report.layout import Grid as Grid
+from bakeoff.report.layout import Head as Head
 from bakeoff.report.tables import Column, Part, Result, Row, Table
 from bakeoff.report.wording import (
     NOTHING,
@@ -32,24 +34,6 @@ DEFINITIONS = (
 )
 
 _MAIN_COUNTS = ("catalogue", "train_pairs", "test_pairs")
-
-Kind = Literal["word", "text", "figure"]
-
-
-class Head(NamedTuple):
-    """The top of a column: of words, of text that may be long, or of figures, which stand on the right."""
-
-    text: str
-    kind: Kind = "word"
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table of text; each row has an entry for each head."""
-
-    caption: str
-    heads: tuple[Head, ...]
-    rows: tuple[tuple[Entry, ...], ...]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bakeoff.report.document import DEFINITIONS, Document, Grid, Section
+from bakeoff.report.document import DEFINITIONS, Document, Section
+from bakeoff.report.layout import Grid
 from bakeoff.report.wording import Entry
 
 COLUMNS = 9
