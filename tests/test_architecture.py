@@ -15,7 +15,7 @@ LAYERS = (
     ("errors", "arrays", "hashing", "conf"),
     ("data",),
     ("splits", "models", "evaluation"),
-    ("lists", "cell", "record", "store", "meter", "environment", "experiment"),
+    ("lists", "cell", "record", "store", "kept", "meter", "environment", "experiment"),
     ("tuning", "runner", "worker", "grid"),
     ("report",),
     ("verbs", "app", "cli", "helptext", "completion", "__main__"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from bakeoff.cell import Cell, build_model, build_source, build_splitter
@@ -61,21 +61,26 @@ class Plan:
         stored: cells that are done.
         missing: one of each key that is not, in the order they would run.
         refused: key -> why a cell cannot run, known before the first fit.
+        refitted: keys of missing cells that are done, but without the model that is asked for.
     """
 
     asked: tuple[Asked, ...]
     stored: tuple[Asked, ...]
     missing: tuple[Asked, ...]
     refused: Mapping[str, str] = field(default_factory=dict)
+    refitted: frozenset[str] = frozenset()
 
 
-def plan(asked: Sequence[Asked], store: Store, *, rerun: bool = False) -> Plan:
-    """Sort cells by what is stored; data sets, then splits, stay together, so that each is loaded once."""
+def plan(asked: Sequence[Asked], store: Store, *, rerun: bool = False, save_model: bool = False) -> Plan:
+    """Sort cells by what is stored (with save_model: with a model); cells of one split stay together."""
     ordered = sorted(asked, key=lambda a: (a.cell.data_key, a.cell.split_key, a.order))
     by_key = {a.key: a for a in reversed(ordered)}
     done = {k for k in by_key if not rerun and store.done(k)}
+    refitted = frozenset(k for k in done if save_model and not store.model_answered(k))
+    done -= refitted
     missing = [a for a in ordered if by_key[a.key] is a and a.key not in done]
-    return Plan(tuple(ordered), tuple(a for a in ordered if a.key in done), tuple(missing))
+    stored = tuple(a for a in ordered if a.key in done)
+    return Plan(tuple(ordered), stored, tuple(missing), refitted=refitted)
 
 
 def prepare(planned: Plan, workspace: Workspace, wanted: Wanted) -> Plan:
@@ -102,7 +107,7 @@ def prepare(planned: Plan, workspace: Workspace, wanted: Wanted) -> Plan:
     if planned.asked and all(a.key in refused for a in planned.asked):
         raise refused[planned.asked[0].key]
     missing = tuple(a for a in planned.missing if a.key not in refused)
-    return Plan(planned.asked, planned.stored, missing, {k: str(e) for k, e in refused.items()})
+    return replace(planned, missing=missing, refused={k: str(e) for k, e in refused.items()})
 
 
 def _check_split(cell: Cell, workspace: Workspace, wanted: Wanted, broken: dict[str, UsageError]) -> None:
@@ -172,7 +177,7 @@ def run(
     Args:
         launch: runs cells elsewhere and returns when they are stored; None runs them here.
     """
-    estimate = Estimate(workspace.store, planned.stored)
+    estimate = Estimate(workspace.store, planned.asked)
     progress.start(planned.missing, len(planned.stored), estimate.total(planned.missing))
     try:
         if launch is not None:
@@ -200,12 +205,9 @@ def _run_here(
     def isolated(asked: Asked) -> Record:
         progress.begin(asked)
         return run_isolated(
-            asked.cell,
-            workspace.store,
-            wanted,
-            time_limit=options.time_limit,
-            memory_limit=options.memory_limit,
-        )
+            asked.cell, workspace.store, wanted,
+            time_limit=options.time_limit, memory_limit=options.memory_limit,
+        )  # fmt: skip
 
     with ThreadPoolExecutor(options.workers) as pool:
         waiting: dict[Future[Record], Asked] = {pool.submit(isolated, a): a for a in missing}
@@ -237,11 +239,11 @@ def _record_of(asked: Asked, planned: Plan, store: Store) -> Record:
 class Estimate:
     """Seconds a cell will take, from those that are stored: the same model on the same split, then on any."""
 
-    def __init__(self, store: Store, stored: Iterable[Asked]) -> None:
+    def __init__(self, store: Store, asked_for: Iterable[Asked]) -> None:
         self._seen: dict[tuple[str, ...], list[float]] = {}
-        for asked in stored:
+        for asked in asked_for:
             record = store.record(asked.key)
-            if record is not None:
+            if record is not None and record.done:
                 self.learn(asked.cell, record)
 
     def learn(self, cell: Cell, record: Record) -> None:

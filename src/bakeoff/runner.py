@@ -20,6 +20,7 @@ from bakeoff.errors import DataError, Unsupported
 from bakeoff.evaluation.measure import Measurements, measure, per_user_table, resolve
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
+from bakeoff.kept import keep
 from bakeoff.lists import evidence_of, recommend
 from bakeoff.meter import Meter
 from bakeoff.models.base import Model, Remarks, SaysRepeatable
@@ -31,10 +32,11 @@ from bakeoff.store import Store, StoredLists
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be measured: cutoffs, and metrics as name -> import path."""
+    """What is wanted of a cell: cutoffs, metrics as name -> import path, and whether its model is kept."""
 
     ks: tuple[int, ...]
     metrics: Mapping[str, str]
+    save_model: bool = False
 
 
 class Workspace:
@@ -167,6 +169,9 @@ def _run(cell: Cell, workspace: Workspace, wanted: Wanted, meter: Meter, known: 
             cell.key, StoredLists(lists.items, lists.scores, lists.above, lists.ties, predicted)
         )
         _write_per_user(workspace.store, cell.key, split, lists, measured)
+        if wanted.save_model:
+            why = keep(model, cell, known["parameters"], split, lists.depth, workspace.store)
+            known["notes"] += (f"the model is not kept: {why}",) if why else ()
 
 
 def remeasure(record: Record, cell: Cell, workspace: Workspace, wanted: Wanted) -> Record:

@@ -1,7 +1,7 @@
 """Results on disk: one folder a cell, splits and prepared data stored once, nothing half-written.
 
     <root>/cells/<key>/   record.json  items.npy  scores.npy  [above.npy ties.npy predicted.npy]
-                          per_user.parquet
+                          per_user.parquet  [model.npz model.json]
     <root>/splits/<key>/  the arrays of a split and split.json
     <root>/data/<key>/    a prepared data set
 
@@ -77,9 +77,14 @@ class Store:
         record = self.record(key)
         return record is not None and record.done
 
+    def model_answered(self, key: str) -> bool:
+        """Whether the cell's model was kept, or it is known why it cannot be (see `bakeoff.kept`)."""
+        return (self.cell_folder(key) / "model.json").exists()
+
     def begin(self, key: str) -> None:
-        """Forget what an earlier try left, so that no old record stands beside new lists."""
-        (self.cell_folder(key) / "record.json").unlink(missing_ok=True)
+        """Forget what an earlier try left, so that no old record or model stands beside new lists."""
+        for name in ("record.json", "model.json", "model.npz"):
+            (self.cell_folder(key) / name).unlink(missing_ok=True)
 
     def write_lists(self, key: str, lists: StoredLists) -> None:
         for name, array in lists._asdict().items():

@@ -45,7 +45,7 @@ def run(request: Request) -> int:
         folder = request.results / name
         before = Experiment(name) if request.fresh else Experiment.read(folder, name)
         grid.check_same_data(before, asked)
-        planned = grid.plan(asked, request.store, rerun=request.options.rerun)
+        planned = _planned(request, asked)
         planned = grid.prepare(planned, workspace, request.wanted)
         experiment = before.with_cells(asked, request.command)
         experiment.write(folder)
@@ -56,6 +56,11 @@ def run(request: Request) -> int:
     return int(failed)
 
 
+def _planned(request: Request, asked: Sequence[Asked]) -> grid.Plan:
+    rerun, save_model = request.options.rerun, request.wanted.save_model
+    return grid.plan(asked, request.store, rerun=rerun, save_model=save_model)
+
+
 def plan(request: Request) -> int:
     """Print what would run, what is stored, and an estimate of the time; write nothing."""
     from bakeoff.report.render.plan import print_plan
@@ -64,8 +69,8 @@ def plan(request: Request) -> int:
         grid.check_same_data(
             Experiment(name) if request.fresh else Experiment.read(request.results / name, name), asked
         )
-        planned = grid.plan(asked, request.store, rerun=request.options.rerun)
-        estimate = grid.Estimate(request.store, planned.stored)
+        planned = _planned(request, asked)
+        estimate = grid.Estimate(request.store, planned.asked)
         print_plan(name, planned, estimate, request.options.workers)
     return 0
 

@@ -81,7 +81,7 @@ def _watch(child: subprocess.Popen[str], time_limit: float | None, memory_limit:
 def main() -> None:
     sys.path.insert(0, "")  # a user's own class is found from the working directory, as in the parent
     job = json.load(sys.stdin)
-    wanted = Wanted(tuple(job["wanted"]["ks"]), job["wanted"]["metrics"])
+    wanted = Wanted(**{**job["wanted"], "ks": tuple(job["wanted"]["ks"])})
     run_cell(Cell(**job["cell"]), Workspace(Store(job["store"])), wanted)
 
 

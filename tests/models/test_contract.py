@@ -15,8 +15,9 @@ from bakeoff import conf
 from bakeoff.cell import build_model, build_source, build_splitter, locate
 from bakeoff.data.interactions import Features, Ids, Interactions
 from bakeoff.evaluation.topk import TopK
+from bakeoff.kept import packed, read, unpacked, write
 from bakeoff.lists import recommend
-from bakeoff.models.base import Model, PredictsValues, RanksTargets, SaysRepeatable
+from bakeoff.models.base import Keeps, LikensItems, Model, PredictsValues, RanksTargets, SaysRepeatable
 from bakeoff.tuning.space import parse
 from toys import blocks
 
@@ -228,6 +229,64 @@ def test_target_ranks_agree_with_a_list_of_the_whole_catalogue(made: Made, name:
     for user, item, above, ties in zip(rows, unseen.indices, ranked.above, ranked.ties, strict=True):
         if (user, item) in at:
             assert above <= at[user, item] <= above + ties
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_saves_and_loads_to_the_same_answers(made: Made, name: str, tmp_path: Path) -> None:
+    train = data()
+    model, twin = made(name, train), made(name, train)
+    assert isinstance(model, Keeps) and isinstance(twin, Keeps)
+    before = lists(model, train, 12)
+    write(tmp_path / "model.npz", packed(model.state()))
+    twin.restore(unpacked(read(tmp_path / "model.npz")))
+    assert_same(before, twin.recommend(everybody(train), train.matrix(), 12))
+    if isinstance(model, RanksTargets) and isinstance(twin, RanksTargets):
+        unseen = sparse.csr_matrix((train.matrix().toarray() == 0).astype(np.float32))
+        ranks = [m.rank(everybody(train), train.matrix(), 3, unseen) for m in (model, twin)]
+        for one, other in zip(*ranks, strict=True):
+            np.testing.assert_array_equal(one, other)
+    if isinstance(model, PredictsValues) and isinstance(twin, PredictsValues):
+        values = [m.predict(train.users, train.items) for m in (model, twin)]
+        np.testing.assert_array_equal(*values)
+    if isinstance(model, LikensItems) and isinstance(twin, LikensItems):
+        np.testing.assert_array_equal(model.similar(4), twin.similar(4))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_newcomer_is_served_from_a_history_alone(made: Made, name: str) -> None:
+    train = data()
+    model = made(name, train)
+    if not model.folds_in:
+        pytest.skip("it says that it cannot")
+    model.fit(train, seed=1)
+    history = sparse.csr_matrix((np.ones(3, np.float32), [1, 3, 5], [0, 3]), (1, train.n_items))
+    items, _ = model.recommend(np.array([train.n_users], np.int32), history, 4)
+    if name in FROM_ELSEWHERE:
+        assert (items == -1).all()
+        return
+    assert (items >= 0).all() and not set(items[0]) & {1, 3, 5}
+    if name != "random":
+        known = model.recommend(np.array([7], np.int32), history, 4)[0]  # train knows nothing of 7
+        np.testing.assert_array_equal(items, known)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_items_of_one_kind_are_more_alike_than_others(made: Made, name: str) -> None:
+    train = data()
+    model = made(name, train)
+    model.fit(train, seed=1)
+    if not isinstance(model, LikensItems):
+        pytest.skip("it has no notion of items that are alike")
+    for item in (2, 3):
+        likeness = model.similar(item)
+        assert likeness.shape == (train.n_items,) and np.isfinite(likeness).all()
+        others = np.setdiff1d(np.arange(train.n_items), [item, 9])  # nobody has item 9
+        own = others % 2 == item % 2
+        assert likeness[others][own].mean() > likeness[others][~own].mean()
+        assert (
+            others[np.argsort(-likeness[others])[:3]].tolist()
+            == [i for i in others[np.argsort(-likeness[others])] if i % 2 == item % 2][:3]
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)

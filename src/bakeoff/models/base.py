@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from bakeoff.arrays import CSR, Codes, Floats
 from bakeoff.data.interactions import Interactions
@@ -14,6 +14,10 @@ OnEpoch = Callable[[int, float | None], None]
 At that moment the model answers `recommend` as if it had been fitted for just so long. What it raises goes
 through `fit`.
 """
+
+
+State = Mapping[str, Any]
+"""What a fitted model has learnt, as data: names with NumPy arrays and SciPy CSR matrices."""
 
 
 class Ranked(NamedTuple):
@@ -50,6 +54,7 @@ class Model(Protocol):
         """Lists of users (int32 [b]) whose history is given (CSR [b, I], their rows in that order).
 
         Returns items int32 [b, k] and scores float32 [b, k] as in :class:`Ranked`; nothing from history.
+        A model that folds in also serves newcomers, whose code is U: just beyond the users of train.
         """
         ...
 
@@ -69,6 +74,28 @@ class PredictsValues(Protocol):
 
     def predict(self, users: Codes, items: Codes) -> Floats:
         """float32 [n]: the predicted value of each pair."""
+        ...
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A model that can be stored and come back: what it has learnt is arrays, nothing of it is code."""
+
+    def state(self) -> State:
+        """What `fit` has learnt. Together with the hyperparameters it decides every answer."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Put back what `state` gave, in place of a fit; arrays may be read-only."""
+        ...
+
+
+@runtime_checkable
+class LikensItems(Protocol):
+    """A model that has a notion of how alike two items are."""
+
+    def similar(self, item: int) -> Floats:
+        """float32 [I]: how alike the item is to each; 0 and less is not alike, larger is more."""
         ...
 
 

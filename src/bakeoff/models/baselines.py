@@ -7,11 +7,11 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from bakeoff.arrays import Codes, Doubles, Floats
+from bakeoff.arrays import Codes, Doubles, Floats, Hashes
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import Unsupported, check_choice, check_range
-from bakeoff.hashing import combine
-from bakeoff.models.base import OnEpoch
+from bakeoff.hashing import combine, hash_text
+from bakeoff.models.base import OnEpoch, State
 from bakeoff.models.shuffle import Shuffled
 from bakeoff.models.static import Order, OrderedModel, StaticModel
 
@@ -66,8 +66,21 @@ class Random(OrderedModel):
     folds_in: ClassVar[bool] = True
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
-        """Note what decides the orders: the seed and the users' own ids."""
-        self._order = Shuffled(combine(train.user_ids.hashes, np.uint64(seed)), train.n_items)
+        """Note what decides the orders: the seed and the users' own ids; newcomers share one order."""
+        who = np.append(train.user_ids.hashes, hash_text("a newcomer"))
+        self._learnt(combine(who, np.uint64(seed)), train.n_items)
+
+    def state(self) -> State:
+        """The keys of the orders and the size of the catalogue."""
+        return {"keys": self._keys, "n_items": np.array(self._n_items)}
+
+    def restore(self, state: State) -> None:
+        """Put them back."""
+        self._learnt(state["keys"], int(state["n_items"]))
+
+    def _learnt(self, keys: Hashes, n_items: int) -> None:
+        self._keys, self._n_items = keys, n_items
+        self._order = Shuffled(keys, n_items)
 
     def order(self) -> Order:
         return self._order
@@ -107,6 +120,15 @@ class Biases(StaticModel):
         self._items = _damped(train.items, values - self._mean, train.n_items, self.item_damping)
         rest = values - self._mean - self._items[train.items]
         self._users = _damped(train.users, rest, train.n_users, self.user_damping)
+        self.item_scores = self._items.astype(np.float32)
+
+    def state(self) -> State:
+        """The mean and the damped means around it."""
+        return {"mean": np.array(self._mean), "items": self._items, "users": self._users}
+
+    def restore(self, state: State) -> None:
+        """Put them back."""
+        self._mean, self._items, self._users = float(state["mean"]), state["items"], state["users"]
         self.item_scores = self._items.astype(np.float32)
 
     def predict(self, users: Codes, items: Codes) -> Floats:

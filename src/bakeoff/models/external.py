@@ -17,7 +17,7 @@ from bakeoff.data.ids import Ids
 from bakeoff.data.interactions import Interactions
 from bakeoff.data.text import Layout
 from bakeoff.errors import DataError, Unsupported
-from bakeoff.models.base import OnEpoch
+from bakeoff.models.base import OnEpoch, State
 
 _LAYOUT = Layout()
 
@@ -84,7 +84,8 @@ class External:
         seen = np.isin(_keys(users, items, train), _keys(pairs.users, pairs.items, train))
         self._refuse(rows, seen, "lists an item that the user has in train; leave out what was seen")
         order = np.lexsort((items, -values, users))
-        self._starts = np.searchsorted(users[order], np.arange(train.n_users + 1))
+        # The last list, which is empty, is a newcomer's.
+        self._starts = np.searchsorted(users[order], np.arange(train.n_users + 2))
         self._items, self._scores = items[order], values[order].astype(np.float32)
 
     def recommend(self, users: Codes, history: CSR, k: int) -> tuple[Codes, Floats]:
@@ -97,6 +98,15 @@ class External:
         found = self._starts[users][rows] + ranks
         items[rows, ranks], scores[rows, ranks] = self._items[found], self._scores[found]
         return items, scores
+
+    def state(self) -> State:
+        """The lists of this run, so that the file is not needed again."""
+        return {"starts": self._starts, "items": self._items, "scores": self._scores}
+
+    def restore(self, state: State) -> None:
+        """Put them back."""
+        self._starts, self._items, self._scores = state["starts"], state["items"], state["scores"]
+        self._remarks = ()
 
     @property
     def _file(self) -> Path:

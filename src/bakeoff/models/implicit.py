@@ -11,7 +11,7 @@ import numpy as np
 from bakeoff.arrays import CSR, Bools, Codes, Floats
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import ModelError, check_choice, check_range
-from bakeoff.models.base import OnEpoch
+from bakeoff.models.base import OnEpoch, State
 from bakeoff.models.threads import limited
 from bakeoff.models.topk import FactorModel
 from bakeoff.models.weights import Weights, check_weights, weighted
@@ -148,13 +148,23 @@ class ALS(_Factorisation):
 
     def factors_of(self, users: Codes, history: CSR) -> Floats:
         """float32 [b, f]: the learnt factors; of users whom train does not know, solved for their history."""
-        found = super().factors_of(users, history)
-        new = np.flatnonzero(~self._fitted[users])
+        inside = np.minimum(users, len(self._fitted) - 1)  # a newcomer's code lies beyond
+        found = super().factors_of(inside, history)
+        new = np.flatnonzero((users != inside) | ~self._fitted[inside])
         if len(new):
             with limited(1):
                 solved = self._for_new_users().recalculate_user(new, self._weighted(history[new]))
             found[new] = solved
         return found
+
+    def state(self) -> State:
+        """The factors, and which users have any."""
+        return {**super().state(), "fitted": self._fitted}
+
+    def restore(self, state: State) -> None:
+        """Put them back."""
+        super().restore(state)
+        self._fitted, self._solver = state["fitted"], None
 
     def _for_new_users(self) -> Any:
         """The library with these item factors alone: what is being fitted keeps products of older ones."""
@@ -184,6 +194,7 @@ class BPR(_Factorisation):
     """
 
     advice: ClassVar[str] = "lower learning_rate, or raise regularization"
+    biases: ClassVar[int] = 1
 
     factors: int = 64
     learning_rate: float = 0.01
@@ -238,6 +249,7 @@ class LMF(_Factorisation):
     """
 
     advice: ClassVar[str] = "lower learning_rate, or raise regularization"
+    biases: ClassVar[int] = 2
 
     factors: int = 30
     learning_rate: float = 1.0

@@ -49,6 +49,7 @@ class LightFM(FactorModel):
 
     stochastic: ClassVar[bool] = True
     folds_in: ClassVar[bool] = False
+    biases: ClassVar[int] = 1
 
     loss: Loss = "warp"
     no_components: int = 64

@@ -10,7 +10,7 @@ import numpy as np
 from bakeoff.arrays import CSR, Array, Codes, Floats
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import ModelError, Unsupported, check_range
-from bakeoff.models.base import OnEpoch
+from bakeoff.models.base import OnEpoch, State
 from bakeoff.models.threads import limited
 from bakeoff.models.topk import ScoringModel
 from bakeoff.models.weights import Weights, check_weights, weighted
@@ -69,6 +69,19 @@ class EASE(ScoringModel):
         """float32 [b, I]: the users' weighted histories times the item weights."""
         with limited(1):
             found: Floats = weighted(history, self.weights, model="EASE", negative=True) @ self.item_weights
+        return found
+
+    def state(self) -> State:
+        """The item weights."""
+        return {"item_weights": self.item_weights}
+
+    def restore(self, state: State) -> None:
+        """Put them back."""
+        self.item_weights = state["item_weights"]
+
+    def similar(self, item: int) -> Floats:
+        """float32 [I]: what having the item adds to the score of each."""
+        found: Floats = self.item_weights[item].copy()
         return found
 
 

@@ -12,7 +12,7 @@ from bakeoff.arrays import CSR, Codes, Floats
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import check_choice, check_range
 from bakeoff.models import kernel
-from bakeoff.models.base import OnEpoch, Ranked
+from bakeoff.models.base import OnEpoch, Ranked, State
 from bakeoff.models.topk import ScoringModel, blocks, entries, rank_scores
 from bakeoff.models.weights import Weights, check_weights, weighted
 
@@ -80,6 +80,19 @@ class ItemKNN(ScoringModel):
     def scores(self, users: Codes, history: CSR) -> Floats:
         """float32 [b, I]: the weighted histories times the similarities."""
         return np.ascontiguousarray(self._scored(history).toarray())
+
+    def state(self) -> State:
+        """The similarities."""
+        return {"similarities": self._similarities}
+
+    def restore(self, state: State) -> None:
+        """Put them back."""
+        self._similarities = state["similarities"]
+
+    def similar(self, item: int) -> Floats:
+        """float32 [I]: what having the item adds to the score of each."""
+        found: Floats = self._similarities[item].toarray()[0]
+        return found
 
     def _scored(self, history: CSR) -> CSR:
         """CSR float32 [b, I]: the scores of the items that have one."""

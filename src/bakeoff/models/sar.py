@@ -11,7 +11,7 @@ from scipy import sparse
 from bakeoff.arrays import CSR, Array, Codes, Floats
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import Unsupported, check_choice, check_range
-from bakeoff.models.base import OnEpoch
+from bakeoff.models.base import OnEpoch, State
 from bakeoff.models.topk import ScoringModel
 from bakeoff.models.weights import Weights, check_weights, weighted
 
@@ -82,9 +82,10 @@ class SAR(ScoringModel):
         _refuse_too_large(affinity)
         self._decayed: CSR | None = None
         if self.timedecay_formula:
-            self._decayed = affinity.copy()
-            self._decayed.data *= self._decay(train.merged().times)
-            self._unknown: Floats = (np.diff(affinity.indptr) == 0).astype(np.float32)
+            decayed = affinity.data * self._decay(train.merged().times)
+            # The last row, which is empty, is a newcomer's.
+            indptr, shape = np.append(affinity.indptr, affinity.nnz), (train.n_users + 1, train.n_items)
+            self._decayed = sparse.csr_matrix((decayed, affinity.indices, indptr), shape)
         ones = weighted(affinity, "none", model="SAR")
         self._similarities: CSR = self._similar(sparse.csr_matrix(ones.T @ ones))
 
@@ -92,8 +93,23 @@ class SAR(ScoringModel):
         """float32 [b, I]: affinities times similarities; those of users unknown to train are undecayed."""
         affinity = self._weighted(history)
         if self._decayed is not None:
-            affinity = self._decayed[users] + sparse.diags(self._unknown[users]) @ affinity
+            unknown = (np.diff(self._decayed.indptr) == 0).astype(np.float32)
+            affinity = self._decayed[users] + sparse.diags(unknown[users]) @ affinity
         found: Floats = (affinity @ self._similarities).toarray()
+        return found
+
+    def state(self) -> State:
+        """The similarities, and affinities that decay."""
+        decayed = {} if self._decayed is None else {"decayed": self._decayed}
+        return {"similarities": self._similarities, **decayed}
+
+    def restore(self, state: State) -> None:
+        """Put them back."""
+        self._similarities, self._decayed = state["similarities"], state.get("decayed")
+
+    def similar(self, item: int) -> Floats:
+        """float32 [I]: the similarities of the item."""
+        found: Floats = self._similarities[item].toarray()[0]
         return found
 
     def _weighted(self, matrix: CSR) -> CSR:

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Codes, Floats
 from bakeoff.errors import ModelError
-from bakeoff.models.base import Ranked
+from bakeoff.models.base import Ranked, State
 from bakeoff.models.topk import entries, joined
 
 BLOCK_ENTRIES = 2**20
@@ -62,6 +62,14 @@ class StaticModel(OrderedModel):
     """
 
     item_scores: Floats
+
+    def state(self) -> State:
+        """The scores; see :class:`bakeoff.models.base.Keeps`."""
+        return {"item_scores": self.item_scores}
+
+    def restore(self, state: State) -> None:
+        """Put the scores back."""
+        self.item_scores = state["item_scores"]
 
     def order(self) -> Order:
         """The items by falling score, then rising code.

@@ -12,7 +12,7 @@ from scipy import sparse
 from bakeoff.arrays import CSR, Array, Codes, Floats
 from bakeoff.errors import ModelError
 from bakeoff.models import kernel
-from bakeoff.models.base import Ranked
+from bakeoff.models.base import Ranked, State
 
 BLOCK_BYTES = 48 * 2**20
 """Scores held at once, on every machine alike: the last digit of a product may depend on its shape."""
@@ -76,10 +76,29 @@ class FactorModel(ScoringModel):
     Attributes:
         user_factors: float32 [U, f].
         item_factors: float32 [I, f].
+        biases: so many of the last dimensions are biases, which say nothing of what an item is like.
     """
 
+    biases: ClassVar[int] = 0
     user_factors: Floats
     item_factors: Floats
+
+    def state(self) -> State:
+        """The factors; see :class:`bakeoff.models.base.Keeps`."""
+        return {"user_factors": self.user_factors, "item_factors": self.item_factors}
+
+    def restore(self, state: State) -> None:
+        """Put the factors back."""
+        self.user_factors, self.item_factors = state["user_factors"], state["item_factors"]
+
+    def similar(self, item: int) -> Floats:
+        """float32 [I]: cosine of the items' factors without biases; 0 where one of the two has none."""
+        factors = self.item_factors[:, : self.item_factors.shape[1] - self.biases]
+        lengths = np.sqrt(np.einsum("nf,nf->n", factors, factors))
+        products = factors @ factors[item]
+        norms = lengths * lengths[item]
+        found: Floats = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
+        return found
 
     def factors_of(self, users: Codes, history: CSR) -> Floats:
         """float32 [b, f]: the factors of users; a model that folds in computes those of unknown ones."""

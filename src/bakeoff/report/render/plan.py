@@ -24,7 +24,7 @@ def print_plan(name: str, planned: Plan, estimate: Estimate, workers: int) -> No
             escape(_with(cell.model, cell.variant)),
             str(cell.seed),
             asked.key,
-            "stored" if asked.key in stored else "to run",
+            _state(asked.key, planned, stored),
             "" if asked.key in stored else seconds_text(seconds),
         )
     console = Console()
@@ -35,6 +35,12 @@ def print_plan(name: str, planned: Plan, estimate: Estimate, workers: int) -> No
         f"(rows that share a key run once). Estimated time: {total}.",
         highlight=False,
     )
+
+
+def _state(key: str, planned: Plan, stored: set[str]) -> str:
+    if key in planned.refitted:
+        return "refit: no model"
+    return "stored" if key in stored else "to run"
 
 
 def _with(config: object, variant: str) -> str:
