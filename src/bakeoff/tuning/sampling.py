@@ -1,18 +1,41 @@
-"""Samplers and pruners that an interrupted study can go on with."""
+"""Samplers and pruners that an interrupted study can go on with.
+
+What Optuna keeps in memory, or counts by trials that were killed, is made anew for each trial from the cell's
+seed and the number of trials before it that count.
+"""
 
 from __future__ import annotations
 
+import copy
 import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from optuna.samplers import BaseSampler
+import numpy as np
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, CmaEsSampler, GridSampler, QMCSampler, RandomSampler, TPESampler
 
 from bakeoff.cell import locate
 from bakeoff.errors import ConfigError
 from bakeoff.hashing import combine, hash_text
-from bakeoff.tuning.storage import counted
+from bakeoff.tuning.pareto import Direction
+from bakeoff.tuning.space import Space
+from bakeoff.tuning.spec import Tuning
+from bakeoff.tuning.storage import NOT_COUNTED, counted, quiet
 
-SAMPLERS = {"tpe": "optuna.samplers.TPESampler", "random": "optuna.samplers.RandomSampler"}
+_NAMED: Mapping[str, Any] = {
+    "tpe": "multivariate TPE",
+    "random": RandomSampler,
+    "qmc": QMCSampler,
+    "cmaes": CmaEsSampler,
+    "grid": GridSampler,
+}
+_MOST_POINTS = 100_000
+"""A larger grid is a mistake: no budget comes near it, and it would fill the memory."""
+
+_PROBES = 3
+"""Trials that a sampler of an import path is asked for, and told of, before the first fit."""
 
 
 def derived(*parts: object) -> int:
@@ -25,24 +48,66 @@ def ordinal(study: Any, number: int) -> int:
     return sum(t.number < number for t in counted(study.get_trials(deepcopy=False)))
 
 
+@dataclass(frozen=True)
+class Proposals:
+    """Where the parameters of trials come from.
+
+    Args:
+        sampler: for the study.
+        size: how many different trials there are, or None without a bound.
+        notes: what the sampler leaves out, for the record.
+    """
+
+    sampler: BaseSampler
+    size: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def proposals(tuning: Tuning, space: Space, seed: int, directions: Sequence[Direction]) -> Proposals:
+    """The sampler that `tune.sampler` names, for a space and a seed.
+
+    Raises:
+        ConfigError: there is no such sampler, or it cannot do the space or several objectives.
+    """
+    where = f"tune.sampler={tuning.sampler!r}"
+    made: Any = _NAMED.get(tuning.sampler) or locate(tuning.sampler, "tune.sampler")
+    first = space.nearest_to_defaults()
+    axes = {a.name: a.distribution for a in space.axes if not a.distribution.single()}
+    if made == "multivariate TPE":
+        grouped = any(a.when for a in space.axes)
+        return Proposals(Reseeded(lambda at: _tpe(derived(seed, at), grouped), first))
+    if made is QMCSampler:
+        return Proposals(Reseeded(lambda at: Sobol(axes, seed, at), first))
+    if made is CmaEsSampler:
+        return _evolution(space, axes, seed, directions, where)
+    if made is GridSampler:
+        points = _shuffled(space, seed, where)
+        size = len(points) + 1
+        return Proposals(Reseeded(lambda at: Grid(points[at - 1] if at < size else {}), first), size)
+    if not isinstance(made, type) or "seed" not in inspect.signature(made).parameters:
+        raise ConfigError(f"{where}: expected a sampler that takes a seed")
+    seeded: Callable[..., BaseSampler] = made
+    found = Proposals(Reseeded(lambda at: seeded(seed=derived(seed, at)), first))
+    if made is not RandomSampler:
+        _probe(found.sampler, space, directions, where)
+    return found
+
+
 class Reseeded(BaseSampler):
-    """Another sampler, made anew for each trial from the seed and the number of trials before it.
+    """Another sampler, made anew for each trial from the number of trials before it that count.
 
     So an interrupted study proposes what an undisturbed one would. The first trial is the defaults.
     """
 
-    def __init__(self, path: str, seed: int, first: dict[str, Any]) -> None:
-        self._make = locate(SAMPLERS.get(path, path), "tune.sampler")
-        if not inspect.isclass(self._make) or "seed" not in inspect.signature(self._make).parameters:
-            raise ConfigError(f"tune.sampler={path!r}: expected a sampler that takes a seed")
-        self._seed, self._first = seed, first
+    def __init__(self, make: Callable[[int], BaseSampler], first: Mapping[str, Any]) -> None:
+        self._make, self._first = make, first
         self._base: tuple[int, Any] = (-1, None)
 
     def _of(self, study: Any, trial: Any) -> Any:
         """The sampler of a trial; None for the defaults."""
         if self._base[0] != trial.number:
             at = ordinal(study, trial.number)
-            self._base = trial.number, self._make(seed=derived(self._seed, at)) if at else None
+            self._base = trial.number, self._make(at) if at else None
         return self._base[1]
 
     def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
@@ -70,10 +135,113 @@ class Reseeded(BaseSampler):
             base.after_trial(study, trial, state, values)
 
 
-def pruner(name: str) -> Any:
-    """Optuna's pruner of a name of PRUNERS."""
+def _tpe(seed: int, grouped: bool) -> TPESampler:
+    """Optuna's with what its authors advise: axes together, and workers away from each other's trials."""
+    return TPESampler(seed=seed, multivariate=True, group=grouped, constant_liar=True)
+
+
+class Sobol(QMCSampler):
+    """One point of a scrambled Sobol sequence, all axes together; one that is not active is not looked at.
+
+    Optuna counts what was asked for, so that a killed trial would leave a hole.
+    """
+
+    def __init__(self, axes: Mapping[str, Any], seed: int, at: int) -> None:
+        super().__init__(scramble=True, seed=seed)
+        self._axes, self._at = axes, at
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+        return dict(self._axes)
+
+    def _find_sample_id(self, study: Any, search_space: Any) -> int:
+        return self._at - 1
+
+
+class Evolution(CmaEsSampler):
+    """CMA-ES over the axes that it can do. Its state stands in the study; Optuna seeds by trial numbers."""
+
+    def __init__(self, axes: Mapping[str, Any], seed: int, at: int) -> None:
+        super().__init__(seed=seed, warn_independent_sampling=False)
+        self._axes, self._at = axes, at
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+        return dict(self._axes)
+
+    def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+        moved = copy.copy(trial)
+        moved.number = self._at
+        return dict(super().sample_relative(study, moved, search_space))
+
+
+def _evolution(
+    space: Space, axes: Mapping[str, Any], seed: int, directions: Sequence[Direction], where: str
+) -> Proposals:
+    if len(directions) > 1:
+        raise ConfigError(f"{where}: CMA-ES cannot do several objectives; take tpe, random, qmc or grid")
+    free = {a.name for a in space.axes if not a.when and not hasattr(a.distribution, "choices")}
+    able = {name: d for name, d in axes.items() if name in free}
+    if len(able) < 2:
+        raise ConfigError(
+            f"{where}: CMA-ES needs two axes that are numbers and have no condition; the space of "
+            f"{space.file} has {', '.join(able) or 'none'}"
+        )
+    left = [name for name in axes if name not in able]
+    notes = (f"cmaes leaves out what has choices or a condition, drawn at random: {', '.join(left)}",)
+    sampler = Reseeded(lambda at: Evolution(able, derived(seed, at), at), space.nearest_to_defaults())
+    return Proposals(sampler, notes=notes if left else ())
+
+
+class Grid(RandomSampler):
+    """One point of a grid. Optuna's GridSampler takes the point of a killed trial for done."""
+
+    def __init__(self, point: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._point = point
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+        return {}
+
+    def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+        return self._point[param_name]
+
+
+def _shuffled(space: Space, seed: int, where: str) -> list[dict[str, Any]]:
+    """The points of a space but for the defaults, in an order by chance: a budget may end before them."""
+    points = [p for p in space.points(_MOST_POINTS, where) if p != space.start()]
+    order = np.random.default_rng(derived("grid", seed)).permutation(len(points))
+    return [points[at] for at in order]
+
+
+def _probe(sampler: BaseSampler, space: Space, directions: Sequence[Direction], where: str) -> None:
+    """Let a sampler propose a few trials of nothing, so that one that cannot do it is known at once."""
     import optuna
 
+    with quiet():
+        study = optuna.create_study(directions=list(directions), sampler=sampler)
+        try:
+            for number in range(_PROBES):
+                trial = study.ask()
+                space.suggest(trial)
+                study.tell(trial, [float(number)] * len(directions))
+        except Exception as error:
+            text = " ".join(str(error).split())
+            raise ConfigError(f"{where}: it cannot do the space of {space.file} ({text})") from error
+
+
+class Hyperband(HyperbandPruner):
+    """Optuna's, with brackets by the number of trials before that count, and without those that do not."""
+
+    def _get_bracket_id(self, study: Any, trial: Any) -> int:
+        if NOT_COUNTED in trial.user_attrs:
+            return -1
+        moved = copy.copy(trial)
+        everyone = study._get_trials(deepcopy=False)  # of a bracket's study too
+        moved.number = sum(t.number < trial.number for t in counted(everyone))
+        return int(super()._get_bracket_id(study, moved))
+
+
+def pruner(name: str) -> BasePruner:
+    """Optuna's pruner of a name of PRUNERS; a new one for each trial, since it remembers."""
     if name == "none":
-        return optuna.pruners.NopPruner()
-    return optuna.pruners.MedianPruner() if name == "median" else optuna.pruners.HyperbandPruner()
+        return NopPruner()
+    return MedianPruner() if name == "median" else Hyperband()

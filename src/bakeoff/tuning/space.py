@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from bakeoff.cell import build, build_model, parameters
@@ -30,14 +31,55 @@ class Axis:
 
 @dataclass(frozen=True)
 class Space:
-    """The axes, those that others depend on first, and the configured value of each."""
+    """The axes, those that others depend on first, and the configured value of each.
+
+    Args:
+        file: where it is written, for messages.
+    """
 
     axes: tuple[Axis, ...]
     defaults: Mapping[str, Any]
+    file: str = ""
 
     def nearest_to_defaults(self) -> dict[str, Any]:
         """The defaults, moved to the nearest end where they lie outside (0 on a logarithmic axis)."""
         return {a.name: _inside(a.distribution, self.defaults[a.name]) for a in self.axes}
+
+    def start(self) -> dict[str, Any]:
+        """The defaults, of the axes that are active there."""
+        chosen: dict[str, Any] = {}
+        for axis in self.axes:
+            if axis.active({**self.defaults, **chosen}):
+                chosen[axis.name] = self.defaults[axis.name]
+        return chosen
+
+    def points(self, most: int, where: str) -> list[dict[str, Any]]:
+        """Every combination of the values of the axes; those that are not active are left out of it.
+
+        Raises:
+            ConfigError: an axis has values without end, or there are more than `most` points.
+        """
+        found: list[dict[str, Any]] = [{}]
+        for axis in self.axes:
+            values = _values(axis.distribution)
+            if values is None:
+                raise ConfigError(
+                    f"{where}: {self.file}: model.space.{axis.name} has no steps; give it `step`, or "
+                    "choices (CategoricalDistribution)"
+                )
+            active = [axis.active({**self.defaults, **point}) for point in found]
+            n_points = sum(len(values) if on else 1 for on in active)
+            if n_points > most:
+                raise ConfigError(
+                    f"{where}: the grid of {self.file} has {n_points} points with {axis.name!r}; "
+                    f"expected at most {most}: give its axes larger steps, or choices"
+                )
+            found = [
+                {**point, axis.name: value} if on else point
+                for point, on in zip(found, active, strict=True)
+                for value in (values if on else (None,))
+            ]
+        return found
 
     def suggest(self, trial: Any) -> dict[str, Any]:
         """Values of the active axes, as the trial's sampler proposes them."""
@@ -67,7 +109,7 @@ def parse(model: Mapping[str, Any]) -> Space:
             raise ConfigError(f"{where}: the model has no such hyperparameter; {nearest(str(name), known)}")
         axes[name] = _axis(str(name), spec, where, known)
         _check_ends(model, axes[name], where)
-    return Space(_in_order(axes, file), {name: known[name] for name in axes})
+    return Space(_in_order(axes, file), {name: known[name] for name in axes}, file)
 
 
 def _axis(name: str, spec: Any, where: str, known: Mapping[str, Any]) -> Axis:
@@ -118,6 +160,21 @@ def _in_order(axes: Mapping[str, Axis], file: str) -> tuple[Axis, ...]:
         for name in free:
             ordered[name] = left.pop(name)
     return tuple(ordered.values())
+
+
+def _values(distribution: Any) -> Sequence[Any] | None:
+    """The values of an axis in their order; None where they have no steps."""
+    if hasattr(distribution, "choices"):
+        return tuple(distribution.choices)
+    low, high, step = distribution.low, distribution.high, distribution.step
+    if low == high:
+        return (low,)
+    if step is None:
+        return None
+    if isinstance(low, int):
+        return range(low, high + 1, step)
+    first, by = Decimal(str(low)), Decimal(str(step))  # 0.1 + 2 * 0.1 is 0.3
+    return [float(first + n * by) for n in range(int((Decimal(str(high)) - first) / by) + 1)]
 
 
 def _inside(distribution: Any, value: Any) -> Any:

@@ -14,7 +14,12 @@ _EDGE = 0.02
 
 
 def summary(
-    trials: Sequence[Any], space: Space, tuning: Tuning, directions: Sequence[Direction], seed: int
+    trials: Sequence[Any],
+    space: Space,
+    tuning: Tuning,
+    directions: Sequence[Direction],
+    seed: int,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Budget and what became of it, every trial, the best, the defaults' score, warnings.
 
@@ -40,7 +45,7 @@ def summary(
         "from_memory": sum(r["from_memory"] for r in rows),
         "seconds": sum(r["seconds"] for r in rows),
         "default": rows[0]["value"] if rows and rows[0]["state"] == "complete" else None,
-        "notes": _notes(tuning),
+        "notes": [*notes, *_notes(tuning)],
         "trials": rows,
     }
     best = None

@@ -15,7 +15,7 @@ from bakeoff.store import Store
 from bakeoff.tuning import space as spaces
 from bakeoff.tuning import storage
 from bakeoff.tuning.objective import Objective
-from bakeoff.tuning.sampling import Reseeded, derived, ordinal, pruner
+from bakeoff.tuning.sampling import Proposals, derived, ordinal, proposals, pruner
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import Tuning, goals
 from bakeoff.tuning.summary import summary
@@ -45,9 +45,8 @@ def check(cell: Cell) -> None:
     """
     assert cell.tune is not None
     tuning = Tuning.of(cell.tune)
-    goals(tuning, cell.depth)
-    Reseeded(tuning.sampler, 0, {})
-    spaces.parse(cell.model)
+    sought = goals(tuning, cell.depth)
+    proposals(tuning, spaces.parse(cell.model), 0, [goal.direction for goal in sought])
 
 
 def tune(cell: Cell, split: Split, store: Store) -> Tuned:
@@ -66,31 +65,41 @@ def tune(cell: Cell, split: Split, store: Store) -> Tuned:
     directions = [goal.direction for goal in worth.goals]
     with storage.quiet():
         study = storage.open_study(cell.key, store.root / "studies", tuning.storage, directions)
-        study.sampler = Reseeded(tuning.sampler, derived("sampler", cell.seed), space.nearest_to_defaults())
-        study.pruner = pruner(tuning.pruner)
+        proposed = proposals(tuning, space, derived("sampler", cell.seed), directions)
+        study.sampler = proposed.sampler
+        limit = min((n for n in (tuning.trials, proposed.size) if n is not None), default=None)
         storage.bury(study)
         storage.enlist(study)
-        while _go_on(study, tuning):
-            _one(study, space, worth, tuning)
+        while _go_on(study, limit, tuning.seconds):
+            _one(study, space, worth, tuning, limit)
         trials = storage.counted(study.get_trials(deepcopy=False))
-    record = summary(trials, space, tuning, directions, cell.seed)
+    record = summary(trials, space, tuning, directions, cell.seed, _said(proposed, len(trials), tuning))
     if record["best"] is None:
         reasons = {str(t.user_attrs.get("reason")) for t in trials}
         raise ModelError(f"tuning: none of {len(trials)} trials gave a value: {'; '.join(sorted(reasons))}")
     return Tuned(record["best"]["parameters"], record)
 
 
-def _go_on(study: Any, tuning: Tuning) -> bool:
+def _said(proposed: Proposals, asked: int, tuning: Tuning) -> tuple[str, ...]:
+    """What a reader must know of where the trials came from."""
+    if proposed.size is None:
+        return proposed.notes
+    if asked < proposed.size:
+        return (*proposed.notes, f"grid: {proposed.size - asked} of its {proposed.size} trials were not run")
+    early = tuning.trials is not None and asked < tuning.trials
+    before = f", before tune.trials={tuning.trials}" if early else ""
+    return (*proposed.notes, f"grid: all of its {proposed.size} trials were run{before}")
+
+
+def _go_on(study: Any, limit: int | None, seconds: float | None) -> bool:
     """Whether a trial is left for this process; waits while only others' trials can decide that."""
     while True:
         trials = storage.counted(study.get_trials(deepcopy=False))
         running = [t for t in trials if not t.state.is_finished()]
         finished = [t for t in trials if t.state.is_finished()]
         spent = sum(t.user_attrs.get("seconds", 0.0) for t in finished)
-        if tuning.seconds is not None and spent >= tuning.seconds and finished:
-            over = True
-        else:
-            over = tuning.trials is not None and len(trials) >= tuning.trials
+        over = limit is not None and len(trials) >= limit
+        over |= seconds is not None and spent >= seconds and bool(finished)
         if not over:
             return True
         if not running:
@@ -99,18 +108,19 @@ def _go_on(study: Any, tuning: Tuning) -> bool:
         storage.bury(study)
 
 
-def _one(study: Any, space: Space, worth: Objective, tuning: Tuning) -> None:
+def _one(study: Any, space: Space, worth: Objective, tuning: Tuning, limit: int | None) -> None:
     """Ask for a trial, run it and tell what came of it."""
     import optuna
 
+    study.pruner = pruner(tuning.pruner)
     trial = study.ask()
     trial.set_user_attr(storage.OWNER, storage.me())
     at = ordinal(study, trial.number)
-    if tuning.trials is not None and at >= tuning.trials:  # another process was faster
+    if limit is not None and at >= limit:  # another process was faster
         storage.discard(study, trial, "over budget")
         return
     suggested = space.suggest(trial)
-    chosen = suggested if at else dict(space.defaults)
+    chosen = suggested if at else space.start()
     trial.set_user_attr("parameters", chosen)
     before = _tried(study, trial.number, chosen)
     if before is not None:
