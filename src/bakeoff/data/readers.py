@@ -13,6 +13,7 @@ from bakeoff.data.catalogue import Origin, sha256
 from bakeoff.data.columns import TimeUnit
 from bakeoff.data.features import Side
 from bakeoff.data.interactions import Interactions, Merge
+from bakeoff.data.names import Names
 from bakeoff.data.prepare import (
     Condition,
     Transform,
@@ -59,6 +60,7 @@ class Table:
         time_unit: of unix numbers: s, ms, us, ns; auto tells it from the largest.
         separator, quote, encoding, columns: see `Layout`.
         users, items: side tables (see `Side`).
+        item_names: what items are called, for people (see `Names`).
         origin: where a public data set comes from (see `Origin`); path is then a file of it.
         layouts: knobs by file name, for a data set that comes in several layouts; the first file that is
             there is read, unless path names one.
@@ -90,6 +92,7 @@ class Table:
     columns: Sequence[str] | None = None
     users: Mapping[str, Any] | None = None
     items: Mapping[str, Any] | None = None
+    item_names: Mapping[str, Any] | None = None
     origin: Mapping[str, Any] | None = None
     layouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     note: str = ""
@@ -118,7 +121,7 @@ class Table:
                 f"dataset.timezone={self.timezone!r}: expected a name like Europe/London"
             ) from None
         # Built here so that a wrong knob is told before anything is read.
-        self._conditions, self._sides, self._origin, self._layout  # noqa: B018
+        self._conditions, self._sides, self._names, self._origin, self._layout  # noqa: B018
 
     def files(self) -> dict[str, Path]:
         """The files that are read: `rows`, and `users` and `items` where side tables have their own."""
@@ -132,7 +135,7 @@ class Table:
         """The knobs and the SHA-256 of each file; neither paths nor what is only for people."""
         chosen = self._chosen
         knobs = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
-        for name in ("path", "name", "origin", "layouts", "note"):
+        for name in ("path", "name", "origin", "layouts", "note", "item_names"):
             del knobs[name]
         for role, side in chosen._sides.items():
             knobs[role] = side.identity()
@@ -157,6 +160,16 @@ class Table:
             features[role[:-1] + "_features"] = made
             steps.append(step(f"{role[:-1]} features", data, note))
         return Dataset(chosen.name, replace(data, **features), tuple(steps))
+
+    def names_of_items(self) -> dict[str, str]:
+        """What items are called, by their ids as texts; empty where no table says. Downloads nothing."""
+        chosen = self._chosen
+        if (names := chosen._names) is None:
+            return {}
+        file, origin = names.path or str(chosen.path), chosen._origin
+        if origin is not None and not Path(file).expanduser().is_file() and not origin.present(file):
+            raise DataError(f"{file} of {origin.folder} is not here")
+        return names.read(chosen._find(file), chosen._layout)
 
     def rows(self, path: str) -> Interactions:
         """Another file of the same columns, such as a published test part; not filtered, no features."""
@@ -213,6 +226,11 @@ class Table:
             for role, knobs in given.items()
             if knobs
         }
+
+    @property
+    def _names(self) -> Names | None:
+        knobs = self.item_names and {"key": _listed(self.item), **self.item_names}
+        return made(Names, knobs, "dataset.item_names") if knobs else None
 
     @property
     def _origin(self) -> Origin | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from bakeoff.data.interactions import Interactions
 
@@ -49,4 +49,13 @@ class Source(Protocol):
 
     def load(self) -> Dataset:
         """Read and prepare."""
+        ...
+
+
+@runtime_checkable
+class NamesItems(Protocol):
+    """A source that knows what its items are called."""
+
+    def names_of_items(self) -> Mapping[str, str]:
+        """Names by the items' ids as texts; empty where none are known. DataError as for `load`."""
         ...
