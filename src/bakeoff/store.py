@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -109,6 +109,24 @@ class Store:
 
         with replacing(self.cell_folder(key) / "per_user.parquet") as path:
             parquet.write_table(pa.table(columns), path, compression="zstd")
+
+    def per_user(self, key: str, columns: Sequence[str] | None = None) -> dict[str, Array] | None:
+        """The users' ids (`user`) and values (`ndcg@10`, `auc`); a column that the file has not is left out.
+
+        None where the cell's file is not there.
+        """
+        from pyarrow import parquet
+
+        path = self.cell_folder(key) / "per_user.parquet"
+        if not path.exists():
+            return None
+        with parquet.ParquetFile(path) as file:
+            there = file.schema_arrow.names
+            wanted = (
+                there if columns is None else [c for c in dict.fromkeys(("user", *columns)) if c in there]
+            )
+            table = file.read(columns=wanted, use_threads=False)
+        return {name: table.column(name).to_numpy() for name in wanted}
 
     def write_record(self, record: Record) -> None:
         write_json(self.cell_folder(record.key) / "record.json", record.as_json())

@@ -109,6 +109,11 @@ def pool(samples: Sequence[Sample]) -> Sample:
     return Sample(users, values)
 
 
+def testable(sample: Sample) -> Bools:
+    """bool [c]: metrics in which two users or more have a value under every system."""
+    return np.asarray((~np.isnan(sample.values).any(axis=1)).sum(axis=1) >= 2)
+
+
 def kept_users(sample: Sample) -> Bools:
     """bool [c, n]: users that have a value under every system."""
     kept: Bools = np.asarray(~np.isnan(sample.values).any(axis=1))

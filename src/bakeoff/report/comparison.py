@@ -113,6 +113,7 @@ def _row(results: Sequence[Result], columns: Sequence[Column], differs: str) -> 
         peak_mb=max((r.peak_mb for r in fits), default=None),
         absent={name: why for r in fits for name, why in r.absent.items() if name in known},
         notes=tuple(dict.fromkeys(note for r in fits for note in r.notes)),
+        results=tuple(results),
     )
 
 
@@ -153,19 +154,19 @@ def _with_best(rows: Sequence[Row], directions: Mapping[Column, bool | None], n_
     """Mark the best of each column among rows that have all their runs, where there are two or more."""
     best: dict[Column, float] = {}
     for column, higher in directions.items():
-        means = [row.values[column].mean for row in rows if _complete(row, column, n_runs)]
+        means = [row.values[column].mean for row in rows if complete(row, column, n_runs)]
         if higher is not None and len(means) > 1:
             best[column] = max(means) if higher else min(means)
     for row in rows:
         values = dict(row.values)
         for column, value in row.values.items():
-            if column in best and _complete(row, column, n_runs):
+            if column in best and complete(row, column, n_runs):
                 equal = math.isclose(value.mean, best[column], rel_tol=1e-12)
                 values[column] = replace(value, best=equal)
         yield replace(row, values=values)
 
 
-def _complete(row: Row, column: Column, n_runs: int) -> bool:
+def complete(row: Row, column: Column, n_runs: int) -> bool:
     """Whether the mean is over the runs that the other models have."""
     return row.done == n_runs and column in row.values and row.values[column].fits == row.fits
 

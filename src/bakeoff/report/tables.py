@@ -88,6 +88,7 @@ class Row:
         peak_mb: highest of its fits, in 10^6 bytes; None without one.
         absent: metric -> why it could not be measured.
         notes: what its records say of its numbers.
+        results: all that the row was made of, in order.
     """
 
     model: str
@@ -104,6 +105,7 @@ class Row:
     peak_mb: float | None
     absent: Mapping[str, str]
     notes: tuple[str, ...]
+    results: tuple[Result, ...] = ()
 
 
 @dataclass(frozen=True)
