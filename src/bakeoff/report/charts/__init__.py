@@ -1,0 +1,37 @@
+"""The charts of a report, all from stored results: nothing is fitted, nothing is fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bakeoff.evaluation.metric import Metric
+from bakeoff.report.charts import leaderboard
+from bakeoff.report.charts.chart import Chart, ChartSection
+from bakeoff.report.charts.frame import frame
+from bakeoff.report.tables import Result, Table
+from bakeoff.store import Store
+
+__all__ = ["Chart", "ChartSection", "charts"]
+
+
+def charts(
+    results: Sequence[Result],
+    tables: Sequence[Table],
+    metrics: Mapping[str, Metric],
+    store: Store | None,
+) -> tuple[ChartSection, ...]:
+    """All charts of a report, by the question that they answer.
+
+    Args:
+        results: the cells of the experiment.
+        tables: `comparison(results, ...)`; its cutoffs are those of the charts.
+        metrics: by name; one that was not measured is left out.
+        store: where lists and per-user values are; None leaves out the charts that need them, and the text
+            of their section says so.
+
+    Returns sections without charts too, where their text says why there is none.
+    """
+    shared = frame(tables, metrics)
+    if shared is None:
+        return ()
+    return tuple(leaderboard.sections(shared))

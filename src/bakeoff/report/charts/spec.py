@@ -1,0 +1,128 @@
+"""From an Altair chart to a specification that stands alone: parameters, titles, sizes, figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from bakeoff.report.charts.chart import Spec
+from bakeoff.report.charts.frame import Frame
+
+FIGURES = 4
+"""Significant figures of the numbers in a chart; metrics.csv has them in full."""
+
+AT_METRIC = "(datum.k === null || datum.k == k) && datum.metric == shown"
+AT_PLACE = "datum.dataset == dataset && datum.split == split"
+
+_METRIC = "shown + (indexof(whole, shown) < 0 ? '@' + k : '') + ', ' + about[shown]"
+_PLACE = "dataset + ', ' + split"
+
+
+def short(number: float | None, figures: int = FIGURES) -> float | int | None:
+    """A number with few figures, None where there is none (JSON knows no NaN).
+
+    >>> short(0.123456), short(2.0), short(float("nan"))
+    (0.1235, 2, None)
+    """
+    if number is None or not math.isfinite(number):
+        return None
+    rounded = float(f"{number:.{figures}g}")
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded
+
+
+def data(rows: Iterable[dict[str, Any]]) -> Any:
+    """Rows as inline data: names from the data are values in them, never names of fields."""
+    import altair as alt
+
+    inline: Callable[..., Any] = alt.Data
+    return inline(values=list(rows))
+
+
+def parameters(frame: Frame, names: Iterable[str], offered: Sequence[str] = ()) -> list[Any]:
+    """The parameters that a page may set, with what they are at first.
+
+    Args:
+        names: some of dataset, split, k, metric.
+        offered: the metrics that the chart knows; any other choice shows the first.
+    """
+    import altair as alt
+
+    found = [alt.param(name=name, value=getattr(frame.start, name)) for name in names]
+    if offered:
+        first = sorted(offered, key=lambda m: (m != frame.start.metric, list(frame.metrics).index(m)))
+        found += [
+            alt.param(name="offered", value=first),
+            alt.param(name="shown", expr="indexof(offered, metric) < 0 ? offered[0] : metric"),
+            alt.param(name="about", value={m: frame.direction(m) for m in first}),
+            alt.param(name="whole", value=[m for m in first if not frame.metrics[m].cutoff]),
+        ]
+    return found
+
+
+def metric_title(*, k: bool = True) -> Any:
+    """A title that says which metric is shown, which end is better, and where."""
+    return _title(_METRIC if k else "shown + ', ' + about[shown]", _PLACE)
+
+
+def place_title(words: str, *, k: bool = False, place: str = _PLACE) -> Any:
+    """A title of some words of ours, followed by k where it is asked for, that says where."""
+    return _title(f"'{words}'" + (" + k" if k else ""), place)
+
+
+def _title(*lines: str) -> Any:
+    """Lines are expressions; the schema of a title has them in its text alone."""
+    import altair as alt
+
+    text = alt.ExprRef(f"[{', '.join(lines)}]")
+    return alt.Title(text=text, anchor="start", fontSize=12, fontWeight="normal", lineHeight=16, offset=10)
+
+
+def colour(frame: Frame, *, legend: Any = None) -> Any:
+    """The colour of a model, the same in every chart. Layers of one chart need the same legend."""
+    import altair as alt
+
+    scale = alt.Scale(domain=list(frame.looks), range=[look.colour for look in frame.looks.values()])
+    return alt.Color("model:N", scale=scale, legend=legend, title="model")
+
+
+def shape(frame: Frame, *, legend: Any = None) -> Any:
+    """The shape of a model, the same in every chart."""
+    import altair as alt
+
+    scale = alt.Scale(domain=list(frame.looks), range=[look.shape for look in frame.looks.values()])
+    return alt.Shape("model:N", scale=scale, legend=legend, title="model")
+
+
+def dash(frame: Frame) -> Any:
+    """The dash pattern of a model's lines."""
+    import altair as alt
+
+    scale = alt.Scale(domain=list(frame.looks), range=[list(look.dash) for look in frame.looks.values()])
+    return alt.StrokeDash("model:N", scale=scale, legend=None)
+
+
+def legend() -> Any:
+    """A legend below the chart, in as many columns as its width has room for."""
+    import altair as alt
+
+    return alt.Legend(
+        orient="bottom",
+        title=None,
+        columns=alt.ExprRef("max(1, floor(width / 150))"),
+        labelLimit=130,
+        symbolSize=90,
+        symbolStrokeWidth=2,
+        symbolDash=[1, 0],
+    )
+
+
+def finish(chart: Any, *, height: Any = None, container: bool = True) -> Spec:
+    """The specification of a chart: as wide as its place, of no theme, the same for the same data."""
+    sizes: dict[str, Any] = {} if height is None else {"height": height}
+    if container:
+        sizes |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+    found: Spec = chart.properties(**sizes).to_dict()
+    found.pop("config", None)  # what Altair's default theme sets; the page brings its own
+    found["view"] = {"stroke": None}
+    return found

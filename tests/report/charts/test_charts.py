@@ -1,0 +1,100 @@
+"""All charts together: what every specification must hold to."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bakeoff.report.charts import Chart, ChartSection, charts
+from bakeoff.report.comparison import comparison
+
+NASTY = 'it\'s "a" [b].c\\d </script> & {e}'
+
+
+def numbers(at: float) -> dict[str, Any]:
+    return {
+        "ndcg": {"5": (at, 0.01), "10": (at + 0.1, 0.01)},
+        "gini": {"5": (0.9 - at, None), "10": (0.8 - at, None)},
+        "mean_popularity": {"5": (50 * at, 1.0), "10": (40 * at, 1.0)},
+        "auc": {"": (0.5 + at, 0.004)},
+    }
+
+
+@pytest.fixture
+def sections(make: Any, metrics: Any) -> tuple[ChartSection, ...]:
+    results = [
+        make(model, numbers(at), dataset=dataset, seed=seed)
+        for dataset in ("plays", NASTY)
+        for seed in (1, 2)
+        for model, at in (("als", 0.3), (NASTY, 0.2), ("popularity", 0.1))
+    ]
+    return charts(results, comparison(results, [5, 10], metrics), metrics, None)
+
+
+def every(sections: tuple[ChartSection, ...]) -> Iterator[Chart]:
+    return (chart for section in sections for chart in section.charts)
+
+
+def walk(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key, inner
+            yield from walk(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from walk(inner)
+
+
+def test_every_specification_obeys_the_schema_and_is_plain_json(sections: Any) -> None:
+    import altair as alt
+
+    for chart in every(sections):
+        assert json.loads(json.dumps(chart.spec, allow_nan=False)) == chart.spec
+        alt.Chart.validate(chart.spec) if "mark" in chart.spec else alt.LayerChart.validate(chart.spec)
+
+
+def test_every_specification_compiles_without_a_warning(sections: Any, capfd: Any) -> None:
+    import vl_convert
+
+    for chart in every(sections):
+        vl_convert.vegalite_to_vega(chart.spec, vl_version="6.4")
+        svg = vl_convert.vegalite_to_svg(chart.spec, vl_version="6.4")
+        assert "<path" in svg, chart.id
+        assert not re.search("NaN|undefined", svg), chart.id
+    assert capfd.readouterr().err == ""
+
+
+def test_nothing_is_fetched_and_nothing_is_themed(sections: Any) -> None:
+    for chart in every(sections):
+        assert "config" not in chart.spec
+        assert "background" not in chart.spec
+        assert not [value for key, value in walk(chart.spec) if key in ("url", "href")]
+
+
+def test_names_from_the_data_are_values_and_never_fields_or_expressions(sections: Any) -> None:
+    for chart in every(sections):
+        for key, value in walk({k: v for k, v in chart.spec.items() if k != "datasets"}):
+            assert NASTY not in key
+            if key in ("field", "filter", "expr", "calculate", "as"):
+                assert NASTY not in json.dumps(value), (chart.id, value)
+
+
+def test_ids_are_unique_and_fit_for_a_page(sections: Any) -> None:
+    ids = [c.id for c in every(sections)] + [s.id for s in sections]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"[a-z][a-z0-9-]*", i) for i in ids)
+
+
+def test_the_same_results_give_the_same_charts(make: Any, metrics: Any) -> None:
+    results = [make(m, numbers(a)) for m, a in (("als", 0.3), ("ease", 0.2))]
+    tables = comparison(results, [5, 10], metrics)
+    assert charts(results, tables, metrics, None) == charts(results, tables, metrics, None)
+
+
+def test_results_without_a_number_have_no_charts(make: Any, metrics: Any) -> None:
+    results = [make("als", status="failed", reason="it broke")]
+    assert charts(results, comparison(results, [5], metrics), metrics, None) == ()
