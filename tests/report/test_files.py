@@ -5,7 +5,8 @@ import pytest
 from bakeoff.errors import UsageError
 from bakeoff.report import files
 
-NAMES = {"metrics.csv", "cells.csv", "report.md", "report.tex", "report.html"}
+TEXTS = {"metrics.csv", "cells.csv", "report.md", "report.tex", "report.html"}
+NAMES = {*TEXTS, "metrics.parquet", "cells.parquet"}
 
 
 def results_of(make):
@@ -35,12 +36,13 @@ def test_seconds_and_memory_do_not_stand_in_the_file_of_numbers(make, metrics, t
         files.write(tmp_path / name, "x", [slow], (10,), metrics, [])
     first, second = read(tmp_path / "a"), read(tmp_path / "b")
     assert first["metrics.csv"] == second["metrics.csv"]
+    assert first["metrics.parquet"] == second["metrics.parquet"]
     assert first["cells.csv"] != second["cells.csv"]
 
 
 def test_files_end_lines_as_unix_does(make, metrics, tmp_path) -> None:
     files.write(tmp_path, "x", results_of(make), (10,), metrics, ["bakeoff run"])
-    for content in read(tmp_path).values():
+    for content in (read(tmp_path)[name] for name in TEXTS):
         assert b"\r" not in content
         assert content.endswith(b"\n")
 

@@ -9,9 +9,9 @@ from bakeoff.evaluation.metric import Metric
 from bakeoff.report import rows
 from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
-from bakeoff.report.render import csv, html, latex, markdown
+from bakeoff.report.render import csv, html, latex, markdown, parquet
 from bakeoff.report.tables import Result
-from bakeoff.store import write_text
+from bakeoff.store import replacing
 
 
 def write(
@@ -22,7 +22,7 @@ def write(
     metrics: Mapping[str, Metric],
     commands: Sequence[str],
 ) -> None:
-    """Write metrics.csv, cells.csv, report.md, report.tex and report.html into the folder.
+    """Write metrics and cells (.csv, .parquet) and the report (.md, .tex, .html) into the folder.
 
     The same results give the same bytes; each file is replaced whole, and none is touched before all are
     made.
@@ -35,12 +35,15 @@ def write(
         document(name, results, compared, metrics, commands, per_grid=n)
         for n in (None, markdown.COLUMNS, latex.COLUMNS)
     )
-    files = {
+    files: dict[str, str | bytes] = {
         "metrics.csv": csv.render(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
+        "metrics.parquet": parquet.render(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
         "cells.csv": csv.render(rows.CELL_COLUMNS, rows.cell_rows(results)),
+        "cells.parquet": parquet.render(rows.CELL_COLUMNS, rows.cell_rows(results)),
         "report.md": markdown.render(page),
         "report.tex": latex.render(paper),
         "report.html": html.render(wide),
     }
-    for file, text in files.items():
-        write_text(folder / file, text)
+    for file, content in files.items():
+        with replacing(folder / file) as temporary:
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)

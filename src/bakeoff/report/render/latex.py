@@ -6,14 +6,28 @@ import re
 from collections.abc import Iterable
 
 from bakeoff.report.document import Document
-from bakeoff.report.layout import Grid
+from bakeoff.report.layout import Grid, Head
 from bakeoff.report.wording import Entry
 
 COLUMNS = 4
 """Metric columns of one table: more do not fit on a page."""
 
-_HEAD = r"""% Tables for \input; the preamble needs \usepackage{booktabs}.
-% Letters beyond Latin need LuaLaTeX or XeLaTeX with a font that has them."""
+LONG_HEAD = 10
+"""Letters of a column's name that stand in one line."""
+
+_HEAD = r"""% Tables for \input. The preamble needs \usepackage{booktabs,graphicx},
+% for pdfLaTeX also \usepackage[T1]{fontenc}.
+% Letters beyond Latin need LuaLaTeX or XeLaTeX with a font that has them; pdfLaTeX shows their code points.
+\providecommand{\bakeoffletters}[2]{\ifdefined\directlua#2\else\ifdefined\XeTeXrevision#2\else[#1]\fi\fi}
+% A table that is wider than the text is made narrower.
+\providecommand{\bakeofffit}{%
+  \ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi}"""
+
+_FOREIGN = re.compile(
+    r"[^ -~\u00a0-\u0125\u0128-\u0137\u0139-\u013e\u0141-\u0148\u014a-\u0165\u0168-\u017e"
+    r"\u2013\u2014\u2018-\u201a\u201c-\u201e\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]+"
+)
+"""What pdfLaTeX stops at; the others it knows by itself, in the encoding T1."""
 
 _SPECIAL = str.maketrans(
     {
@@ -30,7 +44,7 @@ _SPECIAL = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        '"': r"\textquotedbl{}",
+        '"': r"\char34{}",  # \textquotedbl is an error in the encoding OT1
         "`": r"\textasciigrave{}",
         "'": r"\textquotesingle{}",
         "[": "{[}",  # after \\ a bracket would be read as an argument
@@ -41,6 +55,8 @@ _SPECIAL = str.maketrans(
 )
 
 
+_BREAK = r"\\"
+
 _ALIGNED = {"word": "l", "text": r"p{0.3\textwidth}", "figure": "r"}
 
 
@@ -49,6 +65,8 @@ def render(document: Document) -> str:
     grids: list[tuple[Grid, tuple[str, ...]]] = []
     for section in document.sections:
         grids += [*((grid, ()) for grid in section.metrics), (section.costs, section.notes)]
+        last = len(section.tuning) - 1
+        grids += [(g, section.tuning_notes if n == last else ()) for n, g in enumerate(section.tuning)]
     tables = [_table(grid, notes, number) for number, (grid, notes) in enumerate(grids, 1)]
     return "\n\n".join([_HEAD, *tables]) + "\n"
 
@@ -59,23 +77,29 @@ def escape(text: str) -> str:
     >>> escape("50 %_{a}")
     '50 \\\\%\\\\_\\\\{a\\\\}'
     """
-    return re.sub("-(?=-)", "-{}", text.translate(_SPECIAL))  # or two hyphens would become a dash
+    lines = re.sub(r"([-,])(?=\1)", r"\1{}", text.translate(_SPECIAL))  # or two would become one other sign
+    return _FOREIGN.sub(_letters, lines)
+
+
+def _letters(found: re.Match[str]) -> str:
+    codes = " ".join(f"U+{ord(c):04X}" for c in found[0])
+    return rf"\bakeoffletters{{{codes}}}{{{found[0]}}}"
 
 
 def _table(grid: Grid, notes: tuple[str, ...], number: int) -> str:
     columns = "".join(_ALIGNED[head.kind] for head in grid.heads)
     lines = [
         r"\begin{table}",
-        r"\centering\footnotesize",
+        r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
         rf"\caption{{{escape(grid.caption)}}}",
         rf"\label{{tab:bakeoff-{number}}}",
-        rf"\begin{{tabular}}{{{columns}}}",
+        rf"\sbox0{{\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
         r"\toprule",
-        _line(escape(head.text) for head in grid.heads),
+        _line(map(_head, grid.heads)),
         r"\midrule",
         *(_line(_field(entry) for entry in row) for row in grid.rows),
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}\bakeofffit",
         *(rf"\par {escape(note)}" for note in notes),
         r"\end{table}",
     ]
@@ -84,6 +108,14 @@ def _table(grid: Grid, notes: tuple[str, ...], number: int) -> str:
 
 def _line(fields: Iterable[str]) -> str:
     return " & ".join(fields) + r" \\"
+
+
+def _head(head: Head) -> str:
+    """A long name in lines above each other, so that a column is as wide as its figures."""
+    words = [escape(word) for word in head.text.replace("_", "_ ").split(" ")]
+    if len(words) == 1 or len(head.text) <= LONG_HEAD:
+        return escape(head.text)
+    return rf"\shortstack[{'r' if head.kind == 'figure' else 'l'}]{{{_BREAK.join(words)}}}"
 
 
 def _field(entry: Entry) -> str:
