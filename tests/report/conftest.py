@@ -31,6 +31,7 @@ def make() -> Make:
         reason: str = "",
         target: str = "toys.Model",
         build: Mapping[str, Any] | None = None,
+        space: Mapping[str, Any] | None = None,
         dataset: str = "plays",
         split: str = "random",
         fingerprint: str | None = None,
@@ -43,7 +44,11 @@ def make() -> Make:
         cell = Cell(
             dataset={"_target_": "toys.Blocks", "name": dataset},
             split={"_target_": "bakeoff.splits.per_user.Random", "name": split, **place},
-            model={"name": model, "build": {"_target_": target, **(build or {})}},
+            model={
+                "name": model,
+                "build": {"_target_": target, **(build or {})},
+                **({"space": space} if space else {}),
+            },
             tune=tune,
             seed=seed,
             split_seed=split_seed,

@@ -2,9 +2,9 @@
 
 The estimate is of the largest of n values drawn independently from one distribution. It says something of a
 search only where the trials are such draws, as in random search; a search that learns from its trials (TPE,
-CMA-ES) can be asked only by repeating it. It draws with replacement from what was seen, so it is too low where
-n is near the number of draws (Tang et al. 2020, ACL); yet the estimator without that bias varies more and
-leads to more wrong conclusions (Dodge et al. 2021, Findings of EMNLP).
+CMA-ES) can be asked only by repeating it. It draws with replacement from what was seen, so it is too low
+where n is near the number of draws (Tang et al. 2020, ACL); yet the estimator without that bias varies more
+and leads to more wrong conclusions (Dodge et al. 2021, Findings of EMNLP).
 """
 
 from __future__ import annotations

@@ -1,0 +1,103 @@
+"""How much each hyperparameter decided which trials came out best: Optuna's PED-ANOVA.
+
+Watanabe, Bansal and Hutter 2023, IJCAI: a hyperparameter is important where its values in the best trials are
+spread otherwise than in all trials of the study. fANOVA would need scikit-learn, which is no part of bakeoff.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bakeoff.cell import build
+from bakeoff.tuning.pareto import Direction
+from bakeoff.tuning.storage import quiet
+
+METHOD = "PED-ANOVA"
+
+FEWEST = 20
+"""Finished trials beside the defaults: with fewer the best ones are too few to have a spread."""
+
+_TOP = 5
+"""Optuna asks for so many trials at least among the best; 10 % of all where that is more."""
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Importances by hyperparameter, or why there are none.
+
+    Args:
+        shares: hyperparameter -> share of the whole importance, 0 to 1; they add up to 1.
+        trials: finished trials behind them.
+        top: how many of them counted as the best.
+        absent: why there are no shares, else "".
+        remarks: what Optuna says of them.
+    """
+
+    shares: Mapping[str, float] = field(default_factory=dict)
+    trials: int = 0
+    top: int = 0
+    absent: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+def importance(
+    space: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], directions: Sequence[Direction]
+) -> Importance:
+    """Importance of the hyperparameters of a space in the trials of a record.
+
+    The defaults (trial 0) are left out: the sampler did not propose them, and they may lie outside of the
+    space. Only finished trials have a value; where others were pruned it is the importance among those that
+    were not. Several objectives: importance to be near the Pareto set.
+
+    Args:
+        space: the model's `space`: hyperparameter -> distribution, with its `_target_`.
+        trials: `record["tuning"]["trials"]`.
+        directions: "maximize" or "minimize", one for each objective.
+    """
+    drawn = [t for t in trials if t["number"] > 0 and t["state"] == "complete"]
+    if len(space) < 2:
+        return Importance(trials=len(drawn), absent="the space has one hyperparameter")
+    if len(drawn) < FEWEST:
+        found = f"{len(drawn)} finished {'trial' if len(drawn) == 1 else 'trials'} beside the defaults"
+        return Importance(trials=len(drawn), absent=f"{found}, at least {FEWEST} are needed")
+    values = [_values(t) for t in drawn]
+    if all(v == values[0] for v in values):
+        return Importance(trials=len(drawn), absent="all trials gave the same value")
+    quantile = max(0.1, _TOP / len(drawn))
+    shares, remarks = _ped_anova(space, drawn, values, directions, quantile)
+    return Importance(shares, len(drawn), max(_TOP, -(-len(drawn) // 10)), "", remarks)
+
+
+def _values(trial: Mapping[str, Any]) -> list[float]:
+    return list(trial["values"].values()) if "values" in trial else [trial["value"]]
+
+
+def _ped_anova(
+    space: Mapping[str, Any],
+    trials: Sequence[Mapping[str, Any]],
+    values: Sequence[list[float]],
+    directions: Sequence[Direction],
+    quantile: float,
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    import optuna
+
+    distributions = {
+        name: build({k: v for k, v in spec.items() if k != "when"}, f"model.space.{name}")
+        for name, spec in space.items()
+    }
+    with quiet(), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        study = optuna.create_study(directions=list(directions))
+        for trial, found in zip(trials, values, strict=True):
+            chosen = trial["parameters"]
+            study.add_trial(
+                optuna.trial.create_trial(
+                    values=found, params=chosen, distributions={n: distributions[n] for n in chosen}
+                )
+            )
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=quantile)
+        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return dict(shares), tuple(dict.fromkeys(" ".join(str(w.message).split()) for w in said))

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bakeoff.tuning.importance import FEWEST, importance
+
+FLOAT = "optuna.distributions.FloatDistribution"
+INT = "optuna.distributions.IntDistribution"
+CHOICE = "optuna.distributions.CategoricalDistribution"
+SPACE = {
+    "strong": {"_target_": FLOAT, "low": 0.001, "high": 10.0, "log": True},
+    "size": {"_target_": INT, "low": 1, "high": 100},
+    "kind": {"_target_": CHOICE, "choices": ["none", "log1p"]},
+}
+
+
+def trials(n=60, value=None, seed=0, **more):
+    """Random search in SPACE; the defaults come first and lie outside of it."""
+    generator = np.random.default_rng(seed)
+    value = value or (lambda p: -abs(np.log10(p["strong"])))  # best at 1, whatever the others are
+    found = [{"number": 0, "state": "complete", "value": 0.0, "parameters": {"strong": 0.0}}]
+    for number in range(1, n + 1):
+        parameters = {
+            "strong": float(10 ** generator.uniform(-3, 1)),
+            "size": int(generator.integers(1, 101)),
+            "kind": str(generator.choice(["none", "log1p"])),
+        }
+        found.append(
+            {"number": number, "state": "complete", "value": float(value(parameters)), **more}
+            | {"parameters": parameters}
+        )
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_hyperparameter_that_was_planted_is_the_most_important(seed) -> None:
+    found = importance(SPACE, trials(seed=seed), ["maximize"])
+    assert set(found.shares) == set(SPACE)
+    assert max(found.shares, key=found.shares.__getitem__) == "strong"
+    assert found.shares["strong"] > 0.5
+    assert sum(found.shares.values()) == pytest.approx(1.0)
+    assert (found.trials, found.top, found.absent) == (60, 6, "")
+
+
+def test_it_is_the_same_where_less_is_better() -> None:
+    def loss(p):
+        return abs(np.log10(p["strong"]))
+
+    down = importance(SPACE, trials(value=loss), ["minimize"])
+    assert down.shares == importance(SPACE, trials(), ["maximize"]).shares
+    assert down.shares != importance(SPACE, trials(value=loss), ["maximize"]).shares
+
+
+def test_a_categorical_one_is_found_too() -> None:
+    found = importance(SPACE, trials(value=lambda p: (p["kind"] == "log1p") + p["size"] * 1e-6), ["maximize"])
+    assert found.shares["kind"] > found.shares["strong"]
+
+
+def test_few_trials_say_so_and_pruned_and_failed_ones_do_not_count() -> None:
+    few = trials(FEWEST - 1) + [{"number": 99, "state": s, "value": None} for s in ("pruned", "failed")]
+    found = importance(SPACE, few, ["maximize"])
+    assert (found.shares, found.trials) == ({}, FEWEST - 1)
+    assert found.absent == "19 finished trials beside the defaults, at least 20 are needed"
+    assert importance(SPACE, trials(FEWEST), ["maximize"]).top == 5
+
+
+def test_nothing_is_said_of_one_hyperparameter_or_of_equal_values() -> None:
+    assert "one hyperparameter" in importance({"strong": SPACE["strong"]}, trials(), ["maximize"]).absent
+    assert "the same value" in importance(SPACE, trials(value=lambda p: 1.0), ["maximize"]).absent
+
+
+def test_a_hyperparameter_that_is_not_always_looked_at_is_weighed_where_it_is() -> None:
+    space = {**SPACE, "size": {**SPACE["size"], "when": {"kind": "none"}}}
+    found = trials()
+    for trial in found[1:]:
+        if trial["parameters"]["kind"] != "none":
+            del trial["parameters"]["size"]
+    assert set(importance(space, found, ["maximize"]).shares) == set(SPACE)
+
+
+def test_with_several_objectives_it_is_the_importance_to_be_near_the_pareto_set() -> None:
+    found = trials()
+    for trial in found:
+        trial["values"] = {"a": trial["value"], "b": trial["value"] * 2}
+    shares = importance(SPACE, found, ["maximize", "maximize"]).shares
+    assert max(shares, key=shares.__getitem__) == "strong"
+
+
+def test_what_optuna_warns_of_is_kept_as_a_remark() -> None:
+    found = trials(FEWEST + 1)
+    for trial in found[2:]:
+        del trial["parameters"]["size"]
+    (remark,) = importance(SPACE, found, ["maximize"]).remarks
+    assert "size" in remark
