@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -92,6 +93,7 @@ class Origin:
         place, archive = cache() / self.folder, self.url.rsplit("/", 1)[-1]
         members = [f"{self.inside}/{file}".lstrip("/") for file in self.files]
         unpack = pooch.Unzip if self.url.endswith(".zip") else pooch.Untar
+        pooch.get_logger().setLevel("ERROR")  # what goes wrong is told in one line of ours
         try:
             pooch.retrieve(
                 self.url,
@@ -99,6 +101,7 @@ class Origin:
                 fname=archive,
                 path=place,
                 processor=unpack(members=members, extract_dir="."),
+                progressbar=sys.stderr.isatty(),
             )
         except OSError as error:
             raise self._absent(name, f"{self.url}: {_first_line(error)}") from None
