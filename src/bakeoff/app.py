@@ -14,6 +14,7 @@ from typing import Any
 from bakeoff import conf, verbs
 from bakeoff.cell import Cell, build_model, build_source, build_splitter, identified
 from bakeoff.errors import BakeoffError, ConfigError, check_range, nearest
+from bakeoff.evaluation.significance import Rules
 from bakeoff.grid import Options
 from bakeoff.record import Asked
 from bakeoff.runner import Wanted, Workspace, run_cell
@@ -107,6 +108,7 @@ def execute(
         wanted=settings.wanted,
         options=settings.options,
         fresh=settings.fresh,
+        rules=settings.rules,
         command=session.command,
         launch=None if launch is None else elsewhere,
     )
@@ -127,6 +129,7 @@ class _Settings:
     wanted: Wanted
     options: Options
     fresh: bool
+    rules: Rules
 
 
 def _settings(config: Any) -> _Settings:
@@ -153,7 +156,8 @@ def _settings(config: Any) -> _Settings:
             raise ConfigError(f"{name}={plain[name]!r}: expected true or false")
     options = {n: plain[n] for n in Options.__dataclass_fields__}
     wanted = Wanted(tuple(sorted(set(ks))), dict(plain["metrics"]), plain["save_model"])
-    return _Settings(str(plain["results_dir"]), wanted, Options(**options), plain["fresh"])
+    rules = Rules(**plain["statistics"])
+    return _Settings(str(plain["results_dir"]), wanted, Options(**options), plain["fresh"], rules)
 
 
 def to_cell(config: Any) -> Cell:

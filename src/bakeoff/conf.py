@@ -42,6 +42,11 @@ def _metrics(option: str) -> dict[str, str]:
     return {str(k): str(v) for k, v in found.items() if k != "defaults"}
 
 
+def statistics() -> dict[str, Any]:
+    """How models are compared, as `config.yaml` has it: the arguments of `Rules`."""
+    return dict(read(folder() / "config.yaml")["statistics"])
+
+
 def read(path: Path) -> dict[str, Any]:
     """A YAML file as plain values."""
     import yaml

@@ -202,7 +202,8 @@ def remeasure(record: Record, cell: Cell, workspace: Workspace, wanted: Wanted) 
         metrics={**record.metrics, **_as_json(measured)},
         absent={**record.absent, **measured.absent},
     )
-    _write_per_user(workspace.store, cell.key, split, lists, measured)
+    kept = workspace.store.per_user(cell.key) or {}
+    _write_per_user(workspace.store, cell.key, split, lists, measured, kept)
     workspace.store.write_record(updated)
     return updated
 
@@ -214,10 +215,18 @@ def _as_json(measured: Measurements) -> dict[str, dict[str, tuple[float, float |
     return found
 
 
-def _write_per_user(store: Store, key: str, split: Split, lists: TopK, measured: Measurements) -> None:
+def _write_per_user(
+    store: Store,
+    key: str,
+    split: Split,
+    lists: TopK,
+    measured: Measurements,
+    kept: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the values of each user; `kept` are columns of before, which stay unless measured anew."""
     names, arrays = per_user_table(measured)
     users = split.train.user_ids.values[lists.users]
-    store.write_per_user(key, {"user": users, **dict(zip(names, arrays, strict=True))})
+    store.write_per_user(key, {**(kept or {}), "user": users, **dict(zip(names, arrays, strict=True))})
 
 
 def _notes(cell: Cell, model: Model, split: Split) -> tuple[str, ...]:

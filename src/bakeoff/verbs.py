@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bakeoff import conf, grid
 from bakeoff.cell import Cell
 from bakeoff.errors import ConfigError, UsageError, check_range, nearest
 from bakeoff.evaluation.measure import resolve
+from bakeoff.evaluation.significance import Rules
 from bakeoff.experiment import Experiment
 from bakeoff.record import Asked, Record
 from bakeoff.runner import Wanted, Workspace, remeasure
@@ -29,6 +30,7 @@ class Request:
     fresh: bool = False
     command: str = ""
     launch: Launch | None = None
+    rules: Rules = field(default_factory=Rules)
 
     @property
     def store(self) -> Store:
@@ -52,7 +54,7 @@ def run(request: Request) -> int:
         records = grid.run(planned, workspace, request.wanted, request.options, progress(), request.launch)
         failed |= any(r.status == "failed" for r in records)
         by_key = {r.key: r for r in records}
-        _report(experiment, folder, workspace, request.wanted, by_key)
+        _report(experiment, folder, workspace, request.wanted, by_key, request.rules)
     return int(failed)
 
 
@@ -96,7 +98,13 @@ def describe(request: Request) -> int:
 VERBS: Mapping[str, Callable[[Request], int]] = {"run": run, "plan": plan, "describe": describe}
 
 
-def report(name: str, results: Path, ks: Sequence[int] | None, metrics: Mapping[str, str] | None) -> int:
+def report(
+    name: str,
+    results: Path,
+    ks: Sequence[int] | None,
+    metrics: Mapping[str, str] | None,
+    rules: Rules | None = None,
+) -> int:
     """Build the reports of a stored experiment again, with other cutoffs or metrics where asked; fit nothing.
 
     Raises:
@@ -115,7 +123,7 @@ def report(name: str, results: Path, ks: Sequence[int] | None, metrics: Mapping[
                     f"k={k} is larger than depth={asked.cell.depth}, the length of the stored lists"
                 )
     everything = metrics or conf.metrics()
-    return _report(experiment, folder, workspace, Wanted(tuple(shown), everything), {})
+    return _report(experiment, folder, workspace, Wanted(tuple(shown), everything), {}, rules or Rules())
 
 
 def export(target: str, to: Path, results: Path) -> int:
@@ -155,9 +163,12 @@ def _report(
     workspace: Workspace,
     wanted: Wanted,
     fresh: Mapping[str, Record],
+    rules: Rules,
 ) -> int:
     """Write every output of an experiment from its records, and print its tables."""
     from bakeoff.report import files
+    from bakeoff.report.comparison import comparison
+    from bakeoff.report.marks import marked
     from bakeoff.report.render.console import print_tables
     from bakeoff.report.tables import Result
 
@@ -172,8 +183,9 @@ def _report(
             record = remeasure(record, asked.cell, workspace, wanted)
         results.append(Result(asked, record))
     metrics = resolve(wanted.metrics)
-    files.write(folder, experiment.name, results, wanted.ks, metrics, experiment.commands)
-    print_tables(experiment.name, results, wanted.ks, metrics, folder)
+    tables = marked(comparison(results, wanted.ks, metrics), metrics, workspace.store, rules)
+    files.write(folder, experiment.name, results, wanted.ks, metrics, experiment.commands, tables=tables)
+    print_tables(experiment.name, results, wanted.ks, metrics, folder, tables=tables)
     return 0
 
 

@@ -63,11 +63,11 @@ class Rules:
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        check_choice("test", self.test, get_args(Test))
-        check_choice("correction", self.correction, get_args(Correction))
-        check_range("resamples", self.resamples, 100, 10_000_000, integer=True)
-        check_range("seed", self.seed, 0, 2**31 - 1, integer=True)
-        check_range("confidence", self.confidence, 0.5, below=1)
+        check_choice("statistics.test", self.test, get_args(Test))
+        check_choice("statistics.correction", self.correction, get_args(Correction))
+        check_range("statistics.resamples", self.resamples, 100, 10_000_000, integer=True)
+        check_range("statistics.seed", self.seed, 0, 2**31 - 1, integer=True)
+        check_range("statistics.confidence", self.confidence, 0.5, below=1)
 
     @property
     def level(self) -> float:
@@ -129,7 +129,7 @@ def compare(
     )
 
 
-def test(samples: Sequence[Sample], pairs: Array, rules: Rules) -> Doubles:
+def p_of_pairs(samples: Sequence[Sample], pairs: Array, rules: Rules) -> Doubles:
     """The p-values alone of what `compare` tells, float64 [c, q]: a thousand pairs in a moment by `t`."""
     return p_values(samples[0], pairs, rules) if len(samples) == 1 else over_splits(samples, pairs, rules).p
 

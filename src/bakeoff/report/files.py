@@ -10,7 +10,7 @@ from bakeoff.report import rows
 from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
 from bakeoff.report.render import csv, html, latex, markdown, parquet
-from bakeoff.report.tables import Result
+from bakeoff.report.tables import Result, Table
 from bakeoff.store import replacing
 
 
@@ -21,16 +21,21 @@ def write(
     ks: Sequence[int],
     metrics: Mapping[str, Metric],
     commands: Sequence[str],
+    *,
+    tables: Sequence[Table] | None = None,
 ) -> None:
     """Write metrics and cells (.csv, .parquet) and the report (.md, .tex, .html) into the folder.
 
     The same results give the same bytes; each file is replaced whole, and none is touched before all are
     made.
 
+    Args:
+        tables: the comparison, where it has been made (with marks); None makes it.
+
     Raises:
         UsageError: results of one split family were made on different splits.
     """
-    compared = comparison(results, ks, metrics)
+    compared = comparison(results, ks, metrics) if tables is None else tables
     wide, page, paper = (
         document(name, results, compared, metrics, commands, per_grid=n)
         for n in (None, markdown.COLUMNS, latex.COLUMNS)

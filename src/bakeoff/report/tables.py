@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bakeoff.cell import Cell
+from bakeoff.evaluation.significance import Rules
 from bakeoff.record import Asked, Record, Status
 
 
@@ -54,12 +55,14 @@ class Value:
             the standard error over users where there is one; None where the metric has none.
         fits: number of distinct stored results behind the mean.
         best: whether no other model with all its runs does better in this column.
+        tied: whether it is not the best, but its difference from a best one is not significant (`marks`).
     """
 
     mean: float
     spread: float | None
     fits: int
     best: bool = False
+    tied: bool = False
 
 
 class Reason(NamedTuple):
@@ -119,6 +122,23 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """How the values of a table were compared with the best of their column.
+
+    Args:
+        rules: the test, the correction over all pairs, and its level.
+        n_splits: contents of the split whose differences were combined.
+        finest: the least corrected p that could be reached, 0 where the test has no such bound.
+        untested: why columns have no test.
+    """
+
+    rules: Rules
+    n_splits: int
+    finest: float
+    untested: Mapping[Column, str]
+
+
+@dataclass(frozen=True)
 class Table:
     """Models compared on one data set and one split family.
 
@@ -126,6 +146,7 @@ class Table:
         runs: the repetitions that any of its rows was asked for.
         columns: what at least one row has a value for; metrics in their order, then k.
         has_popularity: whether a popularity baseline is among the rows with results.
+        marks: how values were compared with the best of their column; None where nobody did.
     """
 
     dataset: str
@@ -137,3 +158,4 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     has_popularity: bool
+    marks: Marks | None = None

@@ -6,14 +6,24 @@ import math
 import unicodedata
 from dataclasses import dataclass
 
-from bakeoff.report.tables import Column, Row, Run, Table
+from bakeoff.report.tables import Column, Marks, Row, Run, Table
 
 NOTHING = "–"  # noqa: RUF001 - an en dash stands for a number that is not there
 
 NO_POPULARITY = "This comparison holds no result of a popularity baseline."
 
+TIED = "†"
+"""Marks what is not distinguishable from the best."""
+
 RUNS_BY_NAME = 4
 """So many runs are named where they failed; more are counted."""
+
+TESTS = {
+    "t": "paired t-test over users",
+    "randomization": "randomisation test over users",
+    "wilcoxon": "Wilcoxon's signed ranks over users",
+}
+CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
 
 _REORDERING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 """Embeddings, overrides and isolates: they let text be shown in another order than it is read."""
@@ -84,6 +94,7 @@ def value_entry(row: Row, column: Column, places: int) -> Entry:
     if value.spread is not None:
         spread = f"{value.spread:.{places}f}"
         text += f" ± {spread}" if value.fits > 1 else f" ({spread})"
+    text += TIED if value.tied else ""
     if value.fits < row.fits:
         text += f", {value.fits} of {row.fits} fits"
     return Entry(text, bold=value.best, number=value.mean)
@@ -139,7 +150,7 @@ def notes(table: Table) -> tuple[str, ...]:
         found.append("A model that lacks runs which others have is never marked best.")
     if not table.has_popularity:
         found.append(NO_POPULARITY)
-    return (*found, *_absent(table), *_row_notes(table))
+    return (*found, *_untested(table), *_absent(table), *_row_notes(table))
 
 
 def legend(table: Table) -> str:
@@ -149,11 +160,47 @@ def legend(table: Table) -> str:
     parts = []
     if any(v.best for v in values):
         parts.append("Bold: best of its column, equals share it")
+    if table.marks is not None and any(v.best for v in values) and _has_tests(table, table.marks):
+        parts.append(f"{TIED}: not distinguishable from the best ({how_tested(table.marks)})")
     if spreads - {1}:
         parts.append("±: half of the 95 % t interval over fits")
     if 1 in spreads:
         parts.append("in brackets: standard error over users, of one fit")
     return "; ".join(parts) + "." if parts else ""
+
+
+def _has_tests(table: Table, marks: Marks) -> bool:
+    """Whether any column with a best was tested: then the absence of a mark says something too."""
+    return any(
+        c not in marks.untested and any(c in r.values and r.values[c].best for r in table.rows)
+        for c in table.columns
+    )
+
+
+def how_tested(marks: Marks) -> str:
+    """How models were compared: `paired t-test over users, Holm over all pairs, level 5 %`."""
+    rules = marks.rules
+    test = TESTS[rules.test]
+    if marks.n_splits > 1:
+        test = f"corrected resampled t-test over {marks.n_splits} splits"
+    return f"{test}, {CORRECTIONS[rules.correction]} over all pairs, level {100 * rules.level:.3g} %"
+
+
+def _untested(table: Table) -> list[str]:
+    """Why metrics have no marks, those with one reason in one line; and whether any could lack one."""
+    if table.marks is None:
+        return []
+    metrics: dict[str, dict[str, None]] = {}
+    for column, why in table.marks.untested.items():
+        metrics.setdefault(why, {})[column.metric] = None
+    lines = [visible(f"Not tested: {', '.join(names)} ({why}).") for why, names in metrics.items()]
+    if table.marks.finest > table.marks.rules.level:
+        lines.append(
+            f"{table.marks.rules.resamples:,} resamples cannot reach a corrected p below "
+            f"{table.marks.finest:.2g}, so nothing is told apart: ask for more of them, or for "
+            "statistics.test=t."
+        )
+    return lines
 
 
 def _absent(table: Table) -> list[str]:

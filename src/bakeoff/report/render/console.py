@@ -39,14 +39,19 @@ def print_tables(
     metrics: Mapping[str, Metric],
     folder: Path,
     console: Console | None = None,
+    tables: Sequence[Table] | None = None,
 ) -> None:
-    """Print a table for each data set and split family, what did not run, and where the rest is."""
+    """Print a table for each data set and split family, what did not run, and where the rest is.
+
+    Args:
+        tables: the comparison, where it has been made (with marks); None makes it.
+    """
     if console is None:
         from rich.console import Console
 
         console = Console()
     k = USUAL_K if USUAL_K in ks else ks[0]
-    for table in comparison(results, ks, metrics):
+    for table in comparison(results, ks, metrics) if tables is None else tables:
         _print_table(table, k, console)
     others = ", ".join(str(other) for other in ks if other != k)
     where = folder / "report.md"

@@ -50,6 +50,7 @@ _SPECIAL = str.maketrans(
         "[": "{[}",  # after \\ a bracket would be read as an argument
         "]": "{]}",
         "±": r"$\pm$",
+        "†": r"$^{\dagger}$",
         "–": r"\textendash{}",  # noqa: RUF001
     }
 )
