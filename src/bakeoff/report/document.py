@@ -13,6 +13,9 @@ from bakeoff.hashing import canonical_json
 from bakeoff.report.layout import Grid as Grid
 from bakeoff.report.layout import Head as Head
 from bakeoff.report.tables import Column, Part, Result, Row, Table
+from bakeoff.report.tuning_notes import notes as tuning_notes
+from bakeoff.report.tuning_words import grids as tuning_grids
+from bakeoff.report.tuning_words import tuned
 from bakeoff.report.wording import (
     NOTHING,
     Entry,
@@ -38,13 +41,15 @@ _MAIN_COUNTS = ("catalogue", "train_pairs", "test_pairs")
 
 @dataclass(frozen=True)
 class Section:
-    """One comparison: what was split, the metrics, what it cost, and what a reader must know."""
+    """One comparison: what was split, the metrics, their cost, what tuning found, what a reader must know."""
 
     title: str
     splits: Grid
     metrics: tuple[Grid, ...]
     costs: Grid
     notes: tuple[str, ...]
+    tuning: tuple[Grid, ...] = ()
+    tuning_notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,16 @@ def definition(metric: Metric) -> str:
 
 
 def _section(table: Table, per_grid: int | None) -> Section:
-    return Section(title(table), _splits(table), tuple(_grids(table, per_grid)), _costs(table), notes(table))
+    found = tuned(table)
+    return Section(
+        title(table),
+        _splits(table),
+        tuple(_grids(table, per_grid)),
+        _costs(table),
+        notes(table),
+        tuning=tuning_grids(table, found, per_grid),
+        tuning_notes=tuning_notes(table, found),
+    )
 
 
 def _splits(table: Table) -> Grid:

@@ -26,6 +26,8 @@ def write(
 ) -> None:
     """Write metrics and cells (.csv, .parquet) and the report (.md, .tex, .html) into the folder.
 
+    Where a cell was tuned there is tuning.csv too; where none was, an old one goes.
+
     The same results give the same bytes; each file is replaced whole, and none is touched before all are
     made.
 
@@ -49,6 +51,11 @@ def write(
         "report.tex": latex.render(paper),
         "report.html": html.render(wide),
     }
+    trials = rows.tuning_rows(results)
+    if trials:
+        files["tuning.csv"] = csv.render(rows.TUNING_COLUMNS, trials)
     for file, content in files.items():
         with replacing(folder / file) as temporary:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    if not trials:
+        (folder / "tuning.csv").unlink(missing_ok=True)

@@ -22,6 +22,11 @@ _PLACE = (
 )
 METRIC_COLUMNS = (*_PLACE, "k", "metric", "value", "stderr", "n_users")
 CELL_COLUMNS = (*_PLACE, "status", "reason", "parameters", *(f"{phase}_s" for phase in PHASES), "peak_mb")
+TUNING_COLUMNS = (
+    *_PLACE,
+    *("trial", "state", "metric", "value", "values", "epochs", "seconds"),
+    *("from_memory", "best", "parameters", "reason"),
+)
 
 CsvRow = tuple[str | int | float | None, ...]
 
@@ -55,12 +60,36 @@ def cell_rows(results: Iterable[Result]) -> list[CsvRow]:
             *_place(asked, record),
             record.status,
             record.reason,
-            json.dumps(record.parameters, sort_keys=True, ensure_ascii=False),
+            _json(record.parameters),
             *(record.seconds.get(phase) for phase in PHASES),
             record.peak_mb,
         )
         for asked, record in in_order(results)
     ]
+
+
+def tuning_rows(results: Iterable[Result]) -> list[CsvRow]:
+    """Rows of TUNING_COLUMNS: one for each tuned cell as asked, and trial."""
+    rows: list[CsvRow] = []
+    for asked, record in in_order(results):
+        tuning = record.tuning or {}
+        best = (tuning.get("best") or {}).get("number")
+        for trial in tuning.get("trials", ()):
+            rows.append(
+                (
+                    *_place(asked, record),
+                    *(trial["number"], trial["state"], str(tuning["metric"]), trial["value"]),
+                    _json(trial["values"]) if "values" in trial else None,
+                    max((int(epoch) for epoch in trial["by_epoch"]), default=None),
+                    *(trial["seconds"], int(trial["from_memory"]), int(trial["number"] == best)),
+                    *(_json(trial["parameters"]), trial["reason"]),
+                )
+            )
+    return rows
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _place(asked: Asked, record: Record) -> CsvRow:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from bakeoff.evaluation.metric import Metric
 from bakeoff.report.comparison import comparison
 from bakeoff.report.tables import Column, Result, Row, Table
+from bakeoff.report.tuning_notes import lines as tuning_lines
+from bakeoff.report.tuning_words import tuned
 from bakeoff.report.wording import (
     NO_POPULARITY,
     Entry,
@@ -101,6 +103,8 @@ def _print_table(table: Table, k: int, console: Console) -> None:
         say(console, legend(table))
     if not table.has_popularity:
         say(console, NO_POPULARITY)
+    for line in tuning_lines(table, tuned(table)):
+        say(console, line)
     console.print()
 
 

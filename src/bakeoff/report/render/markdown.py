@@ -53,7 +53,10 @@ def _section(section: Section) -> list[str]:
     for grid in section.metrics:
         blocks += [f"### {escape(grid.caption)}", _table(grid)]
     blocks += [f"### {escape(section.costs.caption)}", _table(section.costs)]
-    return [*blocks, _bullets(escape(note) for note in section.notes)]
+    blocks.append(_bullets(escape(note) for note in section.notes))
+    for grid in section.tuning:
+        blocks += [f"### {escape(grid.caption)}", _table(grid)]
+    return [*blocks, _bullets(escape(note) for note in section.tuning_notes)]
 
 
 def _table(grid: Grid) -> str:
