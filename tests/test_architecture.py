@@ -16,7 +16,7 @@ LAYERS = (
     ("data",),
     ("splits", "models", "evaluation"),
     ("lists", "cell", "record", "store", "kept", "meter", "environment", "experiment"),
-    ("tuning", "runner", "worker", "grid"),
+    ("tuning", "runner", "worker", "grid", "choice", "recommend", "verify"),
     ("report",),
     ("verbs", "app", "cli", "helptext", "completion", "__main__"),
 )

@@ -11,7 +11,7 @@ from bakeoff import __version__, helptext
 from bakeoff.errors import ConfigError, UsageError, nearest
 
 HYDRA_VERBS = ("run", "plan", "describe")
-VERBS = (*HYDRA_VERBS, "report", "export", "completion")
+VERBS = (*HYDRA_VERBS, "report", "export", "recommend", "completion")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,7 +50,8 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if verb in HYDRA_VERBS:
         return _hydra(verb, rest)
-    return {"report": _report, "export": _export, "completion": _completion}[verb](rest)
+    others = {"report": _report, "export": _export, "recommend": _recommend}
+    return {**others, "completion": _completion}[verb](rest)
 
 
 def _hydra(verb: str, words: list[str]) -> int:
@@ -78,6 +79,33 @@ def _export(words: list[str]) -> int:
     if "to" not in options:
         raise ConfigError("export: no folder to write to; give one as --to DIR")
     return verbs.export(target, Path(options["to"]), Path(options.get("results_dir", "results")))
+
+
+def _recommend(words: list[str]) -> int:
+    from bakeoff import verbs
+    from bakeoff.choice import Which
+    from bakeoff.recommend import Question
+
+    for flag in ("user", "items", "similar-to", "format", "to"):
+        words = _flag_as_option(words, f"--{flag}", flag)
+    about, whole = ("user", "items", "similar-to"), ("split_seed", "fold", "seed")
+    known = (*about, "k", "models", "dataset", "split", *whole, "format", "to", "results_dir", "name")
+    names, given = _split(words, "recommend", known)
+    name = _one_name(names, given, "recommend")
+    if len([a for a in about if a in given]) != 1:
+        raise ConfigError("recommend: expected one of --user ID, --items A,B,C and --similar-to ITEM")
+    items = None if "items" not in given else tuple(_fields(given["items"]))
+    question = Question(given.get("user"), items, given.get("similar-to"), _whole("k", given.get("k", "10")))
+    which = Which(
+        given.get("dataset"),
+        given.get("split"),
+        tuple(_list(given.get("models", ""))),
+        **{w: _whole(w, given[w]) for w in whole if w in given},
+    )
+    results, to = Path(given.get("results_dir", "results")), given.get("to")
+    return verbs.recommend(
+        name, results, question, which, given.get("format"), None if to is None else Path(to)
+    )
 
 
 def _completion(words: list[str]) -> int:
@@ -121,6 +149,13 @@ def _flag_as_option(words: list[str], flag: str, key: str) -> list[str]:
 
 def _list(text: str) -> list[str]:
     return [part.strip() for part in text.strip().strip("[]").split(",") if part.strip()]
+
+
+def _fields(text: str) -> list[str]:
+    """Fields between commas; one that holds a comma stands in double quotes."""
+    import csv
+
+    return [field for field in next(csv.reader([text], skipinitialspace=True), []) if field]
 
 
 def _whole(name: str, text: str) -> int:

@@ -13,6 +13,7 @@ def overview() -> str:
   bakeoff describe    what the data look like, whole and under each split
   bakeoff report      build an experiment's reports again, also for other k and metrics; fits nothing
   bakeoff export      train, test and lists as plain tables
+  bakeoff recommend   what each model recommends to a user, to a newcomer, or beside an item
   bakeoff completion  shell completion: eval "$(bakeoff completion bash)"
 
 Start here:
@@ -29,8 +30,7 @@ the configuration or the data were wrong (one line says what), 130 interrupted."
 def of(verb: str) -> str:
     """The help of one verb."""
     text = {"run": _RUN, "plan": _PLAN, "describe": _DESCRIBE, "report": _REPORT, "export": _EXPORT}
-    if verb == "completion":
-        return _COMPLETION
+    text |= {"recommend": _RECOMMEND, "completion": _COMPLETION}
     return text[verb] + (_names() if verb in ("run", "plan", "describe") else "")
 
 
@@ -69,6 +69,7 @@ Keys:
   seed=1              of the model; split_seed=42 of the split; both may be swept
   baselines=[popularity,random]   cells of every grid
   workers=1           cells at once; isolate=true, time_limit=SECONDS, memory_limit=MB for each cell
+  save_model=true     keep the fitted models with their cells (arrays, never code), for `bakeoff recommend`
   rerun=true          run again what is stored; debug=true stops at the first error with its traceback
   results_dir=DIR     default ./results; the store is <results_dir>/store
 
@@ -97,6 +98,24 @@ _EXPORT = """bakeoff export KEY|NAME --to DIR [results_dir=DIR]
 Writes train.parquet, test.parquet (user, item, value) and lists.parquet (user, item, rank, score) in your own
 ids: what anybody needs to measure a cell with another library. KEY stands in cells.csv; a NAME exports
 every cell of the experiment to DIR/KEY/.
+"""
+
+_RECOMMEND = """bakeoff recommend NAME --user ID | --items A,B,C | --similar-to ITEM      results_dir=DIR
+
+What each model of an experiment recommends, side by side, with the user's history, hits and overlap.
+
+  bakeoff recommend first --user 196                    from the stored lists
+  bakeoff recommend first --items 50,172,181 k=5        to a newcomer who had these items
+  bakeoff recommend first --similar-to 50 models=als,ease
+
+Ids are those of your data; one that holds a comma stands in double quotes. --items and --similar-to ask the
+fitted models: they need cells that were run with save_model=true. Who cannot answer is named with the reason.
+
+Keys:
+  k=10                          length of the lists
+  models=A,B                    these models alone
+  dataset=, split=              where the experiment has several; split_seed=, fold=, seed= likewise
+  --format csv|json, --to FILE  in place of the tables
 """
 
 _COMPLETION = """bakeoff completion bash          prints a script; eval "$(bakeoff completion bash)" completes

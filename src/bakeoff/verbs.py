@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bakeoff import conf, grid
 from bakeoff.cell import Cell
@@ -15,6 +16,10 @@ from bakeoff.experiment import Experiment
 from bakeoff.record import Asked, Record
 from bakeoff.runner import Wanted, Workspace, remeasure
 from bakeoff.store import Store
+
+if TYPE_CHECKING:
+    from bakeoff.choice import Which
+    from bakeoff.recommend import Question
 
 Launch = Callable[[Sequence[Asked]], None]
 
@@ -146,6 +151,19 @@ def export(target: str, to: Path, results: Path) -> int:
         raise UsageError(
             f"cell {key}: no lists to export ({why}); {len(keys) - len(unfinished)} others exported"
         )
+    return 0
+
+
+def recommend(
+    name: str, results: Path, question: Question, which: Which, form: str | None, to: Path | None
+) -> int:
+    """Show what each model of an experiment recommends, or write it (see `render.recommend.deliver`)."""
+    from bakeoff.choice import choose
+    from bakeoff.recommend import recommend as ask
+    from bakeoff.report.render.recommend import deliver, form_of
+
+    form = form_of(form, to)
+    deliver(ask(question, choose(_stored(name, results), which), Store(results / "store")), form, to)
     return 0
 
 
