@@ -202,7 +202,11 @@ def _report(
         results.append(Result(asked, record))
     metrics = resolve(wanted.metrics)
     tables = marked(comparison(results, wanted.ks, metrics), metrics, workspace.store, rules)
-    files.write(folder, experiment.name, results, wanted.ks, metrics, experiment.commands, tables=tables)
+    files.write(
+        *(folder, experiment.name, results, wanted.ks, metrics, experiment.commands),
+        store=workspace.store,
+        tables=tables,
+    )
     print_tables(experiment.name, results, wanted.ks, metrics, folder, tables=tables)
     return 0
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bakeoff.cell import Cell
+from bakeoff.data.describe import describe
+from bakeoff.data.description import Description
+from bakeoff.errors import ConfigError
 from bakeoff.evaluation.metric import Metric
 from bakeoff.report import rows
+from bakeoff.report.compared import Describe, unknown
 from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
+from bakeoff.report.page import page
 from bakeoff.report.render import csv, html, latex, markdown, parquet
 from bakeoff.report.tables import Result, Table
-from bakeoff.store import replacing
+from bakeoff.store import Store, replacing
 
 
 def write(
@@ -22,6 +28,7 @@ def write(
     metrics: Mapping[str, Metric],
     commands: Sequence[str],
     *,
+    store: Store | None = None,
     tables: Sequence[Table] | None = None,
 ) -> None:
     """Write metrics and cells (.csv, .parquet) and the report (.md, .tex, .html) into the folder.
@@ -32,13 +39,14 @@ def write(
     made.
 
     Args:
+        store: where the data sets lie that the page describes; without one it says that they are not at hand.
         tables: the comparison, where it has been made (with marks); None makes it.
 
     Raises:
         UsageError: results of one split family were made on different splits.
     """
     compared = comparison(results, ks, metrics) if tables is None else tables
-    wide, page, paper = (
+    wide, sheet, paper = (
         document(name, results, compared, metrics, commands, per_grid=n)
         for n in (None, markdown.COLUMNS, latex.COLUMNS)
     )
@@ -47,9 +55,9 @@ def write(
         "metrics.parquet": parquet.render(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
         "cells.csv": csv.render(rows.CELL_COLUMNS, rows.cell_rows(results)),
         "cells.parquet": parquet.render(rows.CELL_COLUMNS, rows.cell_rows(results)),
-        "report.md": markdown.render(page),
+        "report.md": markdown.render(sheet),
         "report.tex": latex.render(paper),
-        "report.html": html.render(wide),
+        "report.html": html.render(page(wide, results, compared, metrics, describe=_describer(store))),
     }
     trials = rows.tuning_rows(results)
     if trials:
@@ -59,3 +67,18 @@ def write(
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
     if not trials:
         (folder / "tuning.csv").unlink(missing_ok=True)
+
+
+def _describer(store: Store | None) -> Describe:
+    """Describes the data sets that lie in a store."""
+
+    def look(cell: Cell) -> Description | str:
+        try:
+            key = cell.data_key
+        except ConfigError as error:  # its source is a class that cannot be imported here
+            return f"the data are not at hand: {error}"
+        if store is None or not store.has_data(key):
+            return unknown(cell)
+        return describe(store.data(key))
+
+    return look

@@ -1,0 +1,210 @@
+"""What a row of a leader board opens to: hyperparameters, runs, trials, errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bakeoff.hashing import canonical_json
+from bakeoff.record import Record
+from bakeoff.report.layout import Grid, Head
+from bakeoff.report.tables import Result, Row
+from bakeoff.report.wording import NOTHING, Entry, seconds_entry, visible
+
+_FILE = re.compile(r'(?<=File ")[^"]+(?=")')
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning did for one fit, in a sentence, and its trials."""
+
+    text: str
+    warnings: tuple[str, ...]
+    trials: Grid
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Why a run has no numbers: where, the reason, and the traceback of a failure."""
+
+    runs: str
+    reason: str
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What a row opens to."""
+
+    parameters: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    broken: tuple[Broken, ...]
+    runs: Grid
+    tuned: tuple[Tuned, ...]
+    notes: tuple[str, ...]
+
+
+def detail(row: Row) -> Detail:
+    """Everything that is known of one model on one split family."""
+    fits = fits_of(row.results)
+    by_key: dict[str, list[Result]] = {}
+    for result in row.results:
+        by_key.setdefault(result.asked.key, []).append(result)
+    known: dict[str, list[Result]] = {}
+    for results in by_key.values():
+        found = results[0].record.parameters or results[0].asked.cell.model["build"]
+        told = {k: v for k, v in found.items() if not k.startswith("_")}
+        known.setdefault(canonical_json(told), []).extend(results)
+    return Detail(
+        parameters=tuple(
+            (_runs(results) if len(known) > 1 else "", _pairs(results[0])) for results in known.values()
+        ),
+        broken=tuple(_broken(row.results)),
+        runs=_run_grid(by_key),
+        tuned=tuple(_tuned(r, _runs(by_key[r.key])) for r in fits if r.tuning is not None),
+        notes=tuple(visible(note) for note in row.notes),
+    )
+
+
+def _pairs(result: Result) -> tuple[tuple[str, str], ...]:
+    """Hyperparameters as fitted, or as configured where nothing was fitted."""
+    found = result.record.parameters or result.asked.cell.model["build"]
+    return tuple((visible(k), _text(found[k])) for k in sorted(found) if not k.startswith("_"))
+
+
+def _text(value: Any) -> str:
+    return visible(value if isinstance(value, str) else canonical_json(value))
+
+
+def _runs(results: Sequence[Result]) -> str:
+    """The runs that share a result, in few words."""
+    cells = [r.asked.cell for r in results]
+    parts = [
+        ("split seed", list(dict.fromkeys(c.split_seed for c in cells))),
+        ("fold", list(dict.fromkeys(c.fold for c in cells if c.fold is not None))),
+        ("seed", list(dict.fromkeys(c.seed for c in cells))),
+    ]
+    return ", ".join(f"{name} {' and '.join(map(str, found))}" for name, found in parts if found)
+
+
+def _broken(results: Sequence[Result]) -> Iterable[Broken]:
+    """One entry for each distinct reason, with the traceback of its first run."""
+    why: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        if not result.record.done:
+            why.setdefault((result.record.status, result.record.reason), []).append(result)
+    for (status, reason), found in why.items():
+        yield Broken(
+            runs=f"{status}: {_runs(found)}",
+            reason=visible(reason or "no reason given"),
+            traceback=_lines(portable(found[0].record.traceback)),
+        )
+
+
+def portable(traceback: str) -> str:
+    """A traceback without the folders of the machine it was made on.
+
+    >>> portable('File "/home/me/x/src/bakeoff/runner.py", line 3')
+    'File "bakeoff/runner.py", line 3'
+    """
+    return _FILE.sub(lambda found: _inside(found[0]), traceback)
+
+
+def _inside(path: str) -> str:
+    """A path from below the folder of packages or sources on; of others the last two parts."""
+    parts = re.split(r"[/\\\\]", path)
+    at = max((n for n, part in enumerate(parts) if part in ("site-packages", "src")), default=len(parts) - 3)
+    return "/".join(parts[max(at + 1, 0) :])
+
+
+def _lines(text: str) -> str:
+    """Several lines of text from data, each of which shows all it holds."""
+    return "\n".join(visible(line) for line in text.splitlines())
+
+
+def _run_grid(by_key: Mapping[str, Sequence[Result]]) -> Grid:
+    heads = (
+        *(Head("cell"), Head("runs"), Head("status")),
+        *(Head(f"{phase} s", "figure") for phase in ("fit", "recommend", "evaluate")),
+        *(Head("peak MB", "figure"), Head("split")),
+    )
+    rows = []
+    for key, results in by_key.items():
+        record = results[0].record
+        rows.append(
+            (
+                *(Entry(visible(key)), Entry(_runs(results)), Entry(record.status)),
+                *(seconds_entry(record.seconds.get(p)) for p in ("fit", "recommend", "evaluate")),
+                whole(record.peak_mb if record.done else None),
+                Entry(visible(record.split_fingerprint) or NOTHING),
+            )
+        )
+    return Grid("Runs", heads, tuple(rows))
+
+
+def _tuned(record: Record, runs: str) -> Tuned:
+    found = record.tuning or {}
+    trials = list(found.get("trials", ()))
+    names = list(dict.fromkeys(name for trial in trials for name in trial.get("parameters", {})))
+    best = (found.get("best") or {}).get("number")
+    heads = (
+        *(Head("trial", "figure"), Head("state"), Head(visible(str(found.get("metric", "value"))), "figure")),
+        *(Head(visible(name), "figure") for name in names),
+        *(Head("seconds", "figure"), Head("reason", "text")),
+    )
+    rows = tuple(_trial(trial, names, trial.get("number") == best) for trial in trials)
+    return Tuned(
+        _tuning_text(found, runs),
+        tuple(visible(e) for e in found.get("edges", ())),
+        Grid(f"Trials of {runs}", heads, rows),
+    )
+
+
+def _trial(trial: Mapping[str, Any], names: Sequence[str], best: bool) -> tuple[Entry, ...]:
+    chosen = trial.get("parameters", {})
+    state = f"{trial.get('state', '')}{', from memory' if trial.get('from_memory') else ''}"
+    return (
+        Entry(str(trial.get("number", "")), bold=best),
+        Entry(visible(state)),
+        Entry(_figure(trial.get("value")), bold=best),
+        *(Entry(_figure(chosen[n]) if n in chosen else NOTHING) for n in names),
+        Entry(_figure(trial.get("seconds"))),
+        Entry(visible(str(trial.get("reason", "")))),
+    )
+
+
+def _figure(value: Any) -> str:
+    """Numbers to four figures: the parameters of the winner stand in full above."""
+    if value is None:
+        return NOTHING
+    return f"{value:.4g}" if isinstance(value, float) else _text(value)
+
+
+def _tuning_text(found: Mapping[str, Any], runs: str) -> str:
+    budget = budget_text(found.get("budget", {}))
+    ended = ", ".join(
+        f"{found[state]} {state}" for state in ("finished", "pruned", "failed") if found.get(state)
+    )
+    best = found.get("best") or {}
+    text = f"{runs}: {budget} by {found.get('metric')} ({found.get('sampler')}), {ended}."
+    if best:
+        text += f" Best {_figure(best.get('value'))} in trial {best.get('number')}"
+        text += f", defaults {_figure(found['default'])}." if found.get("default") is not None else "."
+    return visible(text)
+
+
+def budget_text(budget: Mapping[str, Any]) -> str:
+    """What tuning might spend: trials, seconds or both."""
+    parts = [f"{budget[unit]:g} {unit}" for unit in ("trials", "seconds") if budget.get(unit) is not None]
+    return " or ".join(parts) or "no limit"
+
+
+def fits_of(results: Iterable[Result]) -> list[Record]:
+    """The distinct stored results among them."""
+    return list({r.asked.key: r.record for r in results if r.record.done}.values())
+
+
+def whole(number: float | None) -> Entry:
+    """A figure without decimals."""
+    return Entry(NOTHING) if number is None else Entry(f"{number:,.0f}", number=number)

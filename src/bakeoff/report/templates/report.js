@@ -1,0 +1,281 @@
+"use strict";
+(() => {
+const data = JSON.parse(document.getElementById("data").textContent);
+const root = document.documentElement;
+const $ = id => document.getElementById(id);
+const NOTHING = "\u2013";
+const state = { dataset: "", split: "", metric: "", k: null };
+
+// -- tables: sorted by a click or the keyboard on the head of a column --------------------------------
+
+const numberOf = cell => {
+  const text = cell.dataset.value ?? cell.textContent.replaceAll(",", "");
+  return text === "" ? NaN : parseFloat(text);
+};
+
+function sortRows(head, rising) {
+  const table = head.closest("table"), at = head.cellIndex, sign = rising ? 1 : -1;
+  const groups = table.tBodies.length > 1; // a leader board has a body for each row and its detail
+  const items = groups ? [...table.tBodies] : [...(table.tBodies[0]?.rows ?? [])];
+  const cell = item => (groups ? item.rows[0] : item).cells[at];
+  const figures = head.classList.contains("figure");
+  const order = (a, b) => {
+    const x = cell(a), y = cell(b);
+    if (!figures) return sign * x.textContent.localeCompare(y.textContent, "en", { numeric: true });
+    const m = numberOf(x), n = numberOf(y);
+    return isNaN(m) - isNaN(n) || sign * (m - n) || 0; // without a number: below, whatever the order
+  };
+  (groups ? table : table.tBodies[0])?.append(...items.sort(order));
+  for (const other of head.parentNode.cells) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", rising ? "ascending" : "descending");
+}
+
+for (const head of document.querySelectorAll("thead th")) {
+  head.querySelector("button")?.addEventListener("click", () => {
+    const before = head.getAttribute("aria-sort");
+    sortRows(head, before ? before === "descending" : !head.classList.contains("figure") || head.dataset.rising === "1");
+  });
+}
+
+// -- the leader board ---------------------------------------------------------------------------------
+
+const boards = [...document.querySelectorAll(".board")];
+const chosen = () => data.boards.findIndex(b => b.dataset === state.dataset && b.split === state.split);
+const columnName = ([metric, k]) => (k === null ? metric : `${metric}@${k}`);
+
+function columnOf(board, metric, k) {
+  return board.columns.findIndex(c => c[0] === metric && (c[1] === k || c[1] === null));
+}
+
+function shownColumns(board) {
+  const main = columnOf(board, state.metric, state.k);
+  const beside = data.beside.filter(m => m !== state.metric).map(m => columnOf(board, m, state.k)).filter(c => c >= 0);
+  return [main, ...beside.slice(0, data.besideN)];
+}
+
+function span(low, mean, high, from, to) {
+  const plot = document.createElement("span"), whisker = document.createElement("i"), dot = document.createElement("b");
+  const at = value => (to > from ? 4 + (92 * (value - from)) / (to - from) : 50);
+  plot.className = "span";
+  plot.setAttribute("aria-hidden", "true");
+  if (low !== null) {
+    whisker.style.left = `${at(low)}%`;
+    whisker.style.width = `${at(high) - at(low)}%`;
+    plot.append(whisker);
+  }
+  dot.style.left = `${at(mean)}%`;
+  plot.append(dot);
+  return plot;
+}
+
+function fillBoard(element, board) {
+  const columns = shownColumns(board), [main] = columns;
+  const points = board.rows.map(row => row[main] || null).filter(Boolean);
+  const ends = points.flatMap(p => [p[0], p[1] ?? p[0], p[2] ?? p[0]]);
+  const from = Math.min(...ends), to = Math.max(...ends);
+  element.querySelectorAll("thead .metric").forEach((head, at) => {
+    const column = columns[at];
+    head.hidden = column === undefined;
+    if (head.hidden) return;
+    const [metric] = board.columns[column];
+    head.querySelector("bdi").textContent = columnName(board.columns[column]);
+    head.dataset.rising = data.metrics[metric][1] === false ? "1" : "0";
+    head.title = data.metrics[metric][0];
+  });
+  for (const body of element.querySelectorAll("tbody[data-row]")) {
+    const row = board.rows[Number(body.dataset.row)];
+    body.rows[0].querySelectorAll(".metric").forEach((cell, at) => {
+      const column = columns[at], point = column === undefined ? null : row[column];
+      cell.hidden = column === undefined;
+      cell.textContent = point ? point[0].toFixed(board.columns[column][2]) : NOTHING;
+      cell.dataset.value = point ? point[0] : "";
+      cell.classList.toggle("best", Boolean(point && point[3] & 1));
+      cell.classList.toggle("tied", Boolean(point && point[3] & 2));
+    });
+    const cell = body.rows[0].querySelector(".interval"), point = row[main], digits = board.columns[main]?.[2];
+    cell.textContent = point && point[1] !== null ? `${point[1].toFixed(digits)} to ${point[2].toFixed(digits)}` : NOTHING;
+    if (point) cell.append(span(point[1], point[0], point[2], from, to));
+  }
+}
+
+function showBoard() {
+  const at = chosen(), board = data.boards[at];
+  boards.forEach((element, n) => { element.hidden = n !== at; });
+  if (!board || !board.columns.length) return;
+  fillBoard(boards[at], board);
+  const heads = [...boards[at].querySelectorAll("thead th")];
+  const sorted = heads.find(h => h.hasAttribute("aria-sort") && !h.hidden && !h.classList.contains("metric"));
+  const main = heads.find(h => h.classList.contains("metric"));
+  if (sorted) sortRows(sorted, sorted.getAttribute("aria-sort") === "ascending");
+  else sortRows(main, main.dataset.rising === "1");
+  const [metric] = board.columns[shownColumns(board)[0]];
+  $("definition").textContent = `${metric}: ${data.metrics[metric][0]}.`;
+}
+
+for (const button of document.querySelectorAll(".open")) {
+  const row = $(button.getAttribute("aria-controls"));
+  row.querySelector("details").open = true; // its row is what opens and closes
+  button.addEventListener("click", () => {
+    const open = button.getAttribute("aria-expanded") !== "true";
+    button.setAttribute("aria-expanded", String(open));
+    row.classList.toggle("shown", open);
+  });
+}
+
+// -- what is chosen -----------------------------------------------------------------------------------
+
+function options(id, values, value) {
+  const select = $(id);
+  select.replaceChildren(...values.map(v => {
+    const option = document.createElement("option");
+    option.textContent = String(v);
+    option.selected = v === value;
+    return option;
+  }));
+  select.disabled = values.length < 2;
+}
+
+const distinct = values => [...new Set(values)];
+const nearest = (values, wanted) => values.toSorted((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted) || a - b)[0] ?? null;
+
+/** Keep what is chosen where it exists, else take what comes first; then show it everywhere. */
+function choose(wanted) {
+  Object.assign(state, wanted);
+  const datasets = distinct(data.boards.map(b => b.dataset));
+  if (!datasets.includes(state.dataset)) state.dataset = datasets[0];
+  const splits = distinct(data.boards.filter(b => b.dataset === state.dataset).map(b => b.split));
+  if (!splits.includes(state.split)) state.split = splits[0];
+  const columns = data.boards[chosen()]?.columns ?? [];
+  const rank = metric => (data.usual.indexOf(metric) + 1 || data.usual.length + 1);
+  const metrics = distinct(columns.map(c => c[0])).sort((a, b) => rank(a) - rank(b));
+  if (!metrics.includes(state.metric)) state.metric = metrics[0] ?? "";
+  const ks = distinct(columns.map(c => c[1]).filter(k => k !== null)).sort((a, b) => a - b);
+  if (!ks.includes(state.k)) state.k = nearest(ks, state.k ?? data.usualK);
+  options("dataset", datasets, state.dataset);
+  options("split", splits, state.split);
+  options("metric", metrics, state.metric);
+  options("k", ks, state.k);
+  if (!columns.some(c => c[0] === state.metric && c[1] !== null)) $("k").disabled = true;
+  showBoard();
+  for (const drawn of views) tell(drawn);
+}
+
+$("controls").addEventListener("change", () => choose({
+  dataset: $("dataset").value, split: $("split").value, metric: $("metric").value, k: Number($("k").value),
+}));
+$("controls").addEventListener("submit", event => event.preventDefault());
+
+// -- charts -------------------------------------------------------------------------------------------
+
+const views = [];
+const colour = name => `var(--${name})`; // resolved by the style sheet, so one drawing serves light, dark and paper
+const font = "system-ui, sans-serif";
+const words = { labelColor: colour("faint"), titleColor: colour("ink"), labelFont: font, titleFont: font, labelFontSize: 12, titleFontSize: 12 };
+const config = {
+  background: "transparent",
+  axis: { ...words, gridColor: colour("line"), domainColor: colour("line"), tickColor: colour("line") },
+  legend: words,
+  header: words,
+  title: { color: colour("ink"), subtitleColor: colour("faint"), font, subtitleFont: font },
+  text: { color: colour("ink"), font },
+  view: { stroke: colour("line") },
+  range: { category: Array.from({ length: 10 }, (_, at) => colour(`c${at + 1}`)) },
+};
+const refused = () => Promise.reject(new Error("a report loads nothing"));
+const loader = { load: refused, sanitize: refused, http: refused, file: refused };
+
+function tooltip(_, event, __, value) {
+  const tip = $("tip");
+  tip.hidden = value === null || value === undefined || value === "";
+  if (tip.hidden) return;
+  const pairs = typeof value === "object" ? Object.entries(value) : [["", value]];
+  tip.replaceChildren(...pairs.map(([name, text]) => {
+    const line = document.createElement("div"), label = document.createElement("span"), said = document.createElement("bdi");
+    label.textContent = name;
+    said.textContent = String(text);
+    line.append(label, said);
+    return line;
+  }));
+  tip.style.left = `${Math.max(4, Math.min(event.clientX + 12, innerWidth - tip.offsetWidth - 8))}px`;
+  tip.style.top = `${Math.max(4, Math.min(event.clientY + 12, innerHeight - tip.offsetHeight - 8))}px`;
+}
+
+/** Give the selectors' values to the parameters of a chart that bear their names. */
+function tell({ view, params }) {
+  for (const name of params) view.signal(name, state[name]);
+  view.runAsync();
+}
+
+async function draw(place) {
+  if (place.dataset.state) return;
+  place.dataset.state = "drawing";
+  const spec = structuredClone(data.charts[place.dataset.chart]);
+  const params = (spec.params ?? []).filter(p => p.name in state && "value" in p);
+  for (const param of params) {
+    delete param.bind; // the page has its own selectors
+    param.value = state[param.name];
+  }
+  if (typeof spec.width === "number" && !["hconcat", "vconcat", "concat", "facet", "repeat"].some(c => c in spec)) {
+    spec.width = "container";
+    spec.autosize = { type: "fit-x", contains: "padding" };
+  }
+  try {
+    const { view } = await vegaEmbed(place, spec, { actions: false, renderer: "svg", config, tooltip, loader });
+    const drawn = { view, params: params.map(p => p.name) };
+    views.push(drawn);
+    tell(drawn);
+    place.dataset.state = "drawn";
+  } catch (error) {
+    place.dataset.state = "failed";
+    place.textContent = `This chart could not be drawn: ${error.message}`;
+    console.error(error);
+  }
+}
+
+async function drawAll() {
+  for (const place of document.querySelectorAll(".chart")) {
+    await draw(place);
+    await new Promise(go => (window.requestIdleCallback ?? setTimeout)(go));
+  }
+  root.dataset.charts = "drawn";
+}
+
+// -- theme, paper, start ------------------------------------------------------------------------------
+
+const THEMES = { "": "auto", light: "light", dark: "dark" };
+
+function setTheme(theme) {
+  if (theme) root.dataset.theme = theme;
+  else delete root.dataset.theme;
+  $("theme").querySelector("span").textContent = THEMES[theme];
+}
+
+function remembered(value) {
+  try {
+    if (value !== undefined) localStorage.setItem("bakeoff-theme", value);
+    return localStorage.getItem("bakeoff-theme") ?? "";
+  } catch (error) { // a browser may refuse to remember anything for a file
+    return value ?? "";
+  }
+}
+
+$("theme").addEventListener("click", () => {
+  const names = Object.keys(THEMES), at = names.indexOf(root.dataset.theme ?? "");
+  setTheme(remembered(names[(at + 1) % names.length]));
+});
+
+const folds = [...document.querySelectorAll("details.fold")];
+let closed = [];
+addEventListener("beforeprint", () => {
+  closed = folds.filter(fold => !fold.open);
+  for (const fold of closed) fold.open = true;
+});
+addEventListener("afterprint", () => { for (const fold of closed) fold.open = false; });
+
+const theme = remembered();
+setTheme(theme in THEMES ? theme : "");
+$("theme").hidden = false;
+$("controls").hidden = !data.boards.length;
+if (data.boards.length) choose({});
+drawAll();
+})();

@@ -1,0 +1,209 @@
+"""The page as text: what it holds reads back, and nothing from data is markup.
+
+tests/browser looks at it drawn.
+"""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bakeoff.report.comparison import comparison
+from bakeoff.report.document import document
+from bakeoff.report.page import page, script_json
+from bakeoff.report.render import html
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(2)>",
+    "<!-- --> ]]> {{ page }} {% raw %}",
+    "&lt; &amp; \"quoted\" 'single' `tick`",
+    "🎵 👩‍👩‍👧 :smile:",
+    "שלום عربى",
+    "javascript:alert(3)",
+]
+
+PARTS = set(
+    "html head meta title link style script body a header div p h1 h2 h3 h4 bdi button span nav ul li "
+    "form label select main section table caption thead tbody tr th td small details summary dl dt dd pre "
+    "figure figcaption noscript".split()
+)
+
+
+class Read(HTMLParser):
+    """Tags with their attributes, the text of each script, and all other text in pieces."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.scripts, self.texts, self.inside = [], [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.inside = tag
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        if self.inside == "script":
+            self.scripts[-1] += data
+        elif self.inside != "style":
+            self.texts.append(data)
+
+    @property
+    def data(self):
+        at = next(
+            n for n, (_, a) in enumerate(t for t in self.tags if t[0] == "script") if a.get("id") == "data"
+        )
+        return json.loads(self.scripts[at])
+
+
+class Drawn:
+    """A section with one chart, as the page takes it."""
+
+    id, title, text = "who", "Who leads", "What it shows."
+
+    def __init__(self, spec):
+        self.charts = (type("Chart", (), {"id": "c1", "title": "T", "caption": "How.", "spec": spec}),)
+
+
+def rendered(results, metrics, sections=(), commands=("bakeoff run",)):
+    tables = comparison(results, (5, 10), metrics)
+    doc = document(HOSTILE[0], results, tables, metrics, commands)
+    return html.render(page(doc, results, tables, metrics, sections))
+
+
+def numbers(mean):
+    return {
+        "ndcg": {"5": (mean / 2, 0.01), "10": (mean, 0.01)},
+        "gini": {"10": (mean, None)},
+        "auc": {"": (mean, 0.02)},
+    }
+
+
+def tuning(text):
+    """What `bakeoff.tuning.summary` says of a search of one trial."""
+    trial = {"number": 0, "parameters": {text: text}, "state": "complete", "value": 0.5, "by_epoch": {}}
+    trial |= {"seconds": 1.0, "from_memory": False, "reason": text}
+    about = {"metric": "ndcg@10", "direction": "maximize", "sampler": text, "pruner": "none", "repeats": 1}
+    ended = {"asked": 1, "finished": 1, "pruned": 0, "failed": 0, "from_memory": 0, "seconds": 1.0, "seed": 1}
+    best = {"number": 0, "value": 0.5, "parameters": {text: text}}
+    found = {"best": best, "default": 0.5, "edges": [text], "notes": [], "trials": [trial]}
+    return {"budget": {"trials": 1, "seconds": None}, **about, **ended, **found}
+
+
+@pytest.fixture
+def hostile(make):
+    place = {"dataset": HOSTILE[0], "split": HOSTILE[1]}
+    results = []
+    for n, text in enumerate(HOSTILE):
+        if n % 2:
+            found = {
+                "parameters": {text: text},
+                "notes": (text,),
+                "tuning": tuning(text),
+                "tune": {"name": text},
+            }
+            results.append(make(text, numbers(0.1 * n), key=f"c{n}", variant=text, **place, **found))
+        else:
+            results.append(make(text, key=f"c{n}", status="failed", reason=text, traceback=text, **place))
+    return results
+
+
+def test_text_from_data_is_text_and_never_markup(hostile, metrics) -> None:
+    found = Read(rendered(hostile, metrics, (Drawn({"title": HOSTILE[1]}),), HOSTILE))
+    assert {tag for tag, _ in found.tags} <= PARTS
+    pieces = [text.strip() for text in found.texts]
+    for text in HOSTILE:
+        assert pieces.count(text) >= 3  # in the leader board and in the tables
+    assert not [a for _, attrs in found.tags for a in attrs if a.startswith("on")]
+
+
+def test_the_page_names_no_address_outside_itself(hostile, metrics) -> None:
+    text = rendered(hostile, metrics, (Drawn({}),))
+    found = Read(text)
+    addresses = [attrs[a] for _, attrs in found.tags for a in ("src", "href", "action") if a in attrs]
+    assert all(address.startswith("#") or address == "data:," for address in addresses)
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+    policy = [attrs["content"] for tag, attrs in found.tags if "http-equiv" in attrs]
+    assert policy[0].startswith("default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'")
+    assert "http" not in policy[0]
+
+
+def test_every_link_leads_to_a_place_on_the_page(hostile, metrics) -> None:
+    found = Read(rendered(hostile, metrics, (Drawn({}),)))
+    ids = [attrs["id"] for _, attrs in found.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    targets = {attrs["href"][1:] for tag, attrs in found.tags if tag == "a"}
+    assert targets <= set(ids)
+    assert {"board", "who", "compared", "missing", "numbers", "definitions", "again"} <= targets
+    assert {attrs["aria-controls"] for _, attrs in found.tags if "aria-controls" in attrs} <= set(ids)
+
+
+PLAIN = st.text() | st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))
+def test_any_value_comes_back_from_its_script_element(value) -> None:
+    text = script_json(value)
+    assert not set(text) & set("<>&\u2028\u2029")
+    assert json.loads(text) == value
+
+
+def test_the_script_gets_what_the_tables_hold(make, metrics) -> None:
+    results = [make("a", numbers(0.25)), make("b", numbers(0.5)), make("c", status="skipped", reason="no")]
+    data = Read(rendered(results, metrics)).data
+    (board,) = data["boards"]
+    assert (board["dataset"], board["split"]) == ("plays", "random")
+    at = [column[:2] for column in board["columns"]].index(["ndcg", 10])
+    first, second, none = (row[at] for row in board["rows"])
+    assert first[0] == 0.5
+    assert first[3] & 1  # the best
+    assert second[0] == 0.25
+    assert not second[3] & 1
+    assert none == 0  # no number
+    half = 2.0095752 * 0.01  # Student's t with 49 degrees of freedom, from a printed table: 2.0096
+    assert second[1:3] == pytest.approx([0.25 - half, 0.25 + half], abs=1e-6)
+    assert data["metrics"]["gini"][1] is False
+
+
+def test_the_board_reads_without_a_script(make, metrics) -> None:
+    results = [make("a", numbers(0.25)), make("b", numbers(0.5))]
+    texts = [t.strip() for t in Read(rendered(results, metrics)).texts if t.strip()]
+    assert texts.index("b") < texts.index("a")  # the best one first
+    assert "0.4799 to 0.5201" in texts
+    assert "ndcg@10" in texts
+
+
+def test_charts_bring_their_script_and_are_named_without_it(make, metrics) -> None:
+    results = [make("a", numbers(0.25))]
+    with_chart = rendered(results, metrics, (Drawn({"mark": "point"}),))
+    assert Read(with_chart).data["charts"] == {"c1": {"mark": "point"}}
+    assert with_chart.count("window.vegaEmbed") >= 1
+    assert "<noscript>" in with_chart
+    assert "window.vegaEmbed" not in rendered(results, metrics)
+
+
+def test_the_same_results_give_the_same_page(make, metrics) -> None:
+    results = [make(m, numbers(0.25), seed=s) for m in ("a", "b") for s in (1, 2)]
+    assert rendered(results, metrics) == rendered(results[::-1], metrics)
+
+
+def test_the_script_of_the_charts_can_stand_in_a_page() -> None:
+    script = html.bundle()
+    assert "</script" not in script.lower()
+    assert len(script) < 1_000_000
+
+
+def test_a_report_without_results_is_a_page_still(make, metrics) -> None:
+    found = Read(rendered([make("a", status="failed", reason="broke", fingerprint="")], metrics))
+    assert "failed: broke" in [t.strip() for t in found.texts]
