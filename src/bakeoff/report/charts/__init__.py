@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bakeoff.evaluation.metric import Metric
-from bakeoff.report.charts import leaderboard
+from bakeoff.report.charts import leaderboard, tradeoffs
 from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import frame
 from bakeoff.report.tables import Result, Table
@@ -34,4 +34,4 @@ def charts(
     shared = frame(tables, metrics)
     if shared is None:
         return ()
-    return tuple(leaderboard.sections(shared))
+    return (*leaderboard.sections(shared), *tradeoffs.sections(shared))

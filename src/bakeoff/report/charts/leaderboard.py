@@ -121,9 +121,7 @@ def _board(frame: Frame, rows: Sequence[dict[str, Any]]) -> Chart:
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
         x=x, y=y, color=colour(frame), shape=shape(frame), tooltip=tooltip()
     )
-    texts = base.mark_text(dy=-11, style="guide-label").encode(
-        x=x, y=y, text=alt.Text("mean:Q", format=".3~r")
-    )
+    texts = base.mark_text(dy=-11, fontSize=11).encode(x=x, y=y, text=alt.Text("mean:Q", format=".3~r"))
     chart = alt.layer(lines, points, texts, title=metric_title())
     chart = chart.add_params(*parameters(frame, ("dataset", "split", "k", "metric"), list(frame.metrics)))
     caption = "Best on top. Hover a point for its figures."
