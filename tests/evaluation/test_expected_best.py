@@ -51,42 +51,53 @@ def enumerated(first, draws):
 @pytest.mark.parametrize("first", [0.25, 0.0, 0.9])
 def test_the_defaults_are_certain_and_the_other_trials_are_drawn(first) -> None:
     draws = [0.1, 0.4, 0.3, 0.4]
-    found = expected_best(np.array([first]), np.array([draws]), seed=1)
+    found = expected_best(np.array([[first]]), np.array([[draws]]), seed=1)
     assert found.mean.tolist() == pytest.approx(enumerated(first, draws))
     assert found.mean[0] == found.low[0] == found.high[0] == first
 
 
 def test_a_trial_without_a_value_leaves_the_best_as_it_was() -> None:
     draws = [-INF, 0.4, -INF, 0.2]
-    found = expected_best(np.array([0.3]), np.array([draws]), seed=1)
+    found = expected_best(np.array([[0.3]]), np.array([[draws]]), seed=1)
     assert found.mean.tolist() == pytest.approx(enumerated(0.3, draws))
     assert found.mean.tolist() == pytest.approx(enumerated(0.3, [0.3, 0.4, 0.3, 0.3]))
 
 
 def test_without_a_value_of_the_defaults_the_first_is_unknown_and_the_draws_stand_alone() -> None:
-    found = expected_best(np.array([-INF]), np.array([[1.0, 2.0, 3.0]]), seed=1)
+    found = expected_best(np.array([[-INF]]), np.array([[[1.0, 2.0, 3.0]]]), seed=1)
     assert np.isnan([found.mean[0], found.low[0], found.high[0]]).all()
     assert found.mean[1:].tolist() == pytest.approx(expected_maximum(np.array([1.0, 2.0, 3.0]), 3).tolist())
 
 
 def test_nothing_is_said_where_neither_the_defaults_nor_all_draws_have_values() -> None:
-    found = expected_best(np.array([-INF]), np.array([[1.0, -INF]]), seed=1)
+    found = expected_best(np.array([[-INF]]), np.array([[[1.0, -INF]]]), seed=1)
     assert np.isnan(np.concatenate(found)).all()
 
 
-def test_repeats_are_averaged_and_drawn_together() -> None:
-    draws = np.array([[0.1, 0.5, 0.2], [0.2, 0.4, 0.6]])
-    both = expected_best(np.array([0.0, 0.3]), draws, seed=3)
-    each = [expected_best(np.array([f]), d[None], seed=3) for f, d in zip((0.0, 0.3), draws, strict=True)]
-    assert both.mean.tolist() == pytest.approx(np.mean([e.mean for e in each], axis=0).tolist())
-    same = expected_best(np.array([0.0, 0.0]), draws[[0, 0]], seed=3)
-    one = expected_best(np.array([0.0]), draws[:1], seed=3)
-    assert np.concatenate(same).tolist() == pytest.approx(np.concatenate(one).tolist())
+def alone(first, draws, seed=3):
+    return expected_best(np.array([[first]]), np.array([[draws]]), seed=seed)
+
+
+def test_searches_and_splits_are_averaged() -> None:
+    first = np.array([[0.0, 0.3], [0.1, 0.2]])
+    draws = np.random.default_rng(2).random((2, 2, 3))
+    each = [alone(first[s, r], draws[s, r]).mean for s in range(2) for r in range(2)]
+    assert expected_best(first, draws, seed=3).mean.tolist() == pytest.approx(np.mean(each, axis=0).tolist())
+
+
+def test_the_splits_of_a_search_share_their_draws_and_searches_do_not() -> None:
+    draws = np.random.default_rng(4).random(12)
+    one = alone(0.0, draws)
+    splits = expected_best(np.zeros((1, 2)), np.array([[draws, draws]]), seed=3)
+    searches = expected_best(np.zeros((2, 1)), np.array([[draws], [draws]]), seed=3)
+    assert np.concatenate(splits).tolist() == pytest.approx(np.concatenate(one).tolist())
+    narrower = (searches.high - searches.low)[4] / (one.high - one.low)[4]
+    assert narrower == pytest.approx(1 / np.sqrt(2), abs=0.15)
 
 
 def test_the_seed_decides_the_interval_and_the_global_state_does_not() -> None:
-    draws = np.random.default_rng(0).random((1, 12))
-    first, again, other = (expected_best(np.zeros(1), draws, seed=s) for s in (1, 1, 2))
+    draws = np.random.default_rng(0).random((1, 1, 12))
+    first, again, other = (expected_best(np.zeros((1, 1)), draws, seed=s) for s in (1, 1, 2))
     assert first.low.tolist() == again.low.tolist()
     assert first.low.tolist() != other.low.tolist()
     assert first.mean.tolist() == other.mean.tolist()
@@ -94,7 +105,7 @@ def test_the_seed_decides_the_interval_and_the_global_state_does_not() -> None:
 
 def test_the_interval_holds_the_mean_and_grows_narrow_with_more_draws() -> None:
     generator = np.random.default_rng(5)
-    few, many = (expected_best(np.zeros(1), generator.random((1, m)), seed=1) for m in (10, 160))
+    few, many = (alone(0.0, generator.random(m)) for m in (10, 160))
     for found in (few, many):
         assert (found.low <= found.mean + 1e-12).all()
         assert (found.mean <= found.high + 1e-12).all()
@@ -104,7 +115,7 @@ def test_the_interval_holds_the_mean_and_grows_narrow_with_more_draws() -> None:
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     generator = np.random.default_rng(9)
     truth = 3 / 4  # of three draws, each uniform
-    found = [expected_best(np.array([-INF]), generator.random((1, 40)), seed=s) for s in range(200)]
+    found = [alone(-INF, generator.random(40), s) for s in range(200)]
     covered = np.mean([f.low[3] <= truth <= f.high[3] for f in found])
     assert 0.88 <= covered <= 0.99
 

@@ -197,8 +197,8 @@ def test_notes_name_each_reason_once(make, one, said) -> None:
     results = [one(seed=s, model=m) for m in ("als", "bpr") for s in (1, 2)]
     found = said(*results, make("popularity", NDCG, target="toys.Popularity"), make("random", NDCG))
     assert f"popularity, random: {NO_SPACE}, as configured." in found
-    assert sum("No importance of als, bpr: 1 finished trial beside" in note for note in found) == 1
-    assert sum("No test score before or after tuning of als, bpr: the untuned" in note for note in found) == 1
+    assert sum("No importance of als, bpr: 1 trial beside" in note for note in found) == 1
+    assert sum("Test scores before and after tuning of als, bpr: the untuned" in note for note in found) == 1
 
 
 def test_a_terminal_has_a_line_for_each_search(make, one, metrics) -> None:

@@ -57,12 +57,30 @@ def test_a_categorical_one_is_found_too() -> None:
     assert found.shares["kind"] > found.shares["strong"]
 
 
-def test_few_trials_say_so_and_pruned_and_failed_ones_do_not_count() -> None:
-    few = trials(FEWEST - 1) + [{"number": 99, "state": s, "value": None} for s in ("pruned", "failed")]
+def test_few_trials_say_so_and_failed_ones_do_not_count() -> None:
+    few = [*trials(FEWEST - 1), {"number": 99, "state": "failed", "value": None, "parameters": {}}]
     found = importance(SPACE, few, ["maximize"])
     assert (found.shares, found.trials) == ({}, FEWEST - 1)
-    assert found.absent == "19 finished trials beside the defaults, at least 20 are needed"
+    assert found.absent == "19 trials beside the defaults, at least 20 are needed"
     assert importance(SPACE, trials(FEWEST), ["maximize"]).top == 5
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("maximize", 1), ("minimize", -1)])
+def test_a_pruned_trial_counts_as_worse_than_all_that_finished(direction, sign) -> None:
+    found = trials(value=lambda p: -sign * abs(np.log10(p["strong"])))
+    whole = importance(SPACE, found, [direction])
+    median = np.median([t["value"] for t in found[1:]])
+    for trial in found[1:]:
+        if sign * trial["value"] < sign * median:
+            trial |= {"state": "pruned", "value": None}
+    assert importance(SPACE, found, [direction]) == whole  # the best are the best, whatever was thrown away
+
+
+def test_with_too_few_finished_trials_the_best_are_not_known() -> None:
+    found = trials()
+    for trial in found[6:]:
+        trial |= {"state": "pruned", "value": None}
+    assert importance(SPACE, found, ["maximize"]).absent == "5 of 60 trials finished, at least 6 are needed"
 
 
 def test_nothing_is_said_of_one_hyperparameter_or_of_equal_values() -> None:

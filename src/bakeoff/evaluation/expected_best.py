@@ -54,31 +54,36 @@ def expected_best(first: Array, draws: Array, *, seed: int) -> Estimate:
     i - 1 draws. A draw without a value is -inf: a trial that failed, or that was pruned, is never the best.
 
     Args:
-        first: [r] values of the first trial, larger is better; -inf where it gave none. One for each repeat.
-        draws: [r, m] values of the others; column j is the same draw in each repeat (on another split, say).
+        first: [s, r] values of the first trial, larger is better; -inf where it gave none. One for each of s
+            searches and r splits.
+        draws: [s, r, m] values of the others. The searches drew independently; within one, column j is the
+            same draw on each split.
         seed: of the bootstrap.
 
     Returns:
-        Means over the repeats, with percentile bootstrap intervals (CONFIDENCE) over draws: RESAMPLES times,
-        m of the m columns are drawn with replacement. NaN where no value is certain: everywhere but before
-        the last draw of a repeat that has neither a first value nor all draws.
+        Means over searches and splits, with percentile bootstrap intervals (CONFIDENCE) over draws:
+        RESAMPLES times, each search draws m of its m columns with replacement. NaN where the best is not
+        certain to have a value: after the first trial where that gave none, and everywhere where it gave
+        none and neither did one of the draws.
     """
-    floor = np.asarray(first, dtype=np.float64)[:, None]
-    values = np.maximum(np.asarray(draws, dtype=np.float64), floor)
-    m = values.shape[1]
-    start = floor.mean(axis=0)
+    floor = np.asarray(first, dtype=np.float64)
+    values = np.maximum(np.asarray(draws, dtype=np.float64), floor[..., None])
+    n_searches, n_splits, m = values.shape
+    start = floor.mean()
     if not np.isfinite(values).all():
         nothing = np.full(1 + m, np.nan)
         return Estimate(nothing, nothing.copy(), nothing.copy())
-    start = np.where(np.isfinite(start), start, np.nan)
-    mean = np.concatenate([start, expected_maximum(values, m).mean(axis=0)])
-    chosen = np.random.default_rng(seed).integers(0, m, size=(RESAMPLES, m))
+    mean = expected_maximum(values, m).mean(axis=(0, 1))
+    generator = np.random.default_rng(seed)
     again = np.zeros((RESAMPLES, m))
-    for of_repeat in values:
-        again += expected_maximum(of_repeat[chosen], m) / len(values)
+    for search in values:
+        chosen = generator.integers(0, m, size=(RESAMPLES, m))
+        for of_split in search:
+            again += expected_maximum(of_split[chosen], m) / (n_searches * n_splits)
     tail = (1.0 - CONFIDENCE) / 2
     low, high = np.quantile(again, [tail, 1.0 - tail], axis=0)
-    return Estimate(mean, np.concatenate([start, low]), np.concatenate([start, high]))
+    known = [start if np.isfinite(start) else np.nan]
+    return Estimate(*(np.concatenate([known, part]) for part in (mean, low, high)))
 
 
 def mean_over_repeats(values: Array) -> Estimate:

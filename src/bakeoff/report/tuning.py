@@ -54,14 +54,14 @@ class Expected:
     """The expected best by budget, or why it is not known.
 
     Args:
-        how: "draws" (equation of Dodge et al. 2019, bootstrap interval), "repeated draws" (the same for each
-            seed, t interval over seeds) or "repeats" (mean over seeds of the best so far, t interval).
+        how: "draws" (equation of Dodge et al. 2019 for each seed, bootstrap interval over draws) or "repeats"
+            (mean over seeds of the best so far, t interval).
         points: by number of trials; those without a certain value are left out.
         seeds: number of searches behind it.
         absent: why there are no points, else "".
     """
 
-    how: Literal["draws", "repeated draws", "repeats", ""] = ""
+    how: Literal["draws", "repeats", ""] = ""
     points: tuple[Expectation, ...] = ()
     seeds: int = 0
     absent: str = ""
@@ -253,17 +253,14 @@ def _expected(studies: Sequence[Study]) -> Expected:
     gains = np.array([[found[p].gains[:n] for p in places] for found in by_seed.values()])
     if independent and n - 1 < FEWEST_DRAWS:
         return Expected(absent=f"{n - 1} trials beside the defaults, at least {FEWEST_DRAWS} are needed")
-    how: Literal["draws", "repeated draws", "repeats"] = "repeats"
     if independent:
-        each = [expected_best(g[:, 0], g[:, 1:], seed=BOOTSTRAP_SEED) for g in gains]
-        how = "draws" if len(each) == 1 else "repeated draws"
-        estimate = each[0] if len(each) == 1 else mean_over_repeats(np.array([e.mean for e in each]))
+        estimate = expected_best(gains[..., 0], gains[..., 1:], seed=BOOTSTRAP_SEED)
     else:
         estimate = mean_over_repeats(np.maximum.accumulate(gains, axis=2).mean(axis=1))
     points = _points(estimate, first.sign)
     if not points:
         return Expected(absent="the defaults gave no value, and neither did some of the other trials")
-    return Expected(how, points, len(by_seed))
+    return Expected("draws" if independent else "repeats", points, len(by_seed))
 
 
 def _points(estimate: Estimate, sign: int) -> tuple[Expectation, ...]:

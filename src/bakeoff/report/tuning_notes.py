@@ -13,8 +13,6 @@ from bakeoff.report.wording import settings_text, visible
 _HOW = {
     "draws": "as the expected maximum of independent draws (Dodge et al. 2019, with the defaults as a first "
     f"trial that is certain); in brackets: 95 % bootstrap interval over trials, seed {BOOTSTRAP_SEED}",
-    "repeated draws": "as the expected maximum of independent draws (Dodge et al. 2019, with the defaults as "
-    "a first trial that is certain) for each seed; in brackets: 95 % t interval over seeds",
     "repeats": "as the mean over seeds of the best so far; in brackets: 95 % t interval over seeds",
 }
 
@@ -99,7 +97,7 @@ def _by_reason(reasons: Iterable[tuple[str, str]], start: str) -> list[str]:
 
 def _untested(found: Sequence[Tuned]) -> list[str]:
     pairs = [(row.model, study.untested) for row, search in found for study in search.studies]
-    return _by_reason(pairs, "No test score before or after tuning")
+    return _by_reason(pairs, "Test scores before and after tuning")
 
 
 def _curves(found: Sequence[Tuned]) -> list[str]:
@@ -120,7 +118,7 @@ def _expected(found: Sequence[Tuned]) -> list[str]:
             how.setdefault(search.expected.how, {})[visible(row.model)] = None
     said = [f"Expected best of {', '.join(names)}: {_HOW[kind]}." for kind, names in how.items()]
     censored = any(
-        search.expected.how in ("draws", "repeated draws") and study.record["pruned"] + study.record["failed"]
+        search.expected.how == "draws" and study.record["pruned"] + study.record["failed"]
         for _, search in found
         for study in search.studies
     )
@@ -138,8 +136,8 @@ def _importance(found: Sequence[Tuned]) -> list[str]:
     said = []
     if any(importance.shares for _, importance in every):
         said.append(
-            f"Importance: {METHOD}, what sets the best tenth of the finished trials (five at least) apart "
-            "from all of them; shares of the whole, rough with few trials."
+            f"Importance: {METHOD}, what sets the best tenth of the trials (five at least) apart from all "
+            "of them, pruned ones counted among the worst; shares of the whole, rough with few trials."
         )
     said += _by_reason(((model, i.absent) for model, i in every), "No importance")
     remarks = ((model, remark) for model, i in every for remark in i.remarks)

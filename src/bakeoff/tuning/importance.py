@@ -18,7 +18,7 @@ from bakeoff.tuning.storage import quiet
 METHOD = "PED-ANOVA"
 
 FEWEST = 20
-"""Finished trials beside the defaults: with fewer the best ones are too few to have a spread."""
+"""Trials beside the defaults: with fewer there is no spread to speak of."""
 
 _TOP = 5
 """Optuna asks for so many trials at least among the best; 10 % of all where that is more."""
@@ -30,7 +30,7 @@ class Importance:
 
     Args:
         shares: hyperparameter -> share of the whole importance, 0 to 1; they add up to 1.
-        trials: finished trials behind them.
+        trials: finished and pruned trials behind them.
         top: how many of them counted as the best.
         absent: why there are no shares, else "".
         remarks: what Optuna says of them.
@@ -49,30 +49,45 @@ def importance(
     """Importance of the hyperparameters of a space in the trials of a record.
 
     The defaults (trial 0) are left out: the sampler did not propose them, and they may lie outside of the
-    space. Only finished trials have a value; where others were pruned it is the importance among those that
-    were not. Several objectives: importance to be near the Pareto set.
+    space. Only what is among the best has to be known, so a pruned trial counts as worse than all that
+    finished; without it, what the pruner threw away would not show. A failed one is left out. Several
+    objectives: importance to be near the Pareto set.
 
     Args:
         space: the model's `space`: hyperparameter -> distribution, with its `_target_`.
         trials: `record["tuning"]["trials"]`.
         directions: "maximize" or "minimize", one for each objective.
     """
-    drawn = [t for t in trials if t["number"] > 0 and t["state"] == "complete"]
+    drawn = [t for t in trials if t["number"] > 0 and t["state"] in ("complete", "pruned")]
+    finished = [_values(t) for t in drawn if t["state"] == "complete"]
+    n, top = len(drawn), max(_TOP, -(-len(drawn) // 10))
     if len(space) < 2:
-        return Importance(trials=len(drawn), absent="the space has one hyperparameter")
-    if len(drawn) < FEWEST:
-        found = f"{len(drawn)} finished {'trial' if len(drawn) == 1 else 'trials'} beside the defaults"
-        return Importance(trials=len(drawn), absent=f"{found}, at least {FEWEST} are needed")
-    values = [_values(t) for t in drawn]
-    if all(v == values[0] for v in values):
-        return Importance(trials=len(drawn), absent="all trials gave the same value")
-    quantile = max(0.1, _TOP / len(drawn))
-    shares, remarks = _ped_anova(space, drawn, values, directions, quantile)
-    return Importance(shares, len(drawn), max(_TOP, -(-len(drawn) // 10)), "", remarks)
+        return Importance(trials=n, absent="the space has one hyperparameter")
+    if n < FEWEST:
+        beside = f"{n} {'trial' if n == 1 else 'trials'} beside the defaults"
+        return Importance(trials=n, absent=f"{beside}, at least {FEWEST} are needed")
+    if len(finished) < top:
+        return Importance(
+            trials=n, absent=f"{len(finished)} of {n} trials finished, at least {top} are needed"
+        )
+    if len(finished) == n and all(v == finished[0] for v in finished):
+        return Importance(trials=n, absent="all trials gave the same value")
+    worst = _worse_than(finished, directions)
+    values = [_values(t) if t["state"] == "complete" else worst for t in drawn]
+    shares, remarks = _ped_anova(space, drawn, values, directions, max(0.1, _TOP / n))
+    return Importance(shares, n, top, "", remarks)
 
 
 def _values(trial: Mapping[str, Any]) -> list[float]:
     return list(trial["values"].values()) if "values" in trial else [trial["value"]]
+
+
+def _worse_than(values: Sequence[Sequence[float]], directions: Sequence[Direction]) -> list[float]:
+    columns = zip(*values, strict=True)
+    return [
+        min(column) - 1.0 if direction == "maximize" else max(column) + 1.0
+        for column, direction in zip(columns, directions, strict=True)
+    ]
 
 
 def _ped_anova(
