@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bakeoff.data.interactions import Interactions
+from bakeoff.errors import Unsupported
 
 
 @dataclass
@@ -39,3 +40,23 @@ class StartsAt:
             items[row, : len(unseen)] = unseen
             scores[row, : len(unseen)] = -np.arange(len(unseen))
         return items, scores
+
+
+@dataclass
+class Shares(StartsAt):
+    """The same, with work in common for all `first` of one `noise`."""
+
+    shared_over: ClassVar[tuple[str, ...]] = ("first",)
+    prepared_with: ClassVar[list[tuple[int, int, int]]] = []
+    handed: ClassVar[list[Any]] = []
+    too_large: bool = False
+
+    def prepare(self, train: Interactions, fits: int) -> Any:
+        if self.too_large:
+            raise Unsupported("there is no room for it")
+        self.prepared_with.append((self.noise, self.first, fits))
+        return np.arange(train.n_items)
+
+    def fit(self, train: Interactions, *, seed: int, on_epoch: Any = None, prepared: Any = None) -> None:
+        self.handed.append(prepared)
+        super().fit(train, seed=seed, on_epoch=on_epoch)

@@ -117,3 +117,38 @@ class Remarks(Protocol):
     def remarks(self) -> tuple[str, ...]:
         """Short texts, after `fit`."""
         ...
+
+
+@runtime_checkable
+class SharesWork(Protocol):
+    """A model whose fits have work in common where they differ in some hyperparameters alone.
+
+    A tuner calls `prepare` once and hands what it gave to the `fit` of each such trial, as `prepared`. The
+    lists must be those of a plain fit, up to rounding. The fit of the winner is plain.
+
+    Attributes:
+        shared_over: the hyperparameters that may differ.
+    """
+
+    @property
+    def shared_over(self) -> tuple[str, ...]: ...
+
+    def prepare(self, train: Interactions, fits: int) -> Any:
+        """What the fits have in common, or None where plain fits cost less.
+
+        The model at hand has the largest value of each number among `shared_over` that may come.
+
+        Args:
+            train: what will be fitted on.
+            fits: how many are expected to use it.
+
+        Raises:
+            Unsupported: it does not fit in memory; the fits are then plain, and a note says so.
+        """
+        ...
+
+    def fit(
+        self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None, prepared: Any = None
+    ) -> None:
+        """As a model's `fit`; prepared: what `prepare` gave, which is left alone, or None."""
+        ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -11,12 +12,17 @@ from bakeoff.arrays import CSR, Array, Codes, Floats
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import ModelError, Unsupported, check_range
 from bakeoff.models.base import OnEpoch, State
+from bakeoff.models.spectrum import Ridge, Spectrum
 from bakeoff.models.threads import limited
 from bakeoff.models.topk import ScoringModel
 from bakeoff.models.weights import Weights, check_weights, weighted
 
 CHOLESKY_ITEMS = 8192
 """Rows that LAPACK inverts at once: SciPy's bundled OpenBLAS has crashed in a float32 Cholesky of 30,000."""
+
+_SOLVED, _KEPT = 7, 4
+"""Bytes a pair of items: the matrix with the temporary quarters of the first halving and something for the
+rest; and a Gram matrix that is kept beside it."""
 
 
 @dataclass
@@ -34,6 +40,7 @@ class EASE(ScoringModel):
 
     stochastic: ClassVar[bool] = False
     folds_in: ClassVar[bool] = True
+    shared_over: ClassVar[tuple[str, ...]] = ("l2",)
 
     l2: float = 300.0
     weights: Weights = "none"
@@ -43,17 +50,30 @@ class EASE(ScoringModel):
         check_range("model.build.l2", self.l2, above=0)
         check_range("model.build.num_threads", self.num_threads, 1, integer=True)
         check_weights(self.weights)
+        self._ridge: Ridge | None = None
 
-    def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
+    def fit(
+        self,
+        train: Interactions,
+        *,
+        seed: int,
+        on_epoch: OnEpoch | None = None,
+        prepared: Spectrum | Floats | None = None,
+    ) -> None:
         """Solve; the seed has no effect.
 
         Raises:
             Unsupported: it does not fit in memory, or values below 0 have no meaning for `weights`.
         """
-        _refuse_too_large(train.n_items)
-        matrix = weighted(train.matrix(), self.weights, model="EASE", negative=True)
+        self.__dict__.pop("item_weights", None)
+        if isinstance(prepared, Spectrum):
+            self._ridge = Ridge(prepared, self.l2)
+            return
+        self._ridge = None
+        _refuse_too_large(train.n_items, _SOLVED)
+        matrix = self._weighted(train.matrix())
         with limited(self.num_threads):
-            inverse = gram(matrix)
+            inverse = gram(matrix) if prepared is None else prepared.copy()
             inverse.flat[:: train.n_items + 1] += np.float32(self.l2)
             try:
                 invert(inverse)
@@ -63,13 +83,36 @@ class EASE(ScoringModel):
                 ) from error
             inverse /= -np.diag(inverse)
             np.fill_diagonal(inverse, 0.0)
-        self.item_weights: Floats = inverse
+        self.item_weights = inverse
+
+    def prepare(self, train: Interactions, fits: int) -> Spectrum | Floats:
+        """For every l2: the spectrum of X where users are few, else the Gram matrix (float32 [I, I])."""
+        _refuse_too_large(train.n_items, _SOLVED)  # the winner's fit is plain
+        matrix = self._weighted(train.matrix())
+        with limited(self.num_threads):
+            if Spectrum.pays(matrix.shape, fits):
+                return Spectrum.of(matrix)
+            _refuse_too_large(train.n_items, _SOLVED + _KEPT)
+            return gram(matrix)
+
+    @cached_property
+    def item_weights(self) -> Floats:
+        """float32 [I, I]; of a fit by a spectrum made when they are asked for: the lists do without."""
+        assert self._ridge is not None
+        with limited(1):
+            return self._ridge.weights()
 
     def scores(self, users: Codes, history: CSR) -> Floats:
         """float32 [b, I]: the users' weighted histories times the item weights."""
+        weighted_history = self._weighted(history)
         with limited(1):
-            found: Floats = weighted(history, self.weights, model="EASE", negative=True) @ self.item_weights
+            if self._ridge is not None:
+                return self._ridge.scores(users, weighted_history)
+            found: Floats = weighted_history @ self.item_weights
         return found
+
+    def _weighted(self, matrix: CSR) -> CSR:
+        return weighted(matrix, self.weights, model="EASE", negative=True)
 
     def state(self) -> State:
         """The item weights."""
@@ -77,7 +120,7 @@ class EASE(ScoringModel):
 
     def restore(self, state: State) -> None:
         """Put them back."""
-        self.item_weights = state["item_weights"]
+        self._ridge, self.item_weights = None, state["item_weights"]
 
     def similar(self, item: int) -> Floats:
         """float32 [I]: what having the item adds to the score of each."""
@@ -139,11 +182,10 @@ def _invert_at_once(matrix: Array) -> None:
         matrix[strip, strip] = square + np.tril(square, -1).T
 
 
-def _refuse_too_large(n_items: int) -> None:
+def _refuse_too_large(n_items: int, bytes_a_pair: int) -> None:
     import psutil
 
-    # The matrix, the temporary quarters of the first halving, and something for the rest.
-    needed, available = 7 * n_items**2, int(psutil.virtual_memory().available)
+    needed, available = bytes_a_pair * n_items**2, int(psutil.virtual_memory().available)
     if needed > available:
         raise Unsupported(
             f"EASE needs {needed / 1e9:.0f} GB of memory for {n_items:,} items, and {available / 1e9:.0f} GB "

@@ -13,6 +13,7 @@ from bakeoff.data.interactions import Interactions
 from bakeoff.errors import check_choice, check_range
 from bakeoff.models import kernel
 from bakeoff.models.base import OnEpoch, Ranked, State
+from bakeoff.models.similarities import Similarities
 from bakeoff.models.topk import ScoringModel, blocks, entries, rank_scores
 from bakeoff.models.weights import Weights, check_weights, weighted
 
@@ -57,13 +58,45 @@ class ItemKNN(ScoringModel):
         check_range("model.build.num_threads", self.num_threads, 1, integer=True)
         check_weights(self.weights)
 
-    def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
+    @property
+    def shared_over(self) -> tuple[str, ...]:
+        """One matrix of similarities serves every K; bm25's own knobs mean nothing to the others."""
+        return ("K",) if self.similarity == "bm25" else ("K", "K1", "B")
+
+    def fit(
+        self,
+        train: Interactions,
+        *,
+        seed: int,
+        on_epoch: OnEpoch | None = None,
+        prepared: Similarities | None = None,
+    ) -> None:
         """Find the neighbours; the seed has no effect."""
+        if prepared is not None:
+            self._similarities: CSR = prepared.nearest(self.K)
+            return
+        from implicit import nearest_neighbours as library
+
+        # As the library's Cosine-, TFIDF- and BM25Recommender do, but with the CSR matrix it asks for.
+        fitted = library.ItemItemRecommender(K=self.K, num_threads=self.num_threads)
+        fitted.fit(self._weighted(train), show_progress=False)
+        self._similarities = fitted.similarity.tocsr().astype(np.float32)
+
+    def prepare(self, train: Interactions, fits: int) -> Similarities | None:
+        """The similarities for every K up to this one; None where they would be used once."""
+        matrix = self._weighted(train)
+        # An item that nearly all have weighs less than nothing in tfidf; there zeros would count.
+        if fits < 2 or matrix.data.min(initial=0) < 0:
+            return None
+        return Similarities.of(matrix, self.K)
+
+    def _weighted(self, train: Interactions) -> CSR:
+        """CSR float64 [U, I]: what the library compares items by; it takes no float32."""
         from implicit import nearest_neighbours as library
 
         matrix = weighted(train.matrix(), self.weights, model="item neighbours")
         matrix.eliminate_zeros()
-        by_item = matrix.T.astype(np.float64)  # the library takes no float32
+        by_item = matrix.T.astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             if self.similarity == "bm25":
                 by_item = library.bm25_weight(by_item, self.K1, self.B)
@@ -72,10 +105,7 @@ class ItemKNN(ScoringModel):
                 by_item = library.normalize(by_item)
         # An item whose users all weigh nothing has the length 0.
         by_item.data[~np.isfinite(by_item.data)] = 0
-        # As the library's Cosine-, TFIDF- and BM25Recommender do, but with the CSR matrix it asks for.
-        fitted = library.ItemItemRecommender(K=self.K, num_threads=self.num_threads)
-        fitted.fit(by_item.T.tocsr(), show_progress=False)
-        self._similarities: CSR = fitted.similarity.tocsr().astype(np.float32)
+        return by_item.T.tocsr()
 
     def scores(self, users: Codes, history: CSR) -> Floats:
         """float32 [b, I]: the weighted histories times the similarities."""

@@ -18,6 +18,8 @@ from bakeoff.lists import evidence_of, recommend
 from bakeoff.models.base import Model
 from bakeoff.splits.base import Split
 from bakeoff.tuning.sampling import derived
+from bakeoff.tuning.shared import NOTE, SharedWork
+from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import Goal, Tuning, goals
 
 
@@ -39,6 +41,7 @@ class Objective:
     def __init__(self, cell: Cell, split: Split, tuning: Tuning) -> None:
         self._cell, self._split, self._tuning = cell, split, tuning
         self.goals: tuple[Goal, ...] = goals(tuning, cell.depth)
+        self._shared = SharedWork(cell, parse(cell.model), tuning)
 
     @cached_property
     def validations(self) -> tuple[Validation, ...]:
@@ -55,13 +58,16 @@ class Objective:
             for repeat in range(self._tuning.repeats)
         )
 
-    def __call__(self, chosen: Mapping[str, Any], trial: Any = None) -> tuple[float, ...]:
+    def __call__(
+        self, chosen: Mapping[str, Any], trial: Any = None, *, prune: bool = True
+    ) -> tuple[float, ...]:
         """The mean scores over the repeats, one for each goal.
 
         Args:
             chosen: hyperparameters that take the place of the configured ones.
-            trial: is told the score after some epochs, and may end the fit (TrialPruned); None: never.
-                With several goals it must be None.
+            trial: keeps what a reader must know of it; None: nobody.
+            prune: whether the trial is told the score after some epochs and may end the fit (TrialPruned);
+                with several goals it may not.
         """
         scores = []
         for repeat, validation in enumerate(self.validations):
@@ -70,13 +76,20 @@ class Objective:
             def after(
                 epoch: int, _loss: float | None, at: Validation = validation, model: Model = model
             ) -> None:
-                if trial is not None and reported(epoch):
+                if reported(epoch):
                     self._report(model, at, trial, epoch)
 
             # An epoch of one repeat is not comparable to the mean of all: with repeats nothing is pruned.
-            watching = trial is not None and self._tuning.repeats == 1
+            watching = trial is not None and prune and self._tuning.repeats == 1
             seed = derived("trial", self._cell.seed, repeat)
-            model.fit(validation.inner.train, seed=seed, on_epoch=after if watching else None)
+            train, on_epoch = validation.inner.train, after if watching else None
+            prepared, why_not = self._shared.prepared(model, chosen, repeat, train)
+            if prepared is None:
+                model.fit(train, seed=seed, on_epoch=on_epoch)
+            else:
+                model.fit(train, seed=seed, on_epoch=on_epoch, prepared=prepared)  # type: ignore[call-arg]
+            if why_not and trial is not None:
+                trial.set_user_attr(NOTE, why_not)
             scores.append(self._score(model, validation.inner, validation.stats))
         return tuple(float(mean) for mean in np.mean(scores, axis=0))
 

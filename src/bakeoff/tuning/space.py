@@ -25,6 +25,11 @@ class Axis:
     distribution: Any
     when: Mapping[str, Any]
 
+    @property
+    def values(self) -> Sequence[Any] | None:
+        """In their order; None where they have no steps."""
+        return _values(self.distribution)
+
     def active(self, chosen: Mapping[str, Any]) -> bool:
         return all(chosen.get(other) == value for other, value in self.when.items())
 
@@ -61,7 +66,7 @@ class Space:
         """
         found: list[dict[str, Any]] = [{}]
         for axis in self.axes:
-            values = _values(axis.distribution)
+            values = axis.values
             if values is None:
                 raise ConfigError(
                     f"{where}: {self.file}: model.space.{axis.name} has no steps; give it `step`, or "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bakeoff.tuning.pareto import Direction, front, picked
+from bakeoff.tuning.shared import NOTE
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import Tuning
 
@@ -28,6 +29,7 @@ def summary(
     trials that no other beats, and `best` is the one that the rule picks of them.
     """
     rows = [_row(number, trial, tuning) for number, trial in enumerate(trials)]
+    of_trials = sorted({t.user_attrs[NOTE] for t in trials if NOTE in t.user_attrs})
     complete = [r for r in rows if r["state"] == "complete"]
     states = [r["state"] for r in rows]
     found = {
@@ -45,7 +47,7 @@ def summary(
         "from_memory": sum(r["from_memory"] for r in rows),
         "seconds": sum(r["seconds"] for r in rows),
         "default": rows[0]["value"] if rows and rows[0]["state"] == "complete" else None,
-        "notes": [*notes, *_notes(tuning)],
+        "notes": [*notes, *_notes(tuning), *of_trials],
         "trials": rows,
     }
     best = None
