@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import re
+from xml.etree import ElementTree
+
 import pytest
 
 from bakeoff.errors import UsageError
 from bakeoff.report import files
 
 TEXTS = {"metrics.csv", "cells.csv", "report.md", "report.tex", "report.html"}
-NAMES = {*TEXTS, "metrics.parquet", "cells.parquet"}
+BOARD = "charts/1-plays-random-leader-board.svg"
+NAMES = {*TEXTS, "metrics.parquet", "cells.parquet", BOARD}
 
 
 def results_of(make):
@@ -16,7 +20,7 @@ def results_of(make):
 
 
 def read(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def test_the_same_results_give_the_same_bytes(make, metrics, tmp_path) -> None:
@@ -58,3 +62,20 @@ def test_an_experiment_in_which_nothing_ran_still_has_its_report(make, metrics, 
     failed = [make("als", status="failed", reason="broke", fingerprint="")]
     files.write(tmp_path, "x", failed, (10,), metrics, [])
     assert "failed: broke" in (tmp_path / "report.md").read_text()
+
+
+def test_the_markdown_report_shows_the_charts_beside_it(make, metrics, tmp_path) -> None:
+    files.write(tmp_path, "x", results_of(make), (10,), metrics, [])
+    shown = re.findall(r"!\[[^]]+\]\((.+)\)", (tmp_path / "report.md").read_text())
+    assert shown == [BOARD]
+    drawing = ElementTree.fromstring((tmp_path / BOARD).read_text())
+    texts = ["".join(t.itertext()) for t in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"als", "warp", "0.25"} <= set(texts)
+
+
+def test_charts_of_a_former_report_go(make, metrics, tmp_path) -> None:
+    files.write(tmp_path, "x", results_of(make), (10,), metrics, [])
+    (tmp_path / "charts" / "9-other.svg").write_text("old")
+    (tmp_path / "charts" / "mine.txt").write_text("kept")
+    files.write(tmp_path, "x", [make("a", status="failed", reason="broke")], (10,), metrics, [])
+    assert {n for n in read(tmp_path) if n.startswith("charts")} == {"charts/mine.txt"}

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from bakeoff.report.comparison import CONFIDENCE
 from bakeoff.report.detail import Detail, detail, fits_of, whole
-from bakeoff.report.tables import Column, Row, Table, Value
+from bakeoff.report.intervals import interval
+from bakeoff.report.tables import Column, Row, Table
 from bakeoff.report.wording import (
     NOTHING,
+    TIED,
     Entry,
     decimals,
     reason_texts,
@@ -33,6 +34,7 @@ class Point:
     low: float | None
     high: float | None
     best: bool
+    tied: bool
     fits: int
 
 
@@ -110,7 +112,6 @@ def _labelled(name: str, variant: str) -> str:
 
 def _row(row: Row, table: Table, tuned: bool) -> BoardRow:
     fits = fits_of(row.results)
-    n_users = min((r.n_users for r in fits), default=0)
     speed = [r.n_users / r.seconds["recommend"] for r in fits if r.seconds.get("recommend", 0.0) > 0.0]
     costs = (
         *((seconds_entry(row.seconds.get("tune")),) if tuned else ()),
@@ -125,36 +126,30 @@ def _row(row: Row, table: Table, tuned: bool) -> BoardRow:
         state=row.status,
         reason=" ".join(reason_texts(row, table)),
         runs=runs_text(row, table),
-        points=tuple(_point(row.values.get(c), n_users) for c in table.columns),
+        points=tuple(_point(row, c) for c in table.columns),
         costs=costs,
         detail=detail(row),
     )
 
 
-def _point(value: Value | None, n_users: int) -> Point | None:
-    """A value with its interval: of one fit over users, of several over fits (as `Value.spread` tells)."""
+def _point(row: Row, column: Column) -> Point | None:
+    value = row.values.get(column)
     if value is None or not math.isfinite(value.mean):
         return None
-    if value.spread is None or not math.isfinite(value.spread):
-        return Point(value.mean, None, None, value.best, value.fits)
-    half = value.spread
-    if value.fits == 1:
-        from scipy.special import stdtrit
-
-        half *= float(stdtrit(max(n_users - 1, 1), 0.5 + CONFIDENCE / 2))
-    return Point(value.mean, value.mean - half, value.mean + half, value.best, value.fits)
+    mean, low, high = interval(value, row)
+    known = math.isfinite(low) and math.isfinite(high)
+    return Point(mean, low if known else None, high if known else None, value.best, value.tied, value.fits)
 
 
 # -- the columns that a board shows at one time ------------------------------------------------------
 
 
 class Shown(NamedTuple):
-    """One value of a board in words: the mean, its interval, its marks."""
+    """One value of a board in words: the mean with its mark, and its interval."""
 
     text: str
     interval: str
     best: bool = False
-    tied: bool = False
 
 
 def headed(column: Column | None) -> str:
@@ -171,9 +166,10 @@ def shown(row: BoardRow, board: Board, column: Column | None) -> Shown:
     if at is None or point is None:
         return Shown(NOTHING, NOTHING)
     digits = board.places[at]
+    text = f"{point.mean:.{digits}f}{TIED if point.tied else ''}"
     if point.low is None or point.high is None:
-        return Shown(f"{point.mean:.{digits}f}", NOTHING, point.best)
-    return Shown(f"{point.mean:.{digits}f}", f"{point.low:.{digits}f} to {point.high:.{digits}f}", point.best)
+        return Shown(text, NOTHING, point.best)
+    return Shown(text, f"{point.low:.{digits}f} to {point.high:.{digits}f}", point.best)
 
 
 def ordered(board: Board, column: Column | None, rising: bool) -> Board:

@@ -11,11 +11,13 @@ from bakeoff.data.description import Description
 from bakeoff.errors import ConfigError
 from bakeoff.evaluation.metric import Metric
 from bakeoff.report import rows
+from bakeoff.report.charts import charts
 from bakeoff.report.compared import Describe, unknown
 from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
 from bakeoff.report.page import page
 from bakeoff.report.render import csv, html, latex, markdown, parquet
+from bakeoff.report.static import FOLDER, drawings
 from bakeoff.report.tables import Result, Table
 from bakeoff.store import Store, replacing
 
@@ -33,40 +35,58 @@ def write(
 ) -> None:
     """Write metrics and cells (.csv, .parquet) and the report (.md, .tex, .html) into the folder.
 
-    Where a cell was tuned there is tuning.csv too; where none was, an old one goes.
+    Where a cell was tuned there is tuning.csv too, and the charts of report.md are charts/*.svg; old ones go.
 
     The same results give the same bytes; each file is replaced whole, and none is touched before all are
     made.
 
     Args:
-        store: where the data sets lie that the page describes; without one it says that they are not at hand.
+        store: where the data sets, lists and values by user lie; without one the page says what it lacks.
         tables: the comparison, where it has been made (with marks); None makes it.
 
     Raises:
         UsageError: results of one split family were made on different splits.
     """
     compared = comparison(results, ks, metrics) if tables is None else tables
-    wide, sheet, paper = (
-        document(name, results, compared, metrics, commands, per_grid=n)
-        for n in (None, markdown.COLUMNS, latex.COLUMNS)
-    )
-    files: dict[str, str | bytes] = {
+    files = _charted(name, results, compared, metrics, commands, store)
+    files |= {
         "metrics.csv": csv.render(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
         "metrics.parquet": parquet.render(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
         "cells.csv": csv.render(rows.CELL_COLUMNS, rows.cell_rows(results)),
         "cells.parquet": parquet.render(rows.CELL_COLUMNS, rows.cell_rows(results)),
-        "report.md": markdown.render(sheet),
-        "report.tex": latex.render(paper),
-        "report.html": html.render(page(wide, results, compared, metrics, describe=_describer(store))),
     }
-    trials = rows.tuning_rows(results)
-    if trials:
+    if trials := rows.tuning_rows(results):
         files["tuning.csv"] = csv.render(rows.TUNING_COLUMNS, trials)
     for file, content in files.items():
         with replacing(folder / file) as temporary:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-    if not trials:
-        (folder / "tuning.csv").unlink(missing_ok=True)
+    for old in (folder / "tuning.csv", *(folder / FOLDER).glob("*.svg")):
+        if old.relative_to(folder).as_posix() not in files:
+            old.unlink(missing_ok=True)
+
+
+def _charted(
+    name: str,
+    results: Sequence[Result],
+    tables: Sequence[Table],
+    metrics: Mapping[str, Metric],
+    commands: Sequence[str],
+    store: Store | None,
+) -> dict[str, str | bytes]:
+    """The report for each reader, and the charts."""
+    wide, sheet, paper = (
+        document(name, results, tables, metrics, commands, per_grid=n)
+        for n in (None, markdown.COLUMNS, latex.COLUMNS)
+    )
+    sections = charts(results, tables, metrics, store)
+    shown = page(wide, results, tables, metrics, sections, _describer(store))
+    drawn = drawings(sections, shown.boards)
+    return {
+        "report.md": markdown.render(sheet, drawn),
+        "report.tex": latex.render(paper),
+        "report.html": html.render(shown),
+        **{drawing.file: drawing.svg for drawing in drawn},
+    }
 
 
 def _describer(store: Store | None) -> Describe:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from bakeoff.evaluation.metric import Metric
 from bakeoff.report.board import Board, Point, board, distinct_places, ordered
+from bakeoff.report.charts import ChartSection
 from bakeoff.report.compared import (
     Describe,
     dataset_grid,
@@ -21,6 +22,7 @@ from bakeoff.report.compared import (
 from bakeoff.report.document import Document, definition
 from bakeoff.report.layout import Grid
 from bakeoff.report.tables import Column, Result, Table
+from bakeoff.report.wording import TIED, how_tested
 
 USUAL_K = 10
 USUAL = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc", "catalog_coverage", "novelty")
@@ -30,32 +32,6 @@ BESIDE = ("ndcg", "recall", "precision", "mrr", "catalog_coverage", "novelty")
 """Metrics that stand beside the chosen one: so many of them as BESIDE_N."""
 
 BESIDE_N = 4
-
-
-class Chart(Protocol):
-    """One chart: `spec` is a whole Vega-Lite specification with its data."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def caption(self) -> str: ...
-    @property
-    def spec(self) -> Mapping[str, Any]: ...
-
-
-class ChartSection(Protocol):
-    """Charts that answer one question."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def charts(self) -> Sequence[Chart]: ...
 
 
 @dataclass(frozen=True)
@@ -114,6 +90,7 @@ def page(
         "beside": BESIDE,
         "besideN": BESIDE_N,
         "usualK": USUAL_K,
+        "tied": TIED,
         "charts": {chart.id: chart.spec for section in sections for chart in section.charts},
     }
     return Page(
@@ -122,7 +99,7 @@ def page(
         compared=tuple(grid for grid in grids if grid.rows),
         missing=missing_grid(tables),
         boards=tuple(boards),
-        legends=tuple(_legend(made) for made in boards),
+        legends=tuple(map(_legend, boards, tables)),
         shown=tuple(shown),
         sections=tuple(sections),
         data=script_json(data),
@@ -157,10 +134,12 @@ def _shown(board: Board) -> tuple[Column | None, ...]:
     return (main, *beside, *(None,) * (BESIDE_N - len(beside)))
 
 
-def _legend(board: Board) -> str:
+def _legend(board: Board, table: Table) -> str:
     """How to read a board."""
     points = [p for row in board.rows for p in row.points if p is not None]
     parts = ["Bold: best of its column, equals share it."] if any(p.best for p in points) else []
+    if table.marks is not None and any(p.best for p in points):
+        parts.append(f"{TIED}: not distinguishable from the best ({how_tested(table.marks)}).")
     if any(p.low is not None for p in points):
         over = "fits where a model has several, else over users" if board.several else "users"
         parts.append(f"Interval: 95 %, Student's t over {over}.")
@@ -182,10 +161,16 @@ def _board_data(board: Board) -> dict[str, Any]:
 
 
 def _point_data(point: Point | None) -> list[float | int | None] | int:
-    """Mean, ends of the interval, mark; seven figures: the exact ones stand in metrics.csv."""
+    """Mean, ends of the interval, marks (1 best, 2 not told apart from it); 0 without a value.
+
+    Seven figures: the exact ones stand in metrics.csv.
+    """
     if point is None:
         return 0
-    return [*(_short(number) for number in (point.mean, point.low, point.high)), int(point.best)]
+    return [
+        *(_short(number) for number in (point.mean, point.low, point.high)),
+        int(point.best) + 2 * int(point.tied),
+    ]
 
 
 def _short(number: float | None) -> float | None:

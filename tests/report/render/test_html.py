@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bakeoff.report.charts import Chart, ChartSection
 from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
 from bakeoff.report.page import page, script_json
@@ -65,13 +66,9 @@ class Read(HTMLParser):
         return json.loads(self.scripts[at])
 
 
-class Drawn:
-    """A section with one chart, as the page takes it."""
-
-    id, title, text = "who", "Who leads", "What it shows."
-
-    def __init__(self, spec):
-        self.charts = (type("Chart", (), {"id": "c1", "title": "T", "caption": "How.", "spec": spec}),)
+def drawn(spec):
+    """A section with one chart."""
+    return (ChartSection("who", "Who leads", "What it shows.", (Chart("c1", "T", "How.", spec),)),)
 
 
 def rendered(results, metrics, sections=(), commands=("bakeoff run",)):
@@ -118,7 +115,7 @@ def hostile(make):
 
 
 def test_text_from_data_is_text_and_never_markup(hostile, metrics) -> None:
-    found = Read(rendered(hostile, metrics, (Drawn({"title": HOSTILE[1]}),), HOSTILE))
+    found = Read(rendered(hostile, metrics, drawn({"title": HOSTILE[1]}), HOSTILE))
     assert {tag for tag, _ in found.tags} <= PARTS
     pieces = [text.strip() for text in found.texts]
     for text in HOSTILE:
@@ -127,7 +124,7 @@ def test_text_from_data_is_text_and_never_markup(hostile, metrics) -> None:
 
 
 def test_the_page_names_no_address_outside_itself(hostile, metrics) -> None:
-    text = rendered(hostile, metrics, (Drawn({}),))
+    text = rendered(hostile, metrics, drawn({}))
     found = Read(text)
     addresses = [attrs[a] for _, attrs in found.tags for a in ("src", "href", "action") if a in attrs]
     assert all(address.startswith("#") or address == "data:," for address in addresses)
@@ -140,7 +137,7 @@ def test_the_page_names_no_address_outside_itself(hostile, metrics) -> None:
 
 
 def test_every_link_leads_to_a_place_on_the_page(hostile, metrics) -> None:
-    found = Read(rendered(hostile, metrics, (Drawn({}),)))
+    found = Read(rendered(hostile, metrics, drawn({})))
     ids = [attrs["id"] for _, attrs in found.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     targets = {attrs["href"][1:] for tag, attrs in found.tags if tag == "a"}
@@ -186,7 +183,7 @@ def test_the_board_reads_without_a_script(make, metrics) -> None:
 
 def test_charts_bring_their_script_and_are_named_without_it(make, metrics) -> None:
     results = [make("a", numbers(0.25))]
-    with_chart = rendered(results, metrics, (Drawn({"mark": "point"}),))
+    with_chart = rendered(results, metrics, drawn({"mark": "point"}))
     assert Read(with_chart).data["charts"] == {"c1": {"mark": "point"}}
     assert with_chart.count("window.vegaEmbed") >= 1
     assert "<noscript>" in with_chart

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bakeoff.report.document import DEFINITIONS, Document, Section
 from bakeoff.report.layout import Grid
+from bakeoff.report.static import Drawing
 from bakeoff.report.wording import Entry
 
 COLUMNS = 9
@@ -15,11 +16,11 @@ COLUMNS = 9
 _MARKUP = re.compile(r"[\\`*{}\[\]<>#|~&$]|(?<![^\W_])_|_(?![^\W_])")
 
 
-def render(document: Document) -> str:
-    """The whole file, ending with a line end."""
+def render(document: Document, drawings: Sequence[Drawing] = ()) -> str:
+    """The whole file, ending with a line end; drawings stand at the head of their section."""
     blocks = [f"# {escape(document.title)}", escape(document.summary)]
-    for section in document.sections:
-        blocks += _section(section)
+    for place, section in enumerate(document.sections):
+        blocks += _section(section, [d for d in drawings if d.section == place])
     blocks.append("## Metrics")
     blocks.append(_bullets(f"**{escape(n)}**: {escape(text)}" for n, text in document.definitions))
     blocks.append(escape(DEFINITIONS))
@@ -46,8 +47,9 @@ def code(text: str) -> str:
     return f"{fence}sh\n{text}\n{fence}"
 
 
-def _section(section: Section) -> list[str]:
+def _section(section: Section, drawings: Iterable[Drawing]) -> list[str]:
     blocks = [f"## {escape(section.title)}"]
+    blocks += [f"![{escape(drawing.alt)}]({drawing.file})" for drawing in drawings]
     if section.splits.rows:
         blocks.append(_table(section.splits))
     for grid in section.metrics:

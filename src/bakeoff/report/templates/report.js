@@ -87,10 +87,10 @@ function fillBoard(element, board) {
     body.rows[0].querySelectorAll(".metric").forEach((cell, at) => {
       const column = columns[at], point = column === undefined ? null : row[column];
       cell.hidden = column === undefined;
-      cell.textContent = point ? point[0].toFixed(board.columns[column][2]) : NOTHING;
+      const mark = point && point[3] & 2 ? data.tied : "";
+      cell.textContent = point ? point[0].toFixed(board.columns[column][2]) + mark : NOTHING;
       cell.dataset.value = point ? point[0] : "";
       cell.classList.toggle("best", Boolean(point && point[3] & 1));
-      cell.classList.toggle("tied", Boolean(point && point[3] & 2));
     });
     const cell = body.rows[0].querySelector(".interval"), point = row[main], digits = board.columns[main]?.[2];
     cell.textContent = point && point[1] !== null ? `${point[1].toFixed(digits)} to ${point[2].toFixed(digits)}` : NOTHING;
@@ -220,7 +220,7 @@ async function draw(place) {
     spec.autosize = { type: "fit-x", contains: "padding" };
   }
   try {
-    const { view } = await vegaEmbed(place, spec, { actions: false, renderer: "svg", config, tooltip, loader });
+    const { view } = await vegaEmbed(place, spec, { actions: false, renderer: "svg", config, tooltip, loader, logLevel: 1 });
     const drawn = { view, params: params.map(p => p.name) };
     views.push(drawn);
     tell(drawn);
