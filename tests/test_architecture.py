@@ -17,14 +17,16 @@ LAYERS = (
     ("splits", "models", "evaluation"),
     ("lists", "cell", "record", "store", "kept", "meter", "environment", "experiment"),
     ("tuning", "runner", "worker", "grid", "choice", "recommend", "verify"),
-    ("report",),
-    ("verbs", "app", "cli", "helptext", "completion", "__main__"),
+    ("report", "tracking"),
+    ("verbs", "app", "cli", "variants", "helptext", "completion", "__main__"),
+    ("selection", "drawing", "loaded", "notebook", "foreign"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 SIBLINGS = ("splits", "models", "evaluation")
 HYDRA = ("hydra", "omegaconf")
 HEAVY = (
     "pandas", "pyarrow", "implicit", "lightfm", "optuna", "rich", "altair", "jinja2", "recommenders",
+    "mlflow", "vl_convert",
 )  # fmt: skip
 DERIVED = {"sampling.py"}  # derives from a class of Optuna's, and is imported only to tune
 

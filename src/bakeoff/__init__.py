@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from bakeoff.evaluation.measure import measure
     from bakeoff.evaluation.metric import Evidence, Metric, metric
     from bakeoff.evaluation.topk import TopK
+    from bakeoff.foreign import Evaluation, evaluate
+    from bakeoff.loaded import Loaded
+    from bakeoff.notebook import load, run
     from bakeoff.record import Record
     from bakeoff.runner import Wanted, Workspace, run_cell
     from bakeoff.splits.base import Split
@@ -31,10 +34,12 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Dataset",
+    "Evaluation",
     "Evidence",
     "Features",
     "Ids",
     "Interactions",
+    "Loaded",
     "Metric",
     "ModelError",
     "Record",
@@ -45,8 +50,11 @@ __all__ = [
     "UsageError",
     "Wanted",
     "Workspace",
+    "evaluate",
+    "load",
     "measure",
     "metric",
+    "run",
     "run_cell",
 ]
 
@@ -56,10 +64,12 @@ _HOMES = {
     "ConfigError": "bakeoff.errors",
     "DataError": "bakeoff.errors",
     "Dataset": "bakeoff.data.source",
+    "Evaluation": "bakeoff.foreign",
     "Evidence": "bakeoff.evaluation.metric",
     "Features": "bakeoff.data.interactions",
     "Ids": "bakeoff.data.ids",
     "Interactions": "bakeoff.data.interactions",
+    "Loaded": "bakeoff.loaded",
     "Metric": "bakeoff.evaluation.metric",
     "ModelError": "bakeoff.errors",
     "Record": "bakeoff.record",
@@ -70,8 +80,11 @@ _HOMES = {
     "UsageError": "bakeoff.errors",
     "Wanted": "bakeoff.runner",
     "Workspace": "bakeoff.runner",
+    "evaluate": "bakeoff.foreign",
+    "load": "bakeoff.notebook",
     "measure": "bakeoff.evaluation.measure",
     "metric": "bakeoff.evaluation.metric",
+    "run": "bakeoff.notebook",
     "run_cell": "bakeoff.runner",
 }
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +20,20 @@ from bakeoff.grid import Options
 from bakeoff.record import Asked
 from bakeoff.runner import Wanted, Workspace, run_cell
 from bakeoff.store import Store
+from bakeoff.variants import variant
 
 
 @dataclass
 class Session:
-    """One command: what was asked for, and the exit code it earned."""
+    """One command: what was asked for, the folders of its experiments, and the exit code it earned.
+
+    `single` refuses more than one experiment.
+    """
 
     verb: str
     command: str
+    single: bool = False
+    folders: tuple[Path, ...] = ()
     exit_code: int = 0
 
 
@@ -39,13 +46,46 @@ def main(verb: str, words: Sequence[str]) -> int:
     Raises:
         UsageError: with one line for people.
     """
+    return run_session(Session(verb, command_of(verb, words)), words).exit_code
+
+
+def command_of(verb: str, words: Sequence[str]) -> str:
+    """The words as a line for a shell."""
+    return shlex.join(["bakeoff", verb, *words])
+
+
+def run_session(session: Session, words: Sequence[str]) -> Session:
+    """Run a verb; the process, which may be a notebook with a Hydra of its own, is left as it was found."""
+    with _aside():
+        return _run_session(session, words)
+
+
+@contextmanager
+def _aside() -> Iterator[None]:
+    """Put what is global in Hydra out of the way, and back."""
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+
+    known, config = GlobalHydra.instance(), HydraConfig.instance()
+    before, told = (known.hydra, config.cfg), os.environ.get("HYDRA_FULL_ERROR")
+    known.clear()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come out as they are; the edge makes one line of them
+    try:
+        yield
+    finally:
+        known.hydra, config.cfg = before
+        if told is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = told
+
+
+def _run_session(session: Session, words: Sequence[str]) -> Session:
     import hydra
 
-    session = Session(verb, shlex.join(["bakeoff", verb, *words]))
     token = _session.set(session)
     if "" not in sys.path:
         sys.path.insert(0, "")  # a user's own class is found from the working directory
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come out as they are; the edge makes one line of them
     argv, sys.argv = sys.argv, ["bakeoff", "--multirun", *_options_first(words)]
     try:
         hydra.main(version_base="1.3", config_path=str(conf.folder()), config_name="config")(_one_job)()
@@ -59,7 +99,7 @@ def main(verb: str, words: Sequence[str]) -> int:
     finally:
         sys.argv = argv
         _session.reset(token)
-    return session.exit_code
+    return session
 
 
 def _options_first(words: Sequence[str]) -> list[str]:
@@ -97,6 +137,9 @@ def execute(
         if all(a.order != Asked(cell.key, cell).order for a in cells):
             cells.append(Asked(cell.key, cell))
         words.setdefault(cell.key, overrides)
+    session.folders = tuple(Path(settings.results_dir) / name for name in asked)
+    if session.single and len(asked) > 1:
+        raise ConfigError(f"this makes {len(asked)} experiments ({', '.join(asked)}): give one name=...")
 
     def elsewhere(missing: Sequence[Asked]) -> None:
         assert launch is not None
@@ -176,9 +219,9 @@ def to_cell(config: Any) -> Cell:
         seed=plain["seed"],
         split_seed=plain["split_seed"],
         depth=plain["depth"],
-        variant=_variant("model", config, model.get("build", {}), "build"),
-        split_variant=_variant("split", config, split),
-        dataset_variant=_variant("dataset", config, dataset),
+        variant=variant("model", config, model.get("build", {}), "build"),
+        split_variant=variant("split", config, split),
+        dataset_variant=variant("dataset", config, dataset),
     )
     if cell.tune is not None:
         from bakeoff.tuning import check
@@ -219,37 +262,6 @@ def _baselines(composed: Sequence[tuple[Sequence[str], Any]], compose: Callable[
 def _is_model(override: str) -> bool:
     key = override.partition("=")[0].lstrip("+~")
     return key in ("model", "params_from") or key.startswith("model.")
-
-
-def _variant(group: str, config: Any, given: Mapping[str, Any], inside: str = "") -> str:
-    """The knobs that differ from the group's YAML, as `factors=128,iterations=30`; names and paths aside."""
-    written = _as_written(group, config)
-    written = written.get(inside, {}) if inside else written
-    differing = {
-        k: v
-        for k, v in given.items()
-        if k in written and written[k] != v and not str(written[k]).startswith("${") and written[k] != "???"
-    }
-    skipped = ("name", "path", "fold") if group != "model" else ("name", "path")
-    return ",".join(f"{k}={_text(v)}" for k, v in sorted(differing.items()) if k not in skipped)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    return f"[{'; '.join(_text(v) for v in value)}]" if isinstance(value, list) else str(value)
-
-
-def _as_written(group: str, config: Any) -> Mapping[str, Any]:
-    """The YAML of the chosen option of a group, before any override."""
-    import yaml
-
-    choice = config.hydra.runtime.choices.get(group)
-    for source in config.hydra.runtime.config_sources:
-        path = Path(source.path) / group / f"{choice}.yaml"
-        if source.schema == "file" and path.exists():
-            return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    return {}
 
 
 def _explained(error: Exception) -> str | None:

@@ -12,7 +12,8 @@ from bakeoff.cell import Cell
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import UsageError
 from bakeoff.runner import Workspace
-from bakeoff.store import replacing
+from bakeoff.splits.base import Split
+from bakeoff.store import StoredLists, replacing
 
 
 def export_cell(key: str, to: Path, workspace: Workspace) -> None:
@@ -35,16 +36,20 @@ def export_cell(key: str, to: Path, workspace: Workspace) -> None:
     test: dict[str, Array] = {"user": user_ids[test_users], "item": item_ids[split.test.indices]}
     if train.values is not None:
         test["value"] = split.test.data
-    listed = stored.items >= 0
-    lists = {
-        "user": user_ids[np.repeat(split.users, listed.sum(axis=1))],
-        "item": item_ids[stored.items[listed]],
-        "rank": (np.nonzero(listed)[1] + 1).astype(np.int32),
-        "score": stored.scores[listed],
-    }
     to.mkdir(parents=True, exist_ok=True)
-    for name, columns in (("train", _columns(train)), ("test", test), ("lists", lists)):
+    for name, columns in (("train", _columns(train)), ("test", test), ("lists", listed(split, stored))):
         _write(to / f"{name}.parquet", columns)
+
+
+def listed(split: Split, stored: StoredLists) -> dict[str, Array]:
+    """Stored lists as columns in the user's own ids: user, item, rank (int32, from 1), score (float32)."""
+    there = stored.items >= 0
+    return {
+        "user": split.train.user_ids.values[np.repeat(split.users, there.sum(axis=1))],
+        "item": split.train.item_ids.values[stored.items[there]],
+        "rank": (np.nonzero(there)[1] + 1).astype(np.int32),
+        "score": stored.scores[there],
+    }
 
 
 def _columns(rows: Interactions) -> dict[str, Any]:

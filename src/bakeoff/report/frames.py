@@ -1,0 +1,112 @@
+"""What a report holds as pandas frames, for notebooks: the numbers are those of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bakeoff.report.intervals import interval
+from bakeoff.report.pairwise import Pairwise
+from bakeoff.report.render import parquet
+from bakeoff.report.rows import CsvRow
+from bakeoff.report.samples import column_name
+from bakeoff.report.tables import Column, Row, Table
+from bakeoff.report.wording import settings_text
+
+MAYBE = ("fold", "k")
+"""Whole numbers that a row may be without: they are Int64, which has a place for that."""
+
+
+def of_rows(header: Sequence[str], rows: Iterable[CsvRow]) -> Any:
+    """Rows of a CSV file with its column names and types."""
+    import pandas as pd
+    import pyarrow as pa
+
+    frame = parquet.table(header, rows).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    sure = [c for c in parquet.WHOLE if c in header and c not in MAYBE]
+    return frame.astype(dict.fromkeys(sure, "int64"))
+
+
+def leaderboard(tables: Iterable[Table], columns: Sequence[Column], higher: Mapping[str, bool | None]) -> Any:
+    """A row for each model of each table, the best in the first column first.
+
+    For each column its mean (`ndcg@10`) and the ends of the 95 % interval (`ndcg@10_low`, `ndcg@10_high`):
+    over users where there is one fit, over fits where there are several. NaN where there is no number.
+    """
+    import pandas as pd
+
+    rows = [
+        {**_place(table), **_numbers(row, columns)}
+        for table in tables
+        for row in sorted(table.rows, key=lambda row: _merit(row, columns, higher))
+    ]
+    head = (*("dataset", "split", "model", "settings", "status", "runs", "fits"), *map(column_name, columns))
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(head))
+
+
+def _place(table: Table) -> dict[str, Any]:
+    return {
+        "dataset": _with(table.dataset, table.dataset_variant),
+        "split": _with(table.split, table.split_variant),
+    }
+
+
+def _with(name: str, variant: str) -> str:
+    return f"{name} ({variant})" if variant else name
+
+
+def _numbers(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "model": row.model,
+        "settings": settings_text(row),
+        "status": row.status,
+        "runs": row.done,
+        "fits": row.fits,
+    }
+    for column in columns:
+        value, name = row.values.get(column), column_name(column)  # noqa: PD011 - no frame
+        ends = (np.nan,) * 3 if value is None else interval(value, row)
+        found |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
+    return found
+
+
+def _merit(row: Row, columns: Sequence[Column], higher: Mapping[str, bool | None]) -> tuple[bool, float, str]:
+    """Sorts the best first in the first column, and rows without a number last."""
+    value = row.values.get(columns[0]) if columns else None  # noqa: PD011 - no frame
+    if value is None:
+        return True, 0.0, row.model
+    return False, value.mean if higher[columns[0].metric] is False else -value.mean, row.model
+
+
+def pairs(table: Table, found: Pairwise, first: str | None, second: str | None) -> list[dict[str, Any]]:
+    """A row for each pair of models, the first by name against the second; None stands for all."""
+    models = [table.rows[row] for row in found.rows]
+    each_once = first is None and second is None
+    return [
+        {**_place(table), **_pair(found, i, j, one, other)}
+        for i, one in enumerate(models)
+        for j, other in enumerate(models)
+        if (i < j if each_once else i != j) and first in (None, one.model) and second in (None, other.model)
+    ]
+
+
+def _pair(found: Pairwise, i: int, j: int, one: Row, other: Row) -> dict[str, Any]:
+    wins, losses = int(found.wins[i, j]), int(found.wins[j, i])
+    return {
+        "first": _with(one.model, settings_text(one, weights=False)),
+        "second": _with(other.model, settings_text(other, weights=False)),
+        "metric": column_name(found.column),
+        "difference": float(found.difference[i, j]),
+        "low": float(found.low[i, j]),
+        "high": float(found.high[i, j]),
+        "p": float(found.p[i, j]),
+        "p_corrected": float(found.corrected[i, j]),
+        "effect": float(found.effect[i, j]),
+        "wins": wins,
+        "ties": found.n_users - wins - losses,
+        "losses": losses,
+        "users": found.n_users,
+        "splits": found.n_splits,
+    }
