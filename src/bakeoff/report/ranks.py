@@ -17,12 +17,12 @@ def ranked(values: Sequence[float] | Array, higher_is_better: bool) -> Doubles:
     >>> ranked([0.3, 0.5, float("nan"), 0.3], True).tolist()
     [2.5, 1.0, nan, 2.5]
     """
-    from scipy.stats import rankdata
-
     found = np.asarray(values, dtype=np.float64)
     known = np.isfinite(found)
     ranks = np.full(len(found), np.nan)
-    ranks[known] = rankdata(-found[known] if higher_is_better else found[known])
+    order = -found[known] if higher_is_better else found[known]
+    _, group, size = np.unique(order, return_inverse=True, return_counts=True)
+    ranks[known] = (np.cumsum(size) - (size - 1) / 2)[group]
     return ranks
 
 

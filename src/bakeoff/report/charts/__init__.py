@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bakeoff.evaluation.metric import Metric
-from bakeoff.report.charts import leaderboard, tradeoffs
+from bakeoff.report.charts import agreements, distributions, leaderboard, tradeoffs
 from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import frame
+from bakeoff.report.charts.stored import stored
 from bakeoff.report.tables import Result, Table
 from bakeoff.store import Store
 
@@ -34,4 +35,10 @@ def charts(
     shared = frame(tables, metrics)
     if shared is None:
         return ()
-    return (*leaderboard.sections(shared), *tradeoffs.sections(shared))
+    kept = stored(shared, store)
+    return (
+        *leaderboard.sections(shared),
+        *tradeoffs.sections(shared),
+        *distributions.sections(shared, kept),
+        *agreements.sections(shared, kept),
+    )

@@ -22,9 +22,8 @@ from bakeoff.report.charts.spec import (
 )
 from bakeoff.report.intervals import interval
 from bakeoff.report.ranks import table_ranks
-from bakeoff.report.tables import Column
 
-_LISTS = ("k", "mean", "low", "high", "place")
+LISTS = ("k", "mean", "low", "high", "rank", "place")
 
 
 def sections(frame: Frame) -> list[ChartSection]:
@@ -47,7 +46,8 @@ def measured(frame: Frame) -> list[dict[str, Any]]:
 
 def _measured(frame: Frame, place: Place, metric: str) -> list[dict[str, Any]]:
     columns = [c for c in place.table.columns if c.metric == metric]
-    orders = {c: _order(frame, place, c) for c in columns}
+    ranks = {c: table_ranks(place.table, c, metric_up(frame, metric)) for c in columns}
+    orders = {c: _order(r.tolist()) for c, r in ranks.items()}
     found = []
     for at, (model, row) in enumerate(zip(place.models, place.table.rows, strict=True)):
         own = [c for c in columns if c in row.values]
@@ -55,7 +55,10 @@ def _measured(frame: Frame, place: Place, metric: str) -> list[dict[str, Any]]:
             continue
         spans = [interval(row.values[c], row) for c in own]
         lists = zip(
-            *((c.k, *(short(n) for n in s), orders[c][at]) for c, s in zip(own, spans, strict=True)),
+            *(
+                (c.k, short(s.mean), short(s.low), short(s.high), short(ranks[c][at]), orders[c][at])
+                for c, s in zip(own, spans, strict=True)
+            ),
             strict=True,
         )
         found.append(
@@ -64,16 +67,19 @@ def _measured(frame: Frame, place: Place, metric: str) -> list[dict[str, Any]]:
                 "split": place.split,
                 "model": model,
                 "metric": metric,
-                **{name: list(values) for name, values in zip(_LISTS, lists, strict=True)},
+                **{name: list(values) for name, values in zip(LISTS, lists, strict=True)},
             }
         )
     return found
 
 
-def _order(frame: Frame, place: Place, column: Column) -> list[int]:
-    """Places from the top, best first; the largest first where neither end is better."""
-    higher = frame.metrics[column.metric].higher_is_better
-    ranks = table_ranks(place.table, column, higher is not False)
+def metric_up(frame: Frame, metric: str) -> bool:
+    """Whether the largest value is ranked first: everywhere but where lower is better."""
+    return frame.metrics[metric].higher_is_better is not False
+
+
+def _order(ranks: Sequence[float]) -> list[int]:
+    """Places from the top, one for each row: by rank, equal ones as they stand in the table, NaN last."""
     order = sorted(range(len(ranks)), key=lambda at: (ranks[at] != ranks[at], ranks[at], at))
     return [order.index(at) for at in range(len(ranks))]
 
@@ -84,7 +90,7 @@ def _base(frame: Frame, rows: Sequence[dict[str, Any]]) -> Any:
     return (
         alt.Chart(data(rows))
         .transform_filter(f"{AT_PLACE} && datum.metric == shown")
-        .transform_flatten(list(_LISTS))
+        .transform_flatten(list(LISTS))
     )
 
 
@@ -125,7 +131,7 @@ def _board(frame: Frame, rows: Sequence[dict[str, Any]]) -> Chart:
     chart = alt.layer(lines, points, texts, title=metric_title())
     chart = chart.add_params(*parameters(frame, ("dataset", "split", "k", "metric"), list(frame.metrics)))
     caption = "Best on top. Hover a point for its figures."
-    return Chart("leader-board", "Leader board", caption, finish(chart, height=alt.Step(32)))
+    return Chart("leader-board", "Leader board", caption, finish(chart, rows, height=alt.Step(32)))
 
 
 def _curves(frame: Frame, rows: Sequence[dict[str, Any]]) -> list[Chart]:
@@ -136,7 +142,7 @@ def _curves(frame: Frame, rows: Sequence[dict[str, Any]]) -> list[Chart]:
     if len(ks) < 2:
         return []
     cut = [m for m, metric in frame.metrics.items() if metric.cutoff]
-    base = _base(frame, [r for r in rows if r["metric"] in cut])
+    base = _base(frame, rows)
     x = alt.X(
         "k:Q",
         scale=alt.Scale(type="log" if ks[-1] > 20 * ks[0] else "linear", zero=False, nice=False, padding=12),
@@ -164,4 +170,4 @@ def _curves(frame: Frame, rows: Sequence[dict[str, Any]]) -> list[Chart]:
     chart = alt.layer(bars, lines, points, title=metric_title(k=False))
     chart = chart.add_params(*parameters(frame, ("dataset", "split", "metric"), cut))
     caption = "Bars are 95 % intervals. Choose a model in the legend to see it alone."
-    return [Chart("curves", "Every metric over k", caption, finish(chart, height=300))]
+    return [Chart("curves", "Every metric over k", caption, finish(chart, rows, height=300))]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bakeoff.hashing import identity
 from bakeoff.report.charts.chart import Spec
 from bakeoff.report.charts.frame import Frame
+
+Row = dict[str, Any]
 
 FIGURES = 4
 """Significant figures of the numbers in a chart; metrics.csv has them in full."""
@@ -31,12 +34,19 @@ def short(number: float | None, figures: int = FIGURES) -> float | int | None:
     return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded
 
 
-def data(rows: Iterable[dict[str, Any]]) -> Any:
-    """Rows as inline data: names from the data are values in them, never names of fields."""
+def data(rows: Sequence[Row]) -> Any:
+    """A reference to rows, which `finish` puts in: names from the data are values in them, never fields.
+
+    It is named by its content, so that specifications with the same rows can share them.
+    """
     import altair as alt
 
-    inline: Callable[..., Any] = alt.Data
-    return inline(values=list(rows))
+    return alt.NamedData(name=data_name(rows))
+
+
+def data_name(rows: Sequence[Row]) -> str:
+    """A letter and hex digits, the same for the same rows."""
+    return identity("rows", list(rows))
 
 
 def parameters(frame: Frame, names: Iterable[str], offered: Sequence[str] = ()) -> list[Any]:
@@ -117,12 +127,16 @@ def legend() -> Any:
     )
 
 
-def finish(chart: Any, *, height: Any = None, container: bool = True) -> Spec:
-    """The specification of a chart: as wide as its place, of no theme, the same for the same data."""
+def finish(chart: Any, *tables: Sequence[Row], height: Any = None, container: bool = True) -> Spec:
+    """The specification of a chart: as wide as its place, of no theme, the same for the same data.
+
+    Altair gets the rows by name only: it would copy and check every number several times.
+    """
     sizes: dict[str, Any] = {} if height is None else {"height": height}
     if container:
         sizes |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
     found: Spec = chart.properties(**sizes).to_dict()
     found.pop("config", None)  # what Altair's default theme sets; the page brings its own
     found["view"] = {"stroke": None}
+    found["datasets"] = {data_name(rows): list(rows) for rows in tables}
     return found

@@ -92,7 +92,7 @@ def _chart(frame: Frame, accuracy: Sequence[str], goal: Goal) -> list[Chart]:
     )
     chart = _layers(frame, rows, goal, [f"{goal.name}, {goal.unit}", better])
     chart = chart.add_params(*parameters(frame, ("dataset", "split", "k", "metric"), accuracy))
-    return [Chart(f"tradeoff-{goal.id}", title, caption, finish(chart, height=280))]
+    return [Chart(f"tradeoff-{goal.id}", title, caption, finish(chart, rows, height=280))]
 
 
 def _layers(frame: Frame, rows: Sequence[dict[str, Any]], goal: Goal, title: list[str]) -> Any:
