@@ -11,7 +11,7 @@ from bakeoff import __version__, helptext
 from bakeoff.errors import ConfigError, UsageError, nearest
 
 HYDRA_VERBS = ("run", "plan", "describe")
-VERBS = (*HYDRA_VERBS, "report", "export", "recommend", "completion")
+VERBS = (*HYDRA_VERBS, "report", "export", "recommend", "verify", "completion")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,7 +50,7 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if verb in HYDRA_VERBS:
         return _hydra(verb, rest)
-    others = {"report": _report, "export": _export, "recommend": _recommend}
+    others = {"report": _report, "export": _export, "recommend": _recommend, "verify": _verify}
     return {**others, "completion": _completion}[verb](rest)
 
 
@@ -106,6 +106,15 @@ def _recommend(words: list[str]) -> int:
     return verbs.recommend(
         name, results, question, which, given.get("format"), None if to is None else Path(to)
     )
+
+
+def _verify(words: list[str]) -> int:
+    from bakeoff import verbs
+
+    names, given = _split(words, "verify", ("references", "results_dir", "name"))
+    name = _one_name(names, given, "verify")
+    references = None if "references" not in given else _list(given["references"])
+    return verbs.verify(name, Path(given.get("results_dir", "results")), references)
 
 
 def _completion(words: list[str]) -> int:

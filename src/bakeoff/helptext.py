@@ -14,6 +14,7 @@ def overview() -> str:
   bakeoff report      build an experiment's reports again, also for other k and metrics; fits nothing
   bakeoff export      train, test and lists as plain tables
   bakeoff recommend   what each model recommends to a user, to a newcomer, or beside an item
+  bakeoff verify      recompute every number of an experiment by independent code
   bakeoff completion  shell completion: eval "$(bakeoff completion bash)"
 
 Start here:
@@ -30,7 +31,7 @@ the configuration or the data were wrong (one line says what), 130 interrupted."
 def of(verb: str) -> str:
     """The help of one verb."""
     text = {"run": _RUN, "plan": _PLAN, "describe": _DESCRIBE, "report": _REPORT, "export": _EXPORT}
-    text |= {"recommend": _RECOMMEND, "completion": _COMPLETION}
+    text |= {"recommend": _RECOMMEND, "verify": _VERIFY, "completion": _COMPLETION}
     return text[verb] + (_names() if verb in ("run", "plan", "describe") else "")
 
 
@@ -116,6 +117,16 @@ Keys:
   models=A,B                    these models alone
   dataset=, split=              where the experiment has several; split_seed=, fold=, seed= likewise
   --format csv|json, --to FILE  in place of the tables
+"""
+
+_VERIFY = """bakeoff verify NAME [references=[ranx,recommenders,sklearn]] [results_dir=DIR]
+
+Recomputes every number of <results_dir>/NAME/metrics.csv, and the values by user, from the stored lists,
+ranks and splits, by code that shares none with the evaluation: a plain formula for each metric, and the
+libraries whose formula is the same where they are installed (pip install 'bakeoff[verify]'). Looks at the
+lists themselves too: nothing seen in train, no repeats, ranks that fit, splits with their fingerprints.
+
+Exit code 0 if all agree to 1e-9 (relative above 1), 1 if something differs: each is named by cell and metric.
 """
 
 _COMPLETION = """bakeoff completion bash          prints a script; eval "$(bakeoff completion bash)" completes

@@ -167,6 +167,18 @@ def recommend(
     return 0
 
 
+def verify(name: str, results: Path, references: Sequence[str] | None) -> int:
+    """Recompute every number of an experiment by independent code; 1 where something differs, else 0."""
+    from bakeoff.report.render.verify import print_verdict
+    from bakeoff.verify.check import verify as check
+    from bakeoff.verify.libraries import chosen, missing
+
+    libraries = chosen(references)
+    verdict = check(_stored(name, results), results / name, Store(results / "store"), libraries)
+    print_verdict(name, verdict, missing() if references is None else ())
+    return 0 if verdict.agrees else 1
+
+
 def _stored(name: str, results: Path) -> Experiment:
     if not (results / name / "experiment.json").exists():
         known = sorted(p.parent.name for p in results.glob("*/experiment.json"))

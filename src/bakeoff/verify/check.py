@@ -1,0 +1,305 @@
+"""Go over an experiment: every number of metrics.csv and of the per-user tables, every list, every split."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bakeoff.cell import Cell
+from bakeoff.choice import label
+from bakeoff.errors import UsageError
+from bakeoff.experiment import Experiment
+from bakeoff.record import Record
+from bakeoff.splits.base import Split
+from bakeoff.store import Store, StoredLists
+from bakeoff.verify import formulas
+from bakeoff.verify.evidence import Evidence, Train, evidence
+from bakeoff.verify.libraries import Library
+from bakeoff.verify.structure import fingerprint_of, list_faults, rank_faults, split_faults
+
+TOLERANCE = 1e-9
+"""Largest difference that is none: |a - b| / max(1, |b|)."""
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is not as it should be: where, and what."""
+
+    key: str
+    who: str
+    what: str
+
+
+@dataclass
+class Line:
+    """What was found of one metric.
+
+    numbers, users: means and per-user values that were recomputed; largest: the largest difference.
+    library, asked, library_largest: likewise for a library's means.
+    """
+
+    numbers: int = 0
+    users: int = 0
+    largest: float = 0.0
+    library: str = ""
+    asked: int = 0
+    library_largest: float = 0.0
+
+
+@dataclass
+class Verdict:
+    """What came of it.
+
+    splits: fingerprint -> what it is a split of.
+    unverified: metric -> why its numbers could not be recomputed.
+    left_out: cells without numbers, and why.
+    asked: libraries that gave numbers, with their versions.
+    """
+
+    cells: int = 0
+    numbers: int = 0
+    lists: int = 0
+    splits: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, Line] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    unverified: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def agrees(self) -> bool:
+        return not self.faults
+
+
+def difference(found: float, expected: float) -> float:
+    """|found - expected|, relative where expected is above 1."""
+    return abs(found - expected) / max(1.0, abs(expected))
+
+
+def verify(experiment: Experiment, folder: Path, store: Store, libraries: Sequence[Library]) -> Verdict:
+    """Check everything of an experiment.
+
+    Raises:
+        UsageError: there is no metrics.csv, or nothing in the store to hold it against.
+    """
+    rows = _read(folder / "metrics.csv")
+    verdict = Verdict(numbers=sum(map(len, rows.values())))
+    cells = {a.key: a.cell for a in experiment.asked}
+    for key in rows.keys() - cells.keys():
+        verdict.faults.append(
+            Fault(key, "metrics.csv", f"{len(rows[key])} rows of no cell of the experiment")
+        )
+    by_split: dict[str, list[tuple[Cell, Record]]] = {}
+    for key, cell in cells.items():
+        record = store.record(key)
+        if record is not None and record.done:
+            by_split.setdefault(cell.split_key, []).append((cell, record))
+        elif key in rows:
+            why = "there is no record" if record is None else f"its record says {record.status}"
+            verdict.faults.append(Fault(key, _who(cell), f"{len(rows[key])} rows in metrics.csv, but {why}"))
+        else:
+            why = "has not run" if record is None else f"{record.status}: {record.reason}"
+            verdict.left_out.append(f"{_who(cell)}: {why}")
+    if not by_split:
+        raise UsageError(
+            f"{store.root}: it holds no finished cell of experiment {experiment.name!r} to verify"
+        )
+    for split_key, done in by_split.items():
+        if not store.has_split(split_key):
+            raise UsageError(f"{store.root}: it does not hold the split of {_who(done[0][0])}; run again")
+        _split(store.split(split_key), done, rows, store, libraries, verdict)
+    return verdict
+
+
+def _split(
+    split: Split,
+    done: Sequence[tuple[Cell, Record]],
+    rows: Mapping[str, Sequence[Row]],
+    store: Store,
+    libraries: Sequence[Library],
+    verdict: Verdict,
+) -> None:
+    train, fingerprint = Train(split), fingerprint_of(split)
+    for cell, record in done:
+        who, own = _who(cell), rows.get(record.key, ())
+        faults = [
+            *split_faults(split, fingerprint, record.split_fingerprint),
+            *_csv_faults(own, record, split),
+        ]
+        verdict.splits[record.split_fingerprint] = f"{cell.dataset.get('name')}, {cell.split.get('name')}"
+        verdict.cells += 1
+        stored = store.lists(record.key)
+        if stored.items is None or stored.scores is None:
+            faults.append("its lists are not stored; nothing was recomputed")
+        else:
+            of_lists = [*list_faults(split, stored), *rank_faults(split, stored)]
+            faults += of_lists
+            verdict.lists += len(stored.items)
+            if _measurable(split, stored):
+                faults += _numbers(split, stored, train, own, record, store, libraries, verdict)
+            else:
+                faults.append("its numbers were not recomputed: the lists are of no use")
+        verdict.faults += [Fault(record.key, who, what) for what in faults]
+
+
+def _measurable(split: Split, stored: StoredLists) -> bool:
+    items = np.asarray(stored.items)
+    fits = items.ndim == 2 and len(items) == len(split.users) and bool((items < split.train.n_items).all())
+    ranks = (a is None or len(a) == split.test[split.users].nnz for a in (stored.above, stored.ties))
+    return fits and all(ranks)
+
+
+def _csv_faults(own: Sequence[Row], record: Record, split: Split) -> Iterator[str]:
+    """Where metrics.csv, the record and the split do not say the same."""
+    if not own:
+        yield "it is done, and metrics.csv has no row of it"
+    for row in own:
+        name = _name(row["metric"], row["k"])
+        pair = record.metrics.get(row["metric"], {}).get(row["k"])
+        if pair is None:
+            yield f"{name}: metrics.csv says {row['value']}, the record has no such number"
+        elif (row["value"], row["stderr"]) != tuple("" if v is None else repr(v) for v in pair):
+            yield (
+                f"{name}: metrics.csv says {row['value']} and standard error {row['stderr'] or 'none'}, the "
+                f"record {pair[0]!r} and {'none' if pair[1] is None else repr(pair[1])}"
+            )
+        if row["n_users"] != str(len(split.users)) or row["split_fingerprint"] != record.split_fingerprint:
+            yield (
+                f"{name}: metrics.csv says {row['n_users']} users of split {row['split_fingerprint']}; they "
+                f"are {len(split.users)} of {record.split_fingerprint}"
+            )
+
+
+def _numbers(
+    split: Split,
+    stored: StoredLists,
+    train: Train,
+    own: Sequence[Row],
+    record: Record,
+    store: Store,
+    libraries: Sequence[Library],
+    verdict: Verdict,
+) -> Iterator[str]:
+    """Recompute what metrics.csv says of a cell, and what its per-user table does."""
+    told = {(row["metric"], int(row["k"]) if row["k"] else None): row for row in own}
+    deepest = max((k or 1 for _, k in told), default=1)
+    found = evidence(split, stored, train, deepest)
+    by_user = _per_user(store.cell_folder(record.key) / "per_user.parquet")
+    for (metric, k), row in told.items():
+        if not formulas.known(metric):
+            verdict.unverified[metric] = "there is no second formula for it"
+            continue
+        try:
+            each, mean, error = formulas.recomputed(found, metric, k)
+        except LookupError as why:
+            verdict.unverified[metric] = str(why)
+            continue
+        line = verdict.lines.setdefault(metric, Line())
+        line.numbers += 1
+        for what, said, expected in (("", row["value"], mean), ("standard error of ", row["stderr"], error)):
+            yield from _compared(what + _name(metric, row["k"]), said, expected, line)
+        column = by_user.get(_name(metric, row["k"]))
+        if column is not None and each is not None:
+            yield from _users(_name(metric, row["k"]), column, each, found, line)
+    for library in libraries:
+        yield from _asked(library, found, told, verdict)
+
+
+def _compared(name: str, said: str, expected: float | None, line: Line) -> Iterator[str]:
+    if (said == "") != (expected is None):
+        yield f"{name}: metrics.csv says {said or 'nothing'}, recomputed {expected}"
+    elif expected is not None:
+        gap = _gap(said, expected)
+        line.largest = max(line.largest, gap)
+        if gap > TOLERANCE:
+            yield f"{name}: metrics.csv says {said}, recomputed {expected!r}"
+
+
+def _gap(said: str, expected: float) -> float:
+    try:
+        gap = difference(float(said), expected)
+    except ValueError:
+        return math.inf
+    return math.inf if math.isnan(gap) else gap
+
+
+def _users(
+    name: str, column: list[float], each: list[float | None], found: Evidence, line: Line
+) -> Iterator[str]:
+    """The per-user values; NaN says that a user has none."""
+    if len(column) != len(each):
+        yield f"{name}: per_user.parquet has {len(column)} users, there are {len(each)}"
+        return
+    wrong = []
+    for at, (said, expected) in enumerate(zip(column, each, strict=True)):
+        if expected is None and math.isnan(said):
+            continue
+        gap = _gap(repr(said), math.nan if expected is None else expected)
+        line.users += 1
+        line.largest = max(line.largest, gap)
+        if gap > TOLERANCE:
+            wrong.append(at)
+    if wrong:
+        at = wrong[0]
+        yield (
+            f"{name}: per_user.parquet differs for {len(wrong)} users; the first, in row {at + 1}, has "
+            f"{column[at]!r}, recomputed {each[at]!r}"
+        )
+
+
+def _asked(
+    library: Library, found: Evidence, told: Mapping[tuple[str, int | None], Row], verdict: Verdict
+) -> Iterator[str]:
+    for (metric, k), expected in library.ask(found, list(told)).items():
+        row = told[metric, k]
+        gap = _gap(row["value"], expected)
+        line = verdict.lines.setdefault(metric, Line())
+        line.library, line.asked = library.name, line.asked + 1
+        if library.title not in verdict.asked:
+            verdict.asked.append(library.title)
+        line.library_largest = max(line.library_largest, gap)
+        if gap > TOLERANCE:
+            yield f"{_name(metric, row['k'])}: metrics.csv says {row['value']}, {library.title} {expected!r}"
+
+
+def _read(path: Path) -> dict[str, list[Row]]:
+    """Rows of metrics.csv by the key of their cell."""
+    if not path.exists():
+        raise UsageError(f"{path}: no such file; `bakeoff report {path.parent.name}` writes it")
+    with path.open(newline="", encoding="utf-8") as file:
+        table = csv.DictReader(file)
+        wanted = {"key", "split_fingerprint", "k", "metric", "value", "stderr", "n_users"}
+        lacking = sorted(wanted - set(table.fieldnames or ()))
+        if lacking:
+            raise UsageError(f"{path}: no column {', '.join(lacking)}; write it again with `bakeoff report`")
+        found: dict[str, list[Row]] = {}
+        for row in table:
+            found.setdefault(row["key"], []).append(row)
+    return found
+
+
+def _per_user(path: Path) -> dict[str, list[float]]:
+    if not path.exists():
+        return {}
+    from pyarrow import parquet
+
+    columns: dict[str, Any] = parquet.read_table(path).to_pydict()
+    return {name: values for name, values in columns.items() if name != "user"}
+
+
+def _name(metric: str, k: str) -> str:
+    return f"{metric}@{k}" if k else metric
+
+
+def _who(cell: Cell) -> str:
+    place = f"{cell.dataset.get('name')}, {cell.split.get('name')}, split_seed {cell.split_seed}"
+    fold = "" if cell.fold is None else f", fold {cell.fold}"
+    return f"{label(cell.model, cell.variant)} ({place}{fold}, seed {cell.seed})"
