@@ -1,9 +1,10 @@
-"""A model to tune: it looks for the best `first`, in three epochs, and may be told to fail or to wait."""
+"""A model to tune: it looks for the best `first`, in three epochs, and may fail, wait or keep a log."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,11 +23,15 @@ class StartsAt:
     noise: int = 0
     fails_at: int = -1
     wait: float = 0.0
+    log: str = ""
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: Any = None) -> None:
         if self.first == self.fails_at:
             raise ValueError("diverged")
         time.sleep(self.wait)
+        if self.log:
+            with Path(self.log).open("a") as file:  # a short line is appended whole
+                file.write(f"{len(train.users)} {self.first}\n")
         self._order = np.roll(np.arange(train.n_items), -self.first)
         for epoch in (1, 2, 3):
             if on_epoch is not None:

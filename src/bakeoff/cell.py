@@ -95,14 +95,14 @@ class Cell:
 
     @property
     def _tune_identity(self) -> Config | None:
-        """Where trials are kept, and what the tuner is called, move no number.
+        """Where trials are kept, who is taken for dead, and what the tuner is called, move no number.
 
         Nor do a rule that picks of several objectives where there is one, what prunes where there are
         several, and what another rule would go by.
         """
         if self.tune is None:
             return None
-        silent = {"storage", "name", "objectives", "pick"}
+        silent = {"storage", "stale", "name", "objectives", "pick"}
         told: dict[str, Any] = {"space": self.model.get("space")}
         if self.tune.get("objectives"):
             silent |= {"metric", "pruner", "users"}

@@ -196,21 +196,23 @@ def run(
 def _run_here(
     missing: Sequence[Asked], workspace: Workspace, wanted: Wanted, options: Options, progress: Progress
 ) -> Iterator[tuple[Asked, Record]]:
-    if not options.isolated or options.debug:
-        for asked in missing:
-            progress.begin(asked)
-            yield asked, run_cell(asked.cell, workspace, wanted, debug=options.debug)
-        return
+    inside = not options.isolated or options.debug
 
-    def isolated(asked: Asked) -> Record:
+    def one(asked: Asked) -> Record:
         progress.begin(asked)
-        return run_isolated(
-            asked.cell, workspace.store, wanted,
-            time_limit=options.time_limit, memory_limit=options.memory_limit,
-        )  # fmt: skip
+        meanwhile = None if options.rerun else workspace.store.record(asked.key)
+        if meanwhile is not None and meanwhile.done:  # another process was faster
+            return meanwhile
+        if inside:
+            return run_cell(asked.cell, workspace, wanted, debug=options.debug)
+        limits = {"time_limit": options.time_limit, "memory_limit": options.memory_limit}
+        return run_isolated(asked.cell, workspace.store, wanted, **limits)
 
+    if inside:
+        yield from ((asked, one(asked)) for asked in missing)
+        return
     with ThreadPoolExecutor(options.workers) as pool:
-        waiting: dict[Future[Record], Asked] = {pool.submit(isolated, a): a for a in missing}
+        waiting: dict[Future[Record], Asked] = {pool.submit(one, a): a for a in missing}
         try:
             while waiting:
                 finished, _ = wait(waiting, return_when=FIRST_COMPLETED)

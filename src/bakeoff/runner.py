@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import traceback
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -98,36 +99,52 @@ def cut(cell: Cell, dataset: Dataset) -> Split:
 
 
 def run_cell(cell: Cell, workspace: Workspace, wanted: Wanted, *, debug: bool = False) -> Record:
-    """Run one cell and store what came of it. It returns a record whatever happens (debug: it raises)."""
+    """Run one cell and store what came of it. It returns a record whatever happens (debug: it raises).
+
+    Of several processes that run one tuned cell, one fits the winner; the others return its record.
+    """
     store, meter = workspace.store, Meter()
     known: dict[str, Any] = {"started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
-    store.begin(cell.key)
+    if cell.tune is None:
+        store.begin(cell.key)
     status, reason, trace = "done", "", ""
-    try:
-        with limited(1):
-            _run(cell, workspace, wanted, meter, known)
-    except Unsupported as why:
-        status, reason = "skipped", str(why)
-    except Exception as error:
-        if debug:
-            raise
-        status, reason, trace = "failed", _one_line(error), traceback.format_exc()
-    record = Record(
-        key=cell.key,
-        status=status,  # type: ignore[arg-type]
-        reason=reason,
-        cell=cell.as_json(),
-        traceback=trace,
-        seconds=dict(meter.seconds),
-        peak_mb=meter.peak_mb,
-        environment=environment(),
-        **known,
-    )
-    store.write_record(record)
+    with ExitStack() as held:
+        try:
+            with limited(1):
+                theirs = _run(cell, workspace, wanted, meter, known, held)
+            if theirs is not None:
+                return theirs
+        except Unsupported as why:
+            status, reason = "skipped", str(why)
+        except Exception as error:
+            if debug:
+                raise
+            status, reason, trace = "failed", _one_line(error), traceback.format_exc()
+        record = Record(
+            key=cell.key,
+            status=status,  # type: ignore[arg-type]
+            reason=reason,
+            cell=cell.as_json(),
+            traceback=trace,
+            seconds=dict(meter.seconds),
+            peak_mb=meter.peak_mb,
+            environment=environment(),
+            **known,
+        )
+        store.write_record(record)
     return record
 
 
-def _run(cell: Cell, workspace: Workspace, wanted: Wanted, meter: Meter, known: dict[str, Any]) -> None:
+def _run(
+    cell: Cell, workspace: Workspace, wanted: Wanted, meter: Meter, known: dict[str, Any], held: ExitStack
+) -> Record | None:
+    """What `run_cell` does between begin and record; the record of a process that did it meanwhile, or None.
+
+    Args:
+        known: filled with what the record will say.
+        held: keeps the right to the final fit until the record is written.
+    """
+    before = workspace.store.record(cell.key)
     split = workspace.split(cell, meter)
     known |= {
         "split_key": cell.split_key,
@@ -145,14 +162,14 @@ def _run(cell: Cell, workspace: Workspace, wanted: Wanted, meter: Meter, known: 
             f"split {cell.split.get('name')!r} holds users out"
         )
     if cell.tune is not None:
-        from bakeoff.tuning import tune
+        from bakeoff.tuning import final_fit
 
-        with meter.phase("tune"):
-            tuned = tune(cell, split, workspace.store)
-        known["tuning"] = tuned.record
-        known["parameters"] = {**known["parameters"], **tuned.parameters}
-        known["notes"] += tuple(tuned.record["notes"])
-        model = build_model(cell.model, **tuned.parameters)
+        tuned = _tuned(cell, split, workspace.store, meter, known)
+        model = build_model(cell.model, **tuned)
+        theirs = held.enter_context(final_fit(cell, workspace.store, before))
+        if theirs is not None:
+            return theirs
+        workspace.store.begin(cell.key)
     losses: list[float] = []
     with meter.phase("fit"):
         model.fit(split.train, seed=cell.seed, on_epoch=lambda _, loss: _keep(losses, loss))
@@ -172,6 +189,19 @@ def _run(cell: Cell, workspace: Workspace, wanted: Wanted, meter: Meter, known: 
         if wanted.save_model:
             why = keep(model, cell, known["parameters"], split, lists.depth, workspace.store)
             known["notes"] += (f"the model is not kept: {why}",) if why else ()
+    return None
+
+
+def _tuned(cell: Cell, split: Split, store: Store, meter: Meter, known: dict[str, Any]) -> Mapping[str, Any]:
+    """The hyperparameters that tuning found, told in `known`."""
+    from bakeoff.tuning import tune
+
+    with meter.phase("tune"):
+        tuned = tune(cell, split, store)
+    known["tuning"] = tuned.record
+    known["parameters"] = {**known["parameters"], **tuned.parameters}
+    known["notes"] += tuple(tuned.record["notes"])
+    return tuned.parameters
 
 
 def remeasure(record: Record, cell: Cell, workspace: Workspace, wanted: Wanted) -> Record:
@@ -183,7 +213,7 @@ def remeasure(record: Record, cell: Cell, workspace: Workspace, wanted: Wanted) 
     known = set(record.metrics) | set(record.absent)
     if set(wanted.ks) <= measured_ks and set(wanted.metrics) <= known:
         return record
-    split, stored = workspace.split(cell), workspace.store.lists(cell.key)
+    split, stored = workspace.split(cell), workspace.store.lists(record.key)
     lists = TopK.build(
         split.users,
         np.asarray(stored.items),
@@ -202,8 +232,8 @@ def remeasure(record: Record, cell: Cell, workspace: Workspace, wanted: Wanted) 
         metrics={**record.metrics, **_as_json(measured)},
         absent={**record.absent, **measured.absent},
     )
-    kept = workspace.store.per_user(cell.key) or {}
-    _write_per_user(workspace.store, cell.key, split, lists, measured, kept)
+    kept = workspace.store.per_user(record.key) or {}
+    _write_per_user(workspace.store, record.key, split, lists, measured, kept)
     workspace.store.write_record(updated)
     return updated
 

@@ -11,11 +11,12 @@ from bakeoff.cell import Cell, build_source, build_splitter
 from bakeoff.errors import ConfigError
 from bakeoff.splits.base import Split
 from bakeoff.store import Store
-from bakeoff.tuning import check, storage, tune
+from bakeoff.tuning import check, tune
 from bakeoff.tuning.sampling import Proposals, proposals
 from bakeoff.tuning.space import Space, parse
 from bakeoff.tuning.spec import Tuning
 from bakeoff.tuning.storage import quiet
+from bakeoff.tuning.workers import discard
 
 INT = "optuna.distributions.IntDistribution"
 FLOAT = "optuna.distributions.FloatDistribution"
@@ -62,7 +63,7 @@ def asked(proposals: Proposals, space: Space, n: int, killed: tuple[int, ...] = 
             if len(found) in killed and len(study.trials) < len(found) + killed.index(len(found)) + 1:
                 trial = study.ask()
                 space.suggest(trial)
-                storage.discard(study, trial, "killed")
+                discard(study, trial, "killed")
                 continue
             trial = study.ask()
             found.append(space.suggest(trial))

@@ -1,16 +1,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bakeoff.cell import Cell, build_source, build_splitter
@@ -20,8 +14,6 @@ from bakeoff.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective, reported
 from bakeoff.tuning.spec import Tuning
-
-TESTS = Path(__file__).parents[1]
 
 
 def split_of(cell: Cell) -> Split:
@@ -149,58 +141,3 @@ def test_a_budget_in_seconds_is_said_to_be_unrepeatable(cell: Cell, tmp_path: Pa
     found = tune(timed, split_of(timed), Store(tmp_path)).record
     assert found["notes"] == ["a budget in seconds is not repeatable"]
     assert found["seconds"] >= 0.1
-
-
-RUN = """
-import json, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from bakeoff.cell import Cell, build_source, build_splitter
-from bakeoff.store import Store
-from bakeoff.tuning import tune
-cell = Cell(**json.loads(sys.argv[1]))
-split = build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
-print(json.dumps(tune(cell, split, Store(Path(sys.argv[2]))).record))
-"""
-
-
-def start(cell: Cell, root: Path) -> subprocess.Popen[str]:
-    words = [sys.executable, "-c", RUN, json.dumps(cell.as_json()), str(root), str(TESTS)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-
-
-def lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
-@pytest.mark.slow
-def test_killed_at_ten_random_moments_it_ends_as_if_undisturbed(cell: Cell, tmp_path: Path) -> None:
-    slow = told(made(cell, wait=0.1), trials=16)
-    undisturbed = tune(slow, split_of(slow), Store(tmp_path / "whole")).record
-    chance = np.random.default_rng(5)
-    journal = tmp_path / "cut" / "studies" / f"{slow.key}.log"
-    killed = 0
-    for _ in range(10):
-        goal = lines(journal) + int(chance.integers(1, 10))
-        child = start(slow, tmp_path / "cut")
-        while child.poll() is None and lines(journal) < goal:
-            time.sleep(0.005)
-        time.sleep(float(chance.random()) * 0.05)
-        if child.poll() is None:
-            os.kill(child.pid, signal.SIGKILL)
-            killed += 1
-        child.communicate()
-    assert killed == 10
-    resumed = tune(slow, split_of(slow), Store(tmp_path / "cut")).record
-    assert timeless(resumed) == timeless(undisturbed)
-
-
-@pytest.mark.slow
-def test_two_processes_on_one_journal_spend_one_budget(cell: Cell, tmp_path: Path) -> None:
-    slow = told(made(cell, wait=0.1), trials=16)
-    children = [start(slow, tmp_path) for _ in range(2)]
-    records = [json.loads(child.communicate(timeout=120)[0]) for child in children]
-    assert records[0] == records[1]
-    assert records[0]["asked"] == 16
-    fitted = [str(t["parameters"]) for t in records[0]["trials"] if not t["from_memory"]]
-    assert len(fitted) == len(set(fitted))

@@ -22,7 +22,8 @@ from bakeoff.hashing import combine, hash_text
 from bakeoff.tuning.pareto import Direction
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import Tuning
-from bakeoff.tuning.storage import NOT_COUNTED, counted, quiet
+from bakeoff.tuning.storage import quiet
+from bakeoff.tuning.workers import NOT_COUNTED, counted
 
 _NAMED: Mapping[str, Any] = {
     "tpe": "multivariate TPE",

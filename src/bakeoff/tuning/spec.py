@@ -33,6 +33,7 @@ class Tuning:
         repeats: inner splits and seeds that each trial is averaged over.
         users: how many validation users a pruner looks at.
         storage: None for a journal file in the store, or an RDB URL.
+        stale: seconds without a sign of life after which a worker on another host is taken for dead.
         name: for tables.
     """
 
@@ -46,6 +47,7 @@ class Tuning:
     repeats: int = 1
     users: int = 2000
     storage: str | None = None
+    stale: float = 120.0
     name: str = "optuna"
 
     def __post_init__(self) -> None:
@@ -57,6 +59,7 @@ class Tuning:
             check_range("tune.seconds", self.seconds, above=0)
         check_range("tune.repeats", self.repeats, 1, integer=True)
         check_range("tune.users", self.users, 1, integer=True)
+        check_range("tune.stale", self.stale, 1)
         check_choice("tune.pruner", self.pruner, PRUNERS)
         if "." not in str(self.sampler):
             check_choice("tune.sampler", self.sampler, SAMPLERS)

@@ -1,0 +1,191 @@
+"""Several processes on one study, and processes that are killed: one budget, no trial twice, one final fit."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.splits.base import Split
+from bakeoff.store import Store
+from bakeoff.tuning import tune
+
+TESTS = Path(__file__).parents[1]
+FLOAT = "optuna.distributions.FloatDistribution"
+
+
+def split_of(cell: Cell) -> Split:
+    return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
+
+
+def told(cell: Cell, **more: Any) -> Cell:
+    return replace(cell, tune={**(cell.tune or {}), **more})
+
+
+def made(cell: Cell, **build: Any) -> Cell:
+    return replace(cell, model={**cell.model, "build": {**cell.model["build"], **build}})
+
+
+def timeless(record: Any) -> Any:
+    volatile = ("seconds", "peak_mb", "started")
+    if isinstance(record, dict):
+        return {k: timeless(v) for k, v in record.items() if k not in volatile}
+    return [timeless(v) for v in record] if isinstance(record, list) else record
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.store import Store
+from bakeoff.tuning import tune
+cell = Cell(**json.loads(sys.argv[1]))
+split = build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
+print(json.dumps(tune(cell, split, Store(Path(sys.argv[2]))).record))
+"""
+
+
+def start(cell: Cell, root: Path) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", RUN, json.dumps(cell.as_json()), str(root), str(TESTS)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+@pytest.mark.slow
+def test_killed_at_ten_random_moments_it_ends_as_if_undisturbed(cell: Cell, tmp_path: Path) -> None:
+    slow = told(made(cell, wait=0.1), trials=16)
+    undisturbed = tune(slow, split_of(slow), Store(tmp_path / "whole")).record
+    chance = random.Random(5)
+    journal = tmp_path / "cut" / "studies" / f"{slow.key}.log"
+    killed = 0
+    for _ in range(10):
+        goal = lines(journal) + chance.randrange(1, 10)
+        child = start(slow, tmp_path / "cut")
+        while child.poll() is None and lines(journal) < goal:
+            time.sleep(0.005)
+        time.sleep(chance.random() * 0.05)
+        if child.poll() is None:
+            os.kill(child.pid, signal.SIGKILL)
+            killed += 1
+        child.communicate()
+    assert killed == 10
+    resumed = tune(slow, split_of(slow), Store(tmp_path / "cut")).record
+    assert timeless(resumed) == timeless(undisturbed)
+
+
+@pytest.mark.slow
+def test_two_processes_on_one_journal_spend_one_budget(cell: Cell, tmp_path: Path) -> None:
+    slow = told(made(cell, wait=0.1), trials=16)
+    children = [start(slow, tmp_path) for _ in range(2)]
+    records = [json.loads(child.communicate(timeout=120)[0]) for child in children]
+    assert records[0] == records[1]
+    assert records[0]["asked"] == 16
+    fitted = [str(t["parameters"]) for t in records[0]["trials"] if not t["from_memory"]]
+    assert len(fitted) == len(set(fitted))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sampler", "pruner"),
+    [("qmc", "median"), ("cmaes", "none"), ("grid", "median"), ("tpe", "hyperband"), ("random", "hyperband")],
+)
+def test_every_sampler_and_pruner_goes_on_exactly_after_a_kill(
+    cell: Cell, tmp_path: Path, sampler: str, pruner: str
+) -> None:
+    space = {**cell.model["space"], "noise": {**cell.model["space"]["first"], "low": 1, "high": 60}}
+    slow = told(made(cell, wait=0.05, noise=1), trials=24, sampler=sampler, pruner=pruner)
+    slow = replace(slow, model={**slow.model, "space": space})
+    undisturbed = tune(slow, split_of(slow), Store(tmp_path / "whole")).record
+    journal = tmp_path / "cut" / "studies" / f"{slow.key}.log"
+    chance = random.Random(sampler + pruner)
+    for _ in range(4):
+        goal = lines(journal) + chance.randrange(8, 40)
+        child = start(slow, tmp_path / "cut")
+        while child.poll() is None and lines(journal) < goal:
+            time.sleep(0.002)
+        child.kill()
+        child.communicate()
+    assert b"killed" not in journal.read_bytes().splitlines()[0]
+    resumed = tune(slow, split_of(slow), Store(tmp_path / "cut")).record
+    assert b"killed" in journal.read_bytes()
+    assert timeless(resumed) == timeless(undisturbed)
+    if pruner == "hyperband":
+        assert resumed["pruned"]
+
+
+WORDS = (
+    *("dataset=blocks", "model=starts_at", "split=random", "baselines=[]", "k=[3,5]", "depth=10", "name=toy"),
+    *("tune=optuna", "tune.trials=12", "tune.metric=ndcg@5", "model.build.log=fits.log"),
+)
+
+
+def run(folder: Path, wait: float) -> subprocess.Popen[bytes]:
+    folder.mkdir(exist_ok=True)
+    words = (*WORDS, f"model.build.wait={wait}", f"--config-dir={TESTS / 'conf'}")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    command = [sys.executable, "-m", "bakeoff", "run", *words]
+    return subprocess.Popen(command, cwd=folder, env=environment, **quiet)
+
+
+def record_of(folder: Path) -> Any:
+    (path,) = folder.glob("results/store/cells/*/record.json")
+    return json.loads(path.read_text())
+
+
+def fits(folder: Path) -> tuple[Counter[str], int]:
+    """Fits of each trial's parameters, and the number of fits of the whole train part."""
+    found = [line.split() for line in (folder / "fits.log").read_text().splitlines()]
+    whole = max(int(rows) for rows, _ in found)
+    trials = Counter(first for rows, first in found if int(rows) < whole)
+    return trials, sum(int(rows) == whole for rows, _ in found)
+
+
+@pytest.mark.slow
+def test_two_commands_on_one_store_spend_one_budget_and_fit_the_winner_once(tmp_path: Path) -> None:
+    """Twice: by a third that finds nothing to do, too."""
+    commands = [run(tmp_path, 0.3) for _ in range(2)]
+    assert [c.wait(timeout=120) for c in commands] == [0, 0]
+    record = record_of(tmp_path)
+    assert record["status"] == "done" and record["tuning"]["asked"] == 12
+    trials, final = fits(tmp_path)
+    assert final == 1
+    assert sum(trials.values()) == sum(not t["from_memory"] for t in record["tuning"]["trials"])
+    assert run(tmp_path, 0.3).wait(timeout=120) == 0
+    assert record_of(tmp_path) == record and fits(tmp_path) == (trials, 1)
+
+
+@pytest.mark.slow
+def test_a_command_killed_at_any_moment_ends_as_if_undisturbed(tmp_path: Path) -> None:
+    assert run(tmp_path / "whole", 0.1).wait(timeout=120) == 0
+    expected = record_of(tmp_path / "whole")
+    whole = (tmp_path / "whole" / "fits.log").read_text().splitlines()
+    folder, chance, killed = tmp_path / "cut", random.Random(3), 0
+    for goal in (1, 3, 4, 7, 9, len(whole)):  # the last is the final fit
+        child = run(folder, 0.1)
+        log = folder / "fits.log"
+        while child.poll() is None and not (log.exists() and lines(log) >= goal + killed):
+            time.sleep(0.005)
+        time.sleep(chance.random() * 0.1)
+        if child.poll() is None:
+            child.kill()
+            killed += 1
+        child.wait()
+    assert killed >= 4
+    assert run(folder, 0.1).wait(timeout=120) == 0
+    assert timeless(record_of(folder)) == timeless(expected)

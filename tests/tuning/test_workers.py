@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakeoff.cell import Cell
+from bakeoff.errors import BakeoffError
+from bakeoff.record import Record
+from bakeoff.store import Store
+from bakeoff.tuning import final_fit, storage
+from bakeoff.tuning.search import Search
+from bakeoff.tuning.space import parse
+from bakeoff.tuning.spec import Tuning, goals
+from bakeoff.tuning.workers import NOT_COUNTED, OWNER, Worker, alive, counted, discard
+
+STALE = 60.0
+ELSEWHERE = "another-host 4711 1.0 abcd"
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Iterator[Any]:
+    with storage.quiet():
+        yield storage.open_study("c1", tmp_path, None, ["maximize"])
+
+
+def entered(study: Any, name: str, ago: float) -> str:
+    study.set_user_attr(f"worker {name}", time.time() - ago)
+    return name
+
+
+def signed(study: Any, name: str | None) -> Any:
+    trial = study.ask()
+    if name is not None:
+        trial.set_user_attr(OWNER, name)
+    return trial
+
+
+def states(study: Any) -> list[str]:
+    return [t.user_attrs.get(NOT_COUNTED, t.state.name) for t in study.get_trials(deepcopy=False)]
+
+
+def test_a_trial_of_another_host_is_buried_once_its_worker_is_silent_for_long(study: Any) -> None:
+    signed(study, entered(study, "a 1 1.0 x", ago=STALE - 5))
+    signed(study, entered(study, "b 1 1.0 y", ago=STALE + 5))
+    with Worker(study, STALE) as worker:
+        worker.bury()
+    assert states(study) == ["RUNNING", "killed"]
+
+
+def test_of_this_host_the_process_itself_is_looked_for(study: Any) -> None:
+    import psutil
+
+    host, started = socket.gethostname(), psutil.Process().create_time()
+    here = entered(study, f"{host} {os.getpid()} {started} x", ago=9 * STALE)
+    used_again = entered(study, f"{host} {os.getpid()} {started - 100} x", ago=0)
+    gone = entered(study, f"{host} {2**22 + 1} {started} x", ago=0)
+    assert [alive(name, study.user_attrs, STALE) for name in (here, used_again, gone)] == [True, False, False]
+
+
+def test_who_has_left_is_dead_though_its_process_lives(study: Any) -> None:
+    with Worker(study, STALE) as first:
+        signed(study, first.name)
+    with Worker(study, STALE) as second:
+        assert second.name != first.name
+        second.bury()
+    assert states(study) == ["killed"]
+
+
+def test_a_worker_gives_signs_of_life(study: Any) -> None:
+    with Worker(study, 0.3) as worker:
+        first = study.user_attrs[f"worker {worker.name}"]
+        until = time.monotonic() + 10
+        while study.user_attrs[f"worker {worker.name}"] == first:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    assert not worker._thread.is_alive()
+
+
+def test_one_that_cannot_give_signs_says_so_before_it_works_on(
+    study: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Worker(study, 0.2) as worker:
+
+        def locked(_: float) -> None:
+            raise OSError("database is locked")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(worker, "_sign", locked)
+            time.sleep(0.3)
+            with pytest.raises(BakeoffError, match="no sign of life"):
+                worker.bury()
+
+
+def test_a_trial_without_a_signature_is_given_time_while_others_live(study: Any) -> None:
+    entered(study, ELSEWHERE, ago=0)
+    signed(study, None)
+    with Worker(study, 1.0) as worker:
+        worker.bury()
+        assert states(study) == ["RUNNING"]
+        time.sleep(0.6)
+        entered(study, ELSEWHERE, ago=0)
+        time.sleep(0.6)
+        worker.bury()
+    assert states(study) == ["killed"]
+
+
+def test_a_trial_without_a_signature_is_nobodys_where_nobody_else_lives(study: Any) -> None:
+    signed(study, None)
+    with Worker(study, STALE) as worker:
+        worker.bury()
+    assert states(study) == ["killed"]
+
+
+def test_the_final_fit_goes_to_the_first_that_lives(study: Any) -> None:
+    with Worker(study, STALE) as gone:
+        gone.claim()
+    with Worker(study, STALE) as first, Worker(study, STALE) as second:
+        places = first.claim(), second.claim()
+        assert (first.first(places[0]), second.first(places[1])) == (True, False)
+        first.leave(places[0])
+        assert second.first(places[1])
+        second.leave(places[1])
+    assert counted(study.get_trials(deepcopy=False)) == []
+    assert all(t.state.is_finished() for t in study.get_trials(deepcopy=False))
+
+
+def test_who_waited_gets_the_record_that_was_written_meanwhile(cell: Cell, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    found: list[Any] = []
+
+    def wait() -> None:
+        with final_fit(cell, store, None) as theirs:
+            found.append(theirs)
+
+    with final_fit(cell, store, None) as theirs:
+        assert theirs is None
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.7)
+        assert not found
+        record = Record(key=cell.key, status="done", reason="", cell=cell.as_json())
+        store.write_record(record)
+    waiting.join(timeout=10)
+    assert found == [record]
+
+
+def test_what_was_stored_before_is_no_reason_not_to_fit(cell: Cell, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    before = Record(key=cell.key, status="failed", reason="broke", cell=cell.as_json())
+    store.write_record(before)
+    with final_fit(cell, store, before) as theirs:
+        assert theirs is None
+
+
+def test_a_trial_that_others_buried_is_dropped_and_run_again(cell: Cell, study: Any) -> None:
+    """As after a machine slept: others took this process for dead while it fitted."""
+    import optuna
+
+    tuning = Tuning(trials=3, metric="ndcg@5", pruner="none")
+    study.sampler = optuna.samplers.RandomSampler(seed=1)
+    space = parse(cell.model)
+
+    class Worth:
+        goals = goals(tuning, 10)
+        calls = 0
+
+        def __call__(self, chosen: Any, trial: Any) -> tuple[float, ...]:
+            self.calls += 1
+            if self.calls == 2:
+                discard(study, study.get_trials(deepcopy=False)[-1], "killed")
+            return (float(chosen["first"]),)
+
+    with Worker(study, STALE) as worker:
+        worth: Any = Worth()
+        trials = Search(study, worker, space, worth, tuning, 3).run()
+    assert len(trials) == 3 and worth.calls == 4
+    assert states(study).count("killed") == 1
