@@ -63,8 +63,9 @@ def test_the_file_is_there_only_where_something_was_tuned(results, metrics, tmp_
 def test_the_same_results_give_the_same_bytes(results, metrics, tmp_path) -> None:
     for name, order in (("a", results), ("b", results[::-1])):
         files.write(tmp_path / name, "x", order, (10,), metrics, ["bakeoff run"])
-    for path in (tmp_path / "a").iterdir():
-        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+    for path in (p for p in (tmp_path / "a").rglob("*") if p.is_file()):
+        other = tmp_path / "b" / path.relative_to(tmp_path / "a")
+        assert path.read_bytes() == other.read_bytes(), path.name
 
 
 def test_every_format_says_what_was_best(results, metrics, tmp_path) -> None:
