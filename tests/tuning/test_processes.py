@@ -1,4 +1,4 @@
-"""Several processes on one study, and processes that are killed: one budget, no trial twice, one final fit."""
+"""Several processes on one study, and killed ones: one budget, no trial twice, one final fit."""
 
 from __future__ import annotations
 

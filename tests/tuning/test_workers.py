@@ -165,7 +165,8 @@ def test_a_trial_that_others_buried_is_dropped_and_run_again(cell: Cell, study: 
 
     tuning = Tuning(trials=3, metric="ndcg@5", pruner="none")
     study.sampler = optuna.samplers.RandomSampler(seed=1)
-    space = parse(cell.model)
+    wide = {"first": {**cell.model["space"]["first"], "high": 1_000_000}}  # so that none is met twice
+    space = parse({**cell.model, "space": wide})
 
     class Worth:
         goals = goals(tuning, 10)
