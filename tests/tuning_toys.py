@@ -65,3 +65,28 @@ class Shares(StartsAt):
     def fit(self, train: Interactions, *, seed: int, on_epoch: Any = None, prepared: Any = None) -> None:
         self.handed.append(prepared)
         super().fit(train, seed=seed, on_epoch=on_epoch)
+
+
+@dataclass
+class Counts(StartsAt):
+    """Moves on by one item an epoch; fails, or falls behind for good, where it is told to."""
+
+    epochs_in: ClassVar[str] = "epochs"
+    ran: ClassVar[list[tuple[int, int]]] = []
+    epochs: int = 3
+    breaks_after: int = 99
+    falls_after: int = 99
+    silent: bool = False
+
+    def fit(self, train: Interactions, *, seed: int, on_epoch: Any = None) -> None:
+        self.ran.append((self.noise, self.epochs))
+        items = np.arange(train.n_items)
+        for epoch in range(1, self.epochs + 1):
+            time.sleep(self.wait)
+            if epoch > self.breaks_after:
+                raise ValueError("diverged")
+            self._order = np.roll(items, 6 * self.noise - epoch)
+            if epoch > self.falls_after and self.noise:
+                self._order = self._order[:0]
+            if on_epoch is not None and not self.silent:
+                on_epoch(epoch, None)

@@ -120,18 +120,31 @@ class Remarks(Protocol):
 
 
 @runtime_checkable
+class CountsEpochs(Protocol):
+    """A model of which one hyperparameter says after how many epochs a fit ends, and changes nothing else.
+
+    One run then serves every number of them: at each that it tells `on_epoch` it is what a fit that ends
+    there would be.
+    """
+
+    @property
+    def epochs_in(self) -> str:
+        """The name of the hyperparameter."""
+        ...
+
+
+@runtime_checkable
 class SharesWork(Protocol):
     """A model whose fits have work in common where they differ in some hyperparameters alone.
 
     A tuner calls `prepare` once and hands what it gave to the `fit` of each such trial, as `prepared`. The
     lists must be those of a plain fit, up to rounding. The fit of the winner is plain.
-
-    Attributes:
-        shared_over: the hyperparameters that may differ.
     """
 
     @property
-    def shared_over(self) -> tuple[str, ...]: ...
+    def shared_over(self) -> tuple[str, ...]:
+        """The hyperparameters that may differ."""
+        ...
 
     def prepare(self, train: Interactions, fits: int) -> Any:
         """What the fits have in common, or None where plain fits cost less.

@@ -27,6 +27,7 @@ class _Factorisation(FactorModel):
 
     stochastic: ClassVar[bool] = True
     folds_in: ClassVar[bool] = False
+    epochs_in: ClassVar[str] = "iterations"
     advice: ClassVar[str]
 
     @abstractmethod

@@ -50,6 +50,7 @@ class LightFM(FactorModel):
     stochastic: ClassVar[bool] = True
     folds_in: ClassVar[bool] = False
     biases: ClassVar[int] = 1
+    epochs_in: ClassVar[str] = "epochs"
 
     loss: Loss = "warp"
     no_components: int = 64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +15,9 @@ from bakeoff.evaluation.measure import measure
 from bakeoff.evaluation.metric import Evidence
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.lists import evidence_of, recommend
-from bakeoff.models.base import Model
+from bakeoff.models.base import Model, OnEpoch
 from bakeoff.splits.base import Split
+from bakeoff.tuning.runs import ON_THE_WAY, Run, Runs, answered
 from bakeoff.tuning.sampling import derived
 from bakeoff.tuning.shared import NOTE, SharedWork
 from bakeoff.tuning.space import parse
@@ -32,6 +33,21 @@ class Validation:
     stats: TrainStats
 
 
+@dataclass
+class Way:
+    """What was measured while a model was fitted.
+
+    Args:
+        scores: in full, by epoch; None stands for the end of the fit.
+        reached: the last epoch that was told of.
+        cut: the epoch at which the pruner ended it, or None.
+    """
+
+    scores: dict[int | None, tuple[float, ...]] = field(default_factory=dict)
+    reached: int = 0
+    cut: int | None = None
+
+
 class Objective:
     """Gives the validation score of hyperparameters.
 
@@ -41,7 +57,8 @@ class Objective:
     def __init__(self, cell: Cell, split: Split, tuning: Tuning) -> None:
         self._cell, self._split, self._tuning = cell, split, tuning
         self.goals: tuple[Goal, ...] = goals(tuning, cell.depth)
-        self._shared = SharedWork(cell, parse(cell.model), tuning)
+        space = parse(cell.model)
+        self._shared, self._runs = SharedWork(cell, space, tuning), Runs(cell, space, tuning)
 
     @cached_property
     def validations(self) -> tuple[Validation, ...]:
@@ -69,34 +86,73 @@ class Objective:
             prune: whether the trial is told the score after some epochs and may end the fit (TrialPruned);
                 with several goals it may not.
         """
-        scores = []
-        for repeat, validation in enumerate(self.validations):
-            model = build_model(self._cell.model, **chosen)
-
-            def after(
-                epoch: int, _loss: float | None, at: Validation = validation, model: Model = model
-            ) -> None:
-                if reported(epoch):
-                    self._report(model, at, trial, epoch)
-
-            # An epoch of one repeat is not comparable to the mean of all: with repeats nothing is pruned.
-            watching = trial is not None and prune and self._tuning.repeats == 1
-            seed = derived("trial", self._cell.seed, repeat)
-            train, on_epoch = validation.inner.train, after if watching else None
-            prepared, why_not = self._shared.prepared(model, chosen, repeat, train)
-            if prepared is None:
-                model.fit(train, seed=seed, on_epoch=on_epoch)
-            else:
-                model.fit(train, seed=seed, on_epoch=on_epoch, prepared=prepared)  # type: ignore[call-arg]
-            if why_not and trial is not None:
-                trial.set_user_attr(NOTE, why_not)
-            scores.append(self._score(model, validation.inner, validation.stats))
-        return tuple(float(mean) for mean in np.mean(scores, axis=0))
-
-    def _report(self, model: Model, validation: Validation, trial: Any, epoch: int) -> None:
         import optuna
 
-        trial.report(self._score(model, validation.sample, validation.stats)[0], epoch)
+        run = Run(chosen) if trial is None else self._runs.of(chosen)
+        before = self._runs.before(trial.study, run) if run.stops else None
+        if before is not None:
+            return answered(trial, run, before)
+        watched = trial if prune and self._tuning.repeats == 1 else None
+        ways = [self._way(run, repeat, trial, watched) for repeat in range(self._tuning.repeats)]
+        values = {
+            epoch: tuple(float(mean) for mean in np.mean([way.scores[epoch] for way in ways], axis=0))
+            for epoch in ways[0].scores
+            if all(epoch in way.scores for way in ways)
+        }
+        if run.stops:
+            told = {str(epoch): list(value) for epoch, value in values.items()}
+            trial.set_user_attr(ON_THE_WAY, {"values": told, "cut": ways[0].cut})
+        if run.own not in values:
+            raise optuna.TrialPruned
+        return values[run.own]
+
+    def _way(self, run: Run, repeat: int, trial: Any, watched: Any) -> Way:
+        """Fit for one repeat. What is measured on the way; watched: the trial that may be pruned, or None."""
+        import optuna
+
+        validation, model, way = (
+            self.validations[repeat],
+            build_model(self._cell.model, **run.parameters),
+            Way(),
+        )
+
+        def after(epoch: int, _loss: float | None) -> None:
+            way.reached = epoch
+            if epoch in run.stops:
+                way.scores[epoch] = self._score(model, validation.inner, validation.stats)
+            # An epoch of one repeat is not comparable to the mean of all: with repeats nothing is pruned.
+            if watched is not None and reported(epoch):
+                known = way.scores.get(epoch) if validation.sample is validation.inner else None
+                self._report(known or self._score(model, validation.sample, validation.stats), watched, epoch)
+
+        try:
+            self._fit(model, run, repeat, trial, after if watched is not None or run.stops else None)
+        except optuna.TrialPruned:
+            way.cut = way.reached
+        except Exception:
+            if run.own not in way.scores:
+                raise  # what fails after the trial's own end is for trials that last longer
+        if not run.stops and way.cut is None:
+            way.scores[None] = self._score(model, validation.inner, validation.stats)
+        if run.own not in way.scores and way.cut is None:
+            raise ModelError(f"{type(model).__name__} was fitted for {run.own} epochs and did not say so")
+        return way
+
+    def _fit(self, model: Model, run: Run, repeat: int, trial: Any, on_epoch: OnEpoch | None) -> None:
+        train, seed = self.validations[repeat].inner.train, derived("trial", self._cell.seed, repeat)
+        prepared, why_not = self._shared.prepared(model, run.parameters, repeat, train)
+        if prepared is None:
+            model.fit(train, seed=seed, on_epoch=on_epoch)
+        else:
+            model.fit(train, seed=seed, on_epoch=on_epoch, prepared=prepared)  # type: ignore[call-arg]
+        if why_not and trial is not None:
+            trial.set_user_attr(NOTE, why_not)
+
+    @staticmethod
+    def _report(scores: tuple[float, ...], trial: Any, epoch: int) -> None:
+        import optuna
+
+        trial.report(scores[0], epoch)
         if trial.should_prune():
             raise optuna.TrialPruned
 

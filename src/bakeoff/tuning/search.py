@@ -98,7 +98,7 @@ class Search:
         state, values, reason = optuna.trial.TrialState.FAIL, None, ""
         watched = at > 0 and self.tuning.pruner != "none" and not self.tuning.objectives
         try:
-            values = self.worth(chosen, trial if watched else None)
+            values = self.worth(chosen, trial, prune=watched)
             state = optuna.trial.TrialState.COMPLETE
         except optuna.TrialPruned:
             state = optuna.trial.TrialState.PRUNED

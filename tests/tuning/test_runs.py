@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.models.base import CountsEpochs
+from bakeoff.models.implicit import ALS, BPR, LMF
+from bakeoff.models.lightfm import LightFM
+from bakeoff.splits.base import Split
+from bakeoff.store import Store
+from bakeoff.tuning import tune
+from bakeoff.tuning.objective import Objective
+from bakeoff.tuning.runs import Run, Runs
+from bakeoff.tuning.space import parse
+from bakeoff.tuning.spec import Tuning
+from tuning_toys import Counts
+
+TESTS = Path(__file__).parents[1]
+INT = "optuna.distributions.IntDistribution"
+FLOAT = "optuna.distributions.FloatDistribution"
+CHOICES = "optuna.distributions.CategoricalDistribution"
+EPOCHS = {"_target_": CHOICES, "choices": [2, 3, 5, 8]}
+NOISE = {"_target_": CHOICES, "choices": [0, 1, 2]}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_ran_yet() -> None:
+    Counts.ran.clear()
+
+
+def split_of(cell: Cell) -> Split:
+    return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
+
+
+def of(cell: Cell, space: dict[str, Any], target: str = "tuning_toys.Counts", **build: Any) -> Cell:
+    model = {"name": "toy", "build": {"_target_": target, **build}, "space": space}
+    return replace(cell, model=model, tune={**(cell.tune or {}), "trials": 12, "sampler": "grid"})
+
+
+def told(cell: Cell, **more: Any) -> Cell:
+    return replace(cell, tune={**(cell.tune or {}), **more})
+
+
+def run(cell: Cell, folder: Path, plain: bool = False) -> Any:
+    if not plain:
+        return tune(cell, split_of(cell), Store(folder)).record
+    with patch.object(Runs, "of", lambda _, chosen: Run(chosen)):
+        return tune(cell, split_of(cell), Store(folder)).record
+
+
+def outcomes(record: Any) -> dict[str, Any]:
+    return {str(t["parameters"]): (t["state"], t["value"]) for t in record["trials"]}
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_one_run_serves_every_number_of_epochs_of_a_grid(cell: Cell, tmp_path: Path, repeats: int) -> None:
+    # The middle of the grid is the default, so that no trial stands outside of it.
+    grid = told(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5), repeats=repeats, pruner="none")
+    sharing, served = run(grid, tmp_path / "a"), list(Counts.ran)
+    Counts.ran.clear()
+    plain = run(grid, tmp_path / "b", plain=True)
+    assert outcomes(sharing) == outcomes(plain)
+    assert sharing["best"] == plain["best"]
+    assert sorted(set(served)) == [(0, 8), (1, 8), (2, 8)] and len(served) == 3 * repeats
+    assert len(Counts.ran) == 12 * repeats
+    assert sharing["from_memory"] == 9
+
+
+def test_several_objectives_are_answered_alike(cell: Cell, tmp_path: Path) -> None:
+    grid = of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5)
+    grid = told(grid, objectives=["ndcg@5", "catalog_coverage@5"])
+    assert run(grid, tmp_path / "a")["pareto"] == run(grid, tmp_path / "b", plain=True)["pareto"]
+
+
+def test_where_numbers_of_epochs_are_many_or_nothing_comes_again_each_trial_has_its_own_run(
+    cell: Cell,
+) -> None:
+    tuning = Tuning(trials=12)
+    rate = {"_target_": FLOAT, "low": 0.0, "high": 0.1}
+    many = {"_target_": INT, "low": 1, "high": 30}
+    for space in ({"epochs": EPOCHS, "wait": rate}, {"epochs": many, "noise": NOISE}, {"noise": NOISE}):
+        toy = of(cell, space)
+        chosen = {"epochs": 3, "noise": 0}
+        assert Runs(toy, parse(toy.model), tuning).of(chosen) == Run(chosen)
+    toy = of(cell, {"epochs": many, "noise": NOISE})
+    assert len(Runs(toy, parse(toy.model), Tuning(trials=90)).of({"epochs": 3, "noise": 0}).stops) == 30
+
+
+def test_a_run_also_stops_at_configured_epochs_outside_of_the_space(cell: Cell) -> None:
+    toy = of(cell, {"epochs": EPOCHS, "noise": NOISE})
+    found = Runs(toy, parse(toy.model), Tuning(trials=12)).of({"epochs": 11, "noise": 0})
+    assert (found.own, found.stops) == (11, (2, 3, 5, 8, 11))
+    assert found.parameters == {"epochs": 11, "noise": 0}
+
+
+def test_a_run_that_the_pruner_cuts_prunes_the_trials_that_last_longer(cell: Cell, tmp_path: Path) -> None:
+    space = {"epochs": EPOCHS, "noise": {"_target_": CHOICES, "choices": [0, 1, 2, 3, 4, 5]}}
+    toy = told(of(cell, space, epochs=5, falls_after=2), trials=24)
+    found = run(toy, tmp_path)
+    runs = dict(Counts.ran)
+    assert len(runs) == len(Counts.ran) == 6
+    late = [t for t in found["trials"] if t["state"] == "pruned"]
+    assert late and any(t["from_memory"] for t in late)
+    for trial in late:
+        cut = max(map(int, trial["by_epoch"]))
+        short = [
+            t
+            for t in found["trials"]
+            if t["parameters"]["noise"] == trial["parameters"]["noise"] and t["parameters"]["epochs"] < cut
+        ]
+        assert all(t["state"] == "complete" for t in short)
+
+
+def test_what_fails_after_a_trials_own_end_fails_longer_trials_alone(cell: Cell, tmp_path: Path) -> None:
+    found = run(
+        told(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, breaks_after=4), pruner="none"), tmp_path
+    )
+    for trial in found["trials"]:
+        assert trial["state"] == ("complete" if trial["parameters"]["epochs"] < 4 else "failed")
+
+
+def test_a_model_that_counts_epochs_and_does_not_tell_fails_with_the_reason(
+    cell: Cell, tmp_path: Path
+) -> None:
+    toy = told(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, silent=True), pruner="none")
+    reasons = {t["reason"] for t in run_all(toy, tmp_path)}
+    assert any("Counts was fitted for" in r and "did not say so" in r for r in reasons)
+
+
+def run_all(cell: Cell, folder: Path) -> Any:
+    from bakeoff.errors import ModelError
+
+    try:
+        return run(cell, folder)["trials"]
+    except ModelError as error:
+        return [{"reason": str(error)}]
+
+
+@pytest.mark.parametrize(
+    ("target", "axis"),
+    [
+        ("bakeoff.models.implicit.ALS", "iterations"),
+        ("bakeoff.models.implicit.BPR", "iterations"),
+        ("bakeoff.models.implicit.LMF", "iterations"),
+        ("bakeoff.models.lightfm.LightFM", "epochs"),
+    ],
+)
+def test_the_shipped_models_are_at_each_epoch_what_a_shorter_fit_is(
+    cell: Cell, tmp_path: Path, target: str, axis: str
+) -> None:
+    width = "no_components" if axis == "epochs" else "factors"
+    space = {axis: {**EPOCHS, "choices": [1, 2, 4]}, width: {"_target_": CHOICES, "choices": [3, 6]}}
+    grid = told(of(cell, space, target, **{axis: 2, width: 3}), trials=6, pruner="none")
+    sharing, plain = run(grid, tmp_path / "a"), run(grid, tmp_path / "b", plain=True)
+    assert outcomes(sharing) == outcomes(plain)
+    assert sharing["from_memory"] == 4
+    assert plain["from_memory"] == 0
+
+
+def test_the_shipped_models_say_what_counts_their_epochs() -> None:
+    for model in (ALS(), BPR(), LMF(), LightFM()):
+        assert isinstance(model, CountsEpochs)
+        assert hasattr(model, model.epochs_in)
+
+
+def test_a_finished_trial_is_measured_on_all_users_and_only_pruning_on_a_sample(cell: Cell) -> None:
+    few = told(of(cell, {"epochs": EPOCHS, "noise": NOISE}), users=3)
+    worth = Objective(few, split_of(few), Tuning.of(few.tune or {}))
+    validation = worth.validations[0]
+    assert len(validation.sample.users) == 3 < len(validation.inner.users)
+    everybody = told(few, users=1000)
+    same = Objective(everybody, split_of(everybody), Tuning.of(everybody.tune or {}))
+    assert worth({"epochs": 3, "noise": 1}) == same({"epochs": 3, "noise": 1})
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.store import Store
+from bakeoff.tuning import tune
+cell = Cell(**json.loads(sys.argv[1]))
+split = build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
+print(json.dumps(tune(cell, split, Store(Path(sys.argv[2]))).record))
+"""
+
+
+def timeless(record: Any) -> Any:
+    if isinstance(record, dict):
+        return {k: timeless(v) for k, v in record.items() if k != "seconds"}
+    return [timeless(v) for v in record] if isinstance(record, list) else record
+
+
+@pytest.mark.slow
+def test_killed_while_runs_are_shared_it_ends_as_if_undisturbed(cell: Cell, tmp_path: Path) -> None:
+    slow = of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, wait=0.05, falls_after=3)
+    undisturbed = run(slow, tmp_path / "whole")
+    assert undisturbed["from_memory"] > 0
+    chance = np.random.default_rng(7)
+    words = [sys.executable, "-c", RUN, json.dumps(slow.as_json()), str(tmp_path / "cut"), str(TESTS)]
+    journal = tmp_path / "cut" / "studies" / f"{slow.key}.log"
+    killed = 0
+    for _ in range(10):
+        before = journal.read_bytes().count(b"\n") if journal.exists() else 0
+        child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        goal = before + int(chance.integers(1, 8))
+        while child.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < goal):
+            time.sleep(0.005)
+        time.sleep(float(chance.random()) * 0.1)
+        if child.poll() is None:
+            os.kill(child.pid, signal.SIGKILL)
+            killed += 1
+        child.communicate()
+    assert killed == 10
+    assert timeless(run(slow, tmp_path / "cut")) == timeless(undisturbed)
