@@ -172,7 +172,7 @@ def test_a_trial_that_others_buried_is_dropped_and_run_again(cell: Cell, study: 
         goals = goals(tuning, 10)
         calls = 0
 
-        def __call__(self, chosen: Any, trial: Any) -> tuple[float, ...]:
+        def __call__(self, chosen: Any, trial: Any, prune: bool) -> tuple[float, ...]:
             self.calls += 1
             if self.calls == 2:
                 discard(study, study.get_trials(deepcopy=False)[-1], "killed")
