@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,66 +22,21 @@ from bakeoff.verify import formulas
 from bakeoff.verify.evidence import Evidence, Train, evidence
 from bakeoff.verify.libraries import Library
 from bakeoff.verify.structure import fingerprint_of, list_faults, rank_faults, split_faults
-
-TOLERANCE = 1e-9
-"""Largest difference that is none: |a - b| / max(1, |b|)."""
+from bakeoff.verify.verdict import TOLERANCE, Fault, Line, Verdict, gap
 
 Row = Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Something that is not as it should be: where, and what."""
+@dataclass(frozen=True, eq=False)
+class _Here:
+    """One split, and what is needed to look at its cells."""
 
-    key: str
-    who: str
-    what: str
-
-
-@dataclass
-class Line:
-    """What was found of one metric.
-
-    numbers, users: means and per-user values that were recomputed; largest: the largest difference.
-    library, asked, library_largest: likewise for a library's means.
-    """
-
-    numbers: int = 0
-    users: int = 0
-    largest: float = 0.0
-    library: str = ""
-    asked: int = 0
-    library_largest: float = 0.0
-
-
-@dataclass
-class Verdict:
-    """What came of it.
-
-    splits: fingerprint -> what it is a split of.
-    unverified: metric -> why its numbers could not be recomputed.
-    left_out: cells without numbers, and why.
-    asked: libraries that gave numbers, with their versions.
-    """
-
-    cells: int = 0
-    numbers: int = 0
-    lists: int = 0
-    splits: dict[str, str] = field(default_factory=dict)
-    lines: dict[str, Line] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-    unverified: dict[str, str] = field(default_factory=dict)
-    left_out: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-    @property
-    def agrees(self) -> bool:
-        return not self.faults
-
-
-def difference(found: float, expected: float) -> float:
-    """|found - expected|, relative where expected is above 1."""
-    return abs(found - expected) / max(1.0, abs(expected))
+    split: Split
+    train: Train
+    fingerprint: str
+    store: Store
+    libraries: Sequence[Library]
+    verdict: Verdict
 
 
 def verify(experiment: Experiment, folder: Path, store: Store, libraries: Sequence[Library]) -> Verdict:
@@ -115,39 +70,32 @@ def verify(experiment: Experiment, folder: Path, store: Store, libraries: Sequen
     for split_key, done in by_split.items():
         if not store.has_split(split_key):
             raise UsageError(f"{store.root}: it does not hold the split of {_who(done[0][0])}; run again")
-        _split(store.split(split_key), done, rows, store, libraries, verdict)
+        split = store.split(split_key)
+        here = _Here(split, Train(split), fingerprint_of(split), store, libraries, verdict)
+        for cell, record in done:
+            found = _cell(here, cell, record, rows.get(record.key, ()))
+            verdict.faults += [Fault(record.key, _who(cell), what) for what in found]
     return verdict
 
 
-def _split(
-    split: Split,
-    done: Sequence[tuple[Cell, Record]],
-    rows: Mapping[str, Sequence[Row]],
-    store: Store,
-    libraries: Sequence[Library],
-    verdict: Verdict,
-) -> None:
-    train, fingerprint = Train(split), fingerprint_of(split)
-    for cell, record in done:
-        who, own = _who(cell), rows.get(record.key, ())
-        faults = [
-            *split_faults(split, fingerprint, record.split_fingerprint),
-            *_csv_faults(own, record, split),
-        ]
-        verdict.splits[record.split_fingerprint] = f"{cell.dataset.get('name')}, {cell.split.get('name')}"
-        verdict.cells += 1
-        stored = store.lists(record.key)
-        if stored.items is None or stored.scores is None:
-            faults.append("its lists are not stored; nothing was recomputed")
-        else:
-            of_lists = [*list_faults(split, stored), *rank_faults(split, stored)]
-            faults += of_lists
-            verdict.lists += len(stored.items)
-            if _measurable(split, stored):
-                faults += _numbers(split, stored, train, own, record, store, libraries, verdict)
-            else:
-                faults.append("its numbers were not recomputed: the lists are of no use")
-        verdict.faults += [Fault(record.key, who, what) for what in faults]
+def _cell(here: _Here, cell: Cell, record: Record, own: Sequence[Row]) -> Iterator[str]:
+    """What is wrong with a cell; what was looked at is counted in the verdict."""
+    split, verdict = here.split, here.verdict
+    yield from split_faults(split, here.fingerprint, record.split_fingerprint)
+    yield from _csv_faults(own, record, split)
+    verdict.splits[record.split_fingerprint] = f"{cell.dataset.get('name')}, {cell.split.get('name')}"
+    verdict.cells += 1
+    stored = here.store.lists(record.key)
+    if stored.items is None or stored.scores is None:
+        yield "its lists are not stored; nothing was recomputed"
+        return
+    yield from list_faults(split, stored)
+    yield from rank_faults(split, stored)
+    verdict.lists += len(stored.items)
+    if _measurable(split, stored):
+        yield from _numbers(here, stored, own, record)
+    else:
+        yield "its numbers were not recomputed: the lists are of no use"
 
 
 def _measurable(split: Split, stored: StoredLists) -> bool:
@@ -178,57 +126,40 @@ def _csv_faults(own: Sequence[Row], record: Record, split: Split) -> Iterator[st
             )
 
 
-def _numbers(
-    split: Split,
-    stored: StoredLists,
-    train: Train,
-    own: Sequence[Row],
-    record: Record,
-    store: Store,
-    libraries: Sequence[Library],
-    verdict: Verdict,
-) -> Iterator[str]:
+def _numbers(here: _Here, stored: StoredLists, own: Sequence[Row], record: Record) -> Iterator[str]:
     """Recompute what metrics.csv says of a cell, and what its per-user table does."""
     told = {(row["metric"], int(row["k"]) if row["k"] else None): row for row in own}
     deepest = max((k or 1 for _, k in told), default=1)
-    found = evidence(split, stored, train, deepest)
-    by_user = _per_user(store.cell_folder(record.key) / "per_user.parquet")
+    found = evidence(here.split, stored, here.train, deepest)
+    by_user = _per_user(here.store.cell_folder(record.key) / "per_user.parquet")
     for (metric, k), row in told.items():
         if not formulas.known(metric):
-            verdict.unverified[metric] = "there is no second formula for it"
+            here.verdict.unverified[metric] = "there is no second formula for it"
             continue
         try:
             each, mean, error = formulas.recomputed(found, metric, k)
         except LookupError as why:
-            verdict.unverified[metric] = str(why)
+            here.verdict.unverified[metric] = str(why)
             continue
-        line = verdict.lines.setdefault(metric, Line())
+        line = here.verdict.lines.setdefault(metric, Line())
         line.numbers += 1
         for what, said, expected in (("", row["value"], mean), ("standard error of ", row["stderr"], error)):
             yield from _compared(what + _name(metric, row["k"]), said, expected, line)
         column = by_user.get(_name(metric, row["k"]))
         if column is not None and each is not None:
             yield from _users(_name(metric, row["k"]), column, each, found, line)
-    for library in libraries:
-        yield from _asked(library, found, told, verdict)
+    for library in here.libraries:
+        yield from _asked(library, found, told, here.verdict)
 
 
 def _compared(name: str, said: str, expected: float | None, line: Line) -> Iterator[str]:
     if (said == "") != (expected is None):
         yield f"{name}: metrics.csv says {said or 'nothing'}, recomputed {expected}"
     elif expected is not None:
-        gap = _gap(said, expected)
-        line.largest = max(line.largest, gap)
-        if gap > TOLERANCE:
+        apart = gap(said, expected)
+        line.largest = max(line.largest, apart)
+        if apart > TOLERANCE:
             yield f"{name}: metrics.csv says {said}, recomputed {expected!r}"
-
-
-def _gap(said: str, expected: float) -> float:
-    try:
-        gap = difference(float(said), expected)
-    except ValueError:
-        return math.inf
-    return math.inf if math.isnan(gap) else gap
 
 
 def _users(
@@ -242,10 +173,10 @@ def _users(
     for at, (said, expected) in enumerate(zip(column, each, strict=True)):
         if expected is None and math.isnan(said):
             continue
-        gap = _gap(repr(said), math.nan if expected is None else expected)
+        apart = gap(repr(said), expected)
         line.users += 1
-        line.largest = max(line.largest, gap)
-        if gap > TOLERANCE:
+        line.largest = max(line.largest, apart)
+        if apart > TOLERANCE:
             wrong.append(at)
     if wrong:
         at = wrong[0]
@@ -260,13 +191,13 @@ def _asked(
 ) -> Iterator[str]:
     for (metric, k), expected in library.ask(found, list(told)).items():
         row = told[metric, k]
-        gap = _gap(row["value"], expected)
+        apart = gap(row["value"], expected)
         line = verdict.lines.setdefault(metric, Line())
         line.library, line.asked = library.name, line.asked + 1
         if library.title not in verdict.asked:
             verdict.asked.append(library.title)
-        line.library_largest = max(line.library_largest, gap)
-        if gap > TOLERANCE:
+        line.library_largest = max(line.library_largest, apart)
+        if apart > TOLERANCE:
             yield f"{_name(metric, row['k'])}: metrics.csv says {row['value']}, {library.title} {expected!r}"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bakeoff.report.render.console import say
 from bakeoff.report.wording import NOTHING, visible
-from bakeoff.verify.check import TOLERANCE, Line, Verdict
+from bakeoff.verify.verdict import TOLERANCE, Line, Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,10 +52,10 @@ def _print_lines(verdict: Verdict, console: Console) -> None:
 
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
     drawn.add_column("metric", no_wrap=True, overflow="ellipsis")
-    for head in ("means", "by user", "largest diff."):
+    for head in ("means", "by user", "differ by"):
         drawn.add_column(head, justify="right", no_wrap=True)
     drawn.add_column("library", no_wrap=True)
-    drawn.add_column("largest diff.", justify="right", no_wrap=True)
+    drawn.add_column("differs by", justify="right", no_wrap=True)
     for metric, line in sorted(verdict.lines.items()):
         drawn.add_row(Text(visible(metric)), *map(Text, _figures(line)))
     console.print(drawn)
@@ -73,7 +73,7 @@ def _figures(line: Line) -> tuple[str, ...]:
 
 
 def _gap(gap: float) -> str:
-    return f"{gap:.1e}" if gap else "0"
+    return f"{gap:.1e}".replace("e-0", "e-").replace(".0e", "e") if gap else "0"
 
 
 def _notes(verdict: Verdict) -> list[str]:
@@ -86,9 +86,11 @@ def _notes(verdict: Verdict) -> list[str]:
 def _outcome(verdict: Verdict) -> str:
     if not verdict.agrees:
         cells = len({fault.key for fault in verdict.faults})
-        return f"{len(verdict.faults)} differences in {cells} {'cell' if cells == 1 else 'cells'}."
+        count = len(verdict.faults)
+        said = f"{count} {'difference' if count == 1 else 'differences'}"
+        return f"{said} in {cells} {'cell' if cells == 1 else 'cells'}."
     kept = " but those named above" if verdict.unverified else ""
     return (
-        f"All numbers{kept} agree to {TOLERANCE:g} (relative above 1). Nothing listed was seen, no list "
+        f"All numbers{kept} agree to {_gap(TOLERANCE)} (relative above 1). Nothing listed was seen, no list "
         "repeats an item, ranks fit the lists, and splits have the fingerprints beside the numbers."
     )

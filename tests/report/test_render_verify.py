@@ -1,0 +1,61 @@
+"""What came of a verification, for people."""
+
+from __future__ import annotations
+
+import io
+
+from rich.cells import cell_len
+from rich.console import Console
+
+from bakeoff.report.render.verify import FAULTS, print_verdict
+from bakeoff.verify.verdict import Fault, Line, Verdict
+
+
+def printed(verdict: Verdict, missing: tuple[str, ...] = (), width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    print_verdict("first [x]", verdict, missing, console)
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def verdict(**changes: object) -> Verdict:
+    lines = {
+        "ndcg": Line(20, 18_860, 3.3e-16, "recommenders", 20, 1.1e-16),
+        "reciprocal_rank_lightfm": Line(5, 4_715, 0.0),
+        "gini": Line(20, 0, 0.0, "ranx", 15, 2e-12),
+    }
+    known = {"cells": 5, "numbers": 365, "lists": 4715, "splits": {"s1": "a"}, "lines": lines, **changes}
+    return Verdict(**known)  # type: ignore[arg-type]
+
+
+def test_agreement_is_said_with_the_largest_difference_of_each_metric() -> None:
+    text = printed(verdict(asked=["ranx 0.3.21"]), ("recommenders is not installed: pip ...",))
+    assert "Experiment first [x]: 365 numbers in metrics.csv, 5 cells, 4,715 lists, 1 split" in text
+    assert "ndcg                        20   18,860    3.3e-16  recommenders     1.1e-16" in text
+    assert "ranx (15)" in text and "2e-12" in text
+    assert "Libraries that were asked for means: ranx 0.3.21." in text
+    assert "recommenders is not installed" in text
+    assert "All numbers agree to 1e-9 (relative above 1)." in text
+    table = [line for line in text.splitlines() if line.startswith(("metric", "─", "ndcg", "gini", "recip"))]
+    assert len(table) == 5 and max(map(cell_len, table)) <= 80 and "…" not in text
+
+
+def test_every_difference_is_told_with_its_cell() -> None:
+    faults = [Fault("c1", "als ([b])", "ndcg@10: metrics.csv says 0.5, recomputed 0.25\x1b")]
+    text = printed(verdict(faults=faults))
+    assert "DIFFERS  cell c1, als ([b]): ndcg@10: metrics.csv says 0.5, recomputed 0.25\\x1b" in text
+    assert "1 difference in 1 cell." in text
+    assert "agree" not in text
+
+
+def test_many_are_counted() -> None:
+    text = printed(verdict(faults=[Fault(f"c{i}", "m", "x") for i in range(FAULTS + 5)]))
+    assert text.count("DIFFERS") == FAULTS and "and 5 more" in text
+
+
+def test_what_was_not_verified_is_named() -> None:
+    text = printed(
+        verdict(unverified={"mine": "there is no second formula for it"}, left_out=["warp: failed: x"])
+    )
+    assert "Not verified: mine (there is no second formula for it)." in text
+    assert "No numbers: warp: failed: x." in text
+    assert "All numbers but those named above agree" in text
