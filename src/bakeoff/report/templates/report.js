@@ -267,10 +267,13 @@ $("theme").addEventListener("click", () => {
 const folds = [...document.querySelectorAll("details.fold")];
 let closed = [];
 addEventListener("beforeprint", () => {
-  closed = folds.filter(fold => !fold.open);
+  closed.push(...folds.filter(fold => !fold.open));
   for (const fold of closed) fold.open = true;
 });
-addEventListener("afterprint", () => { for (const fold of closed) fold.open = false; });
+addEventListener("afterprint", () => {
+  for (const fold of closed) fold.open = false;
+  closed = [];
+});
 
 const theme = remembered();
 setTheme(theme in THEMES ? theme : "");

@@ -1,0 +1,144 @@
+"""A real headless Chromium, and the page of an experiment whose names all try to be more than names."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+SCRIPT = "</script><script>window.pwned=1</script>"
+IMAGE = "<img src=x onerror=window.pwned=2>"
+QUOTES = "\"quoted\" 'single' `tick` &lt; \\ {{ x }}"
+RTL = "שלום 🎵"
+HOSTILE = (SCRIPT, IMAGE, QUOTES, RTL)
+DATASET = "plays <b>&amp;</b> more"
+
+YAML = """name: {name}
+build:
+  _target_: {target}
+"""
+
+DATA = f"""_target_: bakeoff.data.readers.Table
+name: {DATASET}
+path: plays.csv
+time: time
+"""
+
+
+@dataclass
+class Opened:
+    """A page in the browser, and what it did while it was open."""
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def rows(self) -> list[list[str]]:
+        """Texts of the visible leader board, row by row, without what its rows open to."""
+        return self.page.evaluate(
+            """() => [...document.querySelectorAll(".board:not([hidden]) tbody[data-row]")].map(body =>
+                [...body.rows[0].cells].filter(cell => !cell.hidden).map(cell => cell.innerText.trim()))"""
+        )
+
+    def heads(self) -> list[str]:
+        return self.page.evaluate(
+            """() => [...document.querySelectorAll(".board:not([hidden]) > .wide > table > thead th")]
+                .filter(head => !head.hidden).map(head => head.innerText.trim())"""
+        )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser; without one, or without its driver, the tests are skipped."""
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the PATH")
+    with driver.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """report.html of a small grid with a tuned, a failing and a skipped model, made by the real commands."""
+    folder = tmp_path_factory.mktemp("page")
+    rows = [
+        {
+            "user": f"{HOSTILE[u % 4]}{u}",
+            "item": f"{HOSTILE[i % 4]}{i}",
+            "time": (31 * u + 17 * i) % 97 * 1000,
+        }
+        for u in range(40)
+        for i in range(30)
+        if (u * 7 + i * 3) % 5 < 2 or i % 10 == u % 10
+    ]
+    with (folder / "plays.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["user", "item", "time"])
+        writer.writeheader()
+        writer.writerows(rows)
+    models = folder / "conf" / "model"
+    models.mkdir(parents=True)
+    for file, name, target in (
+        ("script", SCRIPT, "bakeoff.models.baselines.Popularity"),
+        ("image", IMAGE, "bakeoff.models.linear.EASE"),
+        ("quotes", QUOTES, "toys.Breaks\n  offset: 0"),
+        ("rtl", RTL, "toys.Refuses\n  offset: 0"),
+    ):
+        quoted = "'" + name.replace("'", "''") + "'"
+        (models / f"{file}.yaml").write_text(YAML.format(name=quoted, target=target), encoding="utf-8")
+    datasets = folder / "conf" / "dataset"
+    datasets.mkdir()
+    (datasets / "evil.yaml").write_text(DATA, encoding="utf-8")
+    words = ["dataset=evil", "results_dir=results", "name=evil", "k=[3,5]", "depth=10", "--config-dir=conf"]
+    _bakeoff(folder, "run", *words, "model=script,image,quotes,rtl", "split=random,temporal", "seed=1,2")
+    _bakeoff(folder, "run", *words, "model=als", "split=random", "tune=optuna", "tune.trials=3")
+    return folder / "results" / "evil" / "report.html"
+
+
+def _bakeoff(folder: Path, *words: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "TERM": "dumb"}
+    command = [sys.executable, "-m", "bakeoff", *words]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr  # 1: the cells that are made to fail
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def opened(chromium: Any, report: Path) -> Open:
+    """Opens the report at some size and theme; `charts` waits until they are drawn."""
+
+    @contextmanager
+    def go(
+        width: int = 1280, height: int = 900, *, charts: bool = False, script: bool = True, **context: Any
+    ) -> Iterator[Opened]:
+        inside = chromium.new_context(
+            viewport={"width": width, "height": height}, java_script_enabled=script, **context
+        )
+        found = Opened(inside.new_page())
+        found.page.on("console", lambda m: found.complaints.append(m.text) if m.type == "error" else None)
+        found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        found.page.on("dialog", lambda dialog: found.complaints.append(dialog.message))
+        found.page.on("request", lambda request: found.requests.append(request.url))
+        found.page.goto(report.as_uri())
+        if charts:
+            found.page.wait_for_function("document.documentElement.dataset.charts === 'drawn'")
+        yield found
+        inside.close()
+
+    return go

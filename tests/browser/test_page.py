@@ -1,0 +1,251 @@
+"""The page of a report as people meet it: in a real browser, with mouse, keyboard, phone and paper."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from browser.conftest import DATASET, HOSTILE, IMAGE, QUOTES, RTL, SCRIPT, Open, Opened
+
+pytestmark = pytest.mark.slow
+
+BAD = (QUOTES, "failed")
+
+
+def number(text: str) -> float:
+    found = re.match(r"[\d.,]+", text)
+    return float(found[0].replace(",", "")) if found else float("nan")
+
+
+def pick(page: Any, **wanted: str) -> None:
+    for name, value in wanted.items():
+        page.select_option(f"#{name}", label=value)
+
+
+def chart_texts(page: Any, name: str) -> str:
+    return page.locator(f"[data-chart={name}] svg").first.text_content()
+
+
+def test_the_page_loads_without_a_complaint_and_asks_for_nothing(opened: Open, report: Path) -> None:
+    with opened(charts=True) as found:
+        assert found.complaints == []
+        assert {url.split(",")[0] for url in found.requests} <= {report.as_uri(), "data:"}
+        states = found.page.eval_on_selector_all(".chart", "all => all.map(c => c.dataset.state)")
+        assert states
+        assert set(states) == {"drawn"}
+        assert found.page.locator(".chart svg").count() == len(states)
+
+
+def test_names_are_shown_and_never_run(opened: Open) -> None:
+    with opened(charts=True) as found:
+        shown = "\n".join(cell for row in found.rows() for cell in row)
+        for name in HOSTILE:
+            assert name in shown
+        assert found.page.evaluate("window.pwned") is None
+        assert found.page.locator("img, iframe, object").count() == 0
+        for _ in range(2):
+            for board in ("random", "temporal"):
+                pick(found.page, split=board)
+        found.page.hover("[data-chart=leader-board] svg [aria-roledescription=point] >> nth=0", force=True)
+        assert found.page.evaluate("window.pwned") is None
+        assert found.complaints == []
+
+
+def test_the_selectors_change_the_board(opened: Open) -> None:
+    with opened() as found:
+        before = found.rows()
+        assert found.heads()[1] == "ndcg@5"
+        pick(found.page, metric="recall", k="3")
+        assert found.heads()[1] == "recall@3"
+        assert [row[1] for row in found.rows()] != [row[1] for row in before]
+        assert "H / R" in found.page.inner_text("#definition")
+        pick(found.page, split="temporal")
+        assert found.page.inner_text(".board:not([hidden]) h3") == f"{DATASET}, split temporal"
+        assert found.heads()[1] == "recall@3"
+        pick(found.page, metric="auc")
+        assert found.heads()[1] == "auc"
+        assert found.page.is_disabled("#k")
+
+
+def test_the_selectors_change_the_charts(opened: Open) -> None:
+    with opened(charts=True) as found:
+        assert "ndcg@5" in chart_texts(found.page, "leader-board")
+        pick(found.page, metric="recall", k="3", split="temporal")
+        board = found.page.locator("[data-chart=leader-board] svg")
+        board.get_by_text("recall@3").wait_for()
+        assert f"{DATASET}, temporal" in chart_texts(found.page, "leader-board")
+        found.page.locator("[data-chart=curves] svg").get_by_text("recall,").wait_for()
+
+
+def test_the_board_and_its_chart_hold_the_same_numbers(opened: Open) -> None:
+    with opened(charts=True) as found:
+        means = {number(row[1]) for row in found.rows() if row[1] != "–"}  # noqa: RUF001
+        labels = found.page.eval_on_selector_all(
+            "[data-chart=leader-board] svg .mark-text:not(.role-axis-label) text",
+            "all => all.map(t => t.textContent)",
+        )
+        drawn = {float(label) for label in labels if re.fullmatch(r"[\d.]+", label)}
+        assert all(any(abs(mean - d) < 6e-4 for d in drawn) for mean in means), (means, drawn)
+
+
+def test_a_click_sorts_and_another_turns_the_order(opened: Open) -> None:
+    with opened() as found:
+        head = found.page.locator(".board:not([hidden]) > .wide > table > thead th", has_text="peak MB")
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == "descending"
+        at = found.heads().index("peak MB")
+        values = [row[at] for row in found.rows()]
+        figures = [number(v) for v in values if v != "–"]  # noqa: RUF001
+        assert figures == sorted(figures, reverse=True)
+        assert values[: len(figures)] != values[-len(figures) :]  # those without a number come last
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == "ascending"
+        again = [row[at] for row in found.rows()]
+        assert [number(v) for v in again[: len(figures)]] == sorted(figures)
+
+
+def test_the_board_starts_with_the_best_and_keeps_a_chosen_order(opened: Open) -> None:
+    with opened() as found:
+        values = [number(row[1]) for row in found.rows() if row[1] != "–"]  # noqa: RUF001
+        assert values == sorted(values, reverse=True)
+        found.page.click(".board:not([hidden]) thead button >> nth=0")
+        names = [row[0] for row in found.rows()]
+        pick(found.page, metric="recall")
+        assert [row[0] for row in found.rows()] == names
+        pick(found.page, split="temporal")
+        pick(found.page, metric="gini")  # lower is better, so the lowest stands on top
+        values = [number(row[1]) for row in found.rows() if row[1] != "–"]  # noqa: RUF001
+        assert values == sorted(values)
+
+
+def test_everything_works_from_the_keyboard(opened: Open) -> None:
+    with opened() as found:
+        found.page.keyboard.press("Tab")
+        assert found.page.evaluate("document.activeElement.className") == "skip"
+        head = found.page.locator(".board:not([hidden]) thead button").first
+        head.focus()
+        found.page.keyboard.press("Enter")
+        assert (
+            found.page.locator(".board:not([hidden]) thead th").first.get_attribute("aria-sort")
+            == "ascending"
+        )
+        row = found.page.locator(".board:not([hidden]) .open", has_text="als")
+        row.focus()
+        found.page.keyboard.press("Space")
+        assert row.get_attribute("aria-expanded") == "true"
+        detail = found.page.locator(f"[id='{row.get_attribute('aria-controls')}']")
+        assert detail.is_visible()
+        found.page.keyboard.press("Space")
+        assert not detail.is_visible()
+        nameless = "e => e.filter(b => !b.textContent.trim() && !b.labels?.length).map(b => b.outerHTML)"
+        assert found.page.eval_on_selector_all("button, select", nameless) == []
+
+
+def test_a_row_opens_to_its_hyperparameters_and_trials(opened: Open) -> None:
+    with opened() as found:
+        row = found.page.locator(".board:not([hidden]) .open", has_text="als")
+        row.click()
+        text = found.page.locator(f"[id='{row.get_attribute('aria-controls')}']").inner_text()
+        assert "factors" in text
+        assert "3 trials by ndcg@10" in text or "3 trials by ndcg" in text
+        trials = found.page.locator(f"[id='{row.get_attribute('aria-controls')}'] table").first
+        assert trials.locator("tbody tr").count() == 3
+
+
+def test_the_error_of_a_failed_cell_can_be_read(opened: Open) -> None:
+    with opened() as found:
+        name, status = BAD
+        row = found.page.locator(".board:not([hidden]) tbody", has_text=name)
+        assert status in row.locator(".status").inner_text()
+        row.locator(".open").click()
+        trace = row.locator("pre")
+        assert trace.is_visible()
+        assert "Traceback (most recent call last)" in trace.inner_text()
+        assert str(Path.home()) not in trace.inner_text()  # no folder of the machine
+        assert found.page.locator("#missing").get_by_text(re.compile("^failed: ")).first.is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (375, 812)])
+def test_the_page_fits_and_can_be_read(
+    opened: Open, width: int, height: int, scheme: str, tmp_path: Path
+) -> None:
+    with opened(width, height, charts=True, color_scheme=scheme) as found:
+        found.page.click(".board:not([hidden]) .open >> nth=0")
+        found.page.screenshot(path=tmp_path / "page.png", full_page=True)
+        assert (tmp_path / "page.png").stat().st_size > 20_000
+        assert found.page.evaluate("document.documentElement.scrollWidth") <= width
+        for name in ("dataset", "split", "metric", "k"):
+            assert found.page.is_visible(f"#{name}")
+        assert contrasts(found) >= 4.5  # WCAG 2.2, level AA
+
+
+def contrasts(found: Opened) -> float:
+    """The least contrast of a text of the page with what lies behind it, by the formula of WCAG."""
+    return found.page.evaluate(
+        r"""() => {
+          const light = rgb => {
+            const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+            const [r, g, b] = rgb.map(v => linear(v / 255));
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+          };
+          const parse = text => text.match(/[\d.]+/g).map(Number);
+          const behind = element => {
+            for (let e = element; e; e = e.parentElement) {
+              const colour = parse(getComputedStyle(e).backgroundColor);
+              if (colour.length < 4 || colour[3] > 0) return colour;
+            }
+            return parse(getComputedStyle(document.body).backgroundColor);
+          };
+          const texts = "h1, h2, h3, p, td, th, li, a, dt, dd, small, caption, figcaption, label, pre";
+          return Math.min(...[...document.querySelectorAll(texts)].filter(e => e.offsetParent).map(e => {
+            const [a, b] = [parse(getComputedStyle(e).color), behind(e)].map(light).sort((x, y) => y - x);
+            return (a + 0.05) / (b + 0.05);
+          }));
+        }"""
+    )
+
+
+def test_the_theme_follows_the_system_until_it_is_chosen(opened: Open) -> None:
+    with opened(color_scheme="dark") as found:
+        paper = "getComputedStyle(document.body).backgroundColor"
+        dark = found.page.evaluate(paper)
+        found.page.click("#theme")
+        assert "light" in found.page.inner_text("#theme")
+        assert found.page.evaluate(paper) == "rgb(255, 255, 255)" != dark
+        found.page.reload()
+        assert found.page.evaluate(paper) == "rgb(255, 255, 255)"
+
+
+def test_paper_shows_everything_in_black_on_white(opened: Open) -> None:
+    with opened(charts=True, color_scheme="dark") as found:
+        found.page.emulate_media(media="print")
+        assert found.page.evaluate("getComputedStyle(document.body).color") == "rgb(26, 31, 38)"
+        assert not found.page.is_visible("#controls")
+        boards = found.page.locator(".board")
+        assert all(boards.nth(n).is_visible() for n in range(boards.count()))
+        details = found.page.locator("tr.detail")
+        assert all(details.nth(n).is_visible() for n in range(details.count()))
+        found.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert found.page.locator("details:not([open])").count() == 0
+        assert len(found.page.pdf(format="A4")) > 50_000
+        found.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        assert found.page.locator("details.fold:not([open])").count() > 0
+
+
+def test_without_a_script_the_tables_still_read(opened: Open) -> None:
+    with opened(script=False) as found:
+        text = found.page.inner_text("main")
+        assert SCRIPT in text
+        assert IMAGE in text
+        assert RTL in text
+        assert "ndcg@5" in text
+        assert f"{DATASET}, split temporal" in text
+        assert not found.page.is_visible("#controls")
+        summary = found.page.locator("tr.detail summary").first
+        assert summary.is_visible()
+        summary.click()
+        assert found.page.locator("tr.detail .inside").first.is_visible()
