@@ -24,8 +24,10 @@ def numbers(at: float) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def sections(make: Any, metrics: Any) -> tuple[ChartSection, ...]:
+@pytest.fixture(params=["by hand", "ran"])
+def sections(request: Any, make: Any, metrics: Any) -> tuple[ChartSection, ...]:
+    if request.param == "ran":
+        return request.getfixturevalue("experiment").charts
     results = [
         make(model, numbers(at), dataset=dataset, seed=seed)
         for dataset in ("plays", NASTY)
@@ -77,7 +79,9 @@ def test_nothing_is_fetched_and_nothing_is_themed(sections: Any) -> None:
 
 def test_names_from_the_data_are_values_and_never_fields_or_expressions(sections: Any) -> None:
     for chart in every(sections):
-        for key, value in walk({k: v for k, v in chart.spec.items() if k != "datasets"}):
+        drawn = {k: v for k, v in chart.spec.items() if k not in ("datasets", "params")}
+        written = [{k: v for k, v in p.items() if k != "value"} for p in chart.spec["params"]]
+        for key, value in walk([drawn, written]):
             assert NASTY not in key
             if key in ("field", "filter", "expr", "calculate", "as"):
                 assert NASTY not in json.dumps(value), (chart.id, value)
@@ -93,6 +97,45 @@ def test_the_same_results_give_the_same_charts(make: Any, metrics: Any) -> None:
     results = [make(m, numbers(a)) for m, a in (("als", 0.3), ("ease", 0.2))]
     tables = comparison(results, [5, 10], metrics)
     assert charts(results, tables, metrics, None) == charts(results, tables, metrics, None)
+
+
+def test_a_report_with_its_store_has_every_chart(experiment: Any) -> None:
+    found = {section.id: [c.id for c in section.charts] for section in experiment.charts}
+    assert found["leaders"] == ["leader-board", "curves"]
+    assert len(found["tradeoffs"]) == 7
+    assert found["ranks"] == ["ranks-k", "ranks-metrics", "ranks-splits", "ranks-datasets", "ranks-runs"]
+    assert found["spread"] == ["distribution"]
+    assert {"segments-history", "segments-items", "places"} < set(found["segments"])
+    assert found["agreement"] == ["overlap-rbo", "overlap-jaccard"]
+
+
+def test_without_the_store_the_text_says_what_is_left_out(experiment: Any) -> None:
+    found = {section.id: section for section in charts(*experiment.arguments(store=False))}
+    for name in ("spread", "segments", "agreement"):
+        assert found[name].charts == ()
+        assert "needs the store" in found[name].text
+    assert found["leaders"].charts
+
+
+def test_one_cell_without_its_lists_leaves_out_its_comparison_alone(experiment: Any, tmp_path: Any) -> None:
+    import shutil
+
+    from bakeoff.store import Store
+
+    shutil.copytree(experiment.store.root, tmp_path / "store")
+    store = Store(tmp_path / "store")
+    gone = next(r for r in experiment.results if r.asked.cell.dataset["name"] == "blocks")
+    (store.cell_folder(gone.asked.key) / "items.npy").unlink()
+    found = {s.id: s for s in charts(*experiment.arguments()[:3], store)}
+    assert (
+        f"blocks, random is left out: the store has no lists of cell {gone.asked.key}."
+        in found["spread"].text
+    )
+    assert found["spread"].charts
+
+
+def test_the_same_store_gives_the_same_charts(experiment: Any) -> None:
+    assert charts(*experiment.arguments()) == experiment.charts
 
 
 def test_results_without_a_number_have_no_charts(make: Any, metrics: Any) -> None:

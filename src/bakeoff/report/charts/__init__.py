@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bakeoff.evaluation.metric import Metric
-from bakeoff.report.charts import agreements, distributions, leaderboard, tradeoffs
+from bakeoff.report.charts import agreements, bumps, distributions, leaderboard, segments, tradeoffs
 from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import frame
 from bakeoff.report.charts.stored import stored
@@ -35,10 +35,15 @@ def charts(
     shared = frame(tables, metrics)
     if shared is None:
         return ()
-    kept = stored(shared, store)
-    return (
-        *leaderboard.sections(shared),
-        *tradeoffs.sections(shared),
-        *distributions.sections(shared, kept),
-        *agreements.sections(shared, kept),
-    )
+    from altair.utils.schemapi import debug_mode
+
+    rows, kept = leaderboard.measured(shared), stored(shared, store)
+    with debug_mode(False):  # or Altair checks every part of every chart as it is made; the tests do that
+        return (
+            *leaderboard.sections(shared, rows),
+            *tradeoffs.sections(shared),
+            *bumps.sections(shared, rows),
+            *distributions.sections(shared, kept),
+            *segments.sections(shared, kept),
+            *agreements.sections(shared, kept),
+        )

@@ -10,6 +10,7 @@ from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     AT_PLACE,
+    Row,
     colour,
     dash,
     data,
@@ -26,9 +27,8 @@ from bakeoff.report.ranks import table_ranks
 LISTS = ("k", "mean", "low", "high", "rank", "place")
 
 
-def sections(frame: Frame) -> list[ChartSection]:
+def sections(frame: Frame, rows: Sequence[Row]) -> list[ChartSection]:
     """One section: the models in order, and whether the order holds for other cutoffs."""
-    rows = measured(frame)
     text = (
         "Each point is a mean over all fits of a model. Its line is the 95 % interval: over users where "
         "there is one fit, over fits where there are several. Intervals that overlap do not say that two "
@@ -37,14 +37,14 @@ def sections(frame: Frame) -> list[ChartSection]:
     return [ChartSection("leaders", "Who leads", text, (_board(frame, rows), *_curves(frame, rows)))]
 
 
-def measured(frame: Frame) -> list[dict[str, Any]]:
+def measured(frame: Frame) -> list[Row]:
     """A row for each place, model and metric, with lists over k: mean, ends of the interval, order."""
     return [
         row for place in frame.places for metric in frame.metrics for row in _measured(frame, place, metric)
     ]
 
 
-def _measured(frame: Frame, place: Place, metric: str) -> list[dict[str, Any]]:
+def _measured(frame: Frame, place: Place, metric: str) -> list[Row]:
     columns = [c for c in place.table.columns if c.metric == metric]
     ranks = {c: table_ranks(place.table, c, metric_up(frame, metric)) for c in columns}
     orders = {c: _order(r.tolist()) for c, r in ranks.items()}
@@ -84,7 +84,7 @@ def _order(ranks: Sequence[float]) -> list[int]:
     return [order.index(at) for at in range(len(ranks))]
 
 
-def _base(frame: Frame, rows: Sequence[dict[str, Any]]) -> Any:
+def _base(frame: Frame, rows: Sequence[Row]) -> Any:
     import altair as alt
 
     return (
@@ -106,7 +106,7 @@ def tooltip(*more: tuple[str, str]) -> list[Any]:
     ]
 
 
-def _board(frame: Frame, rows: Sequence[dict[str, Any]]) -> Chart:
+def _board(frame: Frame, rows: Sequence[Row]) -> Chart:
     import altair as alt
 
     y = alt.Y(
@@ -134,7 +134,7 @@ def _board(frame: Frame, rows: Sequence[dict[str, Any]]) -> Chart:
     return Chart("leader-board", "Leader board", caption, finish(chart, rows, height=alt.Step(32)))
 
 
-def _curves(frame: Frame, rows: Sequence[dict[str, Any]]) -> list[Chart]:
+def _curves(frame: Frame, rows: Sequence[Row]) -> list[Chart]:
     """No chart where there is one cutoff only."""
     import altair as alt
 
@@ -151,7 +151,7 @@ def _curves(frame: Frame, rows: Sequence[dict[str, Any]]) -> list[Chart]:
     y = alt.Y("mean:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6))
     picked = alt.selection_point(name="picked", fields=["model"], bind="legend")
     seen = alt.when(picked).then(alt.value(1.0)).otherwise(alt.value(0.12))
-    hue, form = colour(frame, legend=legend()), shape(frame, legend=legend())
+    hue, form = colour(frame, legend=legend(frame)), shape(frame, legend=legend(frame))
     bars = base.mark_rule(strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=hue, opacity=seen)
     lines = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=hue, strokeDash=dash(frame), opacity=seen)
     points = (

@@ -46,7 +46,7 @@ def looks(models: Sequence[str], baselines: Collection[str] = ()) -> dict[str, L
     plain = greys = 0
     for model in models:
         if model in baselines and greys < len(GREYS):
-            found[model] = Look(GREYS[greys], SHAPES[4 - greys], DASHES[2])
+            found[model] = Look(GREYS[greys], SHAPES[4 - greys], DASHES[0])
             greys += 1
             continue
         turn, colour = divmod(plain, len(COLOURS))

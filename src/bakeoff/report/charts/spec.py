@@ -8,7 +8,7 @@ from typing import Any
 
 from bakeoff.hashing import identity
 from bakeoff.report.charts.chart import Spec
-from bakeoff.report.charts.frame import Frame
+from bakeoff.report.charts.frame import Frame, Start
 
 Row = dict[str, Any]
 
@@ -49,16 +49,19 @@ def data_name(rows: Sequence[Row]) -> str:
     return identity("rows", list(rows))
 
 
-def parameters(frame: Frame, names: Iterable[str], offered: Sequence[str] = ()) -> list[Any]:
+def parameters(
+    frame: Frame, names: Iterable[str], offered: Sequence[str] = (), *, start: Start | None = None
+) -> list[Any]:
     """The parameters that a page may set, with what they are at first.
 
     Args:
         names: some of dataset, split, k, metric.
         offered: the metrics that the chart knows; any other choice shows the first.
+        start: where the chart does not begin with what all others do.
     """
     import altair as alt
 
-    found = [alt.param(name=name, value=getattr(frame.start, name)) for name in names]
+    found = [alt.param(name=name, value=getattr(start or frame.start, name)) for name in names]
     if offered:
         first = sorted(offered, key=lambda m: (m != frame.start.metric, list(frame.metrics).index(m)))
         found += [
@@ -70,9 +73,9 @@ def parameters(frame: Frame, names: Iterable[str], offered: Sequence[str] = ()) 
     return found
 
 
-def metric_title(*, k: bool = True) -> Any:
-    """A title that says which metric is shown, which end is better, and where."""
-    return _title(_METRIC if k else "shown + ', ' + about[shown]", _PLACE)
+def metric_title(*, k: bool = True, place: str = _PLACE) -> Any:
+    """A title that says which metric is shown, which end is better, and where (an expression)."""
+    return _title(_METRIC if k else "shown + ', ' + about[shown]", place)
 
 
 def place_title(words: str, *, k: bool = False, place: str = _PLACE) -> Any:
@@ -92,8 +95,14 @@ def colour(frame: Frame, *, legend: Any = None) -> Any:
     """The colour of a model, the same in every chart. Layers of one chart need the same legend."""
     import altair as alt
 
-    scale = alt.Scale(domain=list(frame.looks), range=[look.colour for look in frame.looks.values()])
-    return alt.Color("model:N", scale=scale, legend=legend, title="model")
+    return alt.Color("model:N", scale=colour_scale(frame), legend=legend, title="model")
+
+
+def colour_scale(frame: Frame) -> Any:
+    """The colours of all models of the report."""
+    import altair as alt
+
+    return alt.Scale(domain=list(frame.looks), range=[look.colour for look in frame.looks.values()])
 
 
 def shape(frame: Frame, *, legend: Any = None) -> Any:
@@ -112,18 +121,24 @@ def dash(frame: Frame) -> Any:
     return alt.StrokeDash("model:N", scale=scale, legend=None)
 
 
-def legend() -> Any:
-    """A legend below the chart, in as many columns as its width has room for."""
+def legend(frame: Frame | None = None) -> Any:
+    """A legend below the chart, in as many columns as a narrow page has room for.
+
+    The number does not depend on the width: it would change the height after that has been laid out.
+    """
     import altair as alt
 
+    longest = max((len(model) for model in frame.looks), default=0) if frame else 8
+    columns = 3 if longest <= 12 else 2
     return alt.Legend(
         orient="bottom",
         title=None,
-        columns=alt.ExprRef("max(1, floor(width / 150))"),
-        labelLimit=130,
+        columns=columns,
+        labelLimit=90 if columns == 3 else 145,
         symbolSize=90,
         symbolStrokeWidth=2,
         symbolDash=[1, 0],
+        symbolOpacity=1,
     )
 
 
@@ -135,7 +150,7 @@ def finish(chart: Any, *tables: Sequence[Row], height: Any = None, container: bo
     sizes: dict[str, Any] = {} if height is None else {"height": height}
     if container:
         sizes |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
-    found: Spec = chart.properties(**sizes).to_dict()
+    found: Spec = chart.properties(**sizes).to_dict(validate=False)
     found.pop("config", None)  # what Altair's default theme sets; the page brings its own
     found["view"] = {"stroke": None}
     found["datasets"] = {data_name(rows): list(rows) for rows in tables}

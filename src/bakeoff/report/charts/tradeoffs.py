@@ -118,8 +118,8 @@ def _layers(frame: Frame, rows: Sequence[dict[str, Any]], goal: Goal, title: lis
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
         x=x,
         y=y,
-        color=colour(frame, legend=legend()),
-        shape=shape(frame, legend=legend()),
+        color=colour(frame, legend=legend(frame)),
+        shape=shape(frame, legend=legend(frame)),
         tooltip=tips,
     )
     names = on_front.mark_text(dy=-11, fontSize=11).encode(x=x, y=y, text="model:N")

@@ -1,0 +1,70 @@
+"""A small experiment that was really run, with its store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakeoff import conf
+from bakeoff.cell import Cell
+from bakeoff.evaluation.measure import resolve
+from bakeoff.record import Asked
+from bakeoff.report.charts import ChartSection, charts
+from bakeoff.report.comparison import comparison
+from bakeoff.report.tables import Result
+from bakeoff.runner import Wanted, Workspace, run_cell
+from bakeoff.store import Store
+
+KS = (2, 5)
+METRICS = ("ndcg", "recall", "auc", "catalog_coverage", "novelty", "diversity", "mean_popularity")
+
+
+def ran(store: Store) -> Sequence[Result]:
+    """Three models by two seeds on two splits of a data set with user features, two of another."""
+    people = {"_target_": "bakeoff.data.synthetic.Simulated", "name": "people", "n_users": 60, "n_items": 80}
+    people |= {"n_rows": 900, "n_countries": 3, "n_genres": 4}
+    blocks = {"_target_": "toys.Blocks", "name": "blocks"}
+    random = {"_target_": "bakeoff.splits.per_user.Random", "name": "random", "ratio": 0.7}
+    last = {"_target_": "bakeoff.splits.leave_last_out.LeaveLastOut", "name": "last"}
+    models = {
+        "popularity": "bakeoff.models.baselines.Popularity",
+        "random": "bakeoff.models.baselines.Random",
+        "by item": "toys.ByItem",
+    }
+    workspace, results = Workspace(store), []
+    wanted = Wanted(KS, {name: conf.known_metrics()[name] for name in METRICS})
+    for dataset, split in ((people, random), (people, last), (blocks, random)):
+        for seed in (1, 2):
+            for name, target in models.items():
+                model = {"name": name, "build": {"_target_": target}}
+                cell = Cell(dataset=dataset, split=split, model=model, seed=seed, depth=10)
+                known = store.record(cell.key)
+                record = known if known is not None else run_cell(cell, workspace, wanted, debug=True)
+                results.append(Result(Asked(cell.key, cell), record))
+    return results
+
+
+class Experiment:
+    """Results, tables, metrics and store of one experiment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder)
+        self.results = ran(self.store)
+        self.metrics = resolve({name: conf.known_metrics()[name] for name in METRICS})
+        self.tables = comparison(self.results, KS, self.metrics)
+
+    @cached_property
+    def charts(self) -> tuple[ChartSection, ...]:
+        return charts(*self.arguments())
+
+    def arguments(self, *, store: bool = True) -> tuple[Any, ...]:
+        return self.results, self.tables, self.metrics, self.store if store else None
+
+
+@pytest.fixture(scope="session")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    return Experiment(tmp_path_factory.mktemp("store"))
