@@ -121,12 +121,6 @@ def test_scores_are_reported_ever_more_rarely() -> None:
     assert [e for e in range(1, 30) if reported(e)] == [1, 2, 3, 4, 6, 8, 12, 16, 24]
 
 
-def test_a_database_gives_what_the_journal_gives(cell: Cell, tmp_path: Path) -> None:
-    in_journal = tune(cell, split_of(cell), Store(tmp_path / "a")).record
-    database = told(cell, storage=f"sqlite:///{tmp_path / 'studies.db'}")
-    assert timeless(tune(database, split_of(database), Store(tmp_path / "b")).record) == timeless(in_journal)
-
-
 def test_a_torn_last_line_of_the_journal_is_cut_off(cell: Cell, tmp_path: Path) -> None:
     first = tune(cell, split_of(cell), Store(tmp_path))
     journal = tmp_path / "studies" / f"{cell.key}.log"

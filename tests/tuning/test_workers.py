@@ -26,8 +26,8 @@ ELSEWHERE = "another-host 4711 1.0 abcd"
 
 @pytest.fixture
 def study(tmp_path: Path) -> Iterator[Any]:
-    with storage.quiet():
-        yield storage.open_study("c1", tmp_path, None, ["maximize"])
+    with storage.quiet(), storage.opened("c1", tmp_path, None, ["maximize"]) as study:
+        yield study
 
 
 def entered(study: Any, name: str, ago: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +39,14 @@ class Tuned:
 
 
 def check(cell: Cell) -> None:
-    """Refuse a wrong space, budget, objective, rule or sampler before anything is fitted.
+    """Refuse a wrong space, budget, objective, rule, sampler or storage before anything is fitted.
 
     Raises:
         ConfigError: in one line that names file and key.
     """
     assert cell.tune is not None
     tuning = Tuning.of(cell.tune)
+    storage.check_url(tuning.storage)
     sought = goals(tuning, cell.depth)
     proposals(tuning, spaces.parse(cell.model), 0, [goal.direction for goal in sought])
 
@@ -64,8 +65,7 @@ def tune(cell: Cell, split: Split, store: Store) -> Tuned:
     tuning, space = Tuning.of(cell.tune), spaces.parse(cell.model)
     worth = Objective(cell, split, tuning)
     directions = [goal.direction for goal in worth.goals]
-    with storage.quiet():
-        study = _study(cell, store, tuning)
+    with storage.quiet(), _study(cell, store, tuning) as study:
         proposed = proposals(tuning, space, derived("sampler", cell.seed), directions)
         study.sampler = proposed.sampler
         limit = min((n for n in (tuning.trials, proposed.size) if n is not None), default=None)
@@ -91,22 +91,21 @@ def final_fit(cell: Cell, store: Store, before: Record | None) -> Iterator[Recor
     """
     assert cell.tune is not None
     tuning = Tuning.of(cell.tune)
-    study = _study(cell, store, tuning)
-    with Worker(study, tuning.stale) as worker:
+    with _study(cell, store, tuning) as study, Worker(study, tuning.stale) as worker:
         place = worker.claim()
         try:
-            while not worker.first(place):
-                time.sleep(_POLL_SECONDS)
+            with storage.quiet():
+                while not worker.first(place):
+                    time.sleep(_POLL_SECONDS)
             found = store.record(cell.key)
             yield None if found == before else found
         finally:
             worker.leave(place)
 
 
-def _study(cell: Cell, store: Store, tuning: Tuning) -> Any:
+def _study(cell: Cell, store: Store, tuning: Tuning) -> AbstractContextManager[Any]:
     directions = [goal.direction for goal in goals(tuning, cell.depth)]
-    with storage.quiet():
-        return storage.open_study(cell.key, store.root / "studies", tuning.storage, directions)
+    return storage.opened(cell.key, store.root / "studies", tuning.storage, directions)
 
 
 def _said(proposed: Proposals, asked: int, tuning: Tuning) -> tuple[str, ...]:

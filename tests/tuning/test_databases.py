@@ -1,0 +1,171 @@
+"""Studies in databases: SQLite, and a real PostgreSQL server where Debian's packages are there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.errors import ConfigError, UsageError
+from bakeoff.splits.base import Split
+from bakeoff.store import Store
+from bakeoff.tuning import check, tune
+
+TESTS = Path(__file__).parents[1]
+
+
+def told(cell: Cell, **more: Any) -> Cell:
+    return replace(cell, tune={**(cell.tune or {}), **more})
+
+
+def split_of(cell: Cell) -> Split:
+    return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
+
+
+def timeless(record: Any) -> Any:
+    if isinstance(record, dict):
+        return {k: timeless(v) for k, v in record.items() if k != "seconds"}
+    return [timeless(v) for v in record] if isinstance(record, list) else record
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A PostgreSQL server of its own, on a socket in a temporary folder; gives the URL of a database."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL server: Debian's package postgresql is not installed")
+    pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
+    other = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []  # it refuses to run as root
+    folder = Path(tempfile.mkdtemp(prefix="bakeoff-pg-"))
+    if other:
+        shutil.chown(folder, "postgres")
+
+    def run(tool: str, *words: str) -> None:
+        command = [*other, str(found[-1].parent / tool), "-D", str(folder / "data"), *words]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+
+    run("initdb", "--auth=trust", "--username=tuner", "--no-sync")
+    options = f"-k {folder} -c listen_addresses= -c fsync=off"
+    try:
+        run("pg_ctl", "start", "--wait", "--log", str(folder / "log"), "--options", options)
+        yield f"postgresql://tuner@/postgres?host={folder}"
+    finally:
+        run("pg_ctl", "stop", "--mode=immediate")
+        shutil.rmtree(folder)
+
+
+RUN = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.store import Store
+from bakeoff.tuning import tune
+cell = Cell(**json.loads(sys.argv[1]))
+split = build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
+print(json.dumps(tune(cell, split, Store(Path(sys.argv[2]))).record))
+"""
+
+
+def start(cell: Cell, root: Path) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", RUN, json.dumps(cell.as_json()), str(root), str(TESTS)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+
+def slow(cell: Cell, url: str, wait: float = 0.1) -> Cell:
+    model = {**cell.model, "build": {**cell.model["build"], "wait": wait}}
+    return told(replace(cell, model=model), storage=url, trials=16)
+
+
+def test_sqlite_gives_what_the_journal_gives(cell: Cell, tmp_path: Path) -> None:
+    in_journal = tune(cell, split_of(cell), Store(tmp_path / "a")).record
+    database = told(cell, storage=f"sqlite:///{tmp_path / 'studies.db'}")
+    assert timeless(tune(database, split_of(database), Store(tmp_path / "b")).record) == timeless(in_journal)
+
+
+@pytest.mark.slow
+def test_postgresql_gives_what_the_journal_gives(cell: Cell, tmp_path: Path, server: str) -> None:
+    for sampler in ("tpe", "qmc"):
+        mine = told(cell, sampler=sampler, objectives=["ndcg@5", "novelty@5"] if sampler == "qmc" else [])
+        check(told(mine, storage=server))
+        in_journal = tune(mine, split_of(mine), Store(tmp_path / "a")).record
+        found = tune(told(mine, storage=server), split_of(mine), Store(tmp_path / "b")).record
+        assert timeless(found) == timeless(in_journal)
+    assert not (tmp_path / "b" / "studies").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["sqlite", "postgresql"])
+def test_two_processes_on_one_database_spend_one_budget(
+    cell: Cell, tmp_path: Path, where: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("server") if where == "postgresql" else f"sqlite:///{tmp_path / 's.db'}"
+    mine = slow(cell, url)
+    children = [start(mine, tmp_path) for _ in range(2)]
+    records = [json.loads(child.communicate(timeout=240)[0]) for child in children]
+    assert records[0] == records[1] and records[0]["asked"] == 16
+    fitted = [str(t["parameters"]) for t in records[0]["trials"] if not t["from_memory"]]
+    assert len(fitted) == len(set(fitted))
+
+
+@pytest.mark.slow
+def test_a_study_on_postgresql_goes_on_after_a_kill(cell: Cell, tmp_path: Path, server: str) -> None:
+    import psycopg
+
+    def finished() -> int:
+        with psycopg.connect(server) as connection:
+            count = (
+                "select count(*) from trials join studies using (study_id) where study_name=%s and state=%s"
+            )
+            row = connection.execute(count, (mine.key, "COMPLETE")).fetchone()
+            return int(row[0]) if row else 0
+
+    mine = slow(cell, server, wait=0.11)  # another key than above: a study of its own
+    undisturbed = tune(told(mine, storage=None), split_of(mine), Store(tmp_path)).record
+    for goal in (2, 5, 9):
+        child = start(mine, tmp_path)
+        while child.poll() is None and finished() < goal:
+            time.sleep(0.02)
+        child.kill()
+        child.communicate()
+    assert timeless(tune(mine, split_of(mine), Store(tmp_path)).record) == timeless(undisturbed)
+
+
+def test_a_driver_that_is_missing_is_named_with_its_extra(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigError, match=r"needs the package 'psycopg'; pip install 'bakeoff\[postgres\]'"):
+        check(told(cell, storage="postgresql://tuner@db/studies"))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("studies.db", r"tune\.storage='studies\.db': expected null or the URL of a database"),
+        ("oracel://x", r"tune\.storage='oracel://x': expected null or the URL"),
+        ("postgresql://me:secret@db/x", r"a password in the URL would stand in every record"),
+    ],
+)
+def test_a_url_that_cannot_be_meant_is_refused(cell: Cell, url: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected) as caught:
+        check(told(cell, storage=url))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_that_cannot_be_reached_is_said_in_one_line(cell: Cell, tmp_path: Path) -> None:
+    away = told(cell, storage=f"sqlite:///{tmp_path}/none/studies.db")
+    with pytest.raises(UsageError, match=r"gives no study \(unable to open database file\)") as caught:
+        tune(away, split_of(away), Store(tmp_path))
+    assert "\n" not in str(caught.value)
