@@ -6,12 +6,17 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from bakeoff import __version__, helptext
 from bakeoff.errors import ConfigError, UsageError, nearest
 
+if TYPE_CHECKING:
+    from bakeoff.evaluation.significance import Rules
+
 HYDRA_VERBS = ("run", "plan", "describe")
-VERBS = (*HYDRA_VERBS, "report", "export", "recommend", "verify", "completion")
+VERBS = (*HYDRA_VERBS, "report", "export", "compare", "recommend", "verify", "completion")
+RULES = tuple(f"statistics.{knob}" for knob in ("test", "correction", "resamples", "seed", "confidence"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,7 +55,13 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if verb in HYDRA_VERBS:
         return _hydra(verb, rest)
-    others = {"report": _report, "export": _export, "recommend": _recommend, "verify": _verify}
+    others = {
+        "report": _report,
+        "export": _export,
+        "compare": _compare,
+        "recommend": _recommend,
+        "verify": _verify,
+    }
     return {**others, "completion": _completion}[verb](rest)
 
 
@@ -63,11 +74,11 @@ def _hydra(verb: str, words: list[str]) -> int:
 def _report(words: list[str]) -> int:
     from bakeoff import verbs
 
-    names, options = _split(words, "report", ("k", "metrics", "results_dir", "name"))
+    names, options = _split(words, "report", ("k", "metrics", "results_dir", "name", *RULES))
     name = _one_name(names, options, "report")
     ks = None if "k" not in options else [_whole("k", k) for k in _list(options["k"])]
     metrics = None if "metrics" not in options else verbs.named_metrics(_list(options["metrics"]))
-    return verbs.report(name, Path(options.get("results_dir", "results")), ks, metrics)
+    return verbs.report(name, Path(options.get("results_dir", "results")), ks, metrics, _rules(options))
 
 
 def _export(words: list[str]) -> int:
@@ -79,6 +90,34 @@ def _export(words: list[str]) -> int:
     if "to" not in options:
         raise ConfigError("export: no folder to write to; give one as --to DIR")
     return verbs.export(target, Path(options["to"]), Path(options.get("results_dir", "results")))
+
+
+def _compare(words: list[str]) -> int:
+    from bakeoff import compare, verbs
+
+    for flag in ("gate", "tolerance"):
+        words = _flag_as_option(words, f"--{flag}", flag)
+    known = ("name", "dataset", "split", "k", "metrics", "gate", "tolerance", "users", "results_dir")
+    names, given = _split(words, "compare", (*known, *RULES))
+    if len(names) != 2:
+        raise ConfigError(f"compare: expected two names, got {len(names)}; see bakeoff compare --help")
+    if "tolerance" in given and "gate" not in given:
+        raise ConfigError("compare: tolerance= is of a gate; give one as --gate ndcg@10")
+    question = compare.Question(
+        a=names[0],
+        b=names[1],
+        results=Path(given.get("results_dir", "results")),
+        name=given.get("name"),
+        dataset=given.get("dataset"),
+        split=given.get("split"),
+        gate=given.get("gate"),
+        ks=tuple(_whole("k", k) for k in _list(given.get("k", ""))),
+        metrics=verbs.named_metrics(_list(given.get("metrics", ""))),
+        tolerance=_number("tolerance", given.get("tolerance", "0")),
+        users=_whole("users", given.get("users", "3")),
+        rules=_rules(given, test="randomization"),
+    )
+    return compare.run(question)
 
 
 def _recommend(words: list[str]) -> int:
@@ -172,6 +211,27 @@ def _whole(name: str, text: str) -> int:
         return int(text)
     except ValueError:
         raise ConfigError(f"{name}={text!r}: expected a whole number") from None
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"{name}={text!r}: expected a number") from None
+
+
+def _rules(given: dict[str, str], **unless_told: str) -> Rules:
+    """How models are compared: as configured, with what the command says of it."""
+    from bakeoff import conf
+    from bakeoff.evaluation.significance import Rules
+
+    told: dict[str, Any] = {}
+    for key in RULES:
+        knob = key.partition(".")[2]
+        if key in given:
+            read = {"resamples": _whole, "seed": _whole, "confidence": _number}.get(knob)
+            told[knob] = read(key, given[key]) if read is not None else given[key]
+    return Rules(**{**conf.statistics(), **unless_told, **told})
 
 
 def _say(text: str) -> None:

@@ -16,7 +16,7 @@ COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
 complete -o default -F _bakeoff_complete bakeoff
 """
 
-_VERBS = ("run", "plan", "describe", "report", "export", "recommend", "verify", "completion")
+_VERBS = ("run", "plan", "describe", "report", "export", "compare", "recommend", "verify", "completion")
 
 
 def answer(words: Sequence[str]) -> str:

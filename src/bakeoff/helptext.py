@@ -13,6 +13,7 @@ def overview() -> str:
   bakeoff describe    what the data look like, whole and under each split
   bakeoff report      build an experiment's reports again, also for other k and metrics; fits nothing
   bakeoff export      train, test and lists as plain tables
+  bakeoff compare     is A really better than B, for whom, and by enough to ship it (--gate)
   bakeoff recommend   what each model recommends to a user, to a newcomer, or beside an item
   bakeoff verify      recompute every number of an experiment by independent code
   bakeoff completion  shell completion: eval "$(bakeoff completion bash)"
@@ -25,13 +26,14 @@ Start here:
       model=popularity,itemknn_cosine,als,warp
 
 `bakeoff COMMAND --help` says more. Exit codes: 0 every cell done or skipped, 1 some failed, 2 the command,
-the configuration or the data were wrong (one line says what), 130 interrupted."""
+the configuration or the data were wrong (one line says what), 130 interrupted; compare --gate: 0 promoted,
+3 rejected, 4 undecided."""
 
 
 def of(verb: str) -> str:
     """The help of one verb."""
     text = {"run": _RUN, "plan": _PLAN, "describe": _DESCRIBE, "report": _REPORT, "export": _EXPORT}
-    text |= {"recommend": _RECOMMEND, "verify": _VERIFY, "completion": _COMPLETION}
+    text |= {"compare": _COMPARE, "recommend": _RECOMMEND, "verify": _VERIFY, "completion": _COMPLETION}
     return text[verb] + (_names() if verb in ("run", "plan", "describe") else "")
 
 
@@ -72,6 +74,7 @@ Keys:
   workers=1           cells at once; isolate=true, time_limit=SECONDS, memory_limit=MB for each cell
   save_model=true     keep the fitted models with their cells (arrays, never code), for `bakeoff recommend`
   rerun=true          run again what is stored; debug=true stops at the first error with its traceback
+  statistics.test=t   or randomization, wilcoxon: what is marked as not distinguishable from the best
   results_dir=DIR     default ./results; the store is <results_dir>/store
 
 A stored cell is not run again; one that failed is. Stop it whenever you like: the same command goes on.
@@ -92,6 +95,8 @@ _REPORT = """bakeoff report NAME [k=[5,50]] [metrics=[ndcg,recall]] [results_dir
 Builds <results_dir>/NAME/report.md, .tex, .html, metrics.csv and cells.csv again from the store and prints
 the tables. Any k up to the depth of the stored lists and any metric can be asked for; nothing is fitted.
 A metric of your own is an import path: metrics=[ndcg,my_metrics.mine]
+statistics.test=t|randomization|wilcoxon and statistics.correction=holm|bh decide what is marked as not
+distinguishable from the best.
 """
 
 _EXPORT = """bakeoff export KEY|NAME --to DIR [results_dir=DIR]
@@ -99,6 +104,30 @@ _EXPORT = """bakeoff export KEY|NAME --to DIR [results_dir=DIR]
 Writes train.parquet, test.parquet (user, item, value) and lists.parquet (user, item, rank, score) in your own
 ids: what anybody needs to measure a cell with another library. KEY stands in cells.csv; a NAME exports
 every cell of the experiment to DIR/KEY/.
+"""
+
+_COMPARE = """bakeoff compare A B [key=value ...]  is the candidate A better than the baseline B, and for whom
+
+  bakeoff compare als warp name=first                     two models of an experiment
+  bakeoff compare c0123456789abcde cfedcba987654321       two cells (key in cells.csv), on one split
+  bakeoff compare new_run old_run                         two experiments: models of one name, same splits
+  bakeoff compare als warp name=first --gate ndcg@10 --tolerance 0.002
+
+Prints differences (A less B) with intervals, p-values corrected within their family, wins / ties / losses by
+user, the segments of users in which the sign flips, and the users with the largest changes with both lists.
+
+Keys:
+  --gate METRIC@K     exit code 0 PROMOTED: the interval of the difference lies above +tolerance; 3 REJECTED:
+                      below -tolerance; 4 UNDECIDED. Above is better: of a metric where lower is better the
+                      sign is turned. Of several comparisons all must be promoted; one rejected rejects
+  --tolerance 0       0 or more, in the metric's own unit
+  name=NAME           experiment of the models (may be left out where results_dir holds one alone)
+  dataset=, split=    where the experiment has several
+  k=[10], metrics=[ndcg,recall]   what is compared; without: k=10, and all that was measured
+  users=3             users shown with the largest gains, and with the largest losses
+  statistics.test=randomization   or t, wilcoxon; over several splits always the corrected resampled t-test
+  statistics.correction=holm      or bh; statistics.resamples=10000, .seed=0, .confidence=0.95
+  results_dir=DIR     default ./results
 """
 
 _RECOMMEND = """bakeoff recommend NAME --user ID | --items A,B,C | --similar-to ITEM      results_dir=DIR

@@ -1,0 +1,117 @@
+"""A comparison on a terminal: text from data is data."""
+
+# ruff: noqa: RUF001 - the dash of an empty field
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+
+import pytest
+from rich.console import Console
+
+from bakeoff.evaluation.significance import Rules
+from bakeoff.report.changes import Change, Recommended
+from bakeoff.report.flips import Segment
+from bakeoff.report.render.compare import p_text, print_answer, print_comparison
+from bakeoff.report.sides import Match
+from bakeoff.report.tables import Column
+from bakeoff.report.versus import Difference, Line, Versus
+
+HOSTILE = "[bold]x[/bold] <b>\x1b[31m\u202e:smile:"
+SHOWN = "[bold]x[/bold] <b>\\x1b[31m\\u202e:smile:"
+
+
+@dataclass
+class Told:
+    versus: Versus
+    by: Line | None
+    segments: tuple[Segment, ...] = ()
+    gains: tuple[Change, ...] = ()
+    losses: tuple[Change, ...] = ()
+    answer: str | None = field(default=None)
+
+
+def line(metric="ndcg", corrected=0.01, higher=True, d=0.1):
+    tested = Difference(d, d - 0.05, d + 0.05, 0.004, corrected, 0.3, 7, 2, 1, 10)
+    return Line(Column(metric, 10), higher, 0.5, 0.4, tested)
+
+
+def versus_of(*lines, n_splits=1, family_size=3, seeds=(1, 1)):
+    match = Match("plays, split random", "als", "warp", (), ((), ()), "f")
+    return Versus(match, lines, n_splits, seeds, family_size)
+
+
+def printed(told, rules=None, gate=None, tolerance=0.0):
+    out = io.StringIO()
+    console = Console(file=out, width=180, no_color=True)
+    print_comparison(told, rules or Rules(), gate, tolerance, console)
+    return out.getvalue()
+
+
+def test_who_is_better_stands_where_the_corrected_p_allows_it() -> None:
+    lines = (
+        *(line("a"), line("b", d=-0.1), line("c", corrected=0.2)),
+        *(line("d", higher=False), line("e", higher=None)),
+    )
+    rows = [
+        r.split()
+        for r in printed(Told(versus_of(*lines), None)).splitlines()
+        if r[:4] in {f"{m}@10" for m in "abcde"}
+    ]
+    assert [" ".join(r[15:]) for r in rows] == ["candidate", "baseline", "not apart", "baseline", "–"]
+
+
+def test_text_from_data_is_never_markup() -> None:
+    item = Recommended(HOSTILE[:20], HOSTILE, True)
+    change = Change(HOSTILE, 0.5, 0.25, 3, ((item,), ()))
+    segment = Segment(HOSTILE, HOSTILE, 20, -0.1, -0.2, -0.01, 0.01, 3, 9, True)
+    out = printed(Told(versus_of(line()), line(), (segment,), (change,)))
+    assert f"user {SHOWN}" in out and f"{SHOWN}: {SHOWN}" in out
+    assert "\x1b[31m" not in out and "\u202e" not in out
+    assert "* [bold]x[/bold]" in out
+
+
+def test_untested_metrics_are_listed_once_by_reason() -> None:
+    lines = [Line(Column("gini", k), False, 0.5, 0.4, None, "no value for each user") for k in (5, 10)]
+    out = printed(Told(versus_of(*lines), None))
+    assert out.count("No test: gini (no value for each user).") == 1
+
+
+def test_a_gate_shows_difference_interval_and_tolerance() -> None:
+    told = Told(versus_of(line()), line(), answer="PROMOTED")
+    out = printed(told, gate="ndcg@10", tolerance=0.002)
+    assert "PROMOTED: ndcg@10 +0.1000, 95 % interval +0.0500 to +0.1500, tolerance 0.002" in out
+    told = Told(versus_of(line(higher=False)), line(higher=False), answer="REJECTED")
+    assert "tolerance 0.002, lower is better" in printed(told, gate="ndcg@10", tolerance=0.002)
+
+
+def test_how_it_was_tested_is_said() -> None:
+    out = printed(Told(versus_of(line(), n_splits=3, seeds=(2, 1)), None))
+    assert "corrected resampled t-test over 3 splits" in out and "averaged by user: 2 and 1" in out
+    out = printed(Told(versus_of(line(), family_size=1), None), Rules(test="randomization"))
+    assert "10,000 resamples" in out and "One pair" in out
+
+
+def test_flips_that_cannot_reach_the_level_are_said() -> None:
+    rules = Rules(test="randomization", resamples=100)
+    out = printed(Told(versus_of(line(), family_size=50), None), rules)
+    assert "100 resamples cannot reach a corrected p below 0.5" in out
+
+
+def test_segments_without_a_flip_say_so() -> None:
+    segment = Segment("history", "1 to 5", 20, 0.1, 0.01, 0.2, 0.01, 12, 3, False)
+    out = printed(Told(versus_of(line()), line(), (segment,)))
+    assert "The sign flips in none of 1 segments" in out and "history: 1 to 5" in out
+
+
+def test_several_answers_are_counted() -> None:
+    out = io.StringIO()
+    answers = ["PROMOTED", "UNDECIDED", "PROMOTED"]
+    print_answer("ndcg@10", "UNDECIDED", answers, Console(file=out, width=100, no_color=True))
+    assert out.getvalue() == "UNDECIDED: ndcg@10 over 3 comparisons (2 PROMOTED, 1 UNDECIDED)\n"
+
+
+@pytest.mark.parametrize(("p", "text"), [(1e-300, "<0.0001"), (0.0001, "0.0001"), (1.0, "1.0000")])
+def test_p_is_never_shown_as_0(p, text) -> None:
+    assert p_text(p) == text

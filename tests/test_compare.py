@@ -1,0 +1,195 @@
+"""`bakeoff compare` on a small store, through the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bakeoff import cli, conf
+from bakeoff.cell import Cell
+from bakeoff.compare import Question, compare
+from bakeoff.errors import ConfigError
+from bakeoff.experiment import Experiment
+from bakeoff.record import Asked
+from bakeoff.runner import Wanted, Workspace, run_cell
+from bakeoff.store import Store
+
+METRICS = {n: conf.known_metrics()[n] for n in ("ndcg", "recall", "gini", "mean_popularity", "rmse")}
+EASE = {"_target_": "bakeoff.models.linear.EASE", "l2": 5.0}
+POPULARITY = {"_target_": "bakeoff.models.baselines.Popularity"}
+NAMES = ("ease", "popularity", "by_item", "shuffled")
+BUILDS = (EASE, POPULARITY, {"_target_": "toys.ByItem"}, {"_target_": "toys.Shuffled"})
+
+
+def cells(split_seeds=(1,), seeds=(1, 2), n_users=60, **builds):
+    chosen = dict(zip(NAMES, BUILDS, strict=True)) | builds
+    for model, build in chosen.items():
+        for split_seed in split_seeds:
+            for seed in seeds:
+                yield Cell(
+                    dataset={"_target_": "toys.Blocks", "name": "blocks", "n_users": n_users, "n_items": 40},
+                    split={"_target_": "bakeoff.splits.per_user.Random", "name": "random"},
+                    model={"name": model, "build": build},
+                    seed=seed,
+                    split_seed=split_seed,
+                )
+
+
+def experiment(results: Path, name: str, made) -> dict[str, str]:
+    """Run cells under a name; the key of each model's first cell."""
+    workspace, keys = Workspace(Store(results / "store")), {}
+    for cell in made:
+        if not workspace.store.done(cell.key):
+            run_cell(cell, workspace, Wanted((5, 10), METRICS), debug=True)
+        keys.setdefault(str(cell.model["name"]), cell.key)
+    asked = [Asked(c.key, c) for c in made]
+    Experiment(name).with_cells(asked, "bakeoff run").write(results / name)
+    return keys
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compare") / "results"
+    experiment(folder, "one", list(cells()))
+    experiment(folder, "three", list(cells(split_seeds=(1, 2, 3), seeds=(1,))))
+    experiment(folder, "worse", list(cells(ease=BUILDS[2])))
+    experiment(folder, "other", list(cells(n_users=50)))
+    return folder
+
+
+@pytest.fixture
+def said(results, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = cli.main(["compare", *words, f"results_dir={results}", "statistics.resamples=999"])
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+def test_two_models_are_compared_with_segments_and_users(said) -> None:
+    code, out, err = said("ease", "popularity", "name=one", "users=1")
+    assert (code, err) == (0, "")
+    assert "blocks, split random: ease against popularity" in out
+    assert "p corrected by Holm over 6 pairs" in out
+    (line,) = [row for row in out.splitlines() if row.startswith("ndcg@10")]
+    assert line.split()[-1] == "candidate" and " / " in line
+    assert "No test: gini (one number for the whole set of lists, no value for each user)." in out
+    assert "Segments of users in ndcg@10" in out and "history: " in out
+    assert "Users who gain most in ndcg@10" in out and "user u0" in out and "* i0" in out
+
+
+def test_seeds_are_averaged_and_said(said) -> None:
+    assert "Model seeds, averaged by user: 2 and 1." in said("shuffled", "ease", "name=one")[1]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "code", "answer"),
+    [
+        ("ease", "popularity", 0, "PROMOTED"),
+        ("popularity", "ease", 3, "REJECTED"),
+        ("ease", "ease", 4, "UNDECIDED"),
+    ],
+)
+def test_a_gate_answers_by_exit_code(said, a, b, code, answer) -> None:
+    found, out, _ = said(a, b, "name=one", "--gate", "ndcg@10", "--tolerance=0.002")
+    assert found == code
+    assert out.rstrip().splitlines()[-1].startswith(f"{answer}: ndcg@10 ")
+
+
+def test_a_tolerance_beyond_the_interval_leaves_it_undecided(said) -> None:
+    assert said("ease", "popularity", "name=one", "--gate", "ndcg@10", "--tolerance", "0.99")[0] == 4
+
+
+def test_several_splits_are_combined(said) -> None:
+    code, out, _ = said("ease", "popularity", "name=three", "--gate=ndcg@5")
+    assert "corrected resampled t-test over 3 splits" in out
+    assert "Segments and users are those of the first split." in out
+    assert code == 0
+
+
+def test_two_experiments_are_matched_by_model(said) -> None:
+    code, out, _ = said("one", "worse", "--gate", "ndcg@10")
+    assert "one: ease" in out and ": popularity" not in out  # the same cells in both say nothing
+    assert code == 0
+    assert said("worse", "one", "--gate", "ndcg@10")[0] == 3
+    assert said("one", "one", "--gate", "ndcg@10")[0] == 4
+
+
+def test_two_cells_are_compared_by_their_keys(said, results) -> None:
+    keys = {str(c.model["name"]): c.key for c in cells(seeds=(1,))}
+    code, out, _ = said(keys["ease"], keys["popularity"], "--gate", "recall@5")
+    assert code == 0 and "One pair: p needs no correction." in out
+
+
+def test_any_cutoff_up_to_the_depth_can_be_asked_for(said) -> None:
+    code, out, _ = said("ease", "popularity", "name=one", "--gate", "ndcg@7", "metrics=[ndcg]")
+    assert code == 0 and "ndcg@7" in out and "recall" not in out
+
+
+def test_the_test_can_be_chosen(said) -> None:
+    out = said("ease", "popularity", "name=one", "statistics.test=wilcoxon", "statistics.correction=bh")[1]
+    assert "Wilcoxon's signed ranks" in out and "Benjamini-Hochberg over 6 pairs" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("ease",), "expected two names, got 1"),
+        (("ease", "popularity"), "neither two cells nor two experiments"),
+        (("ease", "poplarity", "name=one"), "did you mean 'popularity'"),
+        (("ease", "popularity", "name=ones"), "did you mean 'one'"),
+        (("ease", "popularity", "name=one", "split=radom"), "split=radom of experiment 'one'"),
+        (("ease", "popularity", "name=one", "k=101"), "k=101 is larger than depth=100"),
+        (("ease", "popularity", "name=one", "k=0"), "k=0"),
+        (("ease", "popularity", "name=one", "--gate", "ndcg"), "ndcg needs a cutoff"),
+        (("ease", "popularity", "name=one", "--gate", "ndcg@ten"), "expected a metric and its cutoff"),
+        (("ease", "popularity", "name=one", "--gate", "nope@10"), "metrics=nope"),
+        (("ease", "popularity", "name=one", "--gate", "gini@10"), "no interval"),
+        (("ease", "popularity", "name=one", "--gate", "mean_popularity@10"), "no better end"),
+        (("ease", "popularity", "name=one", "--gate", "rmse"), "gate=rmse: not measured"),
+        (("ease", "popularity", "name=one", "--gate", "ndcg@10", "--tolerance", "-1"), "tolerance=-1.0"),
+        (("ease", "popularity", "name=one", "--gate", "ndcg@10", "--tolerance", "nan"), "tolerance=nan"),
+        (("ease", "popularity", "name=one", "--gate", "ndcg@10", "--tolerance", "x"), "expected a number"),
+        (("ease", "popularity", "name=one", "--tolerance", "0.1"), "give one as --gate"),
+        (("ease", "popularity", "name=one", "statistics.test=u"), "statistics.test='u'"),
+        (("ease", "popularity", "name=one", "statistics.seed=x"), "expected a whole number"),
+        (("one", "other"), "the data are not the same"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_exit_code_2(said, words, told) -> None:
+    code, out, err = said(*words)
+    assert code == 2 and out == "" and told in err and err.count("\n") == 1
+
+
+def test_cells_of_two_splits_are_refused(said) -> None:
+    keys = [c.key for c in cells(split_seeds=(1, 2), seeds=(1,)) if c.model["name"] == "ease"]
+    code, _, err = said(*keys)
+    assert code == 2 and "was made on split" in err and err.count("\n") == 1
+
+
+def test_the_same_question_has_the_same_answer(said) -> None:
+    assert said("ease", "shuffled", "name=one") == said("ease", "shuffled", "name=one")
+
+
+def test_from_python_the_numbers_come_as_they_are(results) -> None:
+    (found,) = compare(Question("ease", "popularity", results, name="one", gate="ndcg@10"))
+    assert found.answer == "PROMOTED" and found.by is not None
+    assert found.by.tested is not None and found.by.tested.low > 0
+    assert found.versus.family_size == 6
+
+
+def test_a_question_is_checked_when_it_is_asked(results) -> None:
+    with pytest.raises(ConfigError, match="users=-1"):
+        Question("a", "b", results, users=-1)
+
+
+def test_a_store_without_the_cells_says_so(tmp_path) -> None:
+    Experiment("one").with_cells([Asked(c.key, c) for c in cells()], "bakeoff run").write(tmp_path / "one")
+    from bakeoff.errors import UsageError
+
+    with pytest.raises(UsageError, match="holds no finished cell"):
+        compare(Question("ease", "popularity", tmp_path, name="one"))
