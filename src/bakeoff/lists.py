@@ -16,8 +16,10 @@ USERS_AT_ONCE = 8192
 """Users a model is asked for in one call; it bounds the copy of their histories, not the result."""
 
 
-def recommend(model: Model, split: Split, depth: int) -> tuple[TopK, Any]:
+def recommend(model: Model, split: Split, depth: int, *, ranked: bool = True) -> tuple[TopK, Any]:
     """Ask a fitted model once for the lists of every evaluated user, to `depth` or the whole catalogue.
+
+    ranked: whether the test items' ranks are wanted too; they cost more than short lists do.
 
     Returns the checked lists, and float32 [t] predicted values of the test pairs (None where the model
     predicts none).
@@ -27,7 +29,7 @@ def recommend(model: Model, split: Split, depth: int) -> tuple[TopK, Any]:
     for start in range(0, len(split.users), USERS_AT_ONCE):
         users = split.users[start : start + USERS_AT_ONCE]
         history = split.history[users]
-        if isinstance(model, RanksTargets):
+        if ranked and isinstance(model, RanksTargets):
             parts.append(tuple(model.rank(users, history, depth, split.test[users])))
         else:
             parts.append((*model.recommend(users, history, depth), None, None))

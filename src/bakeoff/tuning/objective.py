@@ -57,6 +57,8 @@ class Objective:
     def __init__(self, cell: Cell, split: Split, tuning: Tuning) -> None:
         self._cell, self._split, self._tuning = cell, split, tuning
         self.goals: tuple[Goal, ...] = goals(tuning, cell.depth)
+        # Lists alone cost a fraction of what lists with the ranks of all test items do.
+        self._ranked = any(goal.k is None for goal in self.goals)
         space = parse(cell.model)
         self._shared, self._runs = SharedWork(cell, space, tuning), Runs(cell, space, tuning)
 
@@ -158,16 +160,24 @@ class Objective:
 
     def _score(self, model: Model, split: Split, stats: TrainStats) -> tuple[float, ...]:
         depth = max(goal.k or self._cell.depth for goal in self.goals)
-        evidence = evidence_of(*recommend(model, split, depth), split, stats)
-        return tuple(self._measured(goal, evidence) for goal in self.goals)
+        evidence = evidence_of(*recommend(model, split, depth, ranked=self._ranked), split, stats)
+        measured = [self._measured(goal, evidence) for goal in self.goals]
+        found = tuple(value for value, _ in measured if value is not None)
+        if len(found) == len(measured):
+            return found
+        if not self._ranked:  # what a metric with a cutoff lacks may be the ranks
+            self._ranked = True
+            return self._score(model, split, stats)
+        raise ModelError("; ".join(reason for value, reason in measured if value is None))
 
     @staticmethod
-    def _measured(goal: Goal, evidence: Evidence) -> float:
+    def _measured(goal: Goal, evidence: Evidence) -> tuple[float | None, str]:
+        """The value; else None and why there is none."""
         ks = () if goal.k is None else (goal.k,)
         found = measure(evidence, {goal.name: goal.metric}, ks)
-        if (goal.name, goal.k) not in found.means:
-            raise ModelError(f"no {goal.text}: {'; '.join(found.absent.values())}")
-        return found.means[goal.name, goal.k][0]
+        if (goal.name, goal.k) in found.means:
+            return found.means[goal.name, goal.k][0], ""
+        return None, f"no {goal.text}: {'; '.join(found.absent.values())}"
 
 
 def reported(epoch: int) -> bool:
