@@ -18,7 +18,7 @@ LAYERS = (
     ("lists", "cell", "record", "store", "kept", "meter", "environment", "experiment"),
     ("tuning", "runner", "worker", "grid", "choice", "recommend", "verify"),
     ("report", "tracking"),
-    ("verbs", "compare", "app", "cli", "variants", "helptext", "completion", "__main__"),
+    ("verbs", "compare", "app", "cli", "variants", "settings", "helptext", "completion", "__main__"),
     ("selection", "drawing", "loaded", "notebook", "foreign"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

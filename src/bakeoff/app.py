@@ -14,12 +14,12 @@ from typing import Any
 
 from bakeoff import conf, verbs
 from bakeoff.cell import Cell, build_model, build_source, build_splitter, identified
-from bakeoff.errors import BakeoffError, ConfigError, check_range, nearest
-from bakeoff.evaluation.significance import Rules
-from bakeoff.grid import Options
+from bakeoff.errors import BakeoffError, ConfigError, nearest
 from bakeoff.record import Asked
-from bakeoff.runner import Wanted, Workspace, run_cell
+from bakeoff.runner import Workspace, run_cell
+from bakeoff.settings import settings
 from bakeoff.store import Store
+from bakeoff.takeover import taken_over
 from bakeoff.variants import variant
 
 
@@ -130,14 +130,14 @@ def execute(
     identities: dict[str, Any] = {}
     asked: dict[str, list[Asked]] = {}
     words: dict[str, Sequence[str]] = {}
-    settings = _settings(composed[0][1])
+    told = settings(_plain(composed[0][1]))
     for overrides, config in composed:
         cell = identified(to_cell(config), identities)
         cells = asked.setdefault(experiment_name(config, cell), [])
         if all(a.order != Asked(cell.key, cell).order for a in cells):
             cells.append(Asked(cell.key, cell))
         words.setdefault(cell.key, overrides)
-    session.folders = tuple(Path(settings.results_dir) / name for name in asked)
+    session.folders = tuple(Path(told.results_dir) / name for name in asked)
     if session.single and len(asked) > 1:
         raise ConfigError(f"this makes {len(asked)} experiments ({', '.join(asked)}): give one name=...")
 
@@ -147,11 +147,12 @@ def execute(
 
     request = verbs.Request(
         experiments=asked,
-        results=Path(settings.results_dir),
-        wanted=settings.wanted,
-        options=settings.options,
-        fresh=settings.fresh,
-        rules=settings.rules,
+        results=Path(told.results_dir),
+        wanted=told.wanted,
+        options=told.options,
+        fresh=told.fresh,
+        rules=told.rules,
+        mlflow=told.mlflow,
         command=session.command,
         launch=None if launch is None else elsewhere,
     )
@@ -161,52 +162,17 @@ def execute(
 
 def _one_job(config: Any) -> None:
     """What a launcher of Hydra's (joblib, Slurm, Ray) runs in its worker."""
-    settings = _settings(config)
-    workspace = Workspace(Store(Path(settings.results_dir) / "store"))
-    run_cell(identified(to_cell(config)), workspace, settings.wanted, debug=settings.options.debug)
-
-
-@dataclass(frozen=True)
-class _Settings:
-    results_dir: str
-    wanted: Wanted
-    options: Options
-    fresh: bool
-    rules: Rules
-
-
-def _settings(config: Any) -> _Settings:
-    """The scalars of the configuration, typed and range-checked."""
-    plain = _plain(config)
-    ks = plain["k"] if isinstance(plain["k"], list) else [plain["k"]]
-    if not ks:
-        raise ConfigError("k=[]: expected at least one cutoff, such as k=[10]")
-    for k in ks:
-        check_range("k", k, 1, integer=True)
-    check_range("depth", plain["depth"], 1, integer=True)
-    if max(ks) > plain["depth"]:
-        raise ConfigError(
-            f"k={max(ks)} is larger than depth={plain['depth']}: ask for a smaller k or for depth={max(ks)}"
-        )
-    for name in ("seed", "split_seed"):
-        check_range(name, plain[name], 0, 2**31 - 1, integer=True)
-    check_range("workers", plain["workers"], 1, 256, integer=True)
-    for name in ("time_limit", "memory_limit"):
-        if plain[name] is not None:
-            check_range(name, plain[name], above=0)
-    for name in ("fresh", "rerun", "isolate", "debug", "save_model"):
-        if not isinstance(plain[name], bool):
-            raise ConfigError(f"{name}={plain[name]!r}: expected true or false")
-    options = {n: plain[n] for n in Options.__dataclass_fields__}
-    wanted = Wanted(tuple(sorted(set(ks))), dict(plain["metrics"]), plain["save_model"])
-    rules = Rules(**plain["statistics"])
-    return _Settings(str(plain["results_dir"]), wanted, Options(**options), plain["fresh"], rules)
+    told = settings(_plain(config))
+    workspace = Workspace(Store(Path(told.results_dir) / "store"))
+    run_cell(identified(to_cell(config)), workspace, told.wanted, debug=told.options.debug)
 
 
 def to_cell(config: Any) -> Cell:
     """The cell that a composed configuration describes; seeds without effect are kept for its row."""
     plain = _plain(config)
     dataset, split, model = dict(plain["dataset"]), dict(plain["split"]), dict(plain["model"])
+    if plain["params_from"] is not None:
+        model = taken_over(model, str(plain["params_from"]), Path(plain["results_dir"]), _given(config))
     source = build_source(dataset)
     dataset["name"] = source.name
     build_splitter(split), build_model(model)
@@ -228,6 +194,12 @@ def to_cell(config: Any) -> Cell:
 
         check(cell)
     return cell
+
+
+def _given(config: Any) -> set[str]:
+    """The hyperparameters that the command names."""
+    keys = (str(o).lstrip("+~").partition("=")[0] for o in config.hydra.overrides.task)
+    return {k.removeprefix("model.build.") for k in keys if k.startswith("model.build.")}
 
 
 def experiment_name(config: Any, cell: Cell) -> str:

@@ -74,11 +74,12 @@ def _hydra(verb: str, words: list[str]) -> int:
 def _report(words: list[str]) -> int:
     from bakeoff import verbs
 
-    names, options = _split(words, "report", ("k", "metrics", "results_dir", "name", *RULES))
+    names, options = _split(words, "report", ("k", "metrics", "results_dir", "name", "mlflow", *RULES))
     name = _one_name(names, options, "report")
     ks = None if "k" not in options else [_whole("k", k) for k in _list(options["k"])]
     metrics = None if "metrics" not in options else verbs.named_metrics(_list(options["metrics"]))
-    return verbs.report(name, Path(options.get("results_dir", "results")), ks, metrics, _rules(options))
+    results, mlflow = Path(options.get("results_dir", "results")), options.get("mlflow")
+    return verbs.report(name, results, ks, metrics, _rules(options), mlflow)
 
 
 def _export(words: list[str]) -> int:

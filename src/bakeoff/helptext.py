@@ -76,6 +76,7 @@ Keys:
   rerun=true          run again what is stored; debug=true stops at the first error with its traceback
   statistics.test=t   or randomization, wilcoxon: what is marked as not distinguishable from the best
   results_dir=DIR     default ./results; the store is <results_dir>/store
+  mlflow=URI          log every cell to MLflow as well (an extra: pip install 'bakeoff[mlflow]')
 
 A stored cell is not run again; one that failed is. Stop it whenever you like: the same command goes on.
 """
@@ -94,6 +95,7 @@ _REPORT = """bakeoff report NAME [k=[5,50]] [metrics=[ndcg,recall]] [results_dir
 
 Builds <results_dir>/NAME/report.md, .tex, .html, metrics.csv and cells.csv again from the store and prints
 the tables. Any k up to the depth of the stored lists and any metric can be asked for; nothing is fitted.
+mlflow=URI logs what is not logged yet.
 A metric of your own is an import path: metrics=[ndcg,my_metrics.mine]
 statistics.test=t|randomization|wilcoxon and statistics.correction=holm|bh decide what is marked as not
 distinguishable from the best.

@@ -82,7 +82,7 @@ def question(results: Iterable[Result], k: int | Iterable[int], metrics: Names) 
     for one in ks:
         check_range("k", one, 1, integer=True)
     measured = {name: by_k for r in results for name, by_k in r.record.metrics.items()}
-    shipped = conf.metrics()
+    shipped = conf.known_metrics()
     if metrics is None:
         names = [*(n for n in shipped if n in measured), *(n for n in measured if n not in shipped)]
     else:

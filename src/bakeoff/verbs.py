@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakeoff import conf, grid
+from bakeoff import conf, grid, tracking
 from bakeoff.cell import Cell
 from bakeoff.errors import ConfigError, UsageError, check_range, nearest
 from bakeoff.evaluation.measure import resolve
@@ -36,6 +36,7 @@ class Request:
     command: str = ""
     launch: Launch | None = None
     rules: Rules = field(default_factory=Rules)
+    mlflow: str | None = None
 
     @property
     def store(self) -> Store:
@@ -47,6 +48,7 @@ def run(request: Request) -> int:
     from bakeoff.report.render.progress import progress
 
     resolve(request.wanted.metrics)
+    tracking.check(request.mlflow, request.command)
     workspace, failed = Workspace(request.store), False
     for name, asked in request.experiments.items():
         folder = request.results / name
@@ -56,10 +58,12 @@ def run(request: Request) -> int:
         planned = grid.prepare(planned, workspace, request.wanted)
         experiment = before.with_cells(asked, request.command)
         experiment.write(folder)
-        records = grid.run(planned, workspace, request.wanted, request.options, progress(), request.launch)
+        tracker = tracking.tracker(request.mlflow, name)
+        shown = tracking.following(progress(), tracker)
+        records = grid.run(planned, workspace, request.wanted, request.options, shown, request.launch)
         failed |= any(r.status == "failed" for r in records)
         by_key = {r.key: r for r in records}
-        _report(experiment, folder, workspace, request.wanted, by_key, request.rules)
+        _report(experiment, folder, workspace, request.wanted, by_key, request.rules, tracker)
     return int(failed)
 
 
@@ -109,12 +113,14 @@ def report(
     ks: Sequence[int] | None,
     metrics: Mapping[str, str] | None,
     rules: Rules | None = None,
+    mlflow: str | None = None,
 ) -> int:
     """Build the reports of a stored experiment again, with other cutoffs or metrics where asked; fit nothing.
 
     Raises:
         UsageError: no such experiment, or a k beyond the stored lists.
     """
+    tracking.check(mlflow, "")
     experiment, folder = _stored(name, results), results / name
     workspace = Workspace(Store(results / "store"))
     records = {a.key: workspace.store.record(a.key) for a in experiment.asked}
@@ -128,7 +134,8 @@ def report(
                     f"k={k} is larger than depth={asked.cell.depth}, the length of the stored lists"
                 )
     everything = metrics or conf.metrics()
-    return _report(experiment, folder, workspace, Wanted(tuple(shown), everything), {}, rules or Rules())
+    wanted, tracker = Wanted(tuple(shown), everything), tracking.tracker(mlflow, name)
+    return _report(experiment, folder, workspace, wanted, {}, rules or Rules(), tracker)
 
 
 def export(target: str, to: Path, results: Path) -> int:
@@ -194,6 +201,7 @@ def _report(
     wanted: Wanted,
     fresh: Mapping[str, Record],
     rules: Rules,
+    tracker: tracking.Tracker | None = None,
 ) -> int:
     """Write every output of an experiment from its records, and print its tables."""
     from bakeoff.report import files
@@ -220,6 +228,7 @@ def _report(
         tables=tables,
     )
     print_tables(experiment.name, results, wanted.ks, metrics, folder, tables=tables)
+    tracking.finish(tracker, results, folder)
     return 0
 
 

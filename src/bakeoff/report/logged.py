@@ -1,0 +1,77 @@
+"""What MLflow is told of a cell: tags, parameters, metrics with their steps."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from bakeoff.record import Asked, Record
+from bakeoff.report.tables import tune_name
+
+KEY = "bakeoff.key"
+"""The tag by which a cell's run is found again."""
+
+TELLING = (
+    *("key", "status", "reason", "cell", "parameters", "metrics", "absent", "n_users"),
+    *("split_fingerprint", "notes", "training_loss"),
+)
+"""What of a record is worth another run when it changes: not when it ran, nor how long."""
+
+_LONGEST, _LONGEST_NAME = 5000, 250
+"""Letters of a value and of a name, below what every store of MLflow takes."""
+
+
+def tags(asked: Asked, record: Record) -> dict[str, str]:
+    commit = record.environment.get("git")
+    told = {
+        KEY: record.key,
+        "bakeoff.status": record.status,
+        "bakeoff.reason": record.reason,
+        "bakeoff.split_fingerprint": record.split_fingerprint,
+        "bakeoff.version": str(record.environment.get("bakeoff", "")),
+        "mlflow.source.name": "bakeoff",
+        "mlflow.source.git.commit": str(commit or ""),
+        "mlflow.note.content": record.reason,
+    }
+    return {name: text[:_LONGEST] for name, text in told.items() if text}
+
+
+def params(asked: Asked, record: Record) -> list[tuple[str, str]]:
+    """The coordinates of the cell, and the hyperparameters that its model was built with."""
+    cell = asked.cell
+    told: dict[str, Any] = {
+        "dataset": cell.dataset.get("name"),
+        "dataset_variant": cell.dataset_variant,
+        "split": cell.split.get("name"),
+        "split_variant": cell.split_variant,
+        "split_seed": cell.split_seed,
+        "fold": cell.fold,
+        "model": cell.model.get("name"),
+        "variant": cell.variant,
+        "tune": tune_name(cell),
+        "seed": cell.seed,
+        "depth": cell.depth,
+        **{f"model.{name}": value for name, value in record.parameters.items()},
+    }
+    texts = {n: v if isinstance(v, str) else json.dumps(v, sort_keys=True) for n, v in told.items()}
+    return [(_name(n), text[:_LONGEST]) for n, text in texts.items() if text and told[n] is not None]
+
+
+def metrics(record: Record) -> list[tuple[str, float, int]]:
+    """Name, value and step: `ndcg_at_10` at step 10, with `_stderr`; seconds, memory, and loss by epoch."""
+    found: list[tuple[str, float, int]] = []
+    for metric, by_k in record.metrics.items():
+        for k, (mean, error) in by_k.items():
+            name = f"{metric}_at_{k}" if k else metric
+            found.append((name, mean, int(k or 0)))
+            found += [] if error is None else [(f"{name}_stderr", error, int(k or 0))]
+    found += [(f"{phase}_seconds", seconds, 0) for phase, seconds in record.seconds.items()]
+    found.append(("peak_mb", record.peak_mb, 0))
+    found += [("training_loss", loss, epoch) for epoch, loss in enumerate(record.training_loss, 1)]
+    return [(_name(name), value, step) for name, value, step in found]
+
+
+def _name(text: str) -> str:
+    """A name of letters that MLflow allows."""
+    return re.sub(r"[^\w./: -]", "_", text)[:_LONGEST_NAME]

@@ -1,0 +1,255 @@
+"""Log an experiment to MLflow: a run for each cell, below one run that carries the reports.
+
+Results are stored before they are logged, so a server that fails loses none: the same command logs the rest.
+A cell is logged once. One that has changed (a failure that ran again, new cutoffs) gets a new run, and the
+old one is deleted, which MLflow can undo.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bakeoff import __version__
+from bakeoff.errors import ConfigError
+from bakeoff.grid import Progress
+from bakeoff.record import Asked, Record
+from bakeoff.report import logged
+from bakeoff.report.render.progress import label
+
+FILES = ("report.html", "report.md", "report.tex", "metrics.csv", "cells.csv", "experiment.json")
+
+_DIGEST = "bakeoff.digest"
+
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # of its 7, which take minutes; the cells are stored anyway
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+"""What we ask of MLflow's client, where the user's own environment does not say otherwise."""
+
+
+def check(uri: str | None, command: str) -> None:
+    """Refuse, before anything runs, what cannot be logged to.
+
+    Raises:
+        ConfigError: MLflow is not installed, or the command, which is kept in files, holds a password.
+    """
+    if uri is None:
+        return
+    password = urlsplit(uri).password
+    if password and password in command:
+        raise ConfigError(
+            "mlflow: the address holds a password, and commands are kept in experiment.json: set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or give it as "
+            "'mlflow=${oc.env:MLFLOW_TRACKING_URI}'"
+        )
+    try:
+        with _as_asked():
+            import mlflow.tracking  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f"mlflow={uri}: MLflow is not installed ({error}): pip install 'bakeoff[mlflow]'"
+        ) from error
+
+
+def tracker(uri: str | None, name: str) -> Tracker | None:
+    """What logs an experiment, where there is an address; it connects when it is first used."""
+    return None if uri is None else Tracker(uri, name)
+
+
+def following(shown: Progress, found: Tracker | None) -> Progress:
+    """A progress that also logs each cell when it ends."""
+    return shown if found is None else Following(shown, found)
+
+
+def finish(found: Tracker | None, results: Iterable[tuple[Asked, Record]], folder: Path) -> None:
+    """Log what is not logged yet of an experiment, its files too, and say what became of it."""
+    if found is None:
+        return
+    for asked, record in results:
+        if record.started or record.status == "skipped":  # else it has not run yet
+            found.cell(asked, record)
+    found.reports(folder)
+    (sys.stderr if found.failure else sys.stdout).write(f"bakeoff: {found.said()}\n")
+
+
+@contextmanager
+def _as_asked() -> Iterator[None]:
+    """The client's settings for the time of a call; its dependencies' warnings are none of ours."""
+    missing = [name for name in _QUIET if name not in os.environ]
+    os.environ.update({name: _QUIET[name] for name in missing})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name in missing:
+            os.environ.pop(name, None)
+
+
+@dataclass
+class Tracker:
+    """What logs one experiment. Its first failure ends its work; `said` tells of it.
+
+    Args:
+        uri: of the MLflow server, or of a database.
+        name: of the experiment, in MLflow too.
+        failure: what went wrong, "" where nothing did.
+        logged: cells that were logged now.
+    """
+
+    uri: str
+    name: str
+    failure: str = ""
+    logged: int = 0
+    _client: Any = None
+    _experiment: str = ""
+    _parent: str = ""
+    _digests: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Key of a cell, or "" for the experiment's own -> run -> digest of what it holds."""
+
+    def cell(self, asked: Asked, record: Record) -> None:
+        """Log a cell, unless it is there as it is."""
+        self._try(lambda: self._cell(asked, record))
+
+    def reports(self, folder: Path) -> None:
+        """Log the files of the experiment, unless they are there as they are."""
+        self._try(lambda: self._reports(folder))
+
+    def said(self) -> str:
+        """What became of it, in a line."""
+        where = f"MLflow at {re.sub('//[^/@]*@', '//', self.uri)}"
+        if not self.failure:
+            return f"{where}, experiment {self.name}: {self.logged} cells logged now"
+        return (
+            f"logging to {where} failed ({self.failure}): every result is stored; the same command, or "
+            f"`bakeoff report {self.name} mlflow=...`, logs what is missing"
+        )
+
+    def _try(self, action: Callable[[], None]) -> None:
+        """A failure of MLflow's is kept to be told, whatever it is: no cell is to be lost by it."""
+        if self.failure:
+            return
+        try:
+            with _as_asked():
+                if self._client is None:
+                    self._connect()
+                action()
+        except Exception as error:
+            self.failure = self._without_password(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
+
+    def _without_password(self, text: str) -> str:
+        password = urlsplit(self.uri).password
+        return text.replace(password, "***") if password else text
+
+    def _connect(self) -> None:
+        """Find or make the experiment and its own run, and see which cells are there."""
+        from mlflow.tracking import MlflowClient
+
+        client = MlflowClient(tracking_uri=self.uri)
+        found = client.get_experiment_by_name(self.name)
+        self._experiment = client.create_experiment(self.name) if found is None else found.experiment_id
+        token = None
+        while True:
+            runs = client.search_runs([self._experiment], max_results=1000, page_token=token)
+            for run in runs:
+                if logged.KEY in run.data.tags:
+                    of_key = self._digests.setdefault(run.data.tags[logged.KEY], {})
+                    of_key[run.info.run_id] = run.data.tags.get(_DIGEST, "")
+            token = runs.token
+            if not token:
+                break
+        if "" not in self._digests:
+            tags = {logged.KEY: "", "mlflow.source.name": "bakeoff"}
+            made = client.create_run(self._experiment, tags=tags, run_name=self.name).info.run_id
+            self._digests[""] = {made: ""}
+        self._parent = next(iter(self._digests[""]))
+        self._client = client
+
+    def _cell(self, asked: Asked, record: Record) -> None:
+        digest = _digest({name: told for name, told in record.as_json().items() if name in logged.TELLING})
+        before = self._digests.get(record.key, {})
+        if digest in before.values():
+            return
+        start = int(datetime.fromisoformat(record.started).timestamp() * 1000) if record.started else None
+        tags = {**logged.tags(asked, record), "mlflow.parentRunId": self._parent}
+        run = self._client.create_run(self._experiment, start, tags, label(asked)).info.run_id
+        for some in _chunks(logged.metrics(record), 1000):
+            self._client.log_batch(run, metrics=[_metric(start, *one) for one in some])
+        for some in _chunks(logged.params(asked, record), 100):
+            self._client.log_batch(run, params=[_param(*one) for one in some])
+        end = None if start is None else start + int(1000 * sum(record.seconds.values()))
+        self._client.set_terminated(run, "FAILED" if record.status == "failed" else "FINISHED", end)
+        self._client.set_tag(run, _DIGEST, digest)  # last: a run without it was never finished
+        for old in before:
+            self._client.delete_run(old)
+        self._digests[record.key] = {run: digest}
+        self.logged += 1
+
+    def _reports(self, folder: Path) -> None:
+        files = [folder / name for name in FILES if (folder / name).exists()]
+        digest = _digest([hashlib.sha256(path.read_bytes()).hexdigest() for path in files])
+        if self._digests[""][self._parent] == digest:
+            return
+        for path in files:
+            self._client.log_artifact(self._parent, str(path))
+        self._client.set_terminated(self._parent, "FINISHED")
+        self._client.set_tag(self._parent, _DIGEST, digest)
+        self._digests[""][self._parent] = digest
+
+
+@dataclass(frozen=True)
+class Following:
+    """A progress that logs each cell when it ends, beside what it shows."""
+
+    shown: Progress
+    tracker: Tracker
+
+    def start(self, missing: Sequence[Asked], stored: int, seconds_left: float | None) -> None:
+        self.shown.start(missing, stored, seconds_left)
+
+    def begin(self, asked: Asked) -> None:
+        self.shown.begin(asked)
+
+    def end(self, asked: Asked, record: Record, seconds_left: float | None) -> None:
+        self.shown.end(asked, record, seconds_left)
+        self.tracker.cell(asked, record)
+
+    def stop(self) -> None:
+        self.shown.stop()
+
+
+def _metric(start: int | None, name: str, value: float, step: int) -> Any:
+    from mlflow.entities import Metric
+
+    return Metric(name, value, start or 0, step)
+
+
+def _param(name: str, text: str) -> Any:
+    from mlflow.entities import Param
+
+    return Param(name, text)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps([__version__, value], sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _chunks(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """So many in one request as MLflow takes."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
