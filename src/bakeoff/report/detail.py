@@ -148,12 +148,20 @@ def _tuned(record: Record, runs: str) -> Tuned:
     trials = list(found.get("trials", ()))
     names = list(dict.fromkeys(name for trial in trials for name in trial.get("parameters", {})))
     best = (found.get("best") or {}).get("number")
+    told = any(trial.get("reason") for trial in trials)
     heads = (
-        *(Head("trial", "figure"), Head("state"), Head(visible(str(found.get("metric", "value"))), "figure")),
+        *(Head("trial", "figure"), Head("state")),
+        *(Head(visible(str(aim)), "figure") for aim in _aims(found)),
         *(Head(visible(name), "figure") for name in names),
-        *(Head("seconds", "figure"), Head("reason", "text")),
+        *(Head("seconds", "figure"), *((Head("reason", "text"),) if told else ())),
     )
-    rows = tuple(_trial(trial, names, trial.get("number") == best) for trial in trials)
+    rows = tuple(
+        (
+            *_trial(trial, _aims(found), names, trial.get("number") == best),
+            *((Entry(visible(str(trial.get("reason", "")))),) if told else ()),
+        )
+        for trial in trials
+    )
     return Tuned(
         _tuning_text(found, runs),
         tuple(visible(e) for e in found.get("edges", ())),
@@ -161,16 +169,23 @@ def _tuned(record: Record, runs: str) -> Tuned:
     )
 
 
-def _trial(trial: Mapping[str, Any], names: Sequence[str], best: bool) -> tuple[Entry, ...]:
+def _aims(found: Mapping[str, Any]) -> list[str]:
+    """What was sought: the metric, or several objectives."""
+    return list(found.get("objectives") or [found.get("metric", "value")])
+
+
+def _trial(
+    trial: Mapping[str, Any], aims: Sequence[str], names: Sequence[str], best: bool
+) -> tuple[Entry, ...]:
     chosen = trial.get("parameters", {})
+    values = trial.get("values") or {aims[0]: trial.get("value")}
     state = f"{trial.get('state', '')}{', from memory' if trial.get('from_memory') else ''}"
     return (
         Entry(str(trial.get("number", "")), bold=best),
         Entry(visible(state)),
-        Entry(_figure(trial.get("value")), bold=best),
+        *(Entry(_figure(values.get(aim)), bold=best) for aim in aims),
         *(Entry(_figure(chosen[n]) if n in chosen else NOTHING) for n in names),
         Entry(_figure(trial.get("seconds"))),
-        Entry(visible(str(trial.get("reason", "")))),
     )
 
 
@@ -187,7 +202,7 @@ def _tuning_text(found: Mapping[str, Any], runs: str) -> str:
         f"{found[state]} {state}" for state in ("finished", "pruned", "failed") if found.get(state)
     )
     best = found.get("best") or {}
-    text = f"{runs}: {budget} by {found.get('metric')} ({found.get('sampler')}), {ended}."
+    text = f"{runs}: {budget} by {', '.join(_aims(found))} ({found.get('sampler')}), {ended}."
     if best:
         text += f" Best {_figure(best.get('value'))} in trial {best.get('number')}"
         text += f", defaults {_figure(found['default'])}." if found.get("default") is not None else "."
