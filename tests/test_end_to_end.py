@@ -259,3 +259,13 @@ def test_an_interrupt_ends_with_130_and_keeps_what_is_done(bakeoff: Bakeoff, tmp
     assert running.returncode == 130
     assert "interrupted" in stderr and "Traceback" not in stderr
     assert len(list(tmp_path.rglob("record.json"))) == 1
+
+
+def test_a_grid_may_tune_and_not_tune_and_the_tuners_options_are_for_the_first(bakeoff: Bakeoff) -> None:
+    words = ("dataset=blocks", "model=by_item", "k=[5]", "depth=10")
+    done = bakeoff("plan", *words, "tune=none,optuna", "tune.trials=3")
+    assert done.returncode == 0, done.stderr
+    for wrong, told in (("tune.trials=3", "add tune=optuna"), ("tune=optuna tune.trails=3", "'trials'")):
+        refused = bakeoff("plan", *words, *wrong.split(" "))
+        assert refused.returncode == 2
+        assert told in refused.stderr and refused.stderr.count("\n") == 1

@@ -103,13 +103,17 @@ def _run_session(session: Session, words: Sequence[str]) -> Session:
 
 
 def _options_first(words: Sequence[str]) -> list[str]:
-    """Hydra's parser takes overrides in one stretch only; people write --config-dir anywhere."""
+    """Hydra's parser takes overrides in one stretch only; people write --config-dir anywhere.
+
+    Hydra also tries them on the defaults before it composes a job, and `tune=none` has no keys: those of the
+    tuner are added rather than overridden, and checked when the cell is made.
+    """
     options: list[str] = []
     overrides: list[str] = []
     rest = iter(words)
     for word in rest:
         if not word.startswith("-"):
-            overrides.append(word)
+            overrides.append(f"++{word}" if word.startswith("tune.") else word)
             continue
         options.append(word)
         if word in ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c"):
@@ -177,6 +181,12 @@ def to_cell(config: Any) -> Cell:
     dataset["name"] = source.name
     build_splitter(split), build_model(model)
     tune = plain["tune"] or None
+    if tune and config.hydra.runtime.choices.get("tune") == "none":
+        raise ConfigError(f"tune.{next(iter(tune))}: nothing is tuned; add tune=optuna")
+    if tune:
+        from bakeoff.tuning.spec import Tuning
+
+        Tuning.of(tune)  # also where a model has no space to search
     cell = Cell(
         dataset=dataset,
         split=split,

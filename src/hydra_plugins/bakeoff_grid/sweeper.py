@@ -39,7 +39,7 @@ class GridSweeper(BasicSweeper):
         master, loader = self.config, self.hydra_context.config_loader
         parser = OverridesParser.create(config_loader=loader)
         given = parser.parse_overrides([*self._parse_config(), *arguments])
-        jobs = [job for batch in self.split_arguments(given, None) for job in batch]
+        jobs = _for_tuned_jobs_only([job for batch in self.split_arguments(given, None) for job in batch])
 
         composed: dict[tuple[str, ...], DictConfig] = {}
 
@@ -60,3 +60,14 @@ class GridSweeper(BasicSweeper):
 
         elsewhere = "basic_launcher" not in str(master.hydra.launcher._target_)
         return app.execute(jobs, compose, launch if elsewhere else None)
+
+
+def _for_tuned_jobs_only(jobs: list[Any]) -> list[Any]:
+    """In a grid that tunes and does not (`tune=none,optuna`), the tuner's options are not for `tune=none`."""
+    tuners = {word for job in jobs for word in job if word.startswith("tune=")}
+    if tuners <= {"tune=none"}:
+        return jobs
+    return [
+        [word for word in job if not word.lstrip("+").startswith("tune.")] if "tune=none" in job else job
+        for job in jobs
+    ]
