@@ -4,8 +4,8 @@
     python bench/report.py --results /tmp/grid          # keeps the grid; runs only what is missing
 
 The grid is run first, by the command, and is not timed: 10 models, 2 splits, 5 seeds. Then the reports are
-made as `bakeoff report` makes them, part by part, in CPU seconds of this process. Half of the models are without
-chance and have one fit for all seeds: 100 cells as they were asked for are 60 fits.
+made as `bakeoff report` makes them, part by part, in CPU seconds of this process. Half of the models are
+without chance and have one fit for all seeds: 100 cells as they were asked for are 60 fits.
 """
 
 from __future__ import annotations
