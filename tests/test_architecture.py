@@ -15,7 +15,7 @@ LAYERS = (
     ("errors", "arrays", "hashing", "conf"),
     ("data",),
     ("splits", "models", "evaluation"),
-    ("lists", "cell", "record", "store", "kept", "meter", "environment", "experiment"),
+    ("lists", "cell", "record", "store", "kept", "meter", "environment", "experiment", "takeover"),
     ("tuning", "runner", "worker", "grid", "choice", "recommend", "verify"),
     ("report", "tracking"),
     ("verbs", "compare", "app", "cli", "variants", "settings", "helptext", "completion", "__main__"),

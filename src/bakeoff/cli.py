@@ -83,14 +83,17 @@ def _report(words: list[str]) -> int:
 
 
 def _export(words: list[str]) -> int:
-    from bakeoff import verbs
+    from bakeoff import takeover, verbs
 
-    words = _flag_as_option(words, "--to", "to")
-    names, options = _split(words, "export", ("to", "results_dir", "name"))
-    target = _one_name(names, options, "export")
-    if "to" not in options:
+    for flag in ("to", "preset"):
+        words = _flag_as_option(words, f"--{flag}", flag)
+    names, options = _split(words, "export", ("to", "preset", "results_dir", "name"))
+    target, results = _one_name(names, options, "export"), Path(options.get("results_dir", "results"))
+    if "to" not in options and "preset" not in options:
         raise ConfigError("export: no folder to write to; give one as --to DIR")
-    return verbs.export(target, Path(options["to"]), Path(options.get("results_dir", "results")))
+    if "preset" in options:
+        takeover.write(target, Path(options["preset"]), results)
+    return verbs.export(target, Path(options["to"]), results) if "to" in options else 0
 
 
 def _compare(words: list[str]) -> int:

@@ -71,6 +71,9 @@ Keys:
   k=[5,10,20,30]      cutoffs; depth=100 is the length of the stored lists
   seed=1              of the model; split_seed=42 of the split; both may be swept
   baselines=[popularity,random]   cells of every grid
+  tune=optuna         tune every model that has a space under one budget: tune.trials=50, tune.seconds=,
+                      tune.metric=ndcg@10, tune.objectives=, tune.sampler=tpe|random|qmc|cmaes|grid, ...
+  params_from=KEY     the final hyperparameters of a stored cell (or NAME/MODEL), for a model of its class
   workers=1           cells at once; isolate=true, time_limit=SECONDS, memory_limit=MB for each cell
   save_model=true     keep the fitted models with their cells (arrays, never code), for `bakeoff recommend`
   rerun=true          run again what is stored; debug=true stops at the first error with its traceback
@@ -106,6 +109,9 @@ _EXPORT = """bakeoff export KEY|NAME --to DIR [results_dir=DIR]
 Writes train.parquet, test.parquet (user, item, value) and lists.parquet (user, item, rank, score) in your own
 ids: what anybody needs to measure a cell with another library. KEY stands in cells.csv; a NAME exports
 every cell of the experiment to DIR/KEY/.
+
+bakeoff export KEY|NAME/MODEL --preset my_conf/model/mine.yaml writes the cell's model with its final (tuned)
+hyperparameters as a YAML of your own: bakeoff run --config-dir my_conf model=mine
 """
 
 _COMPARE = """bakeoff compare A B [key=value ...]  is the candidate A better than the baseline B, and for whom
