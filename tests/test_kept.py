@@ -202,6 +202,43 @@ def test_a_cell_without_its_model_is_missing_where_models_are_asked_for(tmp_path
     assert grid.plan(asked, store, save_model=True).missing == ()
 
 
+class _Silent:
+    def start(self, *_: Any) -> None: ...
+    def begin(self, *_: Any) -> None: ...
+    def end(self, *_: Any) -> None: ...
+    def stop(self) -> None: ...
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_a_grid_fits_again_what_lacks_its_model(
+    tmp_path: Path, isolate: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    cell = identified(a_cell(factors=4, iterations=2))
+    before, workspace = run(cell, tmp_path, Wanted(WANTED.ks, WANTED.metrics))
+    planned = grid.plan([Asked(cell.key, cell)], workspace.store, save_model=True)
+    records = grid.run(planned, workspace, WANTED, grid.Options(isolate=isolate), _Silent())
+    assert [r.metrics for r in records] == [before.metrics]
+    assert load(records[0], workspace.store) is not None
+
+
+def test_a_tuned_cell_is_fitted_again_without_new_trials(tmp_path: Path) -> None:
+    config = conf.read(conf.folder() / "tune" / "optuna.yaml")
+    space = {"l2": {"_target_": "optuna.distributions.FloatDistribution", "low": 1.0, "high": 50.0}}
+    plain = a_cell("bakeoff.models.linear.EASE")
+    cell = Cell(
+        **{
+            **plain.__dict__,
+            "model": {**plain.model, "space": space},
+            "tune": {**config, "trials": 2, "metric": "ndcg@5"},
+        }
+    )
+    first, workspace = run(cell, tmp_path, Wanted(WANTED.ks, WANTED.metrics))
+    again, _ = run(cell, tmp_path)
+    assert again.parameters == first.parameters and again.metrics == first.metrics
+    assert load(again, workspace.store).l2 == first.parameters["l2"]  # type: ignore[attr-defined]
+
+
 def test_an_old_model_does_not_stand_beside_new_lists(tmp_path: Path) -> None:
     cell = a_cell(factors=4, iterations=2)
     run(cell, tmp_path)

@@ -79,8 +79,7 @@ def plan(asked: Sequence[Asked], store: Store, *, rerun: bool = False, save_mode
     refitted = frozenset(k for k in done if save_model and not store.model_answered(k))
     done -= refitted
     missing = [a for a in ordered if by_key[a.key] is a and a.key not in done]
-    stored = tuple(a for a in ordered if a.key in done)
-    return Plan(tuple(ordered), stored, tuple(missing), refitted=refitted)
+    return Plan(tuple(ordered), tuple(a for a in ordered if a.key in done), tuple(missing), refitted=refitted)
 
 
 def prepare(planned: Plan, workspace: Workspace, wanted: Wanted) -> Plan:
@@ -200,7 +199,8 @@ def _run_here(
 
     def one(asked: Asked) -> Record:
         progress.begin(asked)
-        meanwhile = None if options.rerun else workspace.store.record(asked.key)
+        lacks_model = wanted.save_model and not workspace.store.model_answered(asked.key)
+        meanwhile = None if options.rerun or lacks_model else workspace.store.record(asked.key)
         if meanwhile is not None and meanwhile.done:  # another process was faster
             return meanwhile
         if inside:

@@ -42,14 +42,16 @@ def test_agreement_is_said_with_the_largest_difference_of_each_metric() -> None:
 def test_every_difference_is_told_with_its_cell() -> None:
     faults = [Fault("c1", "als ([b])", "ndcg@10: metrics.csv says 0.5, recomputed 0.25\x1b")]
     text = printed(verdict(faults=faults))
-    assert "DIFFERS  cell c1, als ([b]): ndcg@10: metrics.csv says 0.5, recomputed 0.25\\x1b" in text
+    assert "Cell c1, als ([b]):\n  ndcg@10: metrics.csv says 0.5, recomputed 0.25\\x1b\n" in text
     assert "1 difference in 1 cell." in text
     assert "agree" not in text
 
 
-def test_many_are_counted() -> None:
-    text = printed(verdict(faults=[Fault(f"c{i}", "m", "x") for i in range(FAULTS + 5)]))
-    assert text.count("DIFFERS") == FAULTS and "and 5 more" in text
+def test_many_of_one_cell_are_counted_and_hide_no_other() -> None:
+    faults = [*(Fault("c1", "m", f"fault {i}") for i in range(FAULTS + 5)), Fault("c2", "m", "another")]
+    text = printed(verdict(faults=faults))
+    assert text.count("fault ") == FAULTS and "and 5 more" in text
+    assert "Cell c2, m:\n  another" in text
 
 
 def test_what_was_not_verified_is_named() -> None:

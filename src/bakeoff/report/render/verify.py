@@ -12,8 +12,8 @@ from bakeoff.verify.verdict import TOLERANCE, Line, Verdict
 if TYPE_CHECKING:
     from rich.console import Console
 
-FAULTS = 40
-"""So many faults are told one by one; the rest is counted."""
+FAULTS = 12
+"""So many faults of a cell are told one by one; the rest is counted."""
 
 
 def print_verdict(
@@ -32,10 +32,15 @@ def print_verdict(
     _print_lines(verdict, console)
     for text in (*_notes(verdict), *missing):
         say(console, text)
-    for fault in verdict.faults[:FAULTS]:
-        say(console, f"DIFFERS  cell {fault.key}, {fault.who}: {fault.what}")
-    if len(verdict.faults) > FAULTS:
-        say(console, f"and {len(verdict.faults) - FAULTS} more")
+    of_cells: dict[tuple[str, str], list[str]] = {}
+    for fault in verdict.faults:
+        of_cells.setdefault((fault.key, fault.who), []).append(fault.what)
+    for (key, who), faults in of_cells.items():
+        say(console, f"Cell {key}, {who}:", style="bold")
+        for what in faults[:FAULTS]:
+            say(console, f"  {what}")
+        if len(faults) > FAULTS:
+            say(console, f"  and {len(faults) - FAULTS} more")
     say(console, _outcome(verdict), style="bold")
 
 
