@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bakeoff.evaluation.metric import Metric
-from bakeoff.report.charts import agreements, bumps, distributions, leaderboard, segments, tradeoffs
+from bakeoff.report.charts import (
+    agreements,
+    bumps,
+    differences,
+    distributions,
+    leaderboard,
+    segments,
+    tradeoffs,
+    tuning,
+)
 from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import frame
 from bakeoff.report.charts.stored import stored
@@ -41,9 +50,11 @@ def charts(
     with debug_mode(False):  # or Altair checks every part of every chart as it is made; the tests do that
         return (
             *leaderboard.sections(shared, rows),
+            *differences.sections(shared, kept, store),
             *tradeoffs.sections(shared),
             *bumps.sections(shared, rows),
             *distributions.sections(shared, kept),
             *segments.sections(shared, kept),
             *agreements.sections(shared, kept),
+            *tuning.sections(shared),
         )

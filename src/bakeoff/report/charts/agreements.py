@@ -84,9 +84,9 @@ def _heat(frame: Frame, rows: list[dict[str, Any]], names: Sequence[str], title:
     x = alt.X(
         "other:N",
         sort=order,
-        axis=alt.Axis(title=None, orient="bottom", labelAngle=-40, labelLimit=110, domain=False, ticks=False),
+        axis=alt.Axis(title=None, orient="bottom", labelAngle=-40, labelLimit=130, domain=False, ticks=False),
     )
-    y = alt.Y("model:N", sort=order, axis=alt.Axis(title=None, labelLimit=110, domain=False, ticks=False))
+    y = alt.Y("model:N", sort=order, axis=alt.Axis(title=None, labelLimit=130, domain=False, ticks=False))
     cells = base.mark_rect(cornerRadius=2).encode(
         x=x,
         y=y,

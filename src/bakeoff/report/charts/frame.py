@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from bakeoff.evaluation.metric import Metric
@@ -93,15 +93,17 @@ def _places(tables: Sequence[Table]) -> tuple[Place, ...]:
         for t in tables
     ]
     several = Counter((dataset, split) for dataset, split, _ in pairs)
+    rows = [row for table in tables for row in table.rows]
+    tunings = {row.tune for row in rows} - {"none"}
     settings: dict[str, set[str]] = {}
-    for row in (row for table in tables for row in table.rows):
-        settings.setdefault(row.model, set()).add(settings_text(row, weights=False))
+    for row in rows:
+        settings.setdefault(row.model, set()).add(_settings(row, tunings))
     return tuple(
         Place(
             table,
             dataset,
             f"{split} [{content}]" if several[dataset, split] > 1 else split,
-            tuple(_model(row, settings) for row in table.rows),
+            tuple(_model(row, settings, tunings) for row in table.rows),
         )
         for table, (dataset, split, content) in zip(tables, pairs, strict=True)
     )
@@ -111,10 +113,18 @@ def _with(name: str, variant: str) -> str:
     return visible(f"{name} ({variant})" if variant else name)
 
 
-def _model(row: Row, settings: Mapping[str, set[str]]) -> str:
+def _model(row: Row, settings: Mapping[str, set[str]], tunings: Collection[str]) -> str:
     """The model's name, with its settings where the report has others of it."""
-    own = settings_text(row, weights=False)
+    own = _settings(row, tunings)
     return visible(row.model) if len(settings[row.model]) == 1 or not own else f"{visible(row.model)} ({own})"
+
+
+def _settings(row: Row, tunings: Collection[str]) -> str:
+    """Knobs and tuning; where a report has one way of tuning only, its name tells nothing."""
+    if row.tune == "none" or len(tunings) > 1:
+        return settings_text(row, weights=False)
+    knobs = settings_text(replace(row, tune="none"), weights=False)
+    return f"{knobs}, tuned" if knobs else "tuned"
 
 
 def _is_baseline(row: Row) -> bool:

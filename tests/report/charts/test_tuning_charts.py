@@ -1,0 +1,65 @@
+"""Charts of a search that is written down by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bakeoff.report.charts import charts
+from bakeoff.report.charts.tuning import position
+from bakeoff.report.comparison import comparison
+
+VALUES = (0.2, 0.1, 0.4, None, 0.3, 0.5, 0.5)
+
+
+@pytest.fixture
+def tuned(make: Any, metrics: Any) -> dict[str, Any]:
+    import dataclasses
+
+    trials = [
+        {
+            "number": n,
+            "parameters": {"factors": 2**n, "kind": "a"},
+            "state": "failed" if value is None else "complete",
+            "value": value,
+            "by_epoch": {},
+            "seconds": 1.0,
+            "from_memory": False,
+            "reason": "",
+        }
+        for n, value in enumerate(VALUES)
+    ]
+    record = {"metric": "ndcg@10", "direction": "maximize", "sampler": "random", "trials": trials}
+    record |= {"best": {"number": 5, "value": 0.5}, "edges": ["factors=32 lies at the high end of its space"]}
+    space = {
+        "factors": {"_target_": "optuna.distributions.IntDistribution", "low": 1, "high": 32, "log": True},
+        "kind": {"_target_": "optuna.distributions.CategoricalDistribution", "choices": ["a", "b"]},
+    }
+    result = make("als", {"ndcg": {"10": (0.4, 0.01)}}, tune={"name": "optuna"}, tuning=record)
+    cell = dataclasses.replace(result.asked.cell, model={**result.asked.cell.model, "space": space})
+    result = result._replace(asked=dataclasses.replace(result.asked, cell=cell))
+    results = [result, make("als", {"ndcg": {"10": (0.3, 0.01)}})]
+    found = charts(results, comparison(results, [10], metrics), metrics, None)
+    section = next(s for s in found if s.id == "tuning")
+    return {c.id: next(iter(c.spec["datasets"].values())) for c in section.charts}
+
+
+def test_the_best_so_far_is_told_where_it_changes_and_at_the_end(tuned: Any) -> None:
+    (row,) = tuned["best-by-trial"]
+    assert row["model"] == "als (tuned)"
+    assert list(zip(row["at"], row["best"], strict=True)) == [(1, 0.2), (3, 0.4), (6, 0.5), (7, 0.5)]
+    (row,) = tuned["best-by-second"]
+    assert (row["at"], row["best"]) == ([1, 3, 6, 7], [0.2, 0.4, 0.5, 0.5])
+
+
+def test_the_best_on_an_edge_of_its_space_is_marked(tuned: Any) -> None:
+    (row,) = tuned["spaces"]
+    assert row["knob"] == "als (tuned): factors"
+    assert row["at"] == [0, 0.2, 0.4, 0.6, 0.8, 1, 1.2]
+    assert row["best"] == [0, 0, 0, 0, 0, 2, 0]
+
+
+def test_a_place_in_a_space_is_taken_on_its_own_scale() -> None:
+    assert position(0.1, 0.01, 1.0, True) == pytest.approx(0.5)
+    assert position(5, 0, 10, False) == 0.5
