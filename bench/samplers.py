@@ -1,0 +1,117 @@
+"""Which sampler finds good hyperparameters soonest: the measurement behind the default of tune.sampler.
+
+Every sampler gets the same budget on the same cells: real data sets, two models whose spaces hold numbers on
+logarithmic axes, whole numbers and choices (ALS with few factors and iterations, to be quick), several seeds
+of the sampler. The score is the validation nDCG@10 that tuning goes by. For each data set and model the best
+score that any run found stands for the best there is; the loss of a run after n trials is how far, in percent
+of it, its best so far lies below.
+
+    BAKEOFF_DATA=... python bench/samplers.py [--trials 30] [--seeds 4] [--to bench/samplers.json]
+
+The table stands in docs/tuning.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bakeoff import conf
+from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.models.threads import limited
+from bakeoff.store import Store
+from bakeoff.tuning import check, tune
+
+DATA = ("ml_100k", "hetrec_lastfm", "online_retail")
+MODELS = ("itemknn_bm25", "als")
+SAMPLERS = ("tpe", "optuna.samplers.TPESampler", "random", "qmc", "cmaes")
+AFTER = (10, 20, 30)
+
+
+def model_of(name: str) -> dict[str, Any]:
+    """The shipped model; ALS in a smaller space, which takes a fifth of a second a trial."""
+    model = conf.read(conf.folder() / "model" / f"{name}.yaml")
+    if name == "als":
+        model["space"]["factors"] |= {"low": 4, "high": 32}
+        model["space"]["iterations"] |= {"low": 2, "high": 15}
+    return model
+
+
+def runs(trials: int, seeds: int) -> list[dict[str, Any]]:
+    """One run for each data set, model, sampler and seed: the scores of its trials, in order."""
+    found = []
+    for name in DATA:
+        dataset = conf.read(conf.folder() / "dataset" / f"{name}.yaml")
+        split_config = {"_target_": "bakeoff.splits.per_user.Random", "name": "random"}
+        split = build_splitter(split_config).split(build_source(dataset).load().interactions, 42)
+        for model in MODELS:
+            for sampler in SAMPLERS:
+                for seed in range(1, seeds + 1):
+                    told = {"trials": trials, "sampler": sampler, "pruner": "none"}
+                    cell = Cell(dataset, split_config, model_of(model), told, seed=seed, depth=10)
+                    check(cell)
+                    with limited(1), tempfile.TemporaryDirectory() as folder:
+                        start = time.process_time()
+                        record = tune(cell, split, Store(Path(folder))).record
+                        seconds = time.process_time() - start
+                    scores = [t["value"] for t in record["trials"]]
+                    found.append(
+                        {"data": name, "model": model, "sampler": sampler, "seed": seed, "scores": scores}
+                        | {"cpu_s": round(seconds, 2)}
+                    )
+                print(name, model, sampler, flush=True)
+    return found
+
+
+def table(found: list[dict[str, Any]]) -> list[str]:
+    """Mean loss in percent after some trials with its standard error over runs, as Markdown."""
+    best: dict[tuple[str, str], float] = {}
+    for run in found:
+        place = run["data"], run["model"]
+        best[place] = max(best.get(place, 0.0), *(s for s in run["scores"] if s is not None))
+
+    def loss(run: dict[str, Any], after: int) -> float:
+        top = best[run["data"], run["model"]]
+        return 100 * (1 - max(s for s in run["scores"][:after] if s is not None) / top)
+
+    trials = len(found[0]["scores"])
+    after = [n for n in AFTER if n <= trials]
+    lines = ["| sampler | " + " | ".join(f"loss after {n}, %" for n in after) + " | worst | first in |"]
+    lines.append("|---|" + "---:|" * (len(after) + 2))
+    places = sorted({(r["data"], r["model"], r["seed"]) for r in found})
+    last = {(r["sampler"], r["data"], r["model"], r["seed"]): loss(r, trials) for r in found}
+    for sampler in SAMPLERS:
+        mine = [r for r in found if r["sampler"] == sampler]
+        cells = []
+        for n in after:
+            losses = np.array([loss(r, n) for r in mine])
+            cells.append(f"{losses.mean():.2f} ± {losses.std(ddof=1) / np.sqrt(len(losses)):.2f}")
+        first = sum(last[sampler, *p] <= min(last[other, *p] for other in SAMPLERS) for p in places)
+        worst = max(loss(r, trials) for r in mine)
+        lines.append(f"| `{sampler}` | " + " | ".join(cells) + f" | {worst:.2f} | {first} of {len(places)} |")
+    defaults = np.array([loss(r, 1) for r in found])
+    lines.append(f"| (the defaults, trial 0) | {defaults.mean():.2f} |" + " |" * (len(after) + 1))
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--to", type=Path)
+    told = parser.parse_args()
+    found = runs(told.trials, told.seeds)
+    if told.to:
+        told.to.write_text(json.dumps(found, indent=1) + "\n")
+    print("\n".join(table(found)))
+    print(f"{sum(r['cpu_s'] for r in found):.0f} s of CPU")
+
+
+if __name__ == "__main__":
+    main()
