@@ -7,6 +7,7 @@ run = bo.load("results/first")
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,10 @@ def run(*words: str, **options: Any) -> Loaded:
     from bakeoff import app
 
     given = [*words, *(f"{key}={_word(value)}" for key, value in options.items())]
-    session = app.run_session(app.Session("run", app.command_of("run", given), single=True), given)
+    with warnings.catch_warnings():
+        # implicit imports tqdm, which misses ipywidgets for a bar that is not shown
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        session = app.run_session(app.Session("run", app.command_of("run", given), single=True), given)
     return load(session.folders[0])
 
 
