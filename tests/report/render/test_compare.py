@@ -115,3 +115,13 @@ def test_several_answers_are_counted() -> None:
 @pytest.mark.parametrize(("p", "text"), [(1e-300, "<0.0001"), (0.0001, "0.0001"), (1.0, "1.0000")])
 def test_p_is_never_shown_as_0(p, text) -> None:
     assert p_text(p) == text
+
+
+def test_a_narrow_terminal_leaves_columns_out_and_names_them_rather_than_cutting_figures() -> None:
+    out = io.StringIO()
+    told = Told(versus_of(line("long_tail_share")), None)
+    print_comparison(told, Rules(), None, 0.0, Console(file=out, width=80, no_color=True))
+    drawn = out.getvalue().splitlines()
+    assert any("long_tail_share@10" in r and "+0.1000" in r and "7 / 2 / 1" in r for r in drawn)
+    assert "On a wider terminal: d_z, p, better, baseline, candidate." in drawn
+    assert all(len(r) <= 80 for r in drawn if r.startswith(("metric", "long_tail")))

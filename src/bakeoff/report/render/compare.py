@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from bakeoff.evaluation.significance import Rules
@@ -22,6 +22,10 @@ FLIPS_SHOWN = 10
 HIT = "*"
 
 ITEM_WIDTH = 40
+
+_WORDS_AT_LEAST = 24
+
+_SPARE = ("d_z", "p", "better", "baseline", "candidate")
 
 
 class Told(Protocol):
@@ -95,7 +99,7 @@ def _print_metrics(found: Versus, rules: Rules, console: Console) -> None:
         *("metric", "candidate", "baseline", "difference", f"{100 * rules.confidence:.3g} % interval"),
         *("p", "p corr.", "d_z", "wins / ties / losses", "better"),
     )
-    _table(console, heads, [_metric(line, rules) for line in found.lines])
+    _table(console, heads, [_metric(line, rules) for line in found.lines], spare=_SPARE)
     reasons: dict[str, dict[str, None]] = {}
     for line in found.lines:
         if line.tested is None:
@@ -155,7 +159,7 @@ def _print_segments(told: Told, name: str, rules: Rules, console: Console) -> No
     shown = [s for s in found if s.kind == "history"]
     shown += [s for s in flips if s.kind != "history"][:FLIPS_SHOWN]
     heads = ("segment", "users", "difference", "interval", "p corr.", "larger / smaller", "sign")
-    _table(console, heads, [_segment(s) for s in shown])
+    _table(console, heads, [_segment(s) for s in shown], spare=("larger / smaller",))
     corrected = f"p corrected by {CORRECTIONS[rules.correction]} over all {len(found)} segments"
     if flips:
         say(
@@ -216,16 +220,48 @@ def _verdict(answer: Answer, line: Line, rules: Rules, tolerance: float) -> str:
     )
 
 
-def _table(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> None:
-    """Draw text; the first columns hold words, the others figures."""
+def _table(
+    console: Console,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    words: int = 1,
+    spare: Sequence[str] = (),
+) -> None:
+    """Draw text; the first columns hold words, the others figures, which are never cut.
+
+    spare: heads of columns that a narrow terminal does without, the first to go first; they are named.
+    """
     from rich import box
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
+    widths = {head: max(map(cell_len, (head, *column))) for head, column in _columns(heads, rows)}
+    for head in heads[:words]:
+        widths[head] = min(widths[head], _WORDS_AT_LEAST)
+    shown, dropped = list(heads), []
+    for head in spare:
+        if sum(widths[h] + 2 for h in shown) <= console.width:
+            break
+        shown.remove(head)
+        dropped.append(head)
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
-    for at, head in enumerate(heads):
-        left = at < words
-        drawn.add_column(Text(head), justify="left" if left else "right", overflow="fold", no_wrap=not left)
+    for head in shown:
+        left = head in heads[:words]
+        drawn.add_column(
+            Text(head),
+            justify="left" if left else "right",
+            overflow="fold",
+            no_wrap=not left,
+            min_width=widths[head],
+        )
     for row in rows:
-        drawn.add_row(*(Text(field) for field in row))
+        drawn.add_row(*(Text(field) for head, field in zip(heads, row, strict=True) if head in shown))
     console.print(drawn)
+    if dropped:
+        say(console, f"On a wider terminal: {', '.join(dropped)}.")
+
+
+def _columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[tuple[str, tuple[str, ...]]]:
+    return ((head, tuple(row[at] for row in rows)) for at, head in enumerate(heads))
