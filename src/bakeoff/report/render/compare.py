@@ -97,7 +97,7 @@ def _how(found: Versus, rules: Rules) -> str:
 def _print_metrics(found: Versus, rules: Rules, console: Console) -> None:
     heads = (
         *("metric", "candidate", "baseline", "difference", f"{100 * rules.confidence:.3g} % interval"),
-        *("p", "p corr.", "d_z", "wins / ties / losses", "better"),
+        *("p", "p corr.", "d_z", "win / tie / loss", "better"),
     )
     _table(console, heads, [_metric(line, rules) for line in found.lines], spare=_SPARE)
     reasons: dict[str, dict[str, None]] = {}
