@@ -89,9 +89,9 @@ def write(reference: str, path: Path, results: Path) -> None:
     record = found(reference, results, "export")
     model = dict(record.cell["model"])
     build = {"_target_": model["build"]["_target_"], **record.parameters}
-    text = yaml.safe_dump(
-        {**model, "name": path.stem, "build": build}, sort_keys=False, allow_unicode=True, width=110
-    )
+    rest = {k: v for k, v in model.items() if k not in ("name", "build")}
+    option = {"name": path.stem, "build": build, **rest}
+    text = yaml.safe_dump(option, sort_keys=False, allow_unicode=True, width=110)
     with replacing(path) as temporary:
         temporary.write_text(f"{_told(record)}{text}", encoding="utf-8")
 
