@@ -21,6 +21,7 @@ from bakeoff.report.compared import (
 )
 from bakeoff.report.document import Document, definition
 from bakeoff.report.layout import Grid
+from bakeoff.report.packing import packed
 from bakeoff.report.tables import Column, Result, Table
 from bakeoff.report.wording import TIED, how_tested
 
@@ -83,6 +84,7 @@ def page(
         boards.append(ordered(made, first, rising))
         shown.append(columns)
     grids = (dataset_grid(results, describe), split_grid(tables), model_grid(tables))
+    specs, packs = packed({chart.id: chart.spec for section in sections for chart in section.charts})
     data = {
         "boards": [_board_data(b) for b in boards],
         "metrics": {n: [definition(m), m.higher_is_better] for n, m in metrics.items()},
@@ -91,7 +93,8 @@ def page(
         "besideN": BESIDE_N,
         "usualK": USUAL_K,
         "tied": TIED,
-        "charts": {chart.id: chart.spec for section in sections for chart in section.charts},
+        "charts": specs,
+        "tables": packs,
     }
     return Page(
         document=document,

@@ -200,30 +200,37 @@ function tooltip(_, event, __, value) {
   tip.style.top = `${Math.max(4, Math.min(event.clientY + 12, innerHeight - tip.offsetHeight - 8))}px`;
 }
 
+/** The rows of a packed table: by columns, texts kept once and by number. */
+function rowsOf(table) {
+  if (Array.isArray(table)) return table;
+  const columns = Object.entries(table).map(([name, column]) => [name, Array.isArray(column) ? column : column.at.map(n => column.of[n])]);
+  return columns[0][1].map((_, at) => Object.fromEntries(columns.map(([name, column]) => [name, column[at]])));
+}
+
 /** Give the selectors' values to the parameters of a chart that bear their names. */
 function tell({ view, params }) {
   for (const name of params) view.signal(name, state[name]);
   view.runAsync();
 }
 
-async function draw(place) {
-  if (place.dataset.state) return;
-  place.dataset.state = "drawing";
-  const spec = structuredClone(data.charts[place.dataset.chart]);
+/** The specification of a chart with its data, set to what is chosen, and the names of what may be chosen. */
+function specOf(chart) {
+  const spec = structuredClone(data.charts[chart]);
+  if (spec.datasets) spec.datasets = Object.fromEntries(spec.datasets.map(name => [name, rowsOf(data.tables[name])]));
   const params = (spec.params ?? []).filter(p => p.name in state && "value" in p);
   for (const param of params) {
     delete param.bind; // the page has its own selectors
     param.value = state[param.name];
   }
-  if (typeof spec.width === "number" && !["hconcat", "vconcat", "concat", "facet", "repeat"].some(c => c in spec)) {
-    spec.width = "container";
-    spec.autosize = { type: "fit-x", contains: "padding" };
-  }
+  return [spec, params.map(p => p.name)];
+}
+
+async function draw(place) {
   try {
+    const [spec, params] = specOf(place.dataset.chart);
     const { view } = await vegaEmbed(place, spec, { actions: false, renderer: "svg", config, tooltip, loader, logLevel: 1 });
-    const drawn = { view, params: params.map(p => p.name) };
-    views.push(drawn);
-    tell(drawn);
+    views.push({ view, params });
+    tell(views.at(-1));
     place.dataset.state = "drawn";
   } catch (error) {
     place.dataset.state = "failed";
