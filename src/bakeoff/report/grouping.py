@@ -11,7 +11,7 @@ from scipy import sparse
 from bakeoff.arrays import CSR, Array
 from bakeoff.splits.base import Split
 
-MOST_VALUES = 8
+MOST_VALUES = 6
 """A feature with more values is shown by its most frequent ones; the others are put together."""
 
 BANDS = 4

@@ -15,13 +15,13 @@ from bakeoff.report.charts import (
     tradeoffs,
     tuning,
 )
-from bakeoff.report.charts.chart import Chart, ChartSection
+from bakeoff.report.charts.chart import Chart, ChartSection, shared
 from bakeoff.report.charts.frame import frame
 from bakeoff.report.charts.stored import stored
 from bakeoff.report.tables import Result, Table
 from bakeoff.store import Store
 
-__all__ = ["Chart", "ChartSection", "charts"]
+__all__ = ["Chart", "ChartSection", "charts", "shared"]
 
 
 def charts(
@@ -41,20 +41,20 @@ def charts(
 
     Returns sections without charts too, where their text says why there is none.
     """
-    shared = frame(tables, metrics)
-    if shared is None:
+    common = frame(tables, metrics)
+    if common is None:
         return ()
     from altair.utils.schemapi import debug_mode
 
-    rows, kept = leaderboard.measured(shared), stored(shared, store)
+    rows, kept = leaderboard.measured(common), stored(common, store)
     with debug_mode(False):  # or Altair checks every part of every chart as it is made; the tests do that
         return (
-            *leaderboard.sections(shared, rows),
-            *differences.sections(shared, kept, store),
-            *tradeoffs.sections(shared),
-            *bumps.sections(shared, rows),
-            *distributions.sections(shared, kept),
-            *segments.sections(shared, kept),
-            *agreements.sections(shared, kept),
-            *tuning.sections(shared),
+            *leaderboard.sections(common, rows),
+            *differences.sections(common, kept, store),
+            *tradeoffs.sections(common),
+            *bumps.sections(common, rows),
+            *distributions.sections(common, kept),
+            *segments.sections(common, kept),
+            *agreements.sections(common, kept),
+            *tuning.sections(common),
         )

@@ -19,7 +19,7 @@ from bakeoff.report.charts.spec import (
     shape,
 )
 
-LISTS = ("k", "other", "difference", "low", "high", "p", "effect", "won", "lost")
+LISTS = ("k", "at", "difference", "low", "high", "p", "effect", "won", "lost")
 RANK_LISTS = ("k", "rank", "reach", "p")
 
 WORSE, EQUAL, BETTER = "#c2590a", "#f4f4f4", "#1d6fb0"
@@ -29,7 +29,7 @@ EFFECT = 0.8
 
 
 def pair_map(frame: Frame, rows: Sequence[Row], metrics: Sequence[str], level: float) -> Spec:
-    """A cell for every pair; rows have lists over (cutoff, other model)."""
+    """A cell for every pair; rows have lists over (cutoff, position of the other model in looks)."""
     import altair as alt
 
     base = (
@@ -37,7 +37,9 @@ def pair_map(frame: Frame, rows: Sequence[Row], metrics: Sequence[str], level: f
         .transform_filter(f"{AT_PLACE} && datum.metric == shown")
         .transform_flatten(list(LISTS))
         .transform_filter(AT_METRIC)
-        .transform_calculate(users="datum.won + ' better, ' + datum.lost + ' worse'")
+        .transform_calculate(
+            other="models[datum.at]", users="datum.won + ' better, ' + datum.lost + ' worse'"
+        )
     )
     order = list(frame.looks)
     axis: dict[str, Any] = {"title": None, "labelLimit": 130, "domain": False, "ticks": False}
@@ -58,7 +60,9 @@ def pair_map(frame: Frame, rows: Sequence[Row], metrics: Sequence[str], level: f
     )
     chart = alt.layer(cells, texts, title=metric_title())
     chart = chart.add_params(
-        *parameters(frame, ("dataset", "split", "k", "metric"), metrics), alt.param(name="level", value=level)
+        *parameters(frame, ("dataset", "split", "k", "metric"), metrics),
+        alt.param(name="level", value=level),
+        alt.param(name="models", value=order),
     )
     return finish(chart, rows, height=alt.Step(30))
 

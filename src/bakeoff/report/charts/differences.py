@@ -58,9 +58,12 @@ def _rows(frame: Frame, place: Place, pairs: Sequence[Pairwise]) -> list[Row]:
     """A row for each model but the first in the frame's order, with lists over (cutoff, model before it)."""
     found = []
     names_of = [place.models[row] for row in pairs[0].rows]
-    order = sorted(range(len(names_of)), key=lambda at: list(frame.looks).index(names_of[at]))
+    looks = list(frame.looks)
+    order = sorted(range(len(names_of)), key=lambda at: looks.index(names_of[at]))
     for n, i in enumerate(order[1:], 1):
-        entries = [(one.column.k, names_of[j], *_numbers(one, i, j)) for one in pairs for j in order[:n]]
+        entries = [
+            (one.column.k, looks.index(names_of[j]), *_numbers(one, i, j)) for one in pairs for j in order[:n]
+        ]
         names = {"dataset": place.dataset, "split": place.split, "model": names_of[i]}
         names |= {"metric": pairs[0].column.metric}
         found.append({**names, **{name: [e[at] for e in entries] for at, name in enumerate(LISTS)}})

@@ -6,6 +6,7 @@ from typing import Any
 
 from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import Frame, Place
+from bakeoff.report.charts.look import NEUTRAL
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     AT_PLACE,
@@ -78,7 +79,7 @@ def _chart(frame: Frame, rows: list[dict[str, Any]]) -> Chart:
         sort=alt.EncodingSortField("order", op="min", order="descending"),
         axis=alt.Axis(title=None, labelLimit=140, domain=False, ticks=False),
     )
-    title = ["value of a user", "boxes: middle 50, 80, 90 % of users; line: median; diamond: mean"]
+    title = "value of a user"
     axis = alt.Axis(title=title, tickCount=5)
     boxes = [
         base.mark_bar(height=height, opacity=opacity, cornerRadius=1).encode(
@@ -94,7 +95,7 @@ def _chart(frame: Frame, rows: list[dict[str, Any]]) -> Chart:
     mean = base.mark_point(shape="diamond", filled=True, size=70, color="white", stroke="black").encode(
         x="mean:Q", y=y, tooltip=_tips()
     )
-    zeros = base.mark_text(align="left", dy=-16, fontSize=10).encode(
+    zeros = base.mark_text(align="left", dy=-16, fontSize=11, color=NEUTRAL).encode(
         x=alt.value(2),
         y=y,
         text="said:N",
@@ -104,7 +105,8 @@ def _chart(frame: Frame, rows: list[dict[str, Any]]) -> Chart:
     metrics = [m for m in frame.metrics if any(r["metric"] == m for r in rows)]
     chart = chart.add_params(*parameters(frame, ("dataset", "split", "k", "metric"), metrics))
     caption = (
-        "Over all users and all fits of a model. The share of users whose value is exactly 0 stands above "
+        "Boxes hold the middle 50, 80 and 90 % of users, the line is the median, the diamond the mean, over "
+        "all users and all fits of a model. The share of users whose value is exactly 0 stands above "
         "the box."
     )
     return Chart("distribution", "Spread over users", caption, finish(chart, rows, height=alt.Step(44)))

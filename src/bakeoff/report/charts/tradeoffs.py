@@ -11,6 +11,7 @@ from bakeoff.report.charts.look import NEUTRAL
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     AT_PLACE,
+    Row,
     colour,
     data,
     finish,
@@ -20,8 +21,7 @@ from bakeoff.report.charts.spec import (
     shape,
     short,
 )
-from bakeoff.report.tables import Column
-from bakeoff.report.tradeoff import GOALS, Goal, tradeoff
+from bakeoff.report.tradeoff import GOALS, Goal, Tradeoff, tradeoff
 
 NOT_ACCURACY = (
     "catalog_coverage distributional_coverage gini novelty diversity diversity_features unexpectedness "
@@ -32,8 +32,6 @@ NOT_ACCURACY = (
 LOG_FROM = 30
 """A cost is drawn on a logarithmic axis where its largest value is so many times the smallest."""
 
-_LISTS = ("k", "mean", "goal", "front")
-
 
 def sections(frame: Frame) -> list[ChartSection]:
     """One section with a chart for each goal that was measured."""
@@ -42,7 +40,11 @@ def sections(frame: Frame) -> list[ChartSection]:
         for m, metric in frame.metrics.items()
         if metric.higher_is_better is not None and m not in NOT_ACCURACY
     ]
-    charts = [c for goal in GOALS for c in _chart(frame, accuracy, goal)] if accuracy else []
+    goals = [g for g in GOALS if not g.metric or g.metric in frame.metrics]
+    if not accuracy:
+        return []
+    rows = [row for place in frame.places for row in _rows(frame, place, accuracy, goals)]
+    charts = [_chart(frame, accuracy, rows, goals, goal) for goal in goals if _values(rows, goals, goal)]
     text = (
         "The line joins the models on the Pareto front: no other model is at least as good in both and "
         "better in one. It compares means, whose intervals stand above. Times and memory are of the machine "
@@ -51,70 +53,90 @@ def sections(frame: Frame) -> list[ChartSection]:
     return [ChartSection("tradeoffs", "What accuracy costs", text, tuple(charts))] if charts else []
 
 
-def _rows(frame: Frame, place: Place, accuracy: Sequence[str], goal: Goal) -> list[dict[str, Any]]:
-    """A row for each model and measure of accuracy, with lists over k."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+def _names(goals: Sequence[Goal]) -> list[Any]:
+    """The lists of a row: cutoff, accuracy, then each goal (g0, ...) and whether on its front (f0, ...)."""
+    return ["k", "mean", *(f"{letter}{at}" for at in range(len(goals)) for letter in "gf")]
+
+
+def _values(rows: Sequence[Row], goals: Sequence[Goal], goal: Goal) -> list[float]:
+    name = f"g{goals.index(goal)}"
+    return [v for row in rows for v in row[name] if v is not None]
+
+
+def _rows(frame: Frame, place: Place, accuracy: Sequence[str], goals: Sequence[Goal]) -> list[Row]:
+    """A row for each model and measure of accuracy, with lists over k: all charts share them."""
+    found: dict[tuple[str, str], Row] = {}
+    names = _names(goals)
     for column in (c for c in place.table.columns if c.metric in accuracy):
         higher = frame.metrics[column.metric].higher_is_better is True
-        for k in _cutoffs(frame, column, goal):
-            got = tradeoff(place.table, column, higher, goal, k)
-            for at, value, front in zip(got.rows, got.values, got.front, strict=True):
-                names = {"dataset": place.dataset, "split": place.split}
-                names |= {"model": place.models[at], "metric": column.metric}
-                row = found.setdefault(
-                    (place.models[at], column.metric), {**names, **{name: [] for name in _LISTS}}
-                )
-                mean = place.table.rows[at].values[column].mean
-                for name, number in zip(_LISTS, (k, short(mean), short(value), int(front)), strict=True):
-                    row[name].append(number)
+        for k in [column.k] if column.k is not None or not frame.ks else frame.ks:
+            against = [tradeoff(place.table, column, higher, goal, k) for goal in goals]
+            for at, (model, row) in enumerate(zip(place.models, place.table.rows, strict=True)):
+                if column not in row.values:
+                    continue
+                who = {
+                    "dataset": place.dataset,
+                    "split": place.split,
+                    "model": model,
+                    "metric": column.metric,
+                }
+                lists = found.setdefault((model, column.metric), {**who, **{name: [] for name in names}})
+                told = [number for one in against for number in _of_row(one, at)]
+                numbers = [k, short(row.values[column].mean), *told]
+                for name, number in zip(names, numbers, strict=True):
+                    lists[name].append(number)
     return list(found.values())
 
 
-def _cutoffs(frame: Frame, column: Column, goal: Goal) -> list[int | None]:
-    """Those of the column, or of the goal, or none."""
-    if column.k is None and goal.metric and frame.metrics[goal.metric].cutoff:
-        return list(frame.ks)
-    return [column.k]
+def _of_row(one: Tradeoff, at: int) -> tuple[float | int | None, int]:
+    """What a row of the table has of a goal, and 1 if it is on the front."""
+    if at not in one.rows:
+        return None, 0
+    place = one.rows.index(at)
+    return short(one.values[place]), int(one.front[place])
 
 
-def _chart(frame: Frame, accuracy: Sequence[str], goal: Goal) -> list[Chart]:
-    """No chart for a goal that was not measured."""
-    if goal.metric and goal.metric not in frame.metrics:
-        return []
-    rows = [r for place in frame.places for r in _rows(frame, place, accuracy, goal)]
-    if not rows:
-        return []
+def _chart(
+    frame: Frame, accuracy: Sequence[str], rows: Sequence[Row], goals: Sequence[Goal], goal: Goal
+) -> Chart:
     better = "higher is better" if goal.higher else "lower is better"
-    title = f"Accuracy against {goal.name}"
     caption = (
         f"The best corner is at the top {'right' if goal.higher else 'left'}, where the metric above is one "
         "of which more is better. Models on the front bear their names."
     )
-    chart = _layers(frame, rows, goal, [f"{goal.name}, {goal.unit}", better])
+    chart = _layers(frame, rows, goals, goal, [f"{goal.name}, {goal.unit}", better])
     chart = chart.add_params(*parameters(frame, ("dataset", "split", "k", "metric"), accuracy))
-    return [Chart(f"tradeoff-{goal.id}", title, caption, finish(chart, rows, height=280))]
+    title = f"Accuracy against {goal.name}"
+    return Chart(f"tradeoff-{goal.id}", title, caption, finish(chart, rows, height=280))
 
 
-def _layers(frame: Frame, rows: Sequence[dict[str, Any]], goal: Goal, title: list[str]) -> Any:
+def _layers(
+    frame: Frame, rows: Sequence[Row], goals: Sequence[Goal], goal: Goal, title: Sequence[str]
+) -> Any:
     import altair as alt
 
+    value, front = f"g{goals.index(goal)}", f"f{goals.index(goal)}"
     base = (
         alt.Chart(data(rows))
         .transform_filter(f"{AT_PLACE} && datum.metric == shown")
-        .transform_flatten(list(_LISTS))
-        .transform_filter(AT_METRIC)
+        .transform_flatten(_names(goals))
+        .transform_filter(f"{AT_METRIC} && datum.{value} !== null")
     )
-    x = alt.X("goal:Q", scale=_scale(rows, goal), axis=alt.Axis(title=title, grid=False, tickCount=4))
+    x = alt.X(
+        f"{value}:Q",
+        scale=_scale(_values(rows, goals, goal), goal),
+        axis=alt.Axis(title=list(title), grid=False, tickCount=4),
+    )
     y = alt.Y("mean:Q", scale=alt.Scale(zero=False, padding=18), axis=alt.Axis(title=None, tickCount=6))
     tips = [
         alt.Tooltip("model:N", title="model"),
         alt.Tooltip("mean:Q", title="accuracy", format=".4~r"),
-        alt.Tooltip("goal:Q", title=goal.name, format=".4~r"),
+        alt.Tooltip(f"{value}:Q", title=goal.name, format=".4~r"),
     ]
-    on_front = base.transform_filter("datum.front == 1")
+    on_front = base.transform_filter(f"datum.{front} == 1")
     line = on_front.mark_line(
         color=NEUTRAL, strokeWidth=1.5, interpolate="step-before" if goal.higher else "step-after"
-    ).encode(x=x, y=y, order="goal:Q")
+    ).encode(x=x, y=y, order=f"{value}:Q")
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
         x=x,
         y=y,
@@ -126,11 +148,10 @@ def _layers(frame: Frame, rows: Sequence[dict[str, Any]], goal: Goal, title: lis
     return alt.layer(line, points, names, title=metric_title())
 
 
-def _scale(rows: Sequence[dict[str, Any]], goal: Goal) -> Any:
+def _scale(values: Sequence[float], goal: Goal) -> Any:
     """Logarithmic for a cost of which the values of all places span much, and none is 0."""
     import altair as alt
 
-    values = [v for r in rows for v in r["goal"] if v is not None]
     spread = bool(goal.cost) and min(values) > 0 and max(values) > LOG_FROM * min(values)
     if spread:
         return alt.Scale(type="log", nice=False, padding=30)
