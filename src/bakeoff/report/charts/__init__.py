@@ -15,13 +15,13 @@ from bakeoff.report.charts import (
     tradeoffs,
     tuning,
 )
-from bakeoff.report.charts.chart import Chart, ChartSection, shared
+from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import frame
 from bakeoff.report.charts.stored import stored
 from bakeoff.report.tables import Result, Table
 from bakeoff.store import Store
 
-__all__ = ["Chart", "ChartSection", "charts", "shared"]
+__all__ = ["Chart", "ChartSection", "charts"]
 
 
 def charts(

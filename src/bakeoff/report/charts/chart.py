@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,16 +34,3 @@ class ChartSection:
     title: str
     text: str
     charts: tuple[Chart, ...] = ()
-
-
-def shared(charts: Iterable[Chart]) -> tuple[Mapping[str, Any], Mapping[str, Spec]]:
-    """The data of charts, each once by its name, and their specifications by id without it.
-
-    To draw one, put back what it names: its `datasets` is then a list of names.
-    """
-    datasets: dict[str, Any] = {}
-    specs: dict[str, Spec] = {}
-    for chart in charts:
-        datasets |= chart.spec["datasets"]
-        specs[chart.id] = {**chart.spec, "datasets": list(chart.spec["datasets"])}
-    return datasets, specs

@@ -152,6 +152,8 @@ def ranks_over(
     places: Sequence[Place], column: Column, higher: bool
 ) -> tuple[list[str], CriticalDifference | None]:
     """The models that every place has a value of, and their ranks; None where there are too few of either."""
+    if len(places) < MIN_DATA_SETS:
+        return [], None  # said here too: the statistics take seconds to import
     means = [{m: row.values[column].mean for m, row in p.rows if column in row.values} for p in places]
     models = [m for m in means[0] if all(m in of_place for of_place in means)]
     scores = np.array([[of_place[m] for m in models] for of_place in means])
