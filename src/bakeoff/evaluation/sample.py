@@ -67,7 +67,9 @@ def moments_of(sample: Sample, pairs: Array) -> Moments:
     filled = filled_with_zero(sample, kept)
     first, second = pairs[:, 0], pairs[:, 1]
     means = filled.sum(axis=2) / n[:, None]
-    centred = np.where(kept[:, None, :], filled - means[:, :, None], 0.0)
+    centred = filled - means[:, :, None]
+    if not kept.all():
+        centred *= kept[:, None, :]
     products = centred @ centred.transpose(0, 2, 1)
     own = np.diagonal(products, axis1=1, axis2=2)
     total = own[:, first] + own[:, second]
@@ -124,4 +126,5 @@ def kept_users(sample: Sample) -> Bools:
 
 
 def filled_with_zero(sample: Sample, kept: Bools) -> Doubles:
-    return np.where(kept[:, None, :], sample.values, 0.0)
+    """The values with 0 where a user is left out; the values themselves where nobody is."""
+    return sample.values if kept.all() else np.where(kept[:, None, :], sample.values, 0.0)

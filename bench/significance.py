@@ -1,0 +1,164 @@
+"""What the tests of `bakeoff compare` and of the tables get wrong: rates by simulation, and their time.
+
+    python bench/significance.py                # the tables of docs/statistics.md
+    python bench/significance.py --time         # 100 models x 10,000 users x 20 metrics x 4 cutoffs
+
+A user's chance of a hit is drawn from Beta(1, 6), and each of ten places is a hit with it: `precision` is the
+share of hits, `hit_rate` whether there is one. Two models that draw from the same chance are alike (the
+null); a planted difference raises the chance of one by a tenth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from bakeoff.arrays import Doubles
+from bakeoff.evaluation.multiple import corrected
+from bakeoff.evaluation.resampled import corrected_resampled
+from bakeoff.evaluation.sample import Sample, all_pairs
+from bakeoff.evaluation.significance import Rules, interval, p_of_pairs, p_values
+
+REPEATS = 2000
+USERS = (20, 100, 500)
+PAIR = np.array([[0, 1]])
+SEED = 20261124
+
+
+def lists(rng: np.random.Generator, repeats: int, n: int, lifts: tuple[float, ...]) -> dict[str, Doubles]:
+    """float64 [repeats, models, n] of each metric; a model's chance of a hit is the user's times its lift."""
+    chance = rng.beta(1, 6, (repeats, 1, n)) * np.array(lifts)[:, None]
+    hits = rng.binomial(10, np.minimum(chance, 1.0))
+    return {"precision": hits / 10, "hit_rate": (hits > 0).astype(float)}
+
+
+def pair_rates(lift: float) -> Iterator[list[str]]:
+    """Share of repeats in which each test, and the interval, finds a difference between two models."""
+    for n in USERS:
+        rng = np.random.default_rng([SEED, n, int(100 * lift)])
+        for metric, values in lists(rng, REPEATS, n, (lift, 1.0)).items():
+            sample = Sample(np.arange(n), values)
+            rates = [
+                (p_values(sample, PAIR, Rules(test=test)) <= 0.05).mean()  # type: ignore[arg-type]
+                for test in ("randomization", "t", "wilcoxon")
+            ]
+            low, high = interval(sample, PAIR, Rules())
+            rates += [(low > 0).mean(), (high < 0).mean()]
+            yield [metric, str(n), *(percent(r) for r in rates)]
+
+
+def family_rates() -> Iterator[list[str]]:
+    """Share of repeats with a false finding among models that are alike, and of the best told apart."""
+    for models in (3, 10):
+        rng = np.random.default_rng([SEED, models])
+        values = lists(rng, REPEATS, 200, (1.0,) * models)["precision"]
+        pairs = all_pairs(models)
+        p = p_of_pairs([Sample(np.arange(200), values)], pairs, Rules())
+        best = values.mean(axis=2).argmax(axis=1)
+        for name, adjusted in (
+            ("none", p),
+            ("bh", corrected(p, "bh")),
+            ("holm", corrected(p, "holm")),
+        ):
+            found = adjusted <= 0.05
+            apart = (found & (pairs == best[:, None, None]).any(axis=2)).any(axis=1)
+            yield [str(models), name, percent(found.any(axis=1).mean()), percent(apart.mean())]
+
+
+def split_rates() -> Iterator[list[str]]:
+    """Two learners that are alike, on repeated 80/20 splits of one data set of 500 rows.
+
+    The difference on a split is the mean of the test rows' own differences and, where the learners depend on
+    their train part, of what its rows taught, as large.
+    """
+    for depends, splits in ((d, s) for d in (False, True) for s in (3, 5, 10)):
+        rng = np.random.default_rng([SEED, splits])
+        differences = np.empty((REPEATS, splits))
+        for repeat in range(REPEATS):
+            own, taught = rng.normal(size=(2, 500))
+            for split in range(splits):
+                order = rng.permutation(500)
+                differences[repeat, split] = own[order[:100]].mean()
+                if depends:
+                    differences[repeat, split] += taught[order[100:]].mean()
+        rates = [(corrected_resampled(differences, r, 0.95)[0] <= 0.05).mean() for r in (0.0, 0.25)]
+        yield ["depends on train" if depends else "does not", str(splits), *(percent(r) for r in rates)]
+
+
+def seed_rates() -> Iterator[list[str]]:
+    """Two models alike, of 5 seeds each: users averaged over seeds, against every seed's user as one more."""
+    rng = np.random.default_rng([SEED, 5])
+    n, seeds = 200, 5
+    taste = rng.normal(0, 0.05, (REPEATS, 2, 1, n))  # what a model makes of a user, whatever its seed
+    values = taste + rng.normal(0, 0.05, (REPEATS, 2, seeds, n))
+    averaged = Sample(np.arange(n), values.mean(axis=2))
+    counted = Sample(np.arange(n * seeds), values.reshape(REPEATS, 2, n * seeds))
+    yield [percent((p_values(s, PAIR, Rules()) <= 0.05).mean()) for s in (averaged, counted)]
+
+
+def percent(rate: float) -> str:
+    return f"{100 * float(rate):.1f}"
+
+
+def table(title: str, heads: list[str], rows: Iterator[list[str]]) -> None:
+    print(f"\n{title}\n\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    for row in rows:
+        print(f"| {' | '.join(row)} |", flush=True)
+
+
+def timed(name: str, work: Callable[[], object]) -> None:
+    wall, used = time.perf_counter(), time.process_time()
+    work()
+    print(f"| {name} | {time.perf_counter() - wall:.1f} | {time.process_time() - used:.1f} |", flush=True)
+
+
+def times() -> None:
+    """Marks of a table of 100 models, and one comparison, from values in memory."""
+    rng = np.random.default_rng(SEED)
+    print("| work | wall s | CPU s |\n|---|---|---|")
+    users = np.arange(10_000)
+    some = Sample(users, rng.random((8, 100, 10_000)))
+
+    def marks() -> None:
+        for _ in range(10):  # 80 columns, eight at a time
+            corrected(p_of_pairs([some], all_pairs(100), Rules()), "holm")
+
+    timed("marks: t, Holm over 4,950 pairs, 80 columns", marks)
+    two = Sample(users, rng.random((20, 2, 10_000)))
+    rules = Rules(test="randomization")
+    timed("one pair, 20 metrics: 10,000 sign flips", lambda: p_values(two, PAIR, rules))
+    timed("one pair, 20 metrics: 10,000 bootstrap samples", lambda: interval(two, PAIR, rules))
+    ten = Sample(users, rng.random((20, 10, 10_000)))
+    timed("45 pairs, 20 metrics: 10,000 sign flips", lambda: p_values(ten, all_pairs(10), rules))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--time", action="store_true")
+    if parser.parse_args().time:
+        times()
+        return
+    heads = [
+        "metric",
+        "users",
+        "randomisation",
+        "paired t",
+        "Wilcoxon",
+        "interval above 0",
+        "interval below 0",
+    ]
+    table(f"Two models alike: found different, % of {REPEATS:,}", heads, pair_rates(1.0))
+    table(f"One better by a tenth: found different, % of {REPEATS:,}", heads, pair_rates(1.1))
+    heads = ["models", "correction", "any pair found different", "best told apart from another"]
+    table("All models alike, precision of 200 users, paired t, %", heads, family_rates())
+    heads = ["difference", "splits", "t over splits as if independent", "corrected resampled t"]
+    table("Two learners alike on repeated 80/20 splits: found different, %", heads, split_rates())
+    heads = ["users averaged over 5 seeds", "each seed's user counted"]
+    table("Two models alike, 200 users, 5 seeds: found different, %", heads, seed_rates())
+
+
+if __name__ == "__main__":
+    main()
