@@ -59,6 +59,7 @@ def test_every_specification_obeys_the_schema_and_is_plain_json(sections: Any) -
         alt.Chart.validate(chart.spec) if "mark" in chart.spec else alt.LayerChart.validate(chart.spec)
 
 
+@pytest.mark.slow
 def test_every_specification_compiles_without_a_warning(sections: Any, capfd: Any) -> None:
     import vl_convert
 
