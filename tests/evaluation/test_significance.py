@@ -51,6 +51,14 @@ def test_wilcoxon_is_that_of_scipy() -> None:
     assert p[0, 0] == pytest.approx(stats.wilcoxon(difference).pvalue, rel=1e-9)
 
 
+def test_wilcoxon_is_exact_for_few_and_fast_with_ties() -> None:
+    rng = np.random.default_rng(3)
+    few, tied = rng.normal(0.3, 1, 12), rng.integers(-1, 2, 13).astype(float)
+    p = [p_values(sample(d, np.zeros(len(d))), PAIR, Rules(test="wilcoxon"))[0, 0] for d in (few, tied)]
+    assert p[0] == pytest.approx(stats.wilcoxon(few, method="exact").pvalue, rel=1e-9)
+    assert p[1] == pytest.approx(stats.wilcoxon(tied[tied != 0], method="asymptotic").pvalue, rel=1e-9)
+
+
 def test_sign_flips_agree_with_all_of_them() -> None:
     difference = np.array([0.5, 0.25, -0.125, 1.0, 0.0, 0.75, -0.25, 0.5, 0.125, -0.5])
     flips = np.array(list(itertools.product((-1, 1), repeat=len(difference))))
