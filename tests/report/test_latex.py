@@ -58,8 +58,6 @@ def test_a_report_compiles_whatever_its_names_hold(engine, make, metrics, tmp_pa
     log = (tmp_path / "page.log").read_text(encoding="utf-8", errors="replace")
     assert done.returncode == 0, log[-3000:]
     places = re.findall(r"^Overfull .* at lines (\d+)--(\d+)", log, flags=re.MULTILINE)
-    wide = [
-        place for place in places if place[0] != place[1]
-    ]  # else a long word in a field
+    wide = [place for place in places if place[0] != place[1]]  # else a long word in a field
     assert not wide, wide
     assert text.count(r"\begin{table}") > 4

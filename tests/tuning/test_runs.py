@@ -105,7 +105,10 @@ def test_a_run_also_stops_at_configured_epochs_outside_of_the_space(cell: Cell) 
     assert found.parameters == {"epochs": 11, "noise": 0}
 
 
-def test_a_run_that_the_pruner_cuts_prunes_the_trials_that_last_longer(cell: Cell, tmp_path: Path) -> None:
+def test_a_run_that_the_pruner_cuts_prunes_the_trials_that_last_longer(
+    cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bakeoff.tuning.sampling._STARTUP_TRIALS", 5)  # more than so small a grid has
     space = {"epochs": EPOCHS, "noise": {"_target_": CHOICES, "choices": [0, 1, 2, 3, 4, 5]}}
     toy = told(of(cell, space, epochs=5, falls_after=2), trials=24)
     found = run(toy, tmp_path)

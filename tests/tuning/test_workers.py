@@ -170,6 +170,7 @@ def test_a_trial_that_others_buried_is_dropped_and_run_again(cell: Cell, study: 
 
     class Worth:
         goals = goals(tuning, 10)
+        longest = None
         calls = 0
 
         def __call__(self, chosen: Any, trial: Any, prune: bool) -> tuple[float, ...]:

@@ -62,6 +62,11 @@ class Objective:
         space = parse(cell.model)
         self._shared, self._runs = SharedWork(cell, space, tuning), Runs(cell, space, tuning)
 
+    @property
+    def longest(self) -> int | None:
+        """The largest number of epochs of the space; None where it is not searched for."""
+        return self._runs.longest
+
     @cached_property
     def validations(self) -> tuple[Validation, ...]:
         """One for each repeat."""

@@ -48,6 +48,14 @@ class Runs:
         self._axis = next((a for a in space.axes if a.name == named), None)
         self._space, self._tuning = space, tuning
 
+    @property
+    def longest(self) -> int | None:
+        """The largest number of epochs that a trial can have, where it is searched for."""
+        if self._axis is None:
+            return None
+        values = self._axis.values
+        return int(max(values)) if values is not None else int(self._axis.distribution.high)
+
     def of(self, chosen: Mapping[str, Any]) -> Run:
         """The run of a trial; its own alone where too few others will have it in common."""
         values = self._axis.values if self._axis is not None else None

@@ -241,8 +241,21 @@ class Hyperband(HyperbandPruner):
         return int(super()._get_bracket_id(study, moved))
 
 
-def pruner(name: str) -> BasePruner:
-    """Optuna's pruner of a name of PRUNERS; a new one for each trial, since it remembers."""
+_STARTUP_TRIALS = 10
+"""So many trials run to their end before the median cuts one."""
+
+_WARM_UP = 0.2
+"""Share of the longest fit before which the median cuts none: low rates and regularised fits begin slowly."""
+
+
+def pruner(name: str, longest: int | None = None) -> BasePruner:
+    """Optuna's pruner of a name of PRUNERS; a new one for each trial, since it remembers.
+
+    Args:
+        longest: the largest number of epochs of the space; None where it is not searched for.
+    """
     if name == "none":
         return NopPruner()
-    return MedianPruner() if name == "median" else Hyperband()
+    if name == "hyperband":
+        return Hyperband()
+    return MedianPruner(_STARTUP_TRIALS, n_warmup_steps=round(_WARM_UP * (longest or 0)))

@@ -71,7 +71,7 @@ class Search:
         """Ask for a trial, run it and tell what came of it."""
         from optuna.exceptions import UpdateFinishedTrialError
 
-        self.study.pruner = pruner(self.tuning.pruner)
+        self.study.pruner = pruner(self.tuning.pruner, self.worth.longest)
         trial = self.study.ask()
         try:
             self.worker.own(trial)
