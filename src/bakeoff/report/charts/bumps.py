@@ -145,7 +145,9 @@ def _lines(frame: Frame, base: Any, field: str, order: Sequence[Any], title: str
     hue, form = colour(frame, legend=legend(frame)), shape(frame, legend=legend(frame))
     picked = alt.selection_point(name="picked", fields=["model"], bind="legend")
     seen = alt.when(picked).then(alt.value(1.0)).otherwise(alt.value(0.12))
-    lines = base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=hue, strokeDash=dash(frame), opacity=seen)
+    lines = base.mark_line(strokeWidth=2.5).encode(
+        x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame)), opacity=seen
+    )
     points = (
         base.mark_point(filled=True, size=110)
         .encode(

@@ -153,7 +153,9 @@ def _curves(frame: Frame, rows: Sequence[Row]) -> list[Chart]:
     seen = alt.when(picked).then(alt.value(1.0)).otherwise(alt.value(0.12))
     hue, form = colour(frame, legend=legend(frame)), shape(frame, legend=legend(frame))
     bars = base.mark_rule(strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=hue, opacity=seen)
-    lines = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=hue, strokeDash=dash(frame), opacity=seen)
+    lines = base.mark_line(strokeWidth=2).encode(
+        x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame)), opacity=seen
+    )
     points = (
         base.mark_point(filled=True, size=60)
         .encode(

@@ -90,7 +90,7 @@ def _points(frame: Frame, base: Any) -> Any:
         yOffset=offset,
         color=hue,
         shape=form,
-        stroke=alt.Stroke("model:N", scale=colour_scale(frame), legend=None),
+        stroke=alt.Stroke("model:N", scale=colour_scale(frame), legend=legend(frame)),
         fillOpacity=alt.condition("datum.best == 1", alt.value(1), alt.value(0.12)),
         tooltip=[
             alt.Tooltip("model:N", title="model"),

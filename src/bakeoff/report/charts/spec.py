@@ -113,12 +113,12 @@ def shape(frame: Frame, *, legend: Any = None) -> Any:
     return alt.Shape("model:N", scale=scale, legend=legend, title="model")
 
 
-def dash(frame: Frame) -> Any:
+def dash(frame: Frame, *, legend: Any = None) -> Any:
     """The dash pattern of a model's lines."""
     import altair as alt
 
     scale = alt.Scale(domain=list(frame.looks), range=[list(look.dash) for look in frame.looks.values()])
-    return alt.StrokeDash("model:N", scale=scale, legend=None)
+    return alt.StrokeDash("model:N", scale=scale, legend=legend, title="model")
 
 
 def legend(frame: Frame | None = None) -> Any:

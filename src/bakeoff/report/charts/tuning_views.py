@@ -64,7 +64,7 @@ def progress_view(frame: Frame, rows: Sequence[Row], along: str) -> Spec:
     y = alt.Y("best:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6))
     hue, form = colour(frame, legend=legend(frame)), shape(frame, legend=legend(frame))
     lines = base.mark_line(interpolate="step-after", strokeWidth=2).encode(
-        x=x, y=y, color=hue, strokeDash=dash(frame)
+        x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame))
     )
     points = base.mark_point(filled=True, size=36, opacity=1).encode(
         x=x, y=y, color=hue, shape=form, tooltip=_tips(("at", along), ("best", "best so far"))
@@ -87,7 +87,9 @@ def expected_view(frame: Frame, rows: Sequence[Row]) -> Spec:
     bands = base.mark_area(opacity=0.18).encode(
         x=x, y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q", color=hue
     )
-    lines = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=hue, strokeDash=dash(frame))
+    lines = base.mark_line(strokeWidth=2).encode(
+        x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame))
+    )
     tips = _tips(
         ("at", "trials"), ("best", "expected best"), ("low", "interval from"), ("high", "interval to")
     )
