@@ -18,7 +18,7 @@ from bakeoff.lists import evidence_of, recommend
 from bakeoff.models.base import Model, OnEpoch
 from bakeoff.splits.base import Split
 from bakeoff.tuning.runs import ON_THE_WAY, Run, Runs, answered
-from bakeoff.tuning.sampling import derived
+from bakeoff.tuning.sampling import derived, warm_up
 from bakeoff.tuning.shared import NOTE, SharedWork
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import Goal, Tuning, goals
@@ -61,6 +61,7 @@ class Objective:
         self._ranked = any(goal.k is None for goal in self.goals)
         space = parse(cell.model)
         self._shared, self._runs = SharedWork(cell, space, tuning), Runs(cell, space, tuning)
+        self._warm_up = warm_up(tuning.pruner, self.longest)
 
     @property
     def longest(self) -> int | None:
@@ -128,7 +129,7 @@ class Objective:
             if epoch in run.stops:
                 way.scores[epoch] = self._score(model, validation.inner, validation.stats)
             # An epoch of one repeat is not comparable to the mean of all: with repeats nothing is pruned.
-            if watched is not None and reported(epoch):
+            if watched is not None and epoch >= self._warm_up and reported(epoch):
                 known = way.scores.get(epoch) if validation.sample is validation.inner else None
                 self._report(known or self._score(model, validation.sample, validation.stats), watched, epoch)
 

@@ -244,18 +244,23 @@ class Hyperband(HyperbandPruner):
 _STARTUP_TRIALS = 10
 """So many trials run to their end before the median cuts one."""
 
-_WARM_UP = 0.2
+_WARM_UP = 0.1
 """Share of the longest fit before which the median cuts none: low rates and regularised fits begin slowly."""
 
 
-def pruner(name: str, longest: int | None = None) -> BasePruner:
-    """Optuna's pruner of a name of PRUNERS; a new one for each trial, since it remembers.
+def warm_up(name: str, longest: int | None) -> int:
+    """Epochs before which a pruner of PRUNERS cuts no trial, so that there is nothing to measure.
 
     Args:
         longest: the largest number of epochs of the space; None where it is not searched for.
     """
+    return round(_WARM_UP * (longest or 0)) if name == "median" else 0
+
+
+def pruner(name: str, longest: int | None = None) -> BasePruner:
+    """Optuna's pruner of a name of PRUNERS; a new one for each trial, since it remembers."""
     if name == "none":
         return NopPruner()
     if name == "hyperband":
         return Hyperband()
-    return MedianPruner(_STARTUP_TRIALS, n_warmup_steps=round(_WARM_UP * (longest or 0)))
+    return MedianPruner(_STARTUP_TRIALS, n_warmup_steps=warm_up(name, longest))
