@@ -29,9 +29,9 @@ from bakeoff.report.charts import charts
 from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
 from bakeoff.report.marks import marked
-from bakeoff.report.page import page
+from bakeoff.report.page.page import page
+from bakeoff.report.page.static import drawings
 from bakeoff.report.render import html
-from bakeoff.report.static import drawings
 from bakeoff.report.tables import Result
 from bakeoff.store import Store
 

@@ -19,7 +19,7 @@ LAYERS = (
     ("tuning", "runner", "worker", "grid", "choice", "recommend", "verify"),
     ("report", "tracking"),
     ("verbs", "compare", "app", "cli", "variants", "settings", "helptext", "completion", "__main__"),
-    ("selection", "drawing", "loaded", "notebook", "foreign"),
+    ("notebook",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 SIBLINGS = ("splits", "models", "evaluation")

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from bakeoff.evaluation.measure import measure
     from bakeoff.evaluation.metric import Evidence, Metric, metric
     from bakeoff.evaluation.topk import TopK
-    from bakeoff.foreign import Evaluation, evaluate
-    from bakeoff.loaded import Loaded
-    from bakeoff.notebook import load, run
+    from bakeoff.notebook.foreign import Evaluation, evaluate
+    from bakeoff.notebook.loaded import Loaded
+    from bakeoff.notebook.running import load, run
     from bakeoff.record import Record
     from bakeoff.runner import Wanted, Workspace, run_cell
     from bakeoff.splits.base import Split
@@ -64,12 +64,12 @@ _HOMES = {
     "ConfigError": "bakeoff.errors",
     "DataError": "bakeoff.errors",
     "Dataset": "bakeoff.data.source",
-    "Evaluation": "bakeoff.foreign",
+    "Evaluation": "bakeoff.notebook.foreign",
     "Evidence": "bakeoff.evaluation.metric",
     "Features": "bakeoff.data.interactions",
     "Ids": "bakeoff.data.ids",
     "Interactions": "bakeoff.data.interactions",
-    "Loaded": "bakeoff.loaded",
+    "Loaded": "bakeoff.notebook.loaded",
     "Metric": "bakeoff.evaluation.metric",
     "ModelError": "bakeoff.errors",
     "Record": "bakeoff.record",
@@ -80,11 +80,11 @@ _HOMES = {
     "UsageError": "bakeoff.errors",
     "Wanted": "bakeoff.runner",
     "Workspace": "bakeoff.runner",
-    "evaluate": "bakeoff.foreign",
-    "load": "bakeoff.notebook",
+    "evaluate": "bakeoff.notebook.foreign",
+    "load": "bakeoff.notebook.running",
     "measure": "bakeoff.evaluation.measure",
     "metric": "bakeoff.evaluation.metric",
-    "run": "bakeoff.notebook",
+    "run": "bakeoff.notebook.running",
     "run_cell": "bakeoff.runner",
 }
 

@@ -14,13 +14,13 @@ from bakeoff.evaluation.measure import resolve
 from bakeoff.evaluation.significance import Rules
 from bakeoff.experiment import Experiment
 from bakeoff.record import Asked
-from bakeoff.report.changes import Change, largest_changes
 from bakeoff.report.comparison import comparison
-from bakeoff.report.flips import Segment, segments
-from bakeoff.report.samples import column_name
-from bakeoff.report.sides import of_cells, of_experiments, of_models
+from bakeoff.report.pairs.changes import Change, largest_changes
+from bakeoff.report.pairs.flips import Segment, segments
+from bakeoff.report.pairs.samples import column_name
+from bakeoff.report.pairs.sides import of_cells, of_experiments, of_models
+from bakeoff.report.pairs.versus import EXIT_CODES, Answer, Line, Versus, all_of, gate, pair_samples, versus
 from bakeoff.report.tables import Column, Result
-from bakeoff.report.versus import EXIT_CODES, Answer, Line, Versus, all_of, gate, pair_samples, versus
 from bakeoff.runner import Wanted, Workspace, remeasure
 from bakeoff.store import Store
 from bakeoff.verbs import named_metrics

@@ -13,9 +13,9 @@ from bakeoff.hashing import canonical_json
 from bakeoff.report.layout import Grid as Grid
 from bakeoff.report.layout import Head as Head
 from bakeoff.report.tables import Column, Part, Result, Row, Table
-from bakeoff.report.tuning_notes import notes as tuning_notes
-from bakeoff.report.tuning_words import grids as tuning_grids
-from bakeoff.report.tuning_words import tuned
+from bakeoff.report.tuned.notes import notes as tuning_notes
+from bakeoff.report.tuned.words import grids as tuning_grids
+from bakeoff.report.tuned.words import tuned
 from bakeoff.report.wording import (
     NOTHING,
     Entry,

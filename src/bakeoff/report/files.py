@@ -12,12 +12,12 @@ from bakeoff.errors import ConfigError
 from bakeoff.evaluation.metric import Metric
 from bakeoff.report import rows
 from bakeoff.report.charts import charts
-from bakeoff.report.compared import Describe, unknown
 from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
-from bakeoff.report.page import page
+from bakeoff.report.page.compared import Describe, unknown
+from bakeoff.report.page.page import page
+from bakeoff.report.page.static import FOLDER, drawings
 from bakeoff.report.render import csv, html, latex, markdown, parquet
-from bakeoff.report.static import FOLDER, drawings
 from bakeoff.report.tables import Result, Table
 from bakeoff.store import Store, replacing
 

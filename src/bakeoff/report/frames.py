@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.report.intervals import interval
-from bakeoff.report.pairwise import Pairwise
+from bakeoff.report.figures.intervals import interval
+from bakeoff.report.pairs.pairwise import Pairwise
+from bakeoff.report.pairs.samples import column_name
 from bakeoff.report.render import parquet
 from bakeoff.report.rows import CsvRow
-from bakeoff.report.samples import column_name
 from bakeoff.report.tables import Column, Row, Table
 from bakeoff.report.wording import settings_text
 

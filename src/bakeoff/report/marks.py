@@ -12,7 +12,7 @@ from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.multiple import corrected
 from bakeoff.evaluation.sample import all_pairs
 from bakeoff.evaluation.significance import Rules
-from bakeoff.report.pairwise import families, tied_with
+from bakeoff.report.pairs.pairwise import families, tied_with
 from bakeoff.report.tables import Column, Marks, Row, Table
 from bakeoff.store import Store
 

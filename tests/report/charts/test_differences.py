@@ -12,7 +12,7 @@ from bakeoff.evaluation.significance import Rules
 from bakeoff.report.charts import charts
 from bakeoff.report.charts.differences import interval_of
 from bakeoff.report.comparison import comparison
-from bakeoff.report.pairwise import pairwise
+from bakeoff.report.pairs.pairwise import pairwise
 from bakeoff.report.tables import Column
 
 

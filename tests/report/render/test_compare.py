@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 
 from bakeoff.evaluation.significance import Rules
-from bakeoff.report.changes import Change, Recommended
-from bakeoff.report.flips import Segment
+from bakeoff.report.pairs.changes import Change, Recommended
+from bakeoff.report.pairs.flips import Segment
+from bakeoff.report.pairs.sides import Match
+from bakeoff.report.pairs.versus import Difference, Line, Versus
 from bakeoff.report.render.compare import p_text, print_answer, print_comparison
-from bakeoff.report.sides import Match
 from bakeoff.report.tables import Column
-from bakeoff.report.versus import Difference, Line, Versus
 
 HOSTILE = "[bold]x[/bold] <b>\x1b[31m\u202e:smile:"
 SHOWN = "[bold]x[/bold] <b>\\x1b[31m\\u202e:smile:"

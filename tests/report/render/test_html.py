@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bakeoff.report.charts import Chart, ChartSection
 from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
-from bakeoff.report.page import page, script_json
+from bakeoff.report.page.page import page, script_json
 from bakeoff.report.render import html
 
 HOSTILE = [

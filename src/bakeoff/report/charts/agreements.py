@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.report.agreement import Agreement, agreement
 from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.spec import AT_PLACE, data, finish, parameters, place_title, short
 from bakeoff.report.charts.stored import Stored
+from bakeoff.report.figures.agreement import Agreement, agreement
 
 HEAT = ("#eaf1f8", "#6fa8d6", "#0b3f70")
 """From none to all, light to dark: the figures on them are black or white, whatever the theme of a page."""

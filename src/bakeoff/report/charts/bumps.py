@@ -24,7 +24,7 @@ from bakeoff.report.charts.spec import (
     shape,
     short,
 )
-from bakeoff.report.ranks import run_ranks, table_ranks
+from bakeoff.report.figures.ranks import run_ranks, table_ranks
 from bakeoff.report.tables import Column, Run
 
 _CAPTION = "1 is the best; models with equal means share a rank. Lines that cross say that the order changes."

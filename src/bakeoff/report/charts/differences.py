@@ -16,8 +16,8 @@ from bakeoff.report.charts.difference_views import LISTS, RANK_LISTS, mean_ranks
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.spec import Row, short
 from bakeoff.report.charts.stored import Stored
-from bakeoff.report.intervals import t_quantile
-from bakeoff.report.pairwise import Pairwise, pairwise
+from bakeoff.report.figures.intervals import t_quantile
+from bakeoff.report.pairs.pairwise import Pairwise, pairwise
 from bakeoff.report.tables import Column
 from bakeoff.store import Store
 

@@ -18,7 +18,7 @@ from bakeoff.report.charts.spec import (
     short,
 )
 from bakeoff.report.charts.stored import Stored
-from bakeoff.report.distribution import LEVELS, Distribution, distributions
+from bakeoff.report.figures.distribution import LEVELS, Distribution, distributions
 from bakeoff.report.tables import Column
 
 _QUANTILES = tuple(f"q{100 * level:g}" for level in LEVELS)

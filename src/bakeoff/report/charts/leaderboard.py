@@ -21,8 +21,8 @@ from bakeoff.report.charts.spec import (
     shape,
     short,
 )
-from bakeoff.report.intervals import interval
-from bakeoff.report.ranks import table_ranks
+from bakeoff.report.figures.intervals import interval
+from bakeoff.report.figures.ranks import table_ranks
 
 LISTS = ("k", "mean", "low", "high", "rank", "place")
 

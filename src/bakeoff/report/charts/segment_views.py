@@ -21,7 +21,7 @@ from bakeoff.report.charts.spec import (
     place_title,
     shape,
 )
-from bakeoff.report.grouping import BAND_NAMES
+from bakeoff.report.figures.grouping import BAND_NAMES
 
 Labels = dict[str, dict[str, list[str]]]
 """Data set -> split -> the names of its groups."""

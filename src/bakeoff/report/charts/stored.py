@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bakeoff.report.charts.frame import Frame, Place
-from bakeoff.report.material import Fits, fits, missing
+from bakeoff.report.figures.material import Fits, fits, missing
 from bakeoff.store import Store
 
 

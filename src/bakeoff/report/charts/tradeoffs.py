@@ -21,7 +21,7 @@ from bakeoff.report.charts.spec import (
     shape,
     short,
 )
-from bakeoff.report.tradeoff import GOALS, Goal, Tradeoff, tradeoff
+from bakeoff.report.figures.tradeoff import GOALS, Goal, Tradeoff, tradeoff
 
 NOT_ACCURACY = (
     "catalog_coverage distributional_coverage gini novelty diversity diversity_features unexpectedness "

@@ -10,7 +10,7 @@ from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.spec import Row, short
 from bakeoff.report.charts.tuning_views import expected_view, importance_view, progress_view, space_view
-from bakeoff.report.tuning import Search, Study, searches
+from bakeoff.report.tuned.searches import Search, Study, searches
 from bakeoff.report.wording import visible
 
 POINTS = 60

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from bakeoff.evaluation.significance import Rules
-from bakeoff.report.changes import Change, Recommended
-from bakeoff.report.flips import Segment
+from bakeoff.report.pairs.changes import Change, Recommended
+from bakeoff.report.pairs.flips import Segment
+from bakeoff.report.pairs.samples import column_name
+from bakeoff.report.pairs.versus import Answer, Line, Versus
 from bakeoff.report.render.console import say
-from bakeoff.report.samples import column_name
-from bakeoff.report.versus import Answer, Line, Versus
 from bakeoff.report.wording import CORRECTIONS, NOTHING, TESTS, visible
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from bakeoff.evaluation.metric import Metric
 from bakeoff.report.comparison import comparison
 from bakeoff.report.tables import Column, Result, Row, Table
-from bakeoff.report.tuning_notes import lines as tuning_lines
-from bakeoff.report.tuning_words import tuned
+from bakeoff.report.tuned.notes import lines as tuning_lines
+from bakeoff.report.tuned.words import tuned
 from bakeoff.report.wording import (
     NO_POPULARITY,
     Entry,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from bakeoff.report.board import headed, shown
 from bakeoff.report.document import DEFINITIONS
-from bakeoff.report.page import Page
+from bakeoff.report.page.board import headed, shown
+from bakeoff.report.page.page import Page
 
 
 def render(page: Page) -> str:

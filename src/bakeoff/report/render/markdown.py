@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from bakeoff.report.document import DEFINITIONS, Document, Section
 from bakeoff.report.layout import Grid
-from bakeoff.report.static import Drawing
+from bakeoff.report.page.static import Drawing
 from bakeoff.report.wording import Entry
 
 COLUMNS = 9

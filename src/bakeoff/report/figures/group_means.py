@@ -1,0 +1,143 @@
+"""Who wins for whom: means of metrics by groups of users. Numbers only.
+
+A user may stand behind a mean several times: under several seeds of a model, on several splits. Its values in
+one group are averaged first, so that an interval counts each user once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from bakeoff.arrays import CSR, Array, Codes, Doubles
+from bakeoff.report.figures.grouping import Grouping, by_acquaintance, by_features, by_history, history_edges
+from bakeoff.report.figures.intervals import t_quantile
+from bakeoff.report.figures.material import Fits
+from bakeoff.report.tables import Column
+
+
+@dataclass(frozen=True, eq=False)
+class Means:
+    """Means over the users of s groups for c columns.
+
+    Args:
+        n_users: int64 [c, s], users with a value.
+        mean: float64 [c, s], NaN where nobody has one.
+        half: float64 [c, s], half the width of the 95 % t interval over users; NaN below two users.
+    """
+
+    n_users: Array
+    mean: Doubles
+    half: Doubles
+
+
+@dataclass(frozen=True, eq=False)
+class GroupMeans:
+    """One grouping of a table's users with the means of its rows.
+
+    Args:
+        kind, names: as in Grouping.
+        n_users: int64 [s], distinct users of each group over all splits.
+        means: for each row of the table, None for a row without results.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    n_users: Array
+    means: tuple[Means | None, ...]
+
+
+def group_means(fits: Sequence[Fits], columns: Sequence[Column]) -> list[GroupMeans]:
+    """Means by length of history, by what is known of a user, and by each user feature.
+
+    A grouping with fewer than two groups tells nothing and is left out.
+    """
+    if not fits or not columns:
+        return []
+    edges = history_edges(fits[0].split)
+    groupings = [[by_history(f.split, edges), by_acquaintance(f.split), *by_features(f.split)] for f in fits]
+    values = [_values_of_row(fits, columns, row) for row in range(len(fits[0].keys))]
+    found = []
+    for of_kind in zip(*groupings, strict=True):
+        names = _union(of_kind)
+        if len(names) > 1:
+            found.append(_means(fits, of_kind, names, values))
+    return found
+
+
+def _means(
+    fits: Sequence[Fits],
+    groupings: Sequence[Grouping],
+    names: tuple[str, ...],
+    values: Sequence[Sequence[tuple[int, Doubles]]],
+) -> GroupMeans:
+    members = [_aligned(g, names) for g in groupings]
+    means: list[Means | None] = []
+    for of_row in values:
+        if not of_row:
+            means.append(None)
+            continue
+        users = np.concatenate([fits[at].split.users for at, _ in of_row])
+        stacked = sparse.vstack([members[at] for at, _ in of_row], format="csr")
+        means.append(mean_by_group(users, np.concatenate([v for _, v in of_row], axis=1), stacked))
+    everybody = np.concatenate([f.split.users for f in fits])
+    pairs, _ = _pairs(everybody, sparse.vstack(members, format="csr"))
+    n_users = np.bincount(pairs, minlength=len(names))
+    return GroupMeans(groupings[0].kind, names, n_users, tuple(means))
+
+
+def mean_by_group(users: Codes, values: Doubles, members: CSR) -> Means:
+    """Means by group, each user once.
+
+    Args:
+        users: int32 [n], whose value it is; one may stand there several times.
+        values: float64 [c, n]; NaN is no value.
+        members: CSR [n, s], which groups each entry belongs to.
+    """
+    groups, averages = _pairs(users, members)
+    known = ~np.isnan(values.T)
+    counts = averages @ known.astype(np.float64)
+    there = counts > 0
+    own = averages @ np.where(known, values.T, 0.0) / np.maximum(counts, 1.0)  # [pairs, c], 0 without a value
+    ones = np.ones(len(groups))
+    shape = members.shape[1], len(groups)
+    total = sparse.csr_matrix((ones, (groups, np.arange(len(groups)))), shape=shape)
+    n = total @ there.astype(np.float64)
+    mean = np.where(n > 0, total @ own / np.maximum(n, 1.0), np.nan)
+    squares = total @ np.where(there, (own - np.nan_to_num(mean)[groups]) ** 2, 0.0)
+    error = np.sqrt(squares / np.maximum(n - 1, 1.0) / np.maximum(n, 1.0))
+    quantile = {degrees: t_quantile(degrees) for degrees in np.unique(n - 1).tolist()}
+    half = error * np.vectorize(quantile.__getitem__, otypes=[float])(n - 1)
+    return Means(n.T.astype(np.int64), mean.T, half.T)
+
+
+def _pairs(users: Codes, members: CSR) -> tuple[Array, CSR]:
+    """Distinct (group, user) pairs: the group of each, and the CSR [pairs, n] of ones at their entries."""
+    entries = np.repeat(np.arange(members.shape[0]), np.diff(members.indptr))
+    width = int(users.max(initial=0)) + 1
+    keys, place = np.unique(members.indices.astype(np.int64) * width + users[entries], return_inverse=True)
+    ones = np.ones(len(entries))
+    return keys // width, sparse.csr_matrix((ones, (place, entries)), shape=(len(keys), members.shape[0]))
+
+
+def _values_of_row(fits: Sequence[Fits], columns: Sequence[Column], row: int) -> list[tuple[int, Doubles]]:
+    """For each fit of a row the position of its split, and its values."""
+    return [(at, f.values(key, columns)) for at, f in enumerate(fits) for key in f.keys[row]]
+
+
+def _union(groupings: Sequence[Grouping]) -> tuple[str, ...]:
+    """The groups of all splits: in the order of the split that has most, then as they appear."""
+    longest = max(groupings, key=lambda g: len(g.names))
+    return tuple(dict.fromkeys((*longest.names, *(n for g in groupings for n in g.names))))
+
+
+def _aligned(grouping: Grouping, names: Sequence[str]) -> CSR:
+    """The members of a grouping with columns in the order of names."""
+    place = {name: at for at, name in enumerate(names)}
+    to = np.array([place[n] for n in grouping.names], dtype=np.int64)
+    ones = np.ones(len(to), dtype=np.float32)
+    moved = sparse.csr_matrix((ones, (np.arange(len(to)), to)), shape=(len(to), len(names)))
+    return (grouping.members @ moved).tocsr()

@@ -1,0 +1,189 @@
+"""What a report compared: data sets, splits, models with their budgets, and the cells without numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from bakeoff.cell import Cell
+from bakeoff.data.description import Description
+from bakeoff.hashing import canonical_json
+from bakeoff.report.layout import Grid, Head
+from bakeoff.report.page.detail import budget_text
+from bakeoff.report.tables import Part, Result, Table
+from bakeoff.report.wording import NOTHING, Entry, reason_texts, settings_text, title, visible
+
+Describe = Callable[[Cell], Description | str]
+"""Gives the description of a cell's data set, or says why there is none."""
+
+
+def unknown(cell: Cell) -> str:
+    """What is said of data sets where there is no store to look into."""
+    return "the data are not at hand"
+
+
+_COLD = ("dropped_cold_users", "dropped_cold_items")
+_DATES = ("train_first", "train_last", "test_first", "test_last")
+_SHOWN = ("catalogue", "train_pairs", "test_pairs")
+
+
+def subjects(datasets: Grid, tables: Sequence[Table]) -> str:
+    """What was compared on what, in a sentence or two."""
+    sizes = []
+    for name, users, items, pairs, density, *_ in datasets.rows:
+        size = f"{users.text} users, {items.text} items, {pairs.text} interactions, density {density.text}"
+        sizes.append(f"{name.text} ({size})" if users.number is not None else name.text)
+    models = len({(row.model, settings_text(row)) for table in tables for row in table.rows})
+    splits = sorted({_with(table.split, table.split_variant) for table in tables})
+    return (
+        f"{models} model{'s' * (models != 1)} on {', '.join(sizes)}; "
+        f"split{'s' * (len(splits) != 1)} {', '.join(splits)}."
+    )
+
+
+def dataset_grid(results: Sequence[Result], describe: Describe) -> Grid:
+    """A row for each data set: size, density and long tail."""
+    cells = {_dataset_name(r.asked.cell): r.asked.cell for r in reversed(results)}
+    figures = ("users", "items", "interactions", "density", "median history")
+    tail = ("Gini of items", "top 1 % of items hold", "top 10 % hold")
+    heads = (
+        Head("data set"),
+        *(Head(f, "figure") for f in (*figures, *tail)),
+        *(Head("first"), Head("last"), Head("prepared", "text")),
+    )
+    return Grid("Data sets", heads, tuple(_dataset(name, describe(cells[name])) for name in sorted(cells)))
+
+
+def _dataset_name(cell: Cell) -> str:
+    return _with(str(cell.dataset.get("name")), cell.dataset_variant)
+
+
+def _with(name: str, variant: str) -> str:
+    return visible(f"{name} ({variant})" if variant else name)
+
+
+def _dataset(name: str, found: Description | str) -> tuple[Entry, ...]:
+    if isinstance(found, str):
+        return (Entry(name), *[Entry(NOTHING)] * 10, Entry(visible(found)))
+    tail, times = found.long_tail, found.times
+    steps = "; ".join(f"{s.name}{f' ({s.note})' if s.note else ''}: {s.rows:,} rows" for s in found.steps)
+    return (
+        Entry(name),
+        *(_count(n) for n in (found.users, found.items, found.pairs)),
+        _share(found.density),
+        _count(round(found.histories.quantiles[3])),
+        Entry(f"{tail.gini:.3f}", number=tail.gini),
+        *(_share(share) for share in (tail.tops[0], tail.tops[2])),
+        *(
+            Entry(_day(when) if times else NOTHING)
+            for when in ((times.first, times.last) if times else (0, 0))
+        ),
+        Entry(visible(steps)),
+    )
+
+
+def _day(second: int | None) -> str:
+    """The day of unix seconds, in UTC."""
+    import numpy as np
+
+    if second is None:
+        return NOTHING
+    return str(np.datetime64(second, "s").astype("datetime64[D]"))
+
+
+def _count(value: object) -> Entry:
+    return Entry(f"{value:,}", number=value) if isinstance(value, int) else Entry(NOTHING)
+
+
+def _share(value: float) -> Entry:
+    return Entry(f"{100 * value:.3g} %", number=value)
+
+
+def split_grid(tables: Iterable[Table]) -> Grid:
+    """A row for each content of a split: sizes, dates, cold users and items, fingerprint."""
+    pairs = [(table, part) for table in tables for part in table.parts]
+    dated = any(d in part.counts for _, part in pairs for d in _DATES)
+    heads = (
+        *(Head("data set, split"), Head("split seed")),
+        *(Head(f, "figure") for f in ("users evaluated", "catalogue", "train pairs", "test pairs")),
+        *(Head(f"cold {what} dropped", "figure") for what in ("users", "items")),
+        *((Head("train"), Head("test")) if dated else ()),
+        *(Head("other counts", "text"), Head("fingerprint")),
+    )
+    return Grid("Splits", heads, tuple(_split(table, part, dated) for table, part in pairs))
+
+
+def _split(table: Table, part: Part, dated: bool) -> tuple[Entry, ...]:
+    told = {*_SHOWN, *_COLD, *_DATES, "test_users"}
+    others = {k: v for k, v in part.counts.items() if k not in told and v not in (0, None, "")}
+    spans = [
+        " to ".join(str(part.counts[f"{side}_{end}"])[:10] for end in ("first", "last"))
+        if f"{side}_first" in part.counts
+        else NOTHING
+        for side in ("train", "test")
+    ]
+    seeds = (str(seed) if fold is None else f"{seed}, fold {fold}" for seed, fold in part.places)
+    return (
+        Entry(title(table)),
+        Entry("; ".join(seeds)),
+        _count(part.n_users),
+        *(_count(part.counts.get(c)) for c in (*_SHOWN, *_COLD)),
+        *((Entry(visible(span)) for span in spans) if dated else ()),
+        Entry("; ".join(f"{visible(k.replace('_', ' '))} {_plain(others[k])}" for k in sorted(others))),
+        Entry(visible(part.fingerprint)),
+    )
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return visible(value if isinstance(value, str) else canonical_json(value))
+
+
+def model_grid(tables: Iterable[Table]) -> Grid:
+    """A row for each model with its settings: its class, its budget for tuning, what became of its cells."""
+    found: dict[tuple[str, str], list[Result]] = {}
+    for table in tables:
+        for row in table.rows:
+            found.setdefault((visible(row.model), settings_text(row)), []).extend(row.results)
+    heads = (
+        *(Head("model"), Head("settings"), Head("class"), Head("tuning budget", "text")),
+        *(Head(status, "figure") for status in ("done", "skipped", "failed")),
+    )
+    rows = []
+    for (model, settings), results in sorted(found.items()):
+        states = Counter(r.record.status for r in results)
+        cell = results[0].asked.cell
+        rows.append(
+            (
+                *(Entry(model), Entry(settings)),
+                Entry(visible(str(cell.model["build"].get("_target_", "")))),
+                Entry(_budget(cell.tune)),
+                *(Entry(str(states[s]), number=states[s]) for s in ("done", "skipped", "failed")),
+            )
+        )
+    return Grid("Models and budgets", heads, tuple(rows))
+
+
+def _budget(tune: Mapping[str, Any] | None) -> str:
+    if tune is None:
+        return "none: as configured"
+    aims = tune.get("objectives") or tune.get("metric")
+    aim = ", ".join(map(str, aims)) if isinstance(aims, list | tuple) else aims
+    return visible(f"{budget_text(tune)} by {aim} ({tune.get('sampler')}), inside train")
+
+
+def missing_grid(tables: Iterable[Table]) -> Grid:
+    """A row for each model that lacks runs, with the reasons."""
+    heads = (Head("data set, split"), Head("model"), Head("settings"), Head("status"), Head("reason", "text"))
+    rows = [
+        (
+            *(Entry(title(table)), Entry(visible(row.model)), Entry(settings_text(row)), Entry(row.status)),
+            Entry("; ".join(reason_texts(row, table))),
+        )
+        for table in tables
+        for row in table.rows
+        if row.reasons
+    ]
+    return Grid("Skipped and failed", heads, tuple(rows))

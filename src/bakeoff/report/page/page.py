@@ -1,0 +1,180 @@
+"""All that the HTML page holds: text and tables for readers without a script, and data for the script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bakeoff.evaluation.metric import Metric
+from bakeoff.report.charts import ChartSection
+from bakeoff.report.document import Document, definition
+from bakeoff.report.layout import Grid
+from bakeoff.report.page.board import Board, Point, board, distinct_places, ordered
+from bakeoff.report.page.compared import (
+    Describe,
+    dataset_grid,
+    missing_grid,
+    model_grid,
+    split_grid,
+    subjects,
+    unknown,
+)
+from bakeoff.report.page.packing import packed
+from bakeoff.report.tables import Column, Result, Table
+from bakeoff.report.wording import TIED, how_tested
+
+USUAL_K = 10
+USUAL = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc", "catalog_coverage", "novelty")
+"""Metrics offered first; the first that was measured is the one shown."""
+
+BESIDE = ("ndcg", "recall", "precision", "mrr", "catalog_coverage", "novelty")
+"""Metrics that stand beside the chosen one: so many of them as BESIDE_N."""
+
+BESIDE_N = 4
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the template lays out.
+
+    Args:
+        document: the report in words, with all its tables.
+        subjects: what was compared, in a sentence or two.
+        compared: data sets, splits, models; without empty ones.
+        missing: what was skipped and failed; without rows where all is done.
+        boards: one for each comparison, filled as it stands at first.
+        legends: how to read each board.
+        shown: for each board the columns that stand in it at first: the chosen one, then BESIDE_N others;
+            None in place of one that was not measured.
+        sections: charts.
+        data: what the script needs, as JSON that may stand in a script element.
+    """
+
+    document: Document
+    subjects: str
+    compared: tuple[Grid, ...]
+    missing: Grid
+    boards: tuple[Board, ...]
+    legends: tuple[str, ...]
+    shown: tuple[tuple[Column | None, ...], ...]
+    sections: tuple[ChartSection, ...]
+    data: str
+
+
+def page(
+    document: Document,
+    results: Sequence[Result],
+    tables: Sequence[Table],
+    metrics: Mapping[str, Metric],
+    sections: Sequence[ChartSection] = (),
+    describe: Describe = unknown,
+) -> Page:
+    """Put a report into the form of a page.
+
+    Args:
+        describe: gives the description of a cell's data set, or says why there is none.
+    """
+    boards, shown = [], []
+    for made in distinct_places([board(table) for table in tables]):
+        columns = _shown(made)
+        first = columns[0]
+        rising = first is not None and metrics[first.metric].higher_is_better is False
+        boards.append(ordered(made, first, rising))
+        shown.append(columns)
+    grids = (dataset_grid(results, describe), split_grid(tables), model_grid(tables))
+    specs, packs = packed({chart.id: chart.spec for section in sections for chart in section.charts})
+    data = {
+        "boards": [_board_data(b) for b in boards],
+        "metrics": {n: [definition(m), m.higher_is_better] for n, m in metrics.items()},
+        "usual": USUAL,
+        "beside": BESIDE,
+        "besideN": BESIDE_N,
+        "usualK": USUAL_K,
+        "tied": TIED,
+        "charts": specs,
+        "tables": packs,
+    }
+    return Page(
+        document=document,
+        subjects=subjects(grids[0], tables),
+        compared=tuple(grid for grid in grids if grid.rows),
+        missing=missing_grid(tables),
+        boards=tuple(boards),
+        legends=tuple(map(_legend, boards, tables)),
+        shown=tuple(shown),
+        sections=tuple(sections),
+        data=script_json(data),
+    )
+
+
+def script_json(value: Any) -> str:
+    """JSON that may stand in a script element: no text in it can end the element or open a comment.
+
+    >>> script_json(["</script>"])
+    '["\\\\u003c/script\\\\u003e"]'
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
+
+
+def _shown(board: Board) -> tuple[Column | None, ...]:
+    """The columns that are shown before anybody has chosen one."""
+    order = {metric: place for place, metric in enumerate(USUAL)}
+
+    def rank(column: Column) -> tuple[int, int, int]:
+        far = 0 if column.k is None else abs(column.k - USUAL_K)
+        return order.get(column.metric, len(order)), far, column.k or 0
+
+    main = min(board.columns, key=rank, default=None)
+    if main is None:
+        return (None,) * (BESIDE_N + 1)
+    at_k = [Column(metric, k) for metric in BESIDE if metric != main.metric for k in (main.k, None)]
+    beside = [column for column in at_k if column in board.columns][:BESIDE_N]
+    return (main, *beside, *(None,) * (BESIDE_N - len(beside)))
+
+
+def _legend(board: Board, table: Table) -> str:
+    """How to read a board."""
+    points = [p for row in board.rows for p in row.points if p is not None]
+    parts = ["Bold: best of its column, equals share it."] if any(p.best for p in points) else []
+    if table.marks is not None and any(p.best for p in points):
+        parts.append(f"{TIED}: not distinguishable from the best ({how_tested(table.marks)}).")
+    if any(p.low is not None for p in points):
+        over = "fits where a model has several, else over users" if board.several else "users"
+        parts.append(f"Interval: 95 %, Student's t over {over}.")
+    if any(p.fits > 1 for p in points):
+        parts.append("Fits share users and data and are not independent: the true interval is wider.")
+    return " ".join(parts)
+
+
+def _board_data(board: Board) -> dict[str, Any]:
+    return {
+        "dataset": board.dataset,
+        "split": board.split,
+        "columns": [
+            [column.metric, column.k, places]
+            for column, places in zip(board.columns, board.places, strict=True)
+        ],
+        "rows": [[_point_data(point) for point in row.points] for row in board.rows],
+    }
+
+
+def _point_data(point: Point | None) -> list[float | int | None] | int:
+    """Mean, ends of the interval, marks (1 best, 2 not told apart from it); 0 without a value.
+
+    Seven figures: the exact ones stand in metrics.csv.
+    """
+    if point is None:
+        return 0
+    return [
+        *(_short(number) for number in (point.mean, point.low, point.high)),
+        int(point.best) + 2 * int(point.tied),
+    ]
+
+
+def _short(number: float | None) -> float | None:
+    return None if number is None else float(f"{number:.7g}")

@@ -1,0 +1,73 @@
+"""Charts as SVG files beside the Markdown report: few, and from the same specifications as on the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bakeoff.report.charts import Chart, ChartSection
+from bakeoff.report.page.board import Board
+
+FOLDER = "charts"
+"""Their folder beside report.md."""
+
+SHOWN = ("leader-board", "curves", "tradeoff-coverage")
+"""Which charts: who leads, whether that depends on k, and what accuracy costs in coverage."""
+
+WIDTH = 480
+"""Pixels, where a chart is as wide as its place."""
+
+_LOOK = {"background": "white", "font": "sans-serif", "padding": 12, "view": {"stroke": None}}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One chart of one comparison.
+
+    Args:
+        section: the place of the comparison among those of the report.
+        file: path beside report.md; stable, of letters, digits, underscores and hyphens.
+        alt: what it shows, plain text.
+        svg: the drawing; the same for the same specification.
+    """
+
+    section: int
+    file: str
+    alt: str
+    svg: str
+
+
+def drawings(sections: Iterable[ChartSection], boards: Sequence[Board]) -> list[Drawing]:
+    """Draw the charts of SHOWN for every comparison that has numbers."""
+    charts = {chart.id: chart for section in sections for chart in section.charts}
+    found: list[Drawing] = []
+    for place, board in enumerate(boards):
+        for name in (n for n in SHOWN if n in charts and board.columns):
+            file = f"{FOLDER}/{place + 1}-{_slug(board.dataset)}-{_slug(board.split)}-{name}.svg"
+            alt = f"{charts[name].title}, {board.title}"
+            found.append(Drawing(place, file, alt, _svg(charts[name], board)))
+    return found
+
+
+def _slug(text: str) -> str:
+    """Letters, digits and underscores of a name, in the order of the name; others are hyphens."""
+    return re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")[:40].lower() or "x"
+
+
+def _svg(chart: Chart, board: Board) -> str:
+    import vl_convert
+
+    spec: dict[str, Any] = {**chart.spec, "params": _at(chart.spec.get("params", []), board)}
+    if spec.get("width") == "container":
+        spec |= {"width": WIDTH}
+        spec.pop("autosize", None)
+    return str(vl_convert.vegalite_to_svg(json.dumps(spec), config=_LOOK)) + "\n"
+
+
+def _at(params: Iterable[dict[str, Any]], board: Board) -> list[dict[str, Any]]:
+    """The parameters of a chart, set to one data set and split."""
+    place = {"dataset": board.dataset, "split": board.split}
+    return [{**p, "value": place[p["name"]]} if p["name"] in place else p for p in params]

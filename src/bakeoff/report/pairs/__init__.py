@@ -1,0 +1,1 @@
+"""Models against each other, pair by pair: numbers only."""

@@ -1,0 +1,110 @@
+"""The users for whom it makes the largest difference, and what both sides recommend to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bakeoff.arrays import Array
+from bakeoff.cell import Cell, build_source
+from bakeoff.data.source import NamesItems
+from bakeoff.errors import DataError
+from bakeoff.evaluation.sample import Sample
+from bakeoff.report.pairs.sides import Match
+from bakeoff.runner import Workspace
+from bakeoff.splits.base import Split
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """An item of a list in the user's own id, with its name where one is known; whether it is a hit."""
+
+    item: str
+    name: str
+    hit: bool
+
+
+@dataclass(frozen=True)
+class Change:
+    """One user.
+
+    Args:
+        user: the user's own id.
+        candidate, baseline: both values.
+        n_relevant: test items of the user.
+        lists: of the candidate and of the baseline, best first.
+    """
+
+    user: str
+    candidate: float
+    baseline: float
+    n_relevant: int
+    lists: tuple[tuple[Recommended, ...], tuple[Recommended, ...]]
+
+
+def largest_changes(
+    match: Match,
+    sample: Sample,
+    workspace: Workspace,
+    *,
+    k: int,
+    n: int,
+    higher_is_better: bool | None,
+) -> tuple[list[Change], list[Change]]:
+    """The n users that gain most from the candidate, and the n that lose most; on the match's first split.
+
+    Lists are those of the first model seed.
+
+    Args:
+        sample: values [1, 2, users] of candidate and baseline on that split.
+        k: length of the lists to show.
+    """
+    difference = sample.values[0, 0] - sample.values[0, 1]
+    gain = -difference if higher_is_better is False else difference
+    known = np.flatnonzero(~np.isnan(gain))
+    order = known[np.argsort(-gain[known], kind="stable")]
+    best = [int(i) for i in order[:n] if gain[i] > 0]
+    worst = [int(i) for i in order[::-1][:n] if gain[i] < 0]
+    first = match.places[0]
+    cell = match.first_cell
+    split, names = workspace.split(cell), _names(cell)
+    lists = [workspace.store.lists(first.keys[side][0]).items for side in (0, 1)]
+
+    def change(at: int) -> Change:
+        code = split.users[at]
+        relevant = split.test[[code]].indices
+        return Change(
+            user=str(sample.users[at]),
+            candidate=float(sample.values[0, 0, at]),
+            baseline=float(sample.values[0, 1, at]),
+            n_relevant=len(relevant),
+            lists=(
+                _recommended(lists[0][at, :k], relevant, split, names),
+                _recommended(lists[1][at, :k], relevant, split, names),
+            ),
+        )
+
+    return [change(at) for at in best], [change(at) for at in worst]
+
+
+def _recommended(
+    items: Array, relevant: Array, split: Split, names: Mapping[str, str]
+) -> tuple[Recommended, ...]:
+    ids = split.train.item_ids.values
+    held_out = set(relevant.tolist())
+    return tuple(
+        Recommended(str(ids[i]), names.get(str(ids[i]), "").strip(), i in held_out)
+        for i in items.tolist()
+        if i >= 0
+    )
+
+
+def _names(cell: Cell) -> Mapping[str, str]:
+    """What the items are called; where the source cannot be read any more, their ids have to do."""
+    try:
+        source = build_source(cell.dataset)
+        return source.names_of_items() if isinstance(source, NamesItems) else {}
+    except DataError:
+        return {}

@@ -1,0 +1,1 @@
+"""What tuning found: numbers, tables of text, notes."""

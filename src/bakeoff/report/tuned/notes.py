@@ -1,0 +1,151 @@
+"""What a reader must know of tuning: warnings, how figures were made, and why some are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bakeoff.report.tables import Table
+from bakeoff.report.tuned.hyperparameters import pairs_text
+from bakeoff.report.tuned.searches import BOOTSTRAP_SEED, Study, without_space
+from bakeoff.report.tuned.words import NO_SPACE, Tuned, decimals
+from bakeoff.report.wording import settings_text, visible
+
+_HOW = {
+    "draws": "as the expected maximum of independent draws (Dodge et al. 2019, with the defaults as a first "
+    f"trial that is certain); in brackets: 95 % bootstrap interval over trials, seed {BOOTSTRAP_SEED}",
+    "repeats": "as the mean over seeds of the best so far; in brackets: 95 % t interval over seeds",
+}
+
+
+def notes(table: Table, found: Sequence[Tuned]) -> tuple[str, ...]:
+    """Lines of plain text; none where nothing was tuned.
+
+    Args:
+        found: `tuned(table)`.
+    """
+    if not found:
+        return ()
+    return (
+        *warnings(found),
+        *_without_space(table),
+        *_untested(found),
+        *_curves(found),
+        *_expected(found),
+        *_importance(found),
+        *_pareto(found),
+    )
+
+
+def lines(table: Table, found: Sequence[Tuned]) -> tuple[str, ...]:
+    """One line for each tuned row, then the warnings, for a terminal."""
+    if not found:
+        return ()
+    said = [f"{name}: {_summary(study)}" for name, study in _named(found) if study.record["best"] is not None]
+    return (*said, *warnings(found), *_without_space(table))
+
+
+def warnings(found: Sequence[Tuned]) -> list[str]:
+    """Best values that lie at an end of their space."""
+    return [
+        visible(f"Warning, {name}: {edge}.")
+        for name, study in _named(found)
+        for edge in study.record["edges"]
+    ]
+
+
+def _summary(study: Study) -> str:
+    record, best = study.record, study.record["best"]
+    scores = [v for v in (record["default"], best["value"]) if v is not None]
+    scores += [score[0] for score in (study.before, study.after) if score is not None]
+    places = decimals(scores)
+    text = f"{visible(study.objectives[0])} {_change(record['default'], best['value'], places)} on validation"
+    if study.after is not None:
+        before = study.before[0] if study.before is not None else None
+        text += f", {_change(before, study.after[0], places)} on test"
+    text += f"; {record['asked']} trials, {record['seconds']:,.1f} s"
+    return f"{text}; {pairs_text(best['parameters'])}"
+
+
+def _change(before: float | None, after: float, places: int) -> str:
+    return f"{after:.{places}f}" if before is None else f"{before:.{places}f} to {after:.{places}f}"
+
+
+def _named(found: Sequence[Tuned]) -> Iterable[tuple[str, Study]]:
+    """Each study with a name that tells it from the others."""
+    for row, search in found:
+        settings = settings_text(row, weights=False)
+        name = f"{visible(row.model)} ({settings})" if settings else visible(row.model)
+        for study in search.studies:
+            fold = "" if study.run.fold is None else f", fold {study.run.fold}"
+            run = f", split seed {study.run.split_seed}{fold}, seed {study.run.seed}"
+            yield name + (run if len(search.studies) > 1 else ""), study
+
+
+def _without_space(table: Table) -> list[str]:
+    names = dict.fromkeys(visible(row.model) for row in table.rows if without_space(row))
+    return [f"{', '.join(names)}: {NO_SPACE}, as configured."] if names else []
+
+
+def _by_reason(reasons: Iterable[tuple[str, str]], start: str) -> list[str]:
+    """One line for each reason, with the models that it holds for."""
+    models: dict[str, dict[str, None]] = {}
+    for model, why in reasons:
+        if why:
+            models.setdefault(why, {})[visible(model)] = None
+    return [f"{start} of {', '.join(names)}: {visible(why)}." for why, names in models.items()]
+
+
+def _untested(found: Sequence[Tuned]) -> list[str]:
+    pairs = [(row.model, study.untested) for row, search in found for study in search.studies]
+    return _by_reason(pairs, "Test scores before and after tuning")
+
+
+def _curves(found: Sequence[Tuned]) -> list[str]:
+    if not any(study.curve for _, search in found for study in search.studies):
+        return []
+    said = [
+        "By seconds: those of trials, added up over all processes. A search that ended has no later columns."
+    ]
+    if any(len(search.studies) > 1 for _, search in found):
+        said.append("Best so far: the mean over searches, ± half of its 95 % t interval.")
+    return said
+
+
+def _expected(found: Sequence[Tuned]) -> list[str]:
+    how: dict[str, dict[str, None]] = {}
+    for row, search in found:
+        if search.expected.points:
+            how.setdefault(search.expected.how, {})[visible(row.model)] = None
+    said = [f"Expected best of {', '.join(names)}: {_HOW[kind]}." for kind, names in how.items()]
+    censored = any(
+        search.expected.how == "draws" and study.record["pruned"] + study.record["failed"]
+        for _, search in found
+        for study in search.studies
+    )
+    if censored:
+        said.append(
+            "A pruned or failed trial counts as a draw that is never the best: small budgets look worse."
+        )
+    return said + _by_reason(((r.model, s.expected.absent) for r, s in found), "No expected best")
+
+
+def _importance(found: Sequence[Tuned]) -> list[str]:
+    from bakeoff.tuning.importance import METHOD
+
+    every = [(row.model, study.importance) for row, search in found for study in search.studies]
+    said = []
+    if any(importance.shares for _, importance in every):
+        said.append(
+            f"Importance: {METHOD}, what sets the best tenth of the trials (five at least) apart from all "
+            "of them, pruned ones counted among the worst; shares of the whole, rough with few trials."
+        )
+    said += _by_reason(((model, i.absent) for model, i in every), "No importance")
+    remarks = ((model, remark) for model, i in every for remark in i.remarks)
+    return said + _by_reason(remarks, "Importance")
+
+
+def _pareto(found: Sequence[Tuned]) -> list[str]:
+    rules = dict.fromkeys(
+        pairs_text(study.record["pick"]) for _, s in found for study in s.studies if len(study.objectives) > 1
+    )
+    return [f"Bold in a Pareto set: the trial that tune.pick takes ({rule})." for rule in rules]

@@ -1,0 +1,295 @@
+"""What tuning found as tables of text, for one comparison."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bakeoff.report.layout import Grid, Head
+from bakeoff.report.tables import Row, Table, Value
+from bakeoff.report.tuned.hyperparameters import pairs_text, range_text, space_text
+from bakeoff.report.tuned.searches import Expectation, Score, Search, Study, searches, without_space
+from bakeoff.report.wording import NOTHING, Entry, seconds_entry, settings_text, title, visible
+
+COLUMNS = 9
+"""Budgets that a table has at most; the largest are kept."""
+
+NO_SPACE = "no space to search"
+
+Tuned = tuple[Row, Search]
+
+
+def tuned(table: Table) -> list[Tuned]:
+    """The tuned rows of a table, with their searches."""
+    return [(row, s) for row, s in zip(table.rows, searches(table), strict=True) if s is not None]
+
+
+def grids(table: Table, found: Sequence[Tuned], per_grid: int | None = None) -> tuple[Grid, ...]:
+    """Every table on tuning; none where nothing was tuned.
+
+    Args:
+        found: `tuned(table)`.
+        per_grid: budgets that a grid may have; COLUMNS if that is less.
+    """
+    if not found:
+        return ()
+    frame = _Frame(
+        name=title(table),
+        settings=any(settings_text(r, weights=False) != f"tune={found[0][0].tune}" for r, _ in found),
+        several=any(len(search.studies) > 1 for _, search in found),
+        limit=min(per_grid or COLUMNS, COLUMNS),
+    )
+    curves = [(row, s) for row, s in found if all(study.curve for study in s.studies)]
+    every = (
+        _outcome(frame, table, found),
+        *_pareto(frame, found),
+        _budget(frame, found),
+        _hyperparameters(frame, found),
+        _by_trials(frame, curves),
+        _by_seconds(frame, curves),
+        _expected(frame, curves),
+    )
+    return tuple(grid for grid in every if grid.rows)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What the tables share: whether rows bear settings and runs beside the model, and how wide they are."""
+
+    name: str
+    settings: bool
+    several: bool
+    limit: int
+
+    def heads(self, *, runs: bool = False) -> tuple[Head, ...]:
+        settings = (Head("settings"),) if self.settings else ()
+        shown = (Head("split seed"), Head("seed", "figure")) if runs and self.several else ()
+        return (Head("model"), *settings, *shown)
+
+    def labels(self, row: Row, study: Study | None = None) -> tuple[Entry, ...]:
+        settings = (Entry(settings_text(row, weights=False)),) if self.settings else ()
+        return (Entry(visible(row.model)), *settings, *(self._run(study) if study is not None else ()))
+
+    def _run(self, study: Study) -> tuple[Entry, ...]:
+        run = study.run
+        place = str(run.split_seed) if run.fold is None else f"{run.split_seed}, fold {run.fold}"
+        return (Entry(place), Entry(str(run.seed), number=run.seed)) if self.several else ()
+
+
+def _outcome(frame: _Frame, table: Table, found: Sequence[Tuned]) -> Grid:
+    """Best hyperparameters, with what they gave on validation and on test."""
+    places = decimals(x for _, s in found for study in s.studies for x in _scores(study))
+    rows = [
+        (
+            *frame.labels(row, study),
+            Entry(visible(study.objectives[0])),
+            _figure(study.record["default"], places),
+            _figure(_best(study, "value"), places),
+            _score(study.before, places),
+            _score(study.after, places),
+            Entry(pairs_text(_best(study, "parameters") or {})),
+        )
+        for row, search in found
+        for study in search.studies
+    ]
+    blank = (Entry(NOTHING),) * (7 if frame.several else 5)
+    rows += [(*frame.labels(row), *blank, Entry(NO_SPACE)) for row in table.rows if without_space(row)]
+    figures = ("validation, defaults", "validation, best", "test, untuned", "test, tuned")
+    heads = (
+        *(*frame.heads(runs=True), Head("metric"), *(Head(h, "figure") for h in figures)),
+        Head("best hyperparameters", "text"),
+    )
+    return Grid(f"Tuning of {frame.name}", heads, tuple(rows))
+
+
+def _scores(study: Study) -> Iterable[float]:
+    values = [study.record["default"], _best(study, "value")]
+    return [*(v for v in values if v is not None), *(s[0] for s in (study.before, study.after) if s)]
+
+
+def _best(study: Study, name: str) -> Any:
+    return (study.record["best"] or {}).get(name)
+
+
+def _budget(frame: _Frame, found: Sequence[Tuned]) -> Grid:
+    """What each search was allowed, and what it used."""
+    counts = ("asked", "finished", "pruned", "failed", "from_memory")
+    rows = [
+        (
+            *frame.labels(row, study),
+            Entry(str(study.record["seed"]), number=study.record["seed"]),
+            Entry(visible(f"{study.record['sampler']}, pruner {study.record['pruner']}")),
+            Entry(_allowed(study.record["budget"])),
+            *(_count(study.record[c]) for c in counts),
+            seconds_entry(study.record["seconds"]),
+            _count(_best(study, "number")),
+        )
+        for row, search in found
+        for study in search.studies
+    ]
+    figures = ("trials", "finished", "pruned", "failed", "from memory", "seconds", "best in trial")
+    heads = (
+        *(*frame.heads(runs=True), Head("tuner's seed", "figure"), Head("sampler"), Head("budget")),
+        *(Head(h, "figure") for h in figures),
+    )
+    return Grid(f"Budget of tuning, {frame.name}", heads, tuple(rows))
+
+
+def _allowed(budget: Mapping[str, Any]) -> str:
+    return " or ".join(f"{budget[unit]:g} {unit}" for unit in ("trials", "seconds") if budget[unit])
+
+
+def _hyperparameters(frame: _Frame, found: Sequence[Tuned]) -> Grid:
+    """Each hyperparameter that was searched: where, what was best, and how much it mattered."""
+    rows = []
+    for row, search in found:
+        chosen = [_best(study, "parameters") or {} for study in search.studies]
+        defaults = search.studies[0].record["trials"][0]["parameters"]
+        for name, spec in search.studies[0].space.items():
+            share = search.importances.get(name)
+            rows.append(
+                (
+                    *frame.labels(row),
+                    Entry(visible(name)),
+                    Entry(space_text(spec)),
+                    Entry(range_text([defaults[name]] if name in defaults else [])),
+                    Entry(range_text([c[name] for c in chosen if name in c])),
+                    Entry(NOTHING) if share is None else Entry(f"{share:.2f}", number=share),
+                )
+            )
+    heads = (
+        *(*frame.heads(), Head("hyperparameter"), Head("space"), Head("default"), Head("best")),
+        Head("importance", "figure"),
+    )
+    return Grid(f"Hyperparameters, {frame.name}", heads, tuple(rows))
+
+
+def _pareto(frame: _Frame, found: Sequence[Tuned]) -> Iterable[Grid]:
+    """The trials that no other beats, a grid for each list of objectives; the picked one is marked."""
+    by_objectives: dict[tuple[str, ...], list[tuple[Row, Study]]] = {}
+    for row, search in found:
+        for study in search.studies:
+            if len(study.objectives) > 1:
+                by_objectives.setdefault(study.objectives, []).append((row, study))
+    for objectives, studies in by_objectives.items():
+        heads = (
+            *(*frame.heads(runs=True), Head("trial", "figure")),
+            *(Head(visible(o), "figure") for o in objectives),
+            *(Head("picked"), Head("hyperparameters", "text")),
+        )
+        rows = [row_ for row, study in studies for row_ in _pareto_rows(row, study, frame)]
+        yield Grid(f"Pareto set of {visible(', '.join(objectives))}, {frame.name}", heads, tuple(rows))
+
+
+def _pareto_rows(row: Row, study: Study, frame: _Frame) -> Iterable[tuple[Entry, ...]]:
+    """From the best in the first objective on."""
+    trials = [study.record["trials"][number] for number in study.record["pareto"]]
+    for trial in sorted(trials, key=lambda t: (-study.sign * t["value"], t["number"])):
+        picked = trial["number"] == _best(study, "number")
+        yield (
+            *frame.labels(row, study),
+            Entry(str(trial["number"]), picked, trial["number"]),
+            *(Entry(f"{trial['values'][o]:.4g}", picked, trial["values"][o]) for o in study.objectives),
+            Entry("yes" if picked else "no", picked),
+            Entry(pairs_text(trial["parameters"])),
+        )
+
+
+def _by_trials(frame: _Frame, found: Sequence[Tuned]) -> Grid:
+    most = max((len(s.curve) for _, search in found for s in search.studies), default=0)
+    budgets = _budgets(most)[-frame.limit :]
+    values = [[search.after_trials(n) for n in budgets] for _, search in found]
+    caption = f"Best validation score so far by trials, {frame.name}"
+    return _curve(frame, caption, [f"{n:,}" for n in budgets], found, values)
+
+
+def _by_seconds(frame: _Frame, found: Sequence[Tuned]) -> Grid:
+    """Where a search has ended, its last value stands in the first column after its end."""
+    studies = [s for _, search in found for s in search.studies]
+    soonest = min((p.seconds for s in studies for p in s.curve if p.best is not None), default=math.inf)
+    longest = max((s.curve[-1].seconds for s in studies), default=0.0)
+    steps = _steps(0.01, longest)
+    steps = [s for s in steps if s >= soonest][-frame.limit :]
+    before = [0.0, *steps]
+    values = [
+        [search.after_seconds(s, b) for s, b in zip(steps, before, strict=False)] for _, search in found
+    ]
+    caption = f"Best validation score so far by seconds of trials, {frame.name}"
+    return _curve(frame, caption, [f"{s:g} s" for s in steps], found, values)
+
+
+def _expected(frame: _Frame, found: Sequence[Tuned]) -> Grid:
+    known = [(row, s) for row, s in found if s.expected.points]
+    most = max((s.expected.points[-1].trials for _, s in known), default=0)
+    budgets = _budgets(most)[-frame.limit :]
+    places = decimals(p.mean for _, s in known for p in s.expected.points)
+    rows = []
+    for row, search in known:
+        texts = {p.trials: Entry(_interval(p, places), number=p.mean) for p in search.expected.points}
+        rows.append((*frame.labels(row), *(texts.get(n, Entry(NOTHING)) for n in budgets)))
+    heads = (*frame.heads(), *(Head(f"{n:,}", "figure") for n in budgets))
+    return Grid(f"Expected best validation score by trials, {frame.name}", heads, tuple(rows))
+
+
+def _interval(at: Expectation, places: int) -> str:
+    mean, low, high = (f"{v:.{places}f}" for v in (at.mean, at.low, at.high))
+    return mean if at.low == at.high else f"{mean} ({low} to {high})"
+
+
+def _budgets(most: int) -> list[int]:
+    """1, 2, 5, 10, 20, ... trials, and the most that any search made."""
+    return sorted({*(int(n) for n in _steps(1.0, most) if n < most), most}) if most else []
+
+
+def _steps(first: float, last: float) -> list[float]:
+    """1, 2, 5, 10, 20, ... times first, to the first that is not below last."""
+    steps: list[float] = []
+    while last > 0 and (not steps or steps[-1] < last):
+        power, digit = divmod(len(steps), 3)
+        steps.append(float(f"{(1, 2, 5)[digit] * first * 10.0**power:.6g}"))
+    return steps
+
+
+def _curve(
+    frame: _Frame,
+    caption: str,
+    budgets: Sequence[str],
+    found: Sequence[Tuned],
+    values: Sequence[Sequence[Value | None]],
+) -> Grid:
+    places = decimals(v.mean for of_row in values for v in of_row if v is not None)
+    rows = [
+        (*frame.labels(row), *(_value(v, places) for v in of_row))
+        for (row, _), of_row in zip(found, values, strict=True)
+    ]
+    return Grid(caption, (*frame.heads(), *(Head(b, "figure") for b in budgets)), tuple(rows))
+
+
+def decimals(values: Iterable[float]) -> int:
+    """Places that give the largest value four figures."""
+    largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
+    return min(max(3 - math.floor(math.log10(largest)), 0), 9) if largest > 0 else 4
+
+
+def _count(value: int | None) -> Entry:
+    return Entry(NOTHING) if value is None else Entry(f"{value:,}", number=value)
+
+
+def _figure(value: float | None, places: int) -> Entry:
+    return Entry(NOTHING) if value is None else Entry(f"{value:.{places}f}", number=value)
+
+
+def _score(score: Score | None, places: int) -> Entry:
+    if score is None:
+        return Entry(NOTHING)
+    mean, error = score
+    return Entry(f"{mean:.{places}f}" + (f" ({error:.{places}f})" if error is not None else ""), number=mean)
+
+
+def _value(value: Value | None, places: int) -> Entry:
+    if value is None:
+        return Entry(NOTHING)
+    spread = f" ± {value.spread:.{places}f}" if value.spread is not None else ""
+    return Entry(f"{value.mean:.{places}f}{spread}", number=value.mean)

@@ -1,0 +1,80 @@
+"""Means by groups of users, against loops."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse, stats
+
+import toys
+from bakeoff.report.figures.group_means import mean_by_group
+
+
+def by_loop(users: Any, values: Any, members: Any) -> dict[tuple[int, int], tuple[int, float, float]]:
+    found = {}
+    for c in range(values.shape[0]):
+        for s in range(members.shape[1]):
+            own: dict[int, list[float]] = {}
+            for at in range(len(users)):
+                if members[at, s] and not math.isnan(values[c, at]):
+                    own.setdefault(users[at], []).append(values[c, at])
+            means = [sum(v) / len(v) for v in own.values()]
+            if len(means) < 2:
+                found[c, s] = len(means), means[0] if means else math.nan, math.nan
+                continue
+            low, high = stats.t.interval(0.95, len(means) - 1, np.mean(means), stats.sem(means))
+            found[c, s] = len(means), float(np.mean(means)), (high - low) / 2
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_group_has_the_mean_of_its_users_and_their_t_interval(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    users = rng.integers(0, 12, 40).astype(np.int32)
+    values = np.where(rng.random((3, 40)) < 0.2, np.nan, rng.random((3, 40)))
+    members = (rng.random((40, 5)) < [0.5, 0.4, 0.3, 0.05, 0.0]).astype(np.float32)
+    got = mean_by_group(users, values, sparse.csr_matrix(members))
+    for (c, s), (n, mean, half) in by_loop(users, values, members).items():
+        assert got.n_users[c, s] == n
+        assert got.mean[c, s] == pytest.approx(mean, nan_ok=True)
+        assert got.half[c, s] == pytest.approx(half, nan_ok=True)
+
+
+def test_a_user_under_two_seeds_counts_once() -> None:
+    once = mean_by_group(*_entries([0.2, 0.4]))
+    twice = mean_by_group(*_entries([0.2, 0.4, 0.2, 0.4]))
+    assert twice.n_users.tolist() == [[2]]
+    assert twice.half == pytest.approx(once.half)
+
+
+def _entries(values: list[float]) -> tuple[Any, Any, Any]:
+    users = np.array([at % 2 for at in range(len(values))], dtype=np.int32)
+    return users, np.array([values]), sparse.csr_matrix(np.ones((len(values), 1), dtype=np.float32))
+
+
+def test_the_groups_of_users_hold_everybody_once(split: Any) -> None:
+    from bakeoff.report.figures.grouping import by_acquaintance, by_history, history_edges
+
+    for grouping in (by_history(split, history_edges(split)), by_acquaintance(split)):
+        assert grouping.members.sum(axis=1).ravel().tolist() == [[1.0] * len(split.users)]
+        assert len(grouping.names) == grouping.members.shape[1]
+
+
+def test_bands_of_history_say_their_ends(split: Any) -> None:
+    from bakeoff.report.figures.grouping import by_history
+
+    lengths = np.diff(split.history.indptr)[split.users]
+    edges = (int(np.median(lengths)), int(lengths.max()))
+    grouping = by_history(split, edges)
+    assert grouping.names == (f"1 to {edges[0]}", f"{edges[0] + 1} or more")
+    assert grouping.members[:, 0].toarray().ravel().tolist() == (lengths <= edges[0]).tolist()
+
+
+@pytest.fixture
+def split() -> Any:
+    from bakeoff.splits.per_user import Random
+
+    return Random(ratio=0.7).split(toys.blocks(60, 30), seed=3)

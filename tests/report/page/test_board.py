@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from bakeoff.report.comparison import comparison
+from bakeoff.report.page.board import board, distinct_places, headed, ordered, shown
+from bakeoff.report.tables import Column
+
+NDCG = Column("ndcg", 10)
+
+
+def numbers(mean, error=0.01):
+    return {"ndcg": {"10": (mean, error)}}
+
+
+def of(results, metrics):
+    (table,) = comparison(results, (10,), metrics)
+    return board(table)
+
+
+def test_the_interval_of_one_fit_is_over_its_users(make, metrics) -> None:
+    (row,) = of([make("a", numbers(0.5), n_users=11)], metrics).rows
+    half = 2.228 * 0.01  # t with 10 degrees of freedom, from a printed table
+    assert (row.points[0].low, row.points[0].high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-5)
+
+
+def test_the_interval_of_several_fits_is_over_the_fits(make, metrics) -> None:
+    (row,) = of([make("a", numbers(m), seed=s) for s, m in enumerate((0.2, 0.4))], metrics).rows
+    half = 12.706 * 0.1  # t with 1 degree of freedom; standard error = |0.4 - 0.2| / 2
+    assert row.points[0].mean == pytest.approx(0.3)
+    assert row.points[0].high - row.points[0].mean == pytest.approx(half, abs=1e-4)
+
+
+def test_users_per_second_is_the_mean_over_the_fits(make, metrics) -> None:
+    fits = [
+        make("a", numbers(0.1), seed=s, n_users=100, seconds={"fit": 2.0, "recommend": t})
+        for s, t in ((1, 0.5), (2, 1.0))
+    ]
+    made = of(fits, metrics)
+    assert made.costs == ("fit s", "users / s", "peak MB")
+    assert [cost.text for cost in made.rows[0].costs] == ["2.00", "150", "200"]
+
+
+def test_a_row_without_numbers_says_why_and_comes_last(make, metrics) -> None:
+    results = [
+        make("a", status="failed", reason="broke", traceback="Traceback\nmore"),
+        make("b", numbers(0.1)),
+        make("c", numbers(0.3)),
+    ]
+    made = ordered(of(results, metrics), NDCG, rising=False)
+    assert [row.model for row in made.rows] == ["c", "b", "a"]
+    assert [row.model for row in ordered(made, NDCG, rising=True).rows] == ["b", "c", "a"]
+    failed = made.rows[-1]
+    assert (failed.state, failed.reason) == ("failed", "failed: broke")
+    assert made.incomplete
+    assert shown(failed, made, NDCG).text == "–"  # noqa: RUF001
+    assert failed.detail.broken[0].traceback == "Traceback\nmore"
+
+
+def test_values_are_shown_with_four_figures_and_their_interval(make, metrics) -> None:
+    made = of([make("a", numbers(0.25)), make("b", numbers(0.5, None))], metrics)
+    assert headed(NDCG) == "ndcg@10"
+    assert headed(Column("auc", None)) == "auc"
+    assert shown(made.rows[0], made, NDCG) == ("0.2500", "0.2299 to 0.2701", False)
+    assert shown(made.rows[1], made, NDCG) == ("0.5000", "–", True)  # noqa: RUF001
+
+
+def test_boards_of_one_name_are_told_apart_by_what_their_splits_hold(make, metrics) -> None:
+    pairs = [make("a", numbers(0.1), split_family=f"f{n}", fingerprint=f"s{n}", key=f"c{n}") for n in (1, 2)]
+    boards = [board(table) for table in comparison(pairs, (10,), metrics)]
+    assert [b.split for b in boards] == ["random", "random"]
+    assert [b.split for b in distinct_places(boards)] == ["random [s1]", "random [s2]"]

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import pytest
+
+from bakeoff.report.comparison import comparison
+from bakeoff.report.tuned.notes import lines, notes
+from bakeoff.report.tuned.words import NO_SPACE, grids, tuned
+from bakeoff.report.wording import NOTHING
+from tuned_records import FAILED, PRUNED, SPACE, TUNE, tuning
+
+NDCG = {"ndcg": {"10": (0.25, 0.01)}}
+
+
+@pytest.fixture
+def one(make):
+    """A tuned result."""
+
+    def of(values=(0.1, 0.2), model="als", seed=1, tune=TUNE, variant="", build=None, **more):
+        key = f"t-{model}-{variant}-{seed}"
+        cell = {"seed": seed, "variant": variant, "build": build, "space": SPACE, "tune": tune, "key": key}
+        return make(model, NDCG, tuning=tuning(values, **more), **cell)
+
+    return of
+
+
+@pytest.fixture
+def tables(metrics):
+    """The tables of results by the first word of their caption, as texts, with the heads first."""
+
+    def of(*results, per_grid=None):
+        (table,) = comparison(results, (10,), metrics)
+        return {
+            " ".join(g.caption.replace(",", "").split()[:2]): [
+                [h.text for h in g.heads],
+                *([e.text for e in row] for row in g.rows),
+            ]
+            for g in grids(table, tuned(table), per_grid)
+        }
+
+    return of
+
+
+@pytest.fixture
+def said(metrics):
+    def of(*results):
+        (table,) = comparison(results, (10,), metrics)
+        return notes(table, tuned(table))
+
+    return of
+
+
+def test_without_tuning_nothing_is_said_of_it(make, tables, said, metrics) -> None:
+    plain = make("als", NDCG, space=SPACE), make("popularity", NDCG, target="toys.Popularity")
+    assert tables(*plain) == {}
+    assert said(*plain) == ()
+    (table,) = comparison(plain, (10,), metrics)
+    assert lines(table, tuned(table)) == ()
+
+
+def test_the_winner_stands_with_what_it_gave_and_a_model_without_space_is_marked(make, one, tables) -> None:
+    plain = make("als", {"ndcg": {"10": (0.2, 0.02)}}, space=SPACE)
+    assert tables(make("popularity", NDCG, target="toys.Popularity"), plain, one([0.1, 0.1234567]))[
+        "Tuning of"
+    ] == [
+        [
+            *("model", "metric", "validation, defaults", "validation, best", "test, untuned", "test, tuned"),
+            "best hyperparameters",
+        ],
+        ["als", "ndcg@10", "0.1000", "0.1235", "0.2000 (0.0200)", "0.2500 (0.0100)", "reg=1.5, weights=none"],
+        ["popularity", *(NOTHING,) * 5, NO_SPACE],
+    ]
+
+
+def test_every_grid_is_rectangular_and_runs_are_named_where_there_are_several(make, one, tables) -> None:
+    results = [one(seed=s, model=m) for m in ("als", "bpr") for s in (1, 2)]
+    found = tables(*results, make("popularity", NDCG, target="toys.Popularity"))
+    for rows in found.values():
+        assert {len(row) for row in rows} == {len(rows[0])}
+    assert found["Tuning of"][0][:3] == ["model", "split seed", "seed"]
+    assert [row[:3] for row in found["Budget of"][1:]] == [[m, "42", s] for m in ("als", "bpr") for s in "12"]
+    assert [row[0] for row in found["Best validation"][1:]] == ["als", "bpr"]
+
+
+def test_settings_are_shown_where_the_name_is_not_enough(one, tables) -> None:
+    assert "settings" not in tables(one())["Tuning of"][0]
+    other = one(variant="factors=8", build={"factors": 8})
+    rows = tables(one(), other)["Tuning of"]
+    assert [row[:2] for row in rows] == [
+        ["model", "settings"],
+        ["als", "tune=optuna"],
+        ["als", "factors=8, tune=optuna"],
+    ]
+
+
+def test_the_budget_says_what_was_allowed_and_what_was_used(one, tables) -> None:
+    result = one([0.1, PRUNED, 0.3, FAILED], from_memory=1, budget={"trials": 9, "seconds": 2.5})
+    (row,) = tables(result)["Budget of"][1:]
+    assert row == [
+        *("als", "1", "random, pruner median", "9 trials or 2.5 seconds"),
+        *("4", "2", "1", "1", "1", "4.00", "2"),
+    ]
+
+
+def test_hyperparameters_stand_with_their_space(one, tables) -> None:
+    rows = tables(one(seed=1), one([0.1, 0.2, 0.3], seed=2))["Hyperparameters plays"]
+    assert rows[1:] == [
+        ["als", "reg", "0.001 to 10 (log)", "0.5", "1.5 to 2.5", NOTHING],
+        ["als", "weights", "none, log1p", "none", "none", NOTHING],
+    ]
+
+
+def curves(metrics, *results, per_grid=None):
+    (table,) = comparison(results, (10,), metrics)
+    found = grids(table, tuned(table), per_grid)
+    return {
+        word: [[h.text for h in g.heads], *([e.text for e in r] for r in g.rows)]
+        for g in found
+        for word in ("by trials", "by seconds")
+        if word in g.caption and g.caption.startswith("Best")
+    }
+
+
+def test_the_best_so_far_stands_at_round_budgets_and_at_the_last(one, metrics) -> None:
+    long, short = [n / 100 for n in range(1, 13)], [0.2, 0.1, 0.3]
+    found = curves(metrics, one(long), one(short, model="bpr"))
+    assert found["by trials"] == [
+        ["model", "1", "2", "5", "10", "12"],
+        ["als", "0.0100", "0.0200", "0.0500", "0.1000", "0.1200"],
+        ["bpr", "0.2000", "0.2000", NOTHING, NOTHING, NOTHING],
+    ]
+    assert found["by seconds"] == [
+        ["model", "1 s", "2 s", "5 s", "10 s", "20 s"],
+        ["als", "0.0100", "0.0200", "0.0500", "0.1000", "0.1200"],
+        ["bpr", "0.2000", "0.2000", "0.3000", NOTHING, NOTHING],
+    ]
+
+
+def test_of_too_many_budgets_the_largest_are_kept(one, metrics) -> None:
+    found = curves(metrics, one([0.1] * 60), per_grid=3)
+    assert found["by trials"][0] == ["model", "20", "50", "60"]
+    assert found["by seconds"][0] == ["model", "20 s", "50 s", "100 s"]
+
+
+def test_the_expected_best_has_its_interval_and_its_reason(one, tables, said) -> None:
+    random, tpe = one([0.2, 0.1, 0.5, 0.3, PRUNED, 0.4]), one(sampler="tpe", model="bpr")
+    rows = tables(random, tpe)["Expected best"]
+    assert rows[0] == ["model", "1", "2", "5", "6"]
+    assert [row[:2] for row in rows[1:]] == [["als", "0.2000"]]
+    assert rows[1][2].startswith("0.3200 (0.")  # mean of 0.2, 0.5, 0.3, 0.2, 0.4
+    text = "\n".join(said(random, tpe))
+    assert "Expected best of als: as the expected maximum of independent draws (Dodge et al. 2019" in text
+    assert "small budgets look worse" in text
+    assert "No expected best of bpr: one search by tpe" in text
+
+
+def pareto_of(one):
+    objectives = {"ndcg@10": [0.1, 0.3, 0.2], "novelty@10": [9.0, 1.0, 5.0]}
+    result = one([0.1, 0.3, 0.2], objectives=objectives)
+    best = {"number": 2, "value": 0.2, "parameters": {"reg": 2.5, "weights": "none"}}
+    result.record.tuning.update(
+        objectives=list(objectives), directions=["maximize"] * 2, pareto=[0, 1, 2], best=best
+    )
+    result.record.tuning["pick"] = {"rule": "tolerance", "tolerance": 0.4}
+    return result
+
+
+def test_the_pareto_set_is_shown_with_the_picked_one_marked(one, tables, said) -> None:
+    found = tables(pareto_of(one))
+    assert found["Pareto set"] == [
+        ["model", "trial", "ndcg@10", "novelty@10", "picked", "hyperparameters"],
+        ["als", "1", "0.3", "1", "no", "reg=1.5, weights=none"],
+        ["als", "2", "0.2", "5", "yes", "reg=2.5, weights=none"],
+        ["als", "0", "0.1", "9", "no", "reg=0.5, weights=none"],
+    ]
+    assert "Best validation" not in found
+    text = "\n".join(said(pareto_of(one)))
+    assert "the trial that tune.pick takes (rule=tolerance, tolerance=0.4)" in text
+    assert "No expected best of als: with several objectives" in text
+
+
+def test_only_the_picked_one_is_bold(one, metrics) -> None:
+    (table,) = comparison([pareto_of(one)], (10,), metrics)
+    (grid,) = (g for g in grids(table, tuned(table)) if g.caption.startswith("Pareto"))
+    assert [any(e.bold for e in row) for row in grid.rows] == [False, True, False]
+
+
+def test_what_lies_at_an_end_of_its_space_is_a_warning_and_comes_first(one, said) -> None:
+    results = [one(seed=s, edges=[f"reg={s} lies at the low end of its space: widen it"]) for s in (1, 2)]
+    assert said(*results)[:2] == tuple(
+        f"Warning, als (tune=optuna), split seed 42, seed {s}: reg={s} lies at the low end of its space: "
+        "widen it."
+        for s in (1, 2)
+    )
+
+
+def test_notes_name_each_reason_once(make, one, said) -> None:
+    results = [one(seed=s, model=m) for m in ("als", "bpr") for s in (1, 2)]
+    found = said(*results, make("popularity", NDCG, target="toys.Popularity"), make("random", NDCG))
+    assert f"popularity, random: {NO_SPACE}, as configured." in found
+    assert sum("No importance of als, bpr: 1 trial beside" in note for note in found) == 1
+    assert sum("Test scores before and after tuning of als, bpr: the untuned" in note for note in found) == 1
+
+
+def test_a_terminal_has_a_line_for_each_search(make, one, metrics) -> None:
+    plain = make("als", {"ndcg": {"10": (0.2, 0.02)}}, space=SPACE)
+    results = (
+        plain,
+        one(edges=["reg=1.5 lies at the high end of its space: widen it"]),
+        make("popularity", NDCG, target="toys.Popularity"),
+    )
+    (table,) = comparison(results, (10,), metrics)
+    assert lines(table, tuned(table)) == (
+        "als (tune=optuna): ndcg@10 0.1000 to 0.2000 on validation, 0.2000 to 0.2500 on test; 2 trials, "
+        "2.0 s; reg=1.5, weights=none",
+        "Warning, als (tune=optuna): reg=1.5 lies at the high end of its space: widen it.",
+        f"popularity: {NO_SPACE}, as configured.",
+    )
+
+
+def test_where_the_defaults_failed_or_nothing_is_known_on_test_the_line_leaves_it_out(one, metrics) -> None:
+    (table,) = comparison([one([FAILED, 0.2], metric="recall@10")], (10,), metrics)
+    assert lines(table, tuned(table))[0] == (
+        "als (tune=optuna): recall@10 0.2000 on validation; 2 trials, 2.0 s; reg=1.5, weights=none"
+    )
