@@ -31,10 +31,10 @@ test: $(VENV)/tested ## format, lint, types and every test
 	$(RUN)/ruff format --check src tests bench
 	$(RUN)/ruff check src tests bench
 	$(RUN)/mypy
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest --numprocesses auto --dist worksteal
 
 quick: $(VENV)/tested ## the fast tests
-	$(RUN)/python -m pytest -m "not slow"
+	$(RUN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow"
 
 check: $(VENV)/tested ## format, lint and types
 	$(RUN)/ruff format --check src tests bench
