@@ -250,6 +250,8 @@ def test_an_interrupt_ends_with_130_and_keeps_what_is_done(bakeoff: Bakeoff, tmp
         env={**os.environ, "PYTHONPATH": str(HERE)},
         stderr=subprocess.PIPE,
         text=True,
+        # A worker of pytest-xdist, or a shell's background job, ignores it, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.rglob("record.json")) and time.monotonic() < deadline:
