@@ -18,7 +18,10 @@ LAYERS = (
     ("lists", "cell", "record", "store", "kept", "meter", "environment", "experiment", "takeover"),
     ("tuning", "runner", "worker", "grid", "choice", "recommend", "verify"),
     ("report", "tracking"),
-    ("verbs", "compare", "app", "cli", "variants", "settings", "helptext", "completion", "__main__"),
+    (
+        *("verbs", "compare", "app", "cli", "variants", "settings", "overrides", "helptext", "completion"),
+        "__main__",
+    ),
     ("notebook",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -52,6 +52,10 @@ def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         (["report"], "expected one name"),
         (["report", "x", "kk=3"], "is not an option"),
         (["export", "x"], "--to DIR"),
+        (["compare", "a", "b", "name=x", "--gate"], "gate= has no value"),
+        (["compare", "a", "b", "name=x", "--gate="], "gate= has no value"),
+        (["recommend", "x", "--items", " , "], "names no item"),
+        (["report", "\x1b[31m\u202ex"], r"'\x1b[31m\u202ex'"),
     ],
 )
 def test_a_wrong_word_is_one_line_and_exit_code_2(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import conf, verbs
+from bakeoff import overrides as words_of
 from bakeoff.cell import Cell, build_model, build_source, build_splitter, identified
 from bakeoff.errors import BakeoffError, ConfigError, nearest
 from bakeoff.record import Asked
@@ -86,7 +87,7 @@ def _run_session(session: Session, words: Sequence[str]) -> Session:
     token = _session.set(session)
     if "" not in sys.path:
         sys.path.insert(0, "")  # a user's own class is found from the working directory
-    argv, sys.argv = sys.argv, ["bakeoff", "--multirun", *_options_first(words)]
+    argv, sys.argv = sys.argv, ["bakeoff", "--multirun", *words_of.ordered(words)]
     try:
         hydra.main(version_base="1.3", config_path=str(conf.folder()), config_name="config")(_one_job)()
     except BakeoffError:
@@ -102,25 +103,6 @@ def _run_session(session: Session, words: Sequence[str]) -> Session:
     return session
 
 
-def _options_first(words: Sequence[str]) -> list[str]:
-    """Hydra's parser takes overrides in one stretch only; people write --config-dir anywhere.
-
-    Hydra also tries them on the defaults before it composes a job, and `tune=none` has no keys: those of the
-    tuner are added rather than overridden, and checked when the cell is made.
-    """
-    options: list[str] = []
-    overrides: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        if not word.startswith("-"):
-            overrides.append(f"++{word}" if word.startswith("tune.") else word)
-            continue
-        options.append(word)
-        if word in ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c"):
-            options.extend([value] if (value := next(rest, None)) is not None else [])
-    return [*options, *overrides]
-
-
 def execute(
     jobs: Sequence[Sequence[str]],
     compose: Callable[[Sequence[str]], Any],
@@ -128,6 +110,7 @@ def execute(
 ) -> int:
     """Called by the sweeper with the overrides of every job of the grid."""
     session = _session.get()
+    words_of.check(jobs)
     composed = [(overrides, compose(overrides)) for overrides in jobs]
     if session.verb != "describe":
         composed += _baselines(composed, compose)
@@ -166,6 +149,12 @@ def execute(
 
 def _one_job(config: Any) -> None:
     """What a launcher of Hydra's (joblib, Slurm, Ray) runs in its worker."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    known = HydraConfig.instance().cfg
+    assert known is not None
+    config = OmegaConf.merge(OmegaConf.create(OmegaConf.to_container(config)), known)  # Hydra hands it apart
     told = settings(_plain(config))
     workspace = Workspace(Store(Path(told.results_dir) / "store"))
     run_cell(identified(to_cell(config)), workspace, told.wanted, debug=told.options.debug)
@@ -234,11 +223,18 @@ def _baselines(composed: Sequence[tuple[Sequence[str], Any]], compose: Callable[
     asked = {frozenset(overrides) for overrides, _ in composed}
     for overrides, config in composed:
         others = [o for o in overrides if not _is_model(o)]
-        for name in config.baselines or []:
+        for name in _listed("baselines", config.baselines):
             words = (*others, f"model={name}")
             if words not in found and frozenset(words) not in asked:
                 found[words] = compose(words)
     return list(found.items())
+
+
+def _listed(key: str, value: Any) -> list[str]:
+    names = [] if value is None else [value] if isinstance(value, str) else list(value)
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"{key}={names}: expected names of models, as in {key}=[popularity,random]")
+    return names
 
 
 def _is_model(override: str) -> bool:
@@ -248,13 +244,17 @@ def _is_model(override: str) -> bool:
 
 def _explained(error: Exception) -> str | None:
     """One line for an error of Hydra's or OmegaConf's, with the nearest names; None for any other."""
-    from hydra.errors import HydraException, MissingConfigException
+    from hydra.errors import HydraException, MissingConfigException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
+    if isinstance(error, OverrideParseException):
+        return words_of.unreadable(error.override)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         if group and error.options:
             return f"{group}={name}: {nearest(name, error.options)}"
+        if group in conf.groups():
+            return f"{group}={name}: {nearest(name, conf.options(group))}"
         if group:
             return f"{group}={name}: there is no such group; {nearest(group, _groups())}"
     if not isinstance(error, HydraException | OmegaConfBaseException):

@@ -222,7 +222,7 @@ def identified(cell: Cell, known: dict[str, Any] | None = None) -> Cell:
 
 
 def _target(spec: Config, where: str) -> Any:
-    if "_target_" not in spec:
+    if not isinstance(spec, Mapping) or "_target_" not in spec:
         raise ConfigError(f"{where}: no `_target_`; expected the import path of a class")
     return locate(spec["_target_"], f"{where}._target_")
 

@@ -28,8 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(words)
     except UsageError as error:
-        sys.stderr.write(f"bakeoff: {' '.join(str(error).split())}\n")
-        return 2
+        return _wrong(str(error))
     except KeyboardInterrupt:
         sys.stderr.write(
             "bakeoff: interrupted; what is done is stored, the same command goes on from there\n"
@@ -38,6 +37,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output (head, less) has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the interpreter flushes it at exit
         return 0
+    except OSError as error:  # a folder that cannot be written, a full disk; what lacks a path is no user's
+        if error.filename is None:
+            raise
+        return _wrong(f"{os.fspath(error.filename)}: {error.strerror}")
+
+
+def _wrong(message: str) -> int:
+    """Say what was wrong in one line; names from data cannot steer the terminal."""
+    line = " ".join(message.split())
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    sys.stderr.write(f"bakeoff: {line}\n")
+    return 2
 
 
 def _dispatch(words: list[str]) -> int:
@@ -138,6 +149,8 @@ def _recommend(words: list[str]) -> int:
     if len([a for a in about if a in given]) != 1:
         raise ConfigError("recommend: expected one of --user ID, --items A,B,C and --similar-to ITEM")
     items = None if "items" not in given else tuple(_fields(given["items"]))
+    if items == ():
+        raise ConfigError(f"recommend: --items {given['items']!r} names no item; expected --items A,B,C")
     question = Question(given.get("user"), items, given.get("similar-to"), _whole("k", given.get("k", "10")))
     which = Which(
         given.get("dataset"),
@@ -175,6 +188,8 @@ def _split(words: list[str], verb: str, known: Sequence[str]) -> tuple[list[str]
             names.append(word)
         elif key not in known or not equals:
             raise ConfigError(f"{verb}: {word!r} is not an option; {nearest(key, known)}")
+        elif not value:
+            raise ConfigError(f"{verb}: {key}= has no value; give one, or leave it out")
         else:
             options[key] = value
     return names, options
@@ -188,7 +203,7 @@ def _one_name(names: list[str], options: dict[str, str], verb: str) -> str:
 
 
 def _flag_as_option(words: list[str], flag: str, key: str) -> list[str]:
-    """`--to DIR` and `--to=DIR` as `to=DIR`."""
+    """`--to DIR` and `--to=DIR` as `to=DIR`; `--to` without a value as `to=`, which is refused."""
     found: list[str] = []
     rest = iter(words)
     for word in rest:
@@ -196,7 +211,7 @@ def _flag_as_option(words: list[str], flag: str, key: str) -> list[str]:
             found.append(f"{key}={next(rest, '')}")
         else:
             found.append(word.replace(f"{flag}=", f"{key}=", 1) if word.startswith(f"{flag}=") else word)
-    return [w for w in found if w != f"{key}="]
+    return found
 
 
 def _list(text: str) -> list[str]:
@@ -207,7 +222,7 @@ def _fields(text: str) -> list[str]:
     """Fields between commas; one that holds a comma stands in double quotes."""
     import csv
 
-    return [field for field in next(csv.reader([text], skipinitialspace=True), []) if field]
+    return [field for field in next(csv.reader([text], skipinitialspace=True), []) if field.strip()]
 
 
 def _whole(name: str, text: str) -> int:

@@ -47,6 +47,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     "did you mean 'popularity'? There are: als, popularity"
     """
     names = sorted(known)
+    if not names:
+        return "there is none"
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}There are: {', '.join(names)}"

@@ -56,7 +56,8 @@ class GridSweeper(BasicSweeper):
 
         def launch(overrides: Sequence[Sequence[str]]) -> None:
             assert self.launcher is not None
-            self.launcher.launch([list(o) for o in overrides], initial_job_idx=0)
+            for job in self.launcher.launch([list(o) for o in overrides], initial_job_idx=0):
+                job.return_value  # noqa: B018 - raises what kept a job from storing a record
 
         elsewhere = "basic_launcher" not in str(master.hydra.launcher._target_)
         return app.execute(jobs, compose, launch if elsewhere else None)

@@ -1,0 +1,88 @@
+"""The words of a command as texts: their order for Hydra, and what Hydra takes though it means nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bakeoff import conf
+from bakeoff.errors import ConfigError, nearest
+
+_FOLLOWED = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
+
+_CHOSEN = ("dataset", "split", "model", "metrics", "tune")  # groups of which every cell has one
+
+# One value each: what says how to run and to report, which no two cells of a grid can differ in.
+_NO_AXES = (
+    *("k", "metrics", "results_dir", "fresh", "rerun", "isolate", "debug", "save_model", "workers"),
+    *("time_limit", "memory_limit", "mlflow", "baselines"),
+)
+
+
+def ordered(words: Sequence[str]) -> list[str]:
+    """Flags first: Hydra's parser takes overrides in one stretch; people write --config-dir anywhere.
+
+    Hydra also tries them on the defaults before it composes a job, and `tune=none` has no keys: those of the
+    tuner are added rather than overridden, and checked when the cell is made.
+
+    Raises:
+        ConfigError: a flag that does not exist or lacks its value, or a word that is no key=value.
+    """
+    options: list[str] = []
+    overrides: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            key, equals, value = word.partition("=")
+            if not word.startswith("~") and not (key.strip("+ ") and equals):
+                raise ConfigError(f"{word!r}: expected key=value")
+            if value == "null" and key in _CHOSEN:
+                raise ConfigError(f"{word}: expected a name; {nearest(value, conf.options(key))}")
+            overrides.append(f"++{word}" if word.startswith("tune.") else word)
+            continue
+        flag, equals, _ = word.partition("=")
+        if flag not in _FOLLOWED:
+            raise ConfigError(f"{word}: there is no such flag; knobs are given as key=value, see --help")
+        options.append(word)
+        if not equals:
+            if (following := next(rest, None)) is None:
+                raise ConfigError(f"{word}: no value; give one as {word} VALUE")
+            options.append(following)
+    return [*options, *overrides]
+
+
+def check(jobs: Sequence[Sequence[str]]) -> None:
+    """Refuse what Hydra composes without a murmur: unknown keys, groups left out, settings with two values.
+
+    Args:
+        jobs: the overrides of each job of the grid.
+
+    Raises:
+        ConfigError: one of them, named.
+    """
+    known = {*conf.groups(), *conf.scalars()}
+    values: dict[str, dict[str, None]] = {}
+    for word in dict.fromkeys(word for job in jobs for word in job):
+        key, _, value = word.lstrip("+~").partition("=")
+        root = key.partition(".")[0].partition("/")[0].partition("@")[0]
+        if word.startswith("~") and root == key:
+            raise ConfigError(f"{word}: {key} cannot be left out")
+        if word.startswith("+") and root not in known and root != "hydra":
+            raise ConfigError(f"{key}: there is no such option; {nearest(key, known)}")
+        values.setdefault(key, {})[value] = None
+    for key, several in values.items():
+        if len(several) > 1 and (key in _NO_AXES or key.startswith("statistics.")):
+            advice = (
+                f"give a list, k=[{','.join(v.strip('[]') for v in several)}]"
+                if key == "k"
+                else "give one value"
+            )
+            raise ConfigError(f"{key}={','.join(several)}: it is no axis of a grid; {advice}")
+
+
+def unreadable(override: str) -> str:
+    """One line for a word that Hydra's grammar does not take."""
+    key, _, value = override.partition("=")
+    return (
+        f"{override!r} cannot be read: a value with spaces, letters beyond ASCII or signs such as ; ( ) "
+        f"wants quotes of its own inside those of the shell, as in \"{key}='{value}'\""
+    )
