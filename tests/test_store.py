@@ -87,6 +87,19 @@ def test_lists_come_back_without_a_copy(tmp_path: Path) -> None:
     assert found.ties is None
 
 
+@pytest.mark.parametrize("damage", ["missing", "cut short"])
+def test_lists_that_are_missing_or_damaged_are_named(tmp_path: Path, damage: str) -> None:
+    store = Store(tmp_path)
+    whole = StoredLists(np.zeros((9, 2), np.int32), np.zeros((9, 2), np.float32), None, None, None)
+    store.write_lists("c0", whole)
+    path = tmp_path / "cells/c0/items.npy"
+    path.write_bytes(path.read_bytes()[:-8])
+    if damage == "missing":
+        path.unlink()
+    with pytest.raises(UsageError, match=r"missing or damaged .*; delete the folder"):
+        store.lists("c0")
+
+
 def test_a_write_that_breaks_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")

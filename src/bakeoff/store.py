@@ -92,14 +92,24 @@ class Store:
                 write_array(self.cell_folder(key) / f"{name}.npy", array)
 
     def lists(self, key: str) -> StoredLists:
-        """The stored lists, memory-mapped."""
+        """The stored lists, memory-mapped.
+
+        Raises:
+            UsageError: the cell's lists are missing or damaged.
+        """
         folder = self.cell_folder(key)
-        arrays: dict[str, Any] = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            if (folder / f"{name}.npy").exists()
-            else None
-            for name in StoredLists._fields
-        }
+        paths = {name: folder / f"{name}.npy" for name in StoredLists._fields}
+        there = {n for n, path in paths.items() if n in ("items", "scores") or path.exists()}
+        try:
+            arrays: dict[str, Any] = {
+                name: np.load(path, mmap_mode="r", allow_pickle=False) if name in there else None
+                for name, path in paths.items()
+            }
+        except (FileNotFoundError, ValueError, EOFError) as error:
+            raise UsageError(
+                f"{folder}: its lists are missing or damaged ({error}); "
+                "delete the folder to have the cell run again"
+            ) from error
         return StoredLists(**arrays)
 
     def write_per_user(self, key: str, columns: dict[str, Array]) -> None:

@@ -340,6 +340,18 @@ class TestBadFiles:
 
     def test_the_wrong_separator_is_guessed(self, table):
         refused(table(PLAYS.replace(",", ";")), "no column 'user'", "is ',' the separator?")
+        refused(table(PLAYS.replace(",", ";")), "try \"dataset.separator=';'\"")
+        tabs = table(PLAYS.replace(",", "\t"))
+        refused(tabs, r'''try "dataset.separator='\t'"''')
+        assert len(replace(tabs, separator=r"\t").load().interactions)
+
+    def test_two_columns_of_one_name_are_refused(self, table):
+        refused(table("user,item,user\na,x,1\n"), "2 columns are called 'user', which dataset.user names")
+
+    def test_a_folder_and_text_in_utf16_are_told(self, table, tmp_path):
+        refused(replace(table(PLAYS), path=str(tmp_path)), "a folder; expected a file")
+        (tmp_path / "wide.csv").write_text(PLAYS, encoding="utf16")
+        refused(replace(table(PLAYS), path=str(tmp_path / "wide.csv")), "dataset.encoding=utf16")
 
     def test_a_text_where_a_number_is_due(self, table):
         refused(

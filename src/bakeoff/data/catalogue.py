@@ -147,6 +147,6 @@ def sha256(path: Path) -> str:
         DataError: there is no such file.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: {'a folder; expected a file' if path.is_dir() else 'no such file'}")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

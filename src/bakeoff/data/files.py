@@ -21,7 +21,7 @@ def column_names(path: Path, layout: Layout) -> list[str]:
         DataError: there is no such file, it is empty, or it cannot be read as declared.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: {'a folder; expected a file' if path.is_dir() else 'no such file'}")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty; expected a header and rows")
     if is_parquet(path):
@@ -31,6 +31,11 @@ def column_names(path: Path, layout: Layout) -> list[str]:
     first = next(records(path, layout), None)
     if first is None:
         raise DataError(f"{path}: the file is empty; expected a header and rows")
+    if any("\0" in name for name in first[1]):
+        raise DataError(
+            f"{path}: zero bytes in the first line, as UTF-16 has them; set the encoding, "
+            "for example dataset.encoding=utf16"
+        )
     return [name.removeprefix("\ufeff") for name in first[1]]
 
 
@@ -41,8 +46,19 @@ def check_columns(path: Path, layout: Layout, wanted: Mapping[str, str]) -> None
         if name not in known:
             hint = ""
             if len(known) == 1 and not is_parquet(path):
-                hint = f" (the whole line is one column: is {layout.between(path)!r} the separator?)"
+                hint = f" (the whole line is one column: is {layout.between(path)!r} the separator?"
+                likely = next((c for c in ";|\t," if c in known[0]), None)
+                hint += f""" try "dataset.separator='{_shown(likely)}'")""" if likely else ")"
             raise DataError(f"{path}: no column {name!r}, which {knob} names; {nearest(name, known)}{hint}")
+        if known.count(name) > 1:
+            raise DataError(
+                f"{path}: {known.count(name)} columns are called {name!r}, which {knob} names; "
+                "expected one: rename the others"
+            )
+
+
+def _shown(separator: str) -> str:
+    return "\\t" if separator == "\t" else separator
 
 
 def batches(path: Path, layout: Layout, kinds: Mapping[str, Kind]) -> Iterator[Any]:

@@ -24,7 +24,8 @@ class Layout:
     """How a text file is laid out; Parquet files need none of it.
 
     Args:
-        separator: text between fields; None takes a tab for .tsv and .tab, else a comma.
+        separator: text between fields (a tab may be written \\t); None takes a tab for .tsv and .tab, else a
+            comma.
         quote: the character around fields that hold separators, or None where quotes are text.
         encoding: of the text.
         columns: names of the columns of a file without a header line.
@@ -50,7 +51,7 @@ class Layout:
     def between(self, path: Path) -> str:
         """The separator of this file."""
         if self.separator is not None:
-            return self.separator
+            return "\t" if self.separator == r"\t" else self.separator
         return "\t" if {".tsv", ".tab"} & {s.lower() for s in path.suffixes} else ","
 
 

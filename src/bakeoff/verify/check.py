@@ -85,9 +85,10 @@ def _cell(here: _Here, cell: Cell, record: Record, own: Sequence[Row]) -> Iterat
     yield from _csv_faults(own, record, split)
     verdict.splits[record.split_fingerprint] = f"{cell.dataset.get('name')}, {cell.split.get('name')}"
     verdict.cells += 1
-    stored = here.store.lists(record.key)
-    if stored.items is None or stored.scores is None:
-        yield "its lists are not stored; nothing was recomputed"
+    try:
+        stored = here.store.lists(record.key)
+    except UsageError as error:
+        yield f"nothing was recomputed: {error}"
         return
     yield from list_faults(split, stored)
     yield from rank_faults(split, stored)
