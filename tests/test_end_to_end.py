@@ -129,6 +129,11 @@ def test_what_failed_is_tried_again_and_what_is_done_is_not(bakeoff: Bakeoff, tm
         (("dataset=unreadable",), "plays.csv, line 7, column 'count'"),
         (("split.ratio=1.5",), "split.ratio"),
         (("name=a/b",), "name='a/b'"),
+        (("results_dir=/dev/null",), "/dev/null/store/data: "),
+        (("+x=1",), "x: there is no such option"),
+        (("name=ä",), "name='ä'"),
+        (("baselines=[1]",), "baselines=[1]"),
+        (("model.build=null",), "model.build: no `_target_`"),
         (("workers=0",), "workers=0"),
     ],
 )
@@ -149,6 +154,38 @@ def test_a_trouble_of_some_cells_only_is_a_skip(bakeoff: Bakeoff, tmp_path: Path
     assert done.returncode == 0, done.stderr
     cells = rows(tmp_path / "results/both/cells.csv")
     assert {(c["dataset"], c["status"]) for c in cells} == {("blocks", "done"), ("unreadable", "skipped")}
+    told = {c["key"]: c["reason"] for c in cells}
+    assert bakeoff("report", "both", "k=[2]").returncode == 0
+    cells = rows(tmp_path / "results/both/cells.csv")
+    assert {(c["dataset"], c["status"]) for c in cells} == {("blocks", "done"), ("unreadable", "skipped")}
+    assert {c["key"]: c["reason"] for c in cells} == told
+
+
+def test_a_folder_without_its_store_is_left_as_it_is(bakeoff: Bakeoff, tmp_path: Path) -> None:
+    assert bakeoff("run", "dataset=blocks", "model=by_item", "k=[3]").returncode == 0
+    (tmp_path / "results/store").rename(tmp_path / "elsewhere")
+    before = {p: p.read_bytes() for p in (tmp_path / "results").rglob("*") if p.is_file()}
+    done = bakeoff("report", "blocks")
+    assert done.returncode == 2 and "it holds no cell of experiment 'blocks'" in done.stderr
+    assert {p: p.read_bytes() for p in (tmp_path / "results").rglob("*") if p.is_file()} == before
+
+
+def test_an_experiment_of_failures_alone_can_be_reported_again(bakeoff: Bakeoff) -> None:
+    words = ("dataset=blocks", "model=breaks", "k=[3]", "depth=4", "baselines=[]")
+    assert bakeoff("run", *words).returncode == 1
+    done = bakeoff("report", "blocks")
+    assert done.returncode == 0 and "the matrix is singular" in done.stdout
+
+
+def test_another_launcher_gives_the_same_numbers(bakeoff: Bakeoff, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    words = ("dataset=blocks", "dataset.n_users=40", "model=by_item", "k=[3]")
+    for more in ((), ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1")):
+        done = bakeoff("run", *words, *more, f"results_dir={len(more)}")
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "0/blocks/metrics.csv").read_bytes() == (
+        tmp_path / "2/blocks/metrics.csv"
+    ).read_bytes()
 
 
 def test_a_plan_says_what_would_run_and_writes_nothing(bakeoff: Bakeoff, tmp_path: Path) -> None:

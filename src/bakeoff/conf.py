@@ -27,6 +27,11 @@ def scalars() -> list[str]:
     return sorted(k for k in read(folder() / "config.yaml") if k not in ("defaults", "hydra"))
 
 
+def cutoffs() -> list[int]:
+    """The ks that are measured unless others are asked for."""
+    return list(read(folder() / "config.yaml")["k"])
+
+
 def metrics() -> dict[str, str]:
     """Name and import path of the metrics that are measured unless others are asked for."""
     return _metrics("default")

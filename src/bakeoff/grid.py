@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from bakeoff.cell import Cell, build_model, build_source, build_splitter
+from bakeoff.cell import Cell, build_source
 from bakeoff.environment import environment
 from bakeoff.errors import ConfigError, DataError, UsageError
 from bakeoff.experiment import Experiment
@@ -223,19 +223,20 @@ def _run_here(
 
 
 def _record_of(asked: Asked, planned: Plan, store: Store) -> Record:
+    record = store.record(asked.key)
     if asked.key in planned.refused:
-        return Record(
+        skipped = Record(
             key=asked.key,
             status="skipped",
             reason=planned.refused[asked.key],
             cell=asked.cell.as_json(),
             environment=environment(),
         )
-    record = store.record(asked.key)
-    if record is None:
-        reason = "no result was stored; run the command again"
-        return Record(key=asked.key, status="failed", reason=reason, cell=asked.cell.as_json())
-    return record
+        if record is None or not record.done:  # a later report tells the reason too
+            store.write_record(skipped)
+        return skipped
+    nothing = "no result was stored; run the command again"
+    return record or Record(key=asked.key, status="failed", reason=nothing, cell=asked.cell.as_json())
 
 
 class Estimate:
@@ -275,14 +276,6 @@ class Estimate:
             (cell.data_key, *model, tuned),
             (*model, tuned),
         ]
-
-
-def check_objects(cells: Iterable[Cell]) -> None:
-    """Build every object of a grid once: a wrong knob or value is known before anything is read."""
-    for cell in cells:
-        build_source(cell.dataset)
-        build_splitter(cell.split)
-        build_model(cell.model)
 
 
 def seconds_text(seconds: float | None) -> str:

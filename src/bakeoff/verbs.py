@@ -118,14 +118,19 @@ def report(
     """Build the reports of a stored experiment again, with other cutoffs or metrics where asked; fit nothing.
 
     Raises:
-        UsageError: no such experiment, or a k beyond the stored lists.
+        UsageError: no such experiment, none of its cells in the store, or a k beyond the stored lists.
     """
     tracking.check(mlflow, "")
     experiment, folder = _stored(name, results), results / name
     workspace = Workspace(Store(results / "store"))
     records = {a.key: workspace.store.record(a.key) for a in experiment.asked}
+    if not any(records.values()):
+        raise UsageError(
+            f"{workspace.store.root}: it holds no cell of experiment {name!r}; {folder} stays as it is"
+        )
     found = [r for r in records.values() if r is not None and r.done]
     shown = ks or sorted({int(k) for r in found for by_k in r.metrics.values() for k in by_k if k})
+    shown = shown or [min(conf.cutoffs()[0], *(a.cell.depth for a in experiment.asked))]
     for asked in experiment.asked:
         for k in shown:
             check_range("k", k, 1, integer=True)
