@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff import __version__, helptext
 from bakeoff.errors import ConfigError, UsageError, nearest
+from bakeoff.helptext import HYDRA_VERBS, VERBS
 
 if TYPE_CHECKING:
     from bakeoff.evaluation.significance import Rules
 
-HYDRA_VERBS = ("run", "plan", "describe")
-VERBS = (*HYDRA_VERBS, "report", "export", "compare", "recommend", "verify", "completion")
 RULES = tuple(f"statistics.{knob}" for knob in ("test", "correction", "resamples", "seed", "confidence"))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bakeoff import conf
 from bakeoff.errors import ConfigError
+from bakeoff.helptext import HYDRA_VERBS, VERBS
 
 _SCRIPT = """_bakeoff_complete() {
     local IFS=$'\\n'
@@ -15,8 +16,6 @@ _SCRIPT = """_bakeoff_complete() {
 COMP_WORDBREAKS=${COMP_WORDBREAKS//=}
 complete -o default -F _bakeoff_complete bakeoff
 """
-
-_VERBS = ("run", "plan", "describe", "report", "export", "compare", "recommend", "verify", "completion")
 
 
 def answer(words: Sequence[str]) -> str:
@@ -39,8 +38,8 @@ def candidates(line: str) -> list[str]:
     words = line.split(" ")
     last = words[-1]
     if len(words) <= 2:
-        return [v for v in _VERBS if v.startswith(last)]
-    if words[1] not in ("run", "plan", "describe"):
+        return [v for v in VERBS if v.startswith(last)]
+    if words[1] not in HYDRA_VERBS:
         return []
     key, equals, value = last.partition("=")
     if equals:

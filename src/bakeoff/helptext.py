@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from bakeoff import __version__, conf
 
+HYDRA_VERBS = ("run", "plan", "describe")
+"""Commands that take Hydra's words."""
+
+VERBS = (*HYDRA_VERBS, "report", "export", "compare", "recommend", "verify", "completion")
+
 
 def overview() -> str:
     return f"""bakeoff {__version__}: which recommender ranks best on your interactions, on equal terms.
@@ -34,7 +39,7 @@ def of(verb: str) -> str:
     """The help of one verb."""
     text = {"run": _RUN, "plan": _PLAN, "describe": _DESCRIBE, "report": _REPORT, "export": _EXPORT}
     text |= {"compare": _COMPARE, "recommend": _RECOMMEND, "verify": _VERIFY, "completion": _COMPLETION}
-    return text[verb] + (_names() if verb in ("run", "plan", "describe") else "")
+    return text[verb] + (_names() if verb in HYDRA_VERBS else "")
 
 
 def _names() -> str:

@@ -12,31 +12,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.cell import Cell
 from bakeoff.errors import ConfigError, UsageError
-from bakeoff.splits.base import Split
 from bakeoff.store import Store
 from bakeoff.tuning import check, tune
-
-TESTS = Path(__file__).parents[1]
-
-
-def told(cell: Cell, **more: Any) -> Cell:
-    return replace(cell, tune={**(cell.tune or {}), **more})
-
-
-def split_of(cell: Cell) -> Split:
-    return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
-
-
-def timeless(record: Any) -> Any:
-    if isinstance(record, dict):
-        return {k: timeless(v) for k, v in record.items() if k != "seconds"}
-    return [timeless(v) for v in record] if isinstance(record, list) else record
+from tuning_studies import split_of, start, timeless, told
 
 
 @pytest.fixture(scope="module")
@@ -63,24 +46,6 @@ def server() -> Iterator[str]:
     finally:
         run("pg_ctl", "stop", "--mode=immediate")
         shutil.rmtree(folder)
-
-
-RUN = """
-import json, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from bakeoff.cell import Cell, build_source, build_splitter
-from bakeoff.store import Store
-from bakeoff.tuning import tune
-cell = Cell(**json.loads(sys.argv[1]))
-split = build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
-print(json.dumps(tune(cell, split, Store(Path(sys.argv[2]))).record))
-"""
-
-
-def start(cell: Cell, root: Path) -> subprocess.Popen[str]:
-    words = [sys.executable, "-c", RUN, json.dumps(cell.as_json()), str(root), str(TESTS)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
 
 def slow(cell: Cell, url: str, wait: float = 0.1) -> Cell:

@@ -8,16 +8,16 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from bakeoff.cell import Cell, build_model, build_source, build_splitter
+from bakeoff.cell import Cell, build_model
 from bakeoff.errors import ModelError, Unsupported
 from bakeoff.evaluation.measure import measure
 from bakeoff.evaluation.metric import Evidence, metric
 from bakeoff.lists import evidence_of, recommend
 from bakeoff.models.topk import FactorModel
-from bakeoff.splits.base import Split
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.sampling import derived
 from bakeoff.tuning.spec import Tuning
+from tuning_studies import split_of
 
 CHOICES = {"_target_": "optuna.distributions.CategoricalDistribution", "choices": [2, 3]}
 
@@ -26,10 +26,6 @@ CHOICES = {"_target_": "optuna.distributions.CategoricalDistribution", "choices"
 def als(cell: Cell) -> Cell:
     build = {"_target_": "bakeoff.models.implicit.ALS", "factors": 3, "iterations": 2}
     return replace(cell, model={"name": "als", "build": build, "space": {"iterations": CHOICES}})
-
-
-def split_of(cell: Cell) -> Split:
-    return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
 
 
 def by_hand(cell: Cell, worth: Objective) -> float:

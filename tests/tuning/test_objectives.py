@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,9 @@ from bakeoff.tuning import check, tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.pareto import front, picked
 from bakeoff.tuning.spec import Tuning
+from tuning_studies import told
 
 TWO = ["ndcg@5", "novelty@3"]
-
-
-def told(cell: Cell, **more: Any) -> Cell:
-    return replace(cell, tune={**(cell.tune or {}), **more})
 
 
 def run(cell: Cell, root: Path) -> dict[str, Any]:

@@ -16,50 +16,14 @@ from typing import Any
 
 import pytest
 
-from bakeoff.cell import Cell, build_source, build_splitter
-from bakeoff.splits.base import Split
+from bakeoff.cell import Cell
 from bakeoff.store import Store
 from bakeoff.tuning import tune
+from tuning_studies import made, split_of, start, timeless, told
 
 TESTS = Path(__file__).parents[1]
 FLOAT = "optuna.distributions.FloatDistribution"
-
-
-def split_of(cell: Cell) -> Split:
-    return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
-
-
-def told(cell: Cell, **more: Any) -> Cell:
-    return replace(cell, tune={**(cell.tune or {}), **more})
-
-
-def made(cell: Cell, **build: Any) -> Cell:
-    return replace(cell, model={**cell.model, "build": {**cell.model["build"], **build}})
-
-
-def timeless(record: Any) -> Any:
-    volatile = ("seconds", "peak_mb", "started")
-    if isinstance(record, dict):
-        return {k: timeless(v) for k, v in record.items() if k not in volatile}
-    return [timeless(v) for v in record] if isinstance(record, list) else record
-
-
-RUN = """
-import json, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from bakeoff.cell import Cell, build_source, build_splitter
-from bakeoff.store import Store
-from bakeoff.tuning import tune
-cell = Cell(**json.loads(sys.argv[1]))
-split = build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
-print(json.dumps(tune(cell, split, Store(Path(sys.argv[2]))).record))
-"""
-
-
-def start(cell: Cell, root: Path) -> subprocess.Popen[str]:
-    words = [sys.executable, "-c", RUN, json.dumps(cell.as_json()), str(root), str(TESTS)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+VOLATILE = ("seconds", "peak_mb", "started")
 
 
 def lines(path: Path) -> int:
@@ -85,7 +49,7 @@ def test_killed_at_ten_random_moments_it_ends_as_if_undisturbed(cell: Cell, tmp_
         child.communicate()
     assert killed == 10
     resumed = tune(slow, split_of(slow), Store(tmp_path / "cut")).record
-    assert timeless(resumed) == timeless(undisturbed)
+    assert timeless(resumed, VOLATILE) == timeless(undisturbed, VOLATILE)
 
 
 @pytest.mark.slow
@@ -123,7 +87,7 @@ def test_every_sampler_and_pruner_goes_on_exactly_after_a_kill(
     assert b"killed" not in journal.read_bytes().splitlines()[0]
     resumed = tune(slow, split_of(slow), Store(tmp_path / "cut")).record
     assert b"killed" in journal.read_bytes()
-    assert timeless(resumed) == timeless(undisturbed)
+    assert timeless(resumed, VOLATILE) == timeless(undisturbed, VOLATILE)
     if pruner == "hyperband":
         assert resumed["pruned"]
 
@@ -188,4 +152,4 @@ def test_a_command_killed_at_any_moment_ends_as_if_undisturbed(tmp_path: Path) -
         child.wait()
     assert killed >= 4
     assert run(folder, 0.1).wait(timeout=120) == 0
-    assert timeless(record_of(folder)) == timeless(expected)
+    assert timeless(record_of(folder), VOLATILE) == timeless(expected, VOLATILE)

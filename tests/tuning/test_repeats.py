@@ -9,19 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.cell import Cell, build_model, build_source, build_splitter
+from bakeoff.cell import Cell, build_model
 from bakeoff.lists import recommend
 from bakeoff.splits.base import Split
 from bakeoff.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.spec import Tuning
+from tuning_studies import split_of
 
 THREE = Tuning(metric="recall@5", repeats=3)
-
-
-def split_of(cell: Cell) -> Split:
-    return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
 
 
 def recall(cell: Cell, inner: Split, first: int) -> float:

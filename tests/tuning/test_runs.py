@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,20 +11,19 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.cell import Cell
 from bakeoff.models.base import CountsEpochs
 from bakeoff.models.implicit import ALS, BPR, LMF
 from bakeoff.models.lightfm import LightFM
-from bakeoff.splits.base import Split
 from bakeoff.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.runs import Run, Runs
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import Tuning
+from tuning_studies import split_of, start, timeless, told
 from tuning_toys import Counts
 
-TESTS = Path(__file__).parents[1]
 INT = "optuna.distributions.IntDistribution"
 FLOAT = "optuna.distributions.FloatDistribution"
 CHOICES = "optuna.distributions.CategoricalDistribution"
@@ -40,17 +36,9 @@ def _nothing_ran_yet() -> None:
     Counts.ran.clear()
 
 
-def split_of(cell: Cell) -> Split:
-    return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
-
-
 def of(cell: Cell, space: dict[str, Any], target: str = "tuning_toys.Counts", **build: Any) -> Cell:
     model = {"name": "toy", "build": {"_target_": target, **build}, "space": space}
     return replace(cell, model=model, tune={**(cell.tune or {}), "trials": 12, "sampler": "grid"})
-
-
-def told(cell: Cell, **more: Any) -> Cell:
-    return replace(cell, tune={**(cell.tune or {}), **more})
 
 
 def run(cell: Cell, folder: Path, plain: bool = False) -> Any:
@@ -188,37 +176,17 @@ def test_a_finished_trial_is_measured_on_all_users_and_only_pruning_on_a_sample(
     assert worth({"epochs": 3, "noise": 1}) == same({"epochs": 3, "noise": 1})
 
 
-RUN = """
-import json, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from bakeoff.cell import Cell, build_source, build_splitter
-from bakeoff.store import Store
-from bakeoff.tuning import tune
-cell = Cell(**json.loads(sys.argv[1]))
-split = build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
-print(json.dumps(tune(cell, split, Store(Path(sys.argv[2]))).record))
-"""
-
-
-def timeless(record: Any) -> Any:
-    if isinstance(record, dict):
-        return {k: timeless(v) for k, v in record.items() if k != "seconds"}
-    return [timeless(v) for v in record] if isinstance(record, list) else record
-
-
 @pytest.mark.slow
 def test_killed_while_runs_are_shared_it_ends_as_if_undisturbed(cell: Cell, tmp_path: Path) -> None:
     slow = of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, wait=0.05, falls_after=3)
     undisturbed = run(slow, tmp_path / "whole")
     assert undisturbed["from_memory"] > 0
     chance = np.random.default_rng(7)
-    words = [sys.executable, "-c", RUN, json.dumps(slow.as_json()), str(tmp_path / "cut"), str(TESTS)]
     journal = tmp_path / "cut" / "studies" / f"{slow.key}.log"
     killed = 0
     for _ in range(10):
         before = journal.read_bytes().count(b"\n") if journal.exists() else 0
-        child = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        child = start(slow, tmp_path / "cut")
         goal = before + int(chance.integers(1, 8))
         while child.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < goal):
             time.sleep(0.005)

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.cell import Cell
 from bakeoff.errors import ConfigError
-from bakeoff.splits.base import Split
 from bakeoff.store import Store
 from bakeoff.tuning import check, tune
 from bakeoff.tuning.sampling import Proposals, proposals
@@ -17,6 +16,7 @@ from bakeoff.tuning.space import Space, parse
 from bakeoff.tuning.spec import Tuning
 from bakeoff.tuning.storage import quiet
 from bakeoff.tuning.workers import discard
+from tuning_studies import split_of
 
 INT = "optuna.distributions.IntDistribution"
 FLOAT = "optuna.distributions.FloatDistribution"
@@ -69,10 +69,6 @@ def asked(proposals: Proposals, space: Space, n: int, killed: tuple[int, ...] = 
             found.append(space.suggest(trial))
             study.tell(trial, -float(found[-1]["first"]))
     return found
-
-
-def split_of(cell: Cell) -> Split:
-    return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "cmaes", "optuna.samplers.NSGAIISampler"])

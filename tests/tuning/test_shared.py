@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from bakeoff.cell import Cell, build_source, build_splitter
-from bakeoff.splits.base import Split
+from bakeoff.cell import Cell
 from bakeoff.store import Store
 from bakeoff.tuning import shared, tune
 from bakeoff.tuning.shared import SharedWork, expected, size
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import Tuning
+from tuning_studies import split_of
 from tuning_toys import Shares
 
 INT = "optuna.distributions.IntDistribution"
@@ -28,10 +28,6 @@ FIRST = {"_target_": INT, "low": 0, "high": 11}
 def _nothing_shared_yet() -> None:
     Shares.prepared_with.clear()
     Shares.handed.clear()
-
-
-def split_of(cell: Cell) -> Split:
-    return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
 
 
 def of(cell: Cell, target: str, space: dict[str, Any], trials: int = 8, **build: Any) -> Cell:

@@ -7,32 +7,13 @@ from typing import Any
 
 import pytest
 
-from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.cell import Cell
 from bakeoff.errors import ModelError
-from bakeoff.splits.base import Split
 from bakeoff.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective, reported
 from bakeoff.tuning.spec import Tuning
-
-
-def split_of(cell: Cell) -> Split:
-    return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
-
-
-def told(cell: Cell, **more: Any) -> Cell:
-    return replace(cell, tune={**(cell.tune or {}), **more})
-
-
-def made(cell: Cell, **build: Any) -> Cell:
-    model = {**cell.model, "build": {**cell.model["build"], **build}}
-    return replace(cell, model=model)
-
-
-def timeless(record: Any) -> Any:
-    if isinstance(record, dict):
-        return {k: timeless(v) for k, v in record.items() if k != "seconds"}
-    return [timeless(v) for v in record] if isinstance(record, list) else record
+from tuning_studies import made, split_of, timeless, told
 
 
 def test_the_first_trial_is_the_defaults_and_the_best_is_no_worse(cell: Cell, tmp_path: Path) -> None:

@@ -13,30 +13,9 @@ from bakeoff.report.comparison import comparison
 from bakeoff.report.pairs.pairwise import pairwise
 from bakeoff.report.pairs.samples import Place, read, without_values
 from bakeoff.report.tables import Column
-from bakeoff.store import Store
 
 NDCG = Column("ndcg", 10)
-COUNTS = {"train_pairs": 400, "test_pairs": 100}
 RULES = Rules(resamples=500)
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "store")
-
-
-@pytest.fixture
-def stored(make, store):
-    """A result whose values by user are in the store, and their mean in its record."""
-
-    def result(model, values, users=None, *, metric="ndcg", k="10", **more):
-        values = np.asarray(values, dtype=np.float64)
-        made = make(model, {metric: {k: (float(np.nanmean(values)), 0.01)}}, counts=COUNTS, **more)
-        ids = np.array([f"u{i}" for i in range(len(values))] if users is None else users, dtype=object)
-        store.write_per_user(made.asked.key, {"user": ids, f"{metric}@{k}" if k else metric: values})
-        return made
-
-    return result
 
 
 def table_of(results, metrics):

@@ -15,26 +15,9 @@ from bakeoff.report.comparison import comparison
 from bakeoff.report.pairs.sides import of_cells, of_experiments, of_models
 from bakeoff.report.pairs.versus import EXIT_CODES, Difference, Line, all_of, gate, versus
 from bakeoff.report.tables import Column
-from bakeoff.store import Store
 
 NDCG = Column("ndcg", 10)
-COUNTS = {"train_pairs": 400, "test_pairs": 100}
 RULES = Rules(resamples=500)
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "store")
-
-
-@pytest.fixture
-def stored(make, store):
-    def result(model, values, **more):
-        made = make(model, {"ndcg": {"10": (float(np.mean(values)), 0.01)}}, counts=COUNTS, **more)
-        store.write_per_user(made.asked.key, {"user": np.arange(len(values)), "ndcg@10": values})
-        return made
-
-    return result
 
 
 def values_of(seed, shift, n=60):

@@ -13,16 +13,13 @@ from bakeoff.report.charts.leaderboard import LISTS, metric_up
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     Row,
-    colour,
-    dash,
     data,
     finish,
-    legend,
     metric_title,
     parameters,
     place_title,
-    shape,
     short,
+    traces,
 )
 from bakeoff.report.figures.ranks import run_ranks, table_ranks
 from bakeoff.report.tables import Column, Run
@@ -142,25 +139,8 @@ def _lines(frame: Frame, base: Any, field: str, order: Sequence[Any], title: str
             ticks=False,
         ),
     )
-    hue, form = colour(frame, legend=legend(frame)), shape(frame, legend=legend(frame))
-    picked = alt.selection_point(name="picked", fields=["model"], bind="legend")
-    seen = alt.when(picked).then(alt.value(1.0)).otherwise(alt.value(0.12))
-    lines = base.mark_line(strokeWidth=2.5).encode(
-        x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame)), opacity=seen
-    )
-    points = (
-        base.mark_point(filled=True, size=110)
-        .encode(
-            x=x,
-            y=y,
-            color=hue,
-            shape=form,
-            opacity=seen,
-            tooltip=[alt.Tooltip("model:N", title="model"), alt.Tooltip("rank:Q", title="rank")],
-        )
-        .add_params(picked)
-        .properties(name="points")
-    )
+    tips = [alt.Tooltip("model:N", title="model"), alt.Tooltip("rank:Q", title="rank")]
+    lines, points, _ = traces(base, frame, x, y, width=2.5, size=110, tips=tips)
     return alt.layer(lines, points)
 
 

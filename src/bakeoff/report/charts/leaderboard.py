@@ -12,7 +12,6 @@ from bakeoff.report.charts.spec import (
     AT_PLACE,
     Row,
     colour,
-    dash,
     data,
     finish,
     legend,
@@ -20,6 +19,7 @@ from bakeoff.report.charts.spec import (
     parameters,
     shape,
     short,
+    traces,
 )
 from bakeoff.report.figures.intervals import interval
 from bakeoff.report.figures.ranks import table_ranks
@@ -149,25 +149,9 @@ def _curves(frame: Frame, rows: Sequence[Row]) -> list[Chart]:
         axis=alt.Axis(title="k, length of the list", values=ks, grid=False, format="d"),
     )
     y = alt.Y("mean:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6))
-    picked = alt.selection_point(name="picked", fields=["model"], bind="legend")
-    seen = alt.when(picked).then(alt.value(1.0)).otherwise(alt.value(0.12))
-    hue, form = colour(frame, legend=legend(frame)), shape(frame, legend=legend(frame))
-    bars = base.mark_rule(strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=hue, opacity=seen)
-    lines = base.mark_line(strokeWidth=2).encode(
-        x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame)), opacity=seen
-    )
-    points = (
-        base.mark_point(filled=True, size=60)
-        .encode(
-            x=x,
-            y=y,
-            color=hue,
-            shape=form,
-            opacity=seen,
-            tooltip=tooltip(("k:Q", "k")),
-        )
-        .add_params(picked)
-        .properties(name="points")
+    lines, points, seen = traces(base, frame, x, y, width=2, size=60, tips=tooltip(("k:Q", "k")))
+    bars = base.mark_rule(strokeWidth=1.5).encode(
+        x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour(frame, legend=legend(frame)), opacity=seen
     )
     chart = alt.layer(bars, lines, points, title=metric_title(k=False))
     chart = chart.add_params(*parameters(frame, ("dataset", "split", "metric"), cut))

@@ -121,6 +121,27 @@ def dash(frame: Frame, *, legend: Any = None) -> Any:
     return alt.StrokeDash("model:N", scale=scale, legend=legend, title="model")
 
 
+def traces(
+    base: Any, frame: Frame, x: Any, y: Any, *, width: float, size: float, tips: Sequence[Any]
+) -> tuple[Any, Any, Any]:
+    """A line with points for each model, and the opacity by which one picked in the legend stands alone."""
+    import altair as alt
+
+    picked = alt.selection_point(name="picked", fields=["model"], bind="legend")
+    seen = alt.when(picked).then(alt.value(1.0)).otherwise(alt.value(0.12))
+    hue, form = colour(frame, legend=legend(frame)), shape(frame, legend=legend(frame))
+    lines = base.mark_line(strokeWidth=width).encode(
+        x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame)), opacity=seen
+    )
+    points = (
+        base.mark_point(filled=True, size=size)
+        .encode(x=x, y=y, color=hue, shape=form, opacity=seen, tooltip=list(tips))
+        .add_params(picked)
+        .properties(name="points")
+    )
+    return lines, points, seen
+
+
 def legend(frame: Frame | None = None) -> Any:
     """A legend below the chart, in as many columns as a narrow page has room for.
 
