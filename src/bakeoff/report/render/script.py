@@ -1,0 +1,47 @@
+"""The script that draws the charts of a page."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from bakeoff.store import write_text
+
+_CALL = "window.vegaEmbed = vegaEmbed;"
+
+
+@cache
+def bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script that may stand in a page.
+
+    Made once for a version of vl-convert and kept in the user's cache folder: it takes more than a second.
+    """
+    import vl_convert
+
+    kept = folder() / f"vega-of-vl-convert-{version('vl-convert-python')}.js"
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return embeddable(kept.read_text(encoding="utf-8"))
+    script = embeddable(str(vl_convert.javascript_bundle(_CALL)))
+    with contextlib.suppress(OSError):  # where nothing can be kept, it is made again: that costs time alone
+        write_text(kept, script)
+    return script
+
+
+def embeddable(script: str) -> str:
+    """The script itself.
+
+    Raises:
+        RuntimeError: it could end the element it stands in.
+    """
+    if "</script" in script.lower() or "<!--" in script:
+        raise RuntimeError("the script of the charts holds an end tag or a comment: it cannot be embedded")
+    return script
+
+
+def folder() -> Path:
+    """Where scripts are kept between processes."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("bakeoff")) / "page"
