@@ -56,7 +56,7 @@ def tuning(
         "metric": metric,
         "direction": direction,
         "sampler": "random",
-        "pruner": "median",
+        "pruner": "pace",
         "repeats": 1,
         "seed": 1,
         "asked": len(trials),

@@ -50,7 +50,7 @@ def test_the_values_are_those_of_each_objective_alone(cell: Cell, found: dict[st
 
 def test_nothing_is_pruned_and_the_record_says_so(found: dict[str, Any]) -> None:
     assert found["pruned"] == 0 and found["pruner"] == "none"
-    assert found["notes"] == ["tune.pruner=median has no effect: with several objectives nothing is pruned"]
+    assert found["notes"] == ["tune.pruner=pace has no effect: with several objectives nothing is pruned"]
 
 
 def test_another_rule_may_pick_another_trial(cell: Cell, tmp_path: Path) -> None:

@@ -66,7 +66,16 @@ def test_two_processes_on_one_journal_spend_one_budget(cell: Cell, tmp_path: Pat
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampler", "pruner"),
-    [("qmc", "median"), ("cmaes", "none"), ("grid", "median"), ("tpe", "hyperband"), ("random", "hyperband")],
+    [
+        *[
+            ("qmc", "median"),
+            ("cmaes", "none"),
+            ("grid", "median"),
+            ("tpe", "hyperband"),
+            ("random", "hyperband"),
+        ],
+        ("tpe", "pace"),
+    ],
 )
 def test_every_sampler_and_pruner_goes_on_exactly_after_a_kill(
     cell: Cell, tmp_path: Path, sampler: str, pruner: str

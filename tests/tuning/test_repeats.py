@@ -48,7 +48,7 @@ def test_the_first_repeat_is_the_split_without_repeats(cell: Cell) -> None:
 
 
 def test_with_repeats_nothing_is_pruned(cell: Cell, tmp_path: Path) -> None:
-    told = {"trials": 14, "metric": "ndcg@5", "sampler": "random"}
+    told = {"trials": 14, "metric": "ndcg@5", "sampler": "random", "pruner": "median"}
 
     def pruned(root: str, **more: Any) -> int:
         mine = replace(cell, tune={**told, **more})
@@ -65,7 +65,9 @@ def test_repeats_are_in_the_key(cell: Cell) -> None:
 def test_a_pruner_looks_at_a_fixed_sample_of_users_and_a_finished_trial_is_measured_on_all(
     cell: Cell, tmp_path: Path
 ) -> None:
-    mine = replace(cell, tune={"trials": 4, "metric": "recall@5", "users": 6, "sampler": "random"})
+    mine = replace(
+        cell, tune={"trials": 4, "metric": "recall@5", "users": 6, "sampler": "random", "pruner": "median"}
+    )
     split = split_of(mine)
     worth = Objective(mine, split, Tuning.of(mine.tune or {}))
     validation = worth.validations[0]

@@ -96,9 +96,10 @@ def test_a_run_also_stops_at_configured_epochs_outside_of_the_space(cell: Cell) 
 def test_a_run_that_the_pruner_cuts_prunes_the_trials_that_last_longer(
     cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bakeoff.tuning.sampling._STARTUP_TRIALS", 5)  # more than so small a grid has
+    # More than so small a grid has.
+    monkeypatch.setattr("bakeoff.tuning.pruning._STARTUP_TRIALS", {"median": 5})
     space = {"epochs": EPOCHS, "noise": {"_target_": CHOICES, "choices": [0, 1, 2, 3, 4, 5]}}
-    toy = told(of(cell, space, epochs=5, falls_after=2), trials=24)
+    toy = told(of(cell, space, epochs=5, falls_after=2), trials=24, pruner="median")
     found = run(toy, tmp_path)
     runs = dict(Counts.ran)
     assert len(runs) == len(Counts.ran) == 6
@@ -112,6 +113,23 @@ def test_a_run_that_the_pruner_cuts_prunes_the_trials_that_last_longer(
             if t["parameters"]["noise"] == trial["parameters"]["noise"] and t["parameters"]["epochs"] < cut
         ]
         assert all(t["state"] == "complete" for t in short)
+
+
+def test_fits_that_cannot_catch_up_are_cut_and_the_best_is_found_still(cell: Cell, tmp_path: Path) -> None:
+    axes = {
+        "epochs": {"_target_": INT, "low": 2, "high": 40},
+        "noise": {"_target_": INT, "low": 0, "high": 5},
+    }
+    toy = of(cell, axes, epochs=5, falls_after=4)
+    random = {"sampler": "random", "trials": 20}
+    paced = run(told(toy, **random, pruner="pace"), tmp_path / "paced")
+    assert paced["pruned"]
+    assert all(t["state"] == "complete" for t in paced["trials"][:3])
+    whole = run(told(toy, **random, pruner="none"), tmp_path / "whole")
+    assert (paced["best"]["parameters"], paced["best"]["value"]) == (
+        whole["best"]["parameters"],
+        whole["best"]["value"],
+    )
 
 
 def test_what_fails_after_a_trials_own_end_fails_longer_trials_alone(cell: Cell, tmp_path: Path) -> None:

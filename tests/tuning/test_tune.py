@@ -11,7 +11,7 @@ from bakeoff.cell import Cell
 from bakeoff.errors import ModelError
 from bakeoff.store import Store
 from bakeoff.tuning import tune
-from bakeoff.tuning.objective import Objective, reported
+from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.spec import Tuning
 from tuning_studies import made, split_of, timeless, told
 
@@ -96,10 +96,6 @@ def test_a_finished_study_is_not_run_again(cell: Cell, tmp_path: Path) -> None:
 def test_the_storage_is_not_in_the_key_and_the_budget_is(cell: Cell) -> None:
     assert told(cell, storage="sqlite:///x.db").key == cell.key
     assert told(cell, trials=9).key != cell.key
-
-
-def test_scores_are_reported_ever_more_rarely() -> None:
-    assert [e for e in range(1, 30) if reported(e)] == [1, 2, 3, 4, 6, 8, 12, 16, 24]
 
 
 def test_a_torn_last_line_of_the_journal_is_cut_off(cell: Cell, tmp_path: Path) -> None:

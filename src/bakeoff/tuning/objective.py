@@ -15,10 +15,11 @@ from bakeoff.evaluation.measure import measure
 from bakeoff.evaluation.metric import Evidence
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.lists import evidence_of, recommend
-from bakeoff.models.base import Model, OnEpoch
+from bakeoff.models.base import CountsEpochs, Model, OnEpoch
 from bakeoff.splits.base import Split
+from bakeoff.tuning.pruning import ENDS, SAMPLED, looks
 from bakeoff.tuning.runs import ON_THE_WAY, Run, Runs, answered
-from bakeoff.tuning.sampling import derived, warm_up
+from bakeoff.tuning.sampling import derived
 from bakeoff.tuning.shared import NOTE, SharedWork
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import Goal, Tuning, goals
@@ -39,11 +40,14 @@ class Way:
 
     Args:
         scores: in full, by epoch; None stands for the end of the fit.
+        sampled: the first objective at the trial's own end, on the users that a pruner looks at; None where
+            none asks for it.
         reached: the last epoch that was told of.
         cut: the epoch at which the pruner ended it, or None.
     """
 
     scores: dict[int | None, tuple[float, ...]] = field(default_factory=dict)
+    sampled: float | None = None
     reached: int = 0
     cut: int | None = None
 
@@ -61,7 +65,7 @@ class Objective:
         self._ranked = any(goal.k is None for goal in self.goals)
         space = parse(cell.model)
         self._shared, self._runs = SharedWork(cell, space, tuning), Runs(cell, space, tuning)
-        self._warm_up = warm_up(tuning.pruner, self.longest)
+        self._paced = tuning.pruner == "pace" and tuning.repeats == 1 and not tuning.objectives
 
     @property
     def longest(self) -> int | None:
@@ -112,6 +116,8 @@ class Objective:
             trial.set_user_attr(ON_THE_WAY, {"values": told, "cut": ways[0].cut})
         if run.own not in values:
             raise optuna.TrialPruned
+        if trial is not None and ways[0].sampled is not None:
+            trial.set_user_attr(SAMPLED, ways[0].sampled)
         return values[run.own]
 
     def _way(self, run: Run, repeat: int, trial: Any, watched: Any) -> Way:
@@ -127,12 +133,14 @@ class Objective:
         def after(epoch: int, _loss: float | None) -> None:
             way.reached = epoch
             if epoch in run.stops:
-                way.scores[epoch] = self._score(model, validation.inner, validation.stats)
+                self._measure(model, validation, run, way, epoch)
             # An epoch of one repeat is not comparable to the mean of all: with repeats nothing is pruned.
-            if watched is not None and epoch >= self._warm_up and reported(epoch):
+            if watched is not None and looks(self._tuning.pruner, epoch, self.longest):
                 known = way.scores.get(epoch) if validation.sample is validation.inner else None
                 self._report(known or self._score(model, validation.sample, validation.stats), watched, epoch)
 
+        if watched is not None and isinstance(model, CountsEpochs):
+            watched.set_user_attr(ENDS, getattr(model, model.epochs_in))
         try:
             self._fit(model, run, repeat, trial, after if watched is not None or run.stops else None)
         except optuna.TrialPruned:
@@ -141,10 +149,20 @@ class Objective:
             if run.own not in way.scores:
                 raise  # what fails after the trial's own end is for trials that last longer
         if not run.stops and way.cut is None:
-            way.scores[None] = self._score(model, validation.inner, validation.stats)
+            self._measure(model, validation, run, way, None)
         if run.own not in way.scores and way.cut is None:
             raise ModelError(f"{type(model).__name__} was fitted for {run.own} epochs and did not say so")
         return way
+
+    def _measure(self, model: Model, validation: Validation, run: Run, way: Way, epoch: int | None) -> None:
+        """Measure in full; where it ends the trial, on the pruner's users too."""
+        way.scores[epoch] = self._score(model, validation.inner, validation.stats)
+        paced = (
+            self._tuning.pruner == "pace" and self._tuning.repeats == 1 and isinstance(model, CountsEpochs)
+        )
+        if paced and epoch == run.own:
+            known = way.scores[epoch] if validation.sample is validation.inner else None
+            way.sampled = (known or self._score(model, validation.sample, validation.stats))[0]
 
     def _fit(self, model: Model, run: Run, repeat: int, trial: Any, on_epoch: OnEpoch | None) -> None:
         train, seed = self.validations[repeat].inner.train, derived("trial", self._cell.seed, repeat)
@@ -184,15 +202,6 @@ class Objective:
         if (goal.name, goal.k) in found.means:
             return found.means[goal.name, goal.k][0], ""
         return None, f"no {goal.text}: {'; '.join(found.absent.values())}"
-
-
-def reported(epoch: int) -> bool:
-    """Whether a score is measured after an epoch: 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
-
-    Few enough that long fits are not slowed down, and the same for all trials, so that they compare.
-    """
-    odd = epoch >> max(epoch.bit_length() - 2, 0)
-    return epoch == odd << max(epoch.bit_length() - 2, 0)
 
 
 def _prepared(inner: Split, n_users: int, seed: int) -> Validation:

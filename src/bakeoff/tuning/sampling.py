@@ -1,4 +1,4 @@
-"""Samplers and pruners that an interrupted study can go on with.
+"""Samplers that an interrupted study can go on with.
 
 What Optuna keeps in memory, or counts by trials that were killed, is made anew for each trial from the cell's
 seed and the number of trials before it that count.
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, CmaEsSampler, GridSampler, QMCSampler, RandomSampler, TPESampler
 
 from bakeoff.cell import locate
@@ -23,7 +22,7 @@ from bakeoff.tuning.pareto import Direction
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import Tuning
 from bakeoff.tuning.storage import quiet
-from bakeoff.tuning.workers import NOT_COUNTED, counted
+from bakeoff.tuning.workers import counted
 
 _NAMED: Mapping[str, Any] = {
     "tpe": "multivariate TPE",
@@ -227,40 +226,3 @@ def _probe(sampler: BaseSampler, space: Space, directions: Sequence[Direction], 
         except Exception as error:
             text = " ".join(str(error).split())
             raise ConfigError(f"{where}: it cannot do the space of {space.file} ({text})") from error
-
-
-class Hyperband(HyperbandPruner):
-    """Optuna's, with brackets by the number of trials before that count, and without those that do not."""
-
-    def _get_bracket_id(self, study: Any, trial: Any) -> int:
-        if NOT_COUNTED in trial.user_attrs:
-            return -1
-        moved = copy.copy(trial)
-        everyone = study._get_trials(deepcopy=False)  # of a bracket's study too
-        moved.number = sum(t.number < trial.number for t in counted(everyone))
-        return int(super()._get_bracket_id(study, moved))
-
-
-_STARTUP_TRIALS = 10
-"""So many trials run to their end before the median cuts one."""
-
-_WARM_UP = 0.1
-"""Share of the longest fit before which the median cuts none: low rates and regularised fits begin slowly."""
-
-
-def warm_up(name: str, longest: int | None) -> int:
-    """Epochs before which a pruner of PRUNERS cuts no trial, so that there is nothing to measure.
-
-    Args:
-        longest: the largest number of epochs of the space; None where it is not searched for.
-    """
-    return round(_WARM_UP * (longest or 0)) if name == "median" else 0
-
-
-def pruner(name: str, longest: int | None = None) -> BasePruner:
-    """Optuna's pruner of a name of PRUNERS; a new one for each trial, since it remembers."""
-    if name == "none":
-        return NopPruner()
-    if name == "hyperband":
-        return Hyperband()
-    return MedianPruner(_STARTUP_TRIALS, n_warmup_steps=warm_up(name, longest))

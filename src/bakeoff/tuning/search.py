@@ -10,7 +10,8 @@ from typing import Any
 
 from bakeoff.errors import Unsupported
 from bakeoff.tuning.objective import Objective
-from bakeoff.tuning.sampling import ordinal, pruner
+from bakeoff.tuning.pruning import pruner, watches
+from bakeoff.tuning.sampling import ordinal
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import Tuning
 from bakeoff.tuning.workers import Worker, counted, discard
@@ -96,7 +97,7 @@ class Search:
 
         start = time.perf_counter()
         state, values, reason = optuna.trial.TrialState.FAIL, None, ""
-        watched = at > 0 and self.tuning.pruner != "none" and not self.tuning.objectives
+        watched = watches(self.tuning.pruner, at) and not self.tuning.objectives
         try:
             values = self.worth(chosen, trial, prune=watched)
             state = optuna.trial.TrialState.COMPLETE

@@ -13,7 +13,7 @@ from bakeoff.evaluation.metric import Metric
 from bakeoff.tuning.pareto import Direction
 
 SAMPLERS = ("tpe", "random", "qmc", "cmaes", "grid")
-PRUNERS = ("median", "hyperband", "none")
+PRUNERS = ("pace", "median", "hyperband", "none")
 PICKS = ("tolerance", "weights")
 
 
@@ -43,7 +43,7 @@ class Tuning:
     objectives: Sequence[str] = ()
     pick: Mapping[str, Any] = field(default_factory=lambda: {"rule": "tolerance", "tolerance": 0.01})
     sampler: str = "tpe"
-    pruner: str = "median"
+    pruner: str = "pace"
     repeats: int = 1
     users: int = 2000
     storage: str | None = None

@@ -96,7 +96,7 @@ def test_the_budget_says_what_was_allowed_and_what_was_used(one, tables) -> None
     result = one([0.1, PRUNED, 0.3, FAILED], from_memory=1, budget={"trials": 9, "seconds": 2.5})
     (row,) = tables(result)["Budget of"][1:]
     assert row == [
-        *("als", "1", "random, pruner median", "9 trials or 2.5 seconds"),
+        *("als", "1", "random, pruner pace", "9 trials or 2.5 seconds"),
         *("4", "2", "1", "1", "1", "4.00", "2"),
     ]
 

@@ -1,0 +1,131 @@
+"""Which fits are ended early, on curves made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import optuna
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.trial import TrialState
+
+from bakeoff.tuning.pruning import ENDS, SAMPLED, Pace, looks, pruner, watches
+
+
+def study(*finished: float, direction: str = "maximize") -> Any:
+    """A study with finished trials of these values."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    made = optuna.create_study(direction=direction, pruner=Pace())
+    for value in finished:
+        trial = made.ask()
+        trial.set_user_attr(SAMPLED, value)
+        made.tell(trial, value)
+    return made
+
+
+def cut_at(made: Any, curve: Mapping[int, float], ends: int | None = 100) -> int | None:
+    """The epoch at which a fit with this curve is cut, or None."""
+    trial = made.ask()
+    if ends is not None:
+        trial.set_user_attr(ENDS, ends)
+    found = None
+    for epoch, value in curve.items():
+        trial.report(value, epoch)
+        if found is None and trial.should_prune():
+            found = epoch
+    made.tell(trial, state=TrialState.PRUNED)
+    return found
+
+
+def test_a_fit_is_cut_when_its_pace_does_not_lead_to_the_best_by_its_end() -> None:
+    # After 8 of 100 epochs it gains 0.02 in 4 epochs: 0.32 + 92 x 0.005 = 0.78 is below 0.8.
+    curve = {1: 0.1, 2: 0.2, 4: 0.3, 8: 0.32}
+    assert cut_at(study(0.5, 0.6, 0.8), curve) == 8
+    assert cut_at(study(0.5, 0.6, 0.77), curve) is None
+
+
+def test_a_shorter_fit_has_less_time_to_catch_up() -> None:
+    curve = {1: 0.1, 2: 0.2, 4: 0.3, 8: 0.32}
+    assert cut_at(study(0.5, 0.5, 0.5), curve, ends=40) == 8  # 0.32 + 32 x 0.005 = 0.48
+    assert cut_at(study(0.5, 0.5, 0.5), curve, ends=48) is None  # 0.32 + 40 x 0.005 = 0.52
+
+
+def test_a_fit_that_falls_is_cut_where_it_has_fallen_below_the_best() -> None:
+    curve = {1: 0.1, 2: 0.3, 4: 0.5, 8: 0.45, 16: 0.38, 32: 0.3}
+    assert cut_at(study(0.1, 0.2, 0.4), curve) == 16
+
+
+def test_a_fit_that_has_not_left_the_level_it_began_at_is_never_cut() -> None:
+    flat = {1: 0.15, 2: 0.15, 4: 0.16, 8: 0.15, 16: 0.15, 32: 0.14, 64: 0.16}
+    assert cut_at(study(0.2, 0.2, 0.2), flat) is None
+    assert cut_at(study(0.2, 0.2, 0.2), {**flat, 3: 0.18}) is not None  # once it has
+
+
+def test_nothing_is_cut_before_three_trials_have_finished() -> None:
+    curve = {1: 0.1, 2: 0.3, 4: 0.3, 8: 0.3}
+    assert cut_at(study(0.9, 0.9), curve) is None
+    assert cut_at(study(0.9, 0.9, 0.9), curve) == 4
+
+
+def test_a_fit_whose_end_is_not_known_is_not_cut() -> None:
+    curve = {1: 0.1, 2: 0.3, 4: 0.3, 8: 0.3}
+    assert cut_at(study(0.9, 0.9, 0.9), curve, ends=None) is None
+
+
+def test_only_values_on_the_pruners_users_are_compared() -> None:
+    made = study(0.2, 0.2, 0.2)
+    made.tell(made.ask(), 0.9)  # without a value on the sample
+    assert cut_at(made, {1: 0.1, 2: 0.2, 4: 0.3, 8: 0.3}) is None
+
+
+rising = st.lists(st.floats(0.001, 1), min_size=4, max_size=9)
+
+
+@given(rising, rising)
+def test_what_is_minimised_is_cut_at_the_same_epochs_as_its_mirror(
+    best: list[float], gains: list[float]
+) -> None:
+    curve = {2**at: sum(gains[: at + 1]) for at in range(len(gains))}
+    mirror = {epoch: -value for epoch, value in curve.items()}
+    mirrored = study(*(-value for value in best), direction="minimize")
+    assert cut_at(study(*best), curve) == cut_at(mirrored, mirror)
+
+
+@given(st.lists(st.floats(0, 1), min_size=20, max_size=60), st.integers(0, 3))
+def test_a_fit_whose_gains_shrink_is_never_cut_if_it_would_end_as_the_best(
+    steps: list[float], below: int
+) -> None:
+    gains = sorted(steps, reverse=True)
+    curve = {epoch: sum(gains[:epoch]) for epoch in range(1, len(gains) + 1)}
+    assert all(a <= b for a, b in pairwise(curve.values()))
+    ends = len(curve)
+    best = curve[ends] - 1e-9 - 0.1 * below
+    told = {epoch: curve[epoch] for epoch in (1, 2, 4, 8, 16)}
+    assert cut_at(study(best, best, best), told, ends) is None
+
+
+def test_scores_are_asked_for_after_fewer_and_fewer_epochs() -> None:
+    def asked(name: str, longest: int | None = None) -> list[int]:
+        return [epoch for epoch in range(1, 40) if looks(name, epoch, longest)]
+
+    assert asked("pace") == [1, 2, 4, 8, 16, 32]
+    assert asked("hyperband") == asked("median") == [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
+    assert asked("median", 100) == [12, 16, 24, 32]  # not in the first tenth
+    assert asked("pace", 100) == asked("pace")
+
+
+def test_the_defaults_always_finish() -> None:
+    assert [at for at in range(6) if watches("pace", at)] == [3, 4, 5]
+    assert [at for at in range(6) if watches("median", at)] == [1, 2, 3, 4, 5]
+    assert not any(watches("none", at) for at in range(6))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("pace", "Pace"), ("median", "MedianPruner"), ("hyperband", "Hyperband"), ("none", "NopPruner")],
+)
+def test_a_pruner_is_made_by_its_name(name: str, kind: str) -> None:
+    assert type(pruner(name)).__name__ == kind
