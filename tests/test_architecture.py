@@ -16,7 +16,7 @@ LAYERS = (
     ("data",),
     ("splits", "models", "evaluation"),
     ("lists", "cell", "record", "store", "kept", "meter", "environment", "experiment", "takeover"),
-    ("tuning", "runner", "worker", "grid", "choice", "recommend", "verify"),
+    ("tuning", "runner", "worker", "foresight", "grid", "choice", "recommend", "verify"),
     ("report", "tracking"),
     (
         *("verbs", "compare", "app", "cli", "variants", "settings", "overrides", "helptext", "completion"),

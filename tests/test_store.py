@@ -9,7 +9,7 @@ import pytest
 from bakeoff.cell import build_splitter
 from bakeoff.errors import UsageError
 from bakeoff.record import Record
-from bakeoff.store import Store, StoredLists, replacing, write_json
+from bakeoff.store import DamagedRecordError, Store, StoredLists, replacing, write_json
 from toys import Blocks
 
 
@@ -18,7 +18,7 @@ def a_record(**changes: object) -> Record:
         key="c0",
         status="done",
         reason="",
-        cell={"dataset": {"name": "blocks"}},
+        cell={"dataset": {"name": "blocks"}, "split": {}, "model": {}},
         metrics={"ndcg": {"10": (0.25, 0.01)}, "auc": {"": (0.75, None)}},
         notes=("a note",),
         training_loss=(2.0, 1.5),
@@ -135,3 +135,45 @@ def test_json_is_written_sorted_and_refuses_what_is_no_number(tmp_path: Path) ->
     assert list(json.loads((tmp_path / "a.json").read_text())) == ["a", "b"]
     with pytest.raises(ValueError, match="Out of range"):
         write_json(tmp_path / "b.json", float("nan"))
+
+
+DAMAGES = {
+    "": "Expecting value",
+    "[]": "found a list, expected an object",
+    "{}": "it has no 'key'",
+    '{"key": "c0", "status": "done", "reason": "", "cell": []}': "cell: found a list, expected an object",
+    '{"key": "c0", "status": "fine", "reason": "", "cell": {}}': "status: found 'fine'",
+    '{"key": "c0", "status": "done", "reason": "", "cell": {"dataset": {}}}': "cell: missing 2 required",
+}
+
+
+@pytest.mark.parametrize("text", DAMAGES)
+def test_what_is_wrong_with_a_record_is_said_with_its_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "cells" / "c0" / "record.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    with pytest.raises(DamagedRecordError, match="run the cell again, or delete its folder") as told:
+        Store(tmp_path).record("c0")
+    assert str(path) in str(told.value) and DAMAGES[text] in str(told.value)
+    assert Store(tmp_path).readable("c0") == (None, told.value.what)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("metrics", {"ndcg": [0.1]}, "metrics.ndcg"),
+        ("metrics", {"ndcg": {"10": ["0.1", None]}}, "metrics.ndcg"),
+        ("seconds", {"fit": "long"}, "seconds.fit: found a text, expected a number"),
+        ("n_users", True, "n_users: found true or false, expected a number"),
+        ("notes", "a note", "notes: found a text, expected a list"),
+        ("key", "c1", "it is of cell 'c1'"),
+    ],
+)
+def test_a_record_with_a_value_of_another_kind_is_refused(
+    tmp_path: Path, field: str, value: object, said: str
+) -> None:
+    store = Store(tmp_path)
+    write_json(store.cell_folder("c0") / "record.json", {**a_record().as_json(), field: value})
+    with pytest.raises(DamagedRecordError) as told:
+        store.record("c0")
+    assert said in str(told.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -10,8 +9,9 @@ from typing import Any, Protocol
 
 from bakeoff.cell import Cell, build_source
 from bakeoff.environment import environment
-from bakeoff.errors import ConfigError, DataError, UsageError
+from bakeoff.errors import DataError, UsageError
 from bakeoff.experiment import Experiment
+from bakeoff.foresight import Estimate, check_ks
 from bakeoff.record import Asked, Record
 from bakeoff.runner import Wanted, Workspace, cut, run_cell
 from bakeoff.store import Store
@@ -62,6 +62,7 @@ class Plan:
         missing: one of each key that is not, in the order they would run.
         refused: key -> why a cell cannot run, known before the first fit.
         refitted: keys of missing cells that are done, but without the model that is asked for.
+        damaged: key -> what is wrong with the stored record of a missing cell.
     """
 
     asked: tuple[Asked, ...]
@@ -69,17 +70,24 @@ class Plan:
     missing: tuple[Asked, ...]
     refused: Mapping[str, str] = field(default_factory=dict)
     refitted: frozenset[str] = frozenset()
+    damaged: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan(asked: Sequence[Asked], store: Store, *, rerun: bool = False, save_model: bool = False) -> Plan:
-    """Sort cells by what is stored (with save_model: with a model); cells of one split stay together."""
+    """Sort cells by what is stored (with save_model: with a model); cells of one split stay together.
+
+    A cell whose record cannot be read is missing.
+    """
     ordered = sorted(asked, key=lambda a: (a.cell.data_key, a.cell.split_key, a.order))
     by_key = {a.key: a for a in reversed(ordered)}
-    done = {k for k in by_key if not rerun and store.done(k)}
+    records = {k: store.readable(k) for k in by_key}
+    done = {k for k, (record, _) in records.items() if not rerun and record is not None and record.done}
+    damaged = {k: what for k, (_, what) in records.items() if what}
     refitted = frozenset(k for k in done if save_model and not store.model_answered(k))
     done -= refitted
     missing = [a for a in ordered if by_key[a.key] is a and a.key not in done]
-    return Plan(tuple(ordered), tuple(a for a in ordered if a.key in done), tuple(missing), refitted=refitted)
+    stored = tuple(a for a in ordered if a.key in done)
+    return Plan(tuple(ordered), stored, tuple(missing), refitted=refitted, damaged=damaged)
 
 
 def prepare(planned: Plan, workspace: Workspace, wanted: Wanted) -> Plan:
@@ -121,18 +129,10 @@ def _check_split(cell: Cell, workspace: Workspace, wanted: Wanted, broken: dict[
             raise
         split = cut(cell, dataset)
         catalogue = split.train.n_items
-        _check_ks(wanted, catalogue, cell)
+        check_ks(wanted, catalogue, cell)
         store.write_data(cell.data_key, dataset)
         store.write_split(cell.split_key, split)
-    _check_ks(wanted, catalogue, cell)
-
-
-def _check_ks(wanted: Wanted, catalogue: int, cell: Cell) -> None:
-    if max(wanted.ks) > catalogue:
-        raise ConfigError(
-            f"k={max(wanted.ks)} is larger than the catalogue of data set {cell.dataset.get('name')!r} "
-            f"({catalogue} items in train of split {cell.split.get('name')!r}): ask for a smaller k"
-        )
+    check_ks(wanted, catalogue, cell)
 
 
 def check_same_data(experiment: Experiment, asked: Iterable[Asked]) -> None:
@@ -237,57 +237,3 @@ def _record_of(asked: Asked, planned: Plan, store: Store) -> Record:
         return skipped
     nothing = "no result was stored; run the command again"
     return record or Record(key=asked.key, status="failed", reason=nothing, cell=asked.cell.as_json())
-
-
-class Estimate:
-    """Seconds a cell will take, from those that are stored: the same model on the same split, then on any."""
-
-    def __init__(self, store: Store, asked_for: Iterable[Asked]) -> None:
-        self._seen: dict[tuple[str, ...], list[float]] = {}
-        for asked in asked_for:
-            record = store.record(asked.key)
-            if record is not None and record.done:
-                self.learn(asked.cell, record)
-
-    def learn(self, cell: Cell, record: Record) -> None:
-        seconds = sum(record.seconds.values())
-        for place in self._places(cell):
-            self._seen.setdefault(place, []).append(seconds)
-
-    def cell(self, cell: Cell) -> float | None:
-        """Median seconds of the most alike stored cells, or None where nothing is known."""
-        for place in self._places(cell):
-            if place in self._seen:
-                return statistics.median(self._seen[place])
-        return None
-
-    def total(self, asked: Iterable[Asked], workers: int = 1) -> float | None:
-        """Seconds for all, or None unless every cell can be estimated."""
-        each = [self.cell(a.cell) for a in asked]
-        known = [s for s in each if s is not None]
-        return sum(known) / workers if len(known) == len(each) else None
-
-    @staticmethod
-    def _places(cell: Cell) -> list[tuple[str, ...]]:
-        model = (str(cell.model["build"]["_target_"]), str(cell.model.get("name")))
-        tuned = "tuned" if cell.tune is not None else ""
-        return [
-            (cell.split_family, *model, cell.variant, tuned),
-            (cell.data_key, *model, tuned),
-            (*model, tuned),
-        ]
-
-
-def seconds_text(seconds: float | None) -> str:
-    """A duration for people.
-
-    >>> seconds_text(75.0)
-    '1 min 15 s'
-    """
-    if seconds is None:
-        return "unknown"
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -92,6 +92,8 @@ A stored cell is not run again; one that failed is. Stop it whenever you like: t
 _PLAN = """bakeoff plan [key=value ...]     what `bakeoff run` with the same words would do; writes nothing
 
   bakeoff plan model=als,warp split=random,temporal seed=1,2,3
+
+What a model will skip is said where the configuration or the store tells it; no data are read for that.
 """
 
 _DESCRIBE = """bakeoff describe [key=value ...] what the data look like, before anyone spends an hour on them
@@ -113,7 +115,8 @@ _EXPORT = """bakeoff export KEY|NAME --to DIR [results_dir=DIR]
 
 Writes train.parquet, test.parquet (user, item, value) and lists.parquet (user, item, rank, score) in your own
 ids: what anybody needs to measure a cell with another library. KEY stands in cells.csv; a NAME exports
-every cell of the experiment to DIR/KEY/.
+every cell of the experiment to DIR/KEY/. A folder is written whole or not at all; an earlier export in it is
+replaced, anything else is refused.
 
 bakeoff export KEY|NAME/MODEL --preset my_conf/model/mine.yaml writes the cell's model with its final (tuned)
 hyperparameters as a YAML of your own: bakeoff run --config-dir my_conf model=mine

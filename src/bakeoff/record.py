@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from bakeoff.cell import Cell
 
-Status = Literal["done", "skipped", "failed"]
+Status = Literal["done", "skipped", "failed", "missing"]
+STORED: tuple[Status, ...] = ("done", "skipped", "failed")
+"""missing: a report finds nothing of the cell in the store. It stands in a report, never in the store."""
 
 PHASES = ("load", "split", "tune", "fit", "recommend", "evaluate", "write")
 """Seconds are kept for each of these, in this order."""
@@ -20,8 +22,8 @@ class Record:
 
     Args:
         key: the cell's identity.
-        status: done, skipped (something cannot do what is asked) or failed (something broke).
-        reason: why it was skipped or failed, one line; else "".
+        status: done, skipped (something cannot do what is asked), failed (something broke) or missing.
+        reason: why it is not done, one line; else "".
         cell: the cell's configuration, `Cell.as_json()`.
         parameters: the hyperparameters the final model was built with.
         metrics: metric -> k as text ("" without cutoff) -> [mean, standard error or None].
@@ -69,15 +71,73 @@ class Record:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Record:
-        """Read a stored record; fields that a later version added or dropped do not matter."""
+        """Read a stored record; fields that a later version added or dropped do not matter.
+
+        Raises:
+            ValueError: something is not what a record holds there; the message names it.
+        """
+        if not isinstance(value, Mapping):
+            raise ValueError(f"found {_kind(value)}, expected an object")
         known = {f.name for f in fields(cls)}
         found = {k: v for k, v in value.items() if k in known}
+        _check(found)
         found["metrics"] = {
-            m: {k: (pair[0], pair[1]) for k, pair in by_k.items()} for m, by_k in found["metrics"].items()
+            m: {k: (pair[0], pair[1]) for k, pair in by_k.items()}
+            for m, by_k in found.get("metrics", {}).items()
         }
         found["notes"] = tuple(found.get("notes", ()))
         found["training_loss"] = tuple(found.get("training_loss", ()))
         return cls(**found)
+
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("key", "status", "reason"), (str,)),
+    **dict.fromkeys(("split_key", "split_family", "split_fingerprint", "started", "traceback"), (str,)),
+    **dict.fromkeys(("cell", "parameters", "metrics", "absent", "seconds", "counts", "environment"), (dict,)),
+    **dict.fromkeys(("notes", "training_loss"), (list, tuple)),
+    "n_users": (int,),
+    "peak_mb": (int, float),
+    "tuning": (dict, type(None)),
+}
+_NEEDED = ("key", "status", "reason", "cell")
+
+
+def _check(found: Mapping[str, Any]) -> None:
+    """ValueError for the first field that is missing or of another kind."""
+    for name in _NEEDED:
+        if name not in found:
+            raise ValueError(f"it has no {name!r}")
+    for name, value in found.items():
+        if not isinstance(value, _KINDS[name]) or isinstance(value, bool):
+            raise ValueError(f"{name}: found {_kind(value)}, expected {_kind(_KINDS[name][0]())}")
+    if found["status"] not in STORED:
+        raise ValueError(f"status: found {found['status']!r}, expected {', '.join(STORED)}")
+    try:
+        Cell(**found["cell"])
+    except TypeError as error:
+        raise ValueError(f"cell: {str(error).replace('Cell.__init__() ', '')}") from None
+    for name, by_k in found.get("metrics", {}).items():
+        if not isinstance(by_k, dict) or not all(map(_is_pair, by_k.values())):
+            raise ValueError(f"metrics.{name}: expected [mean, standard error] by k")
+    for phase, seconds in found.get("seconds", {}).items():
+        if not _is_number(seconds):
+            raise ValueError(f"seconds.{phase}: found {_kind(seconds)}, expected a number")
+
+
+def _is_pair(value: Any) -> bool:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return False
+    return _is_number(value[0]) and (value[1] is None or _is_number(value[1]))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _kind(value: Any) -> str:
+    """What JSON calls it."""
+    names = {dict: "an object", list: "a list", tuple: "a list", str: "a text", bool: "true or false"}
+    return {**names, int: "a number", float: "a number", type(None): "nothing"}.get(type(value), "a value")
 
 
 @dataclass(frozen=True)

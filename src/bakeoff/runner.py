@@ -88,14 +88,27 @@ def cut(cell: Cell, dataset: Dataset) -> Split:
     """Cut a data set as the cell says; an error names the data set and the split."""
     splitter = build_splitter(cell.split)
     if splitter.needs_times and dataset.interactions.times is None:
-        raise DataError(
-            f"split {cell.split.get('name')!r} needs timestamps; data set {dataset.name!r} has none: "
-            "name its column (dataset.time=...) or use another split"
-        )
+        raise needs_times(cell, dataset.name)
     try:
         return splitter.split(dataset.interactions, cell.split_seed)
     except DataError as error:
         raise DataError(f"data set {dataset.name!r}, split {cell.split.get('name')!r}: {error}") from error
+
+
+def needs_times(cell: Cell, dataset: str) -> DataError:
+    """What a split by time says to a data set without times."""
+    return DataError(
+        f"split {cell.split.get('name')!r} needs timestamps; data set {dataset!r} has none: "
+        "name its column (dataset.time=...) or use another split"
+    )
+
+
+def serves_nobody(model: Model, cell: Cell) -> str:
+    """What a model that does not fold in says to a split that holds users out."""
+    return (
+        f"{type(model).__name__} cannot serve users it was not fitted on, and "
+        f"split {cell.split.get('name')!r} holds users out"
+    )
 
 
 def run_cell(cell: Cell, workspace: Workspace, wanted: Wanted, *, debug: bool = False) -> Record:
@@ -157,10 +170,7 @@ def _run(
     model = build_model(cell.model)
     known["notes"] = _notes(cell, model, split)
     if split.held_out and not model.folds_in:
-        raise Unsupported(
-            f"{type(model).__name__} cannot serve users it was not fitted on, and "
-            f"split {cell.split.get('name')!r} holds users out"
-        )
+        raise Unsupported(serves_nobody(model, cell))
     if cell.tune is not None:
         from bakeoff.tuning import final_fit
 

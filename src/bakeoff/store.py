@@ -43,6 +43,17 @@ class StoredLists(NamedTuple):
     predicted: Floats | None
 
 
+class DamagedRecordError(UsageError):
+    """A stored record that cannot be read.
+
+    what: the file and what is wrong with it, for a message that says by itself what to do.
+    """
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.what = f"{path}: not a record ({why})"
+        super().__init__(f"{self.what}; run the cell again, or delete its folder")
+
+
 class Store:
     """The results below one folder."""
 
@@ -61,16 +72,28 @@ class Store:
     # -- cells -----------------------------------------------------------------------------------
 
     def record(self, key: str) -> Record | None:
-        """The stored record, or None where the cell has none."""
+        """The stored record, or None where the cell has none.
+
+        Raises:
+            DamagedRecordError: the file is there, and no record can be read from it.
+        """
         path = self.cell_folder(key) / "record.json"
         if not path.exists():
             return None
         try:
-            return Record.from_json(json.loads(path.read_text()))
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(
-                f"{path}: not a record ({error}); delete the folder to have the cell run again"
-            ) from error
+            record = Record.from_json(json.loads(path.read_text(encoding="utf-8")))
+            if record.key != key:
+                raise ValueError(f"it is of cell {record.key!r}")
+        except ValueError as error:
+            raise DamagedRecordError(path, str(error)) from error
+        return record
+
+    def readable(self, key: str) -> tuple[Record | None, str]:
+        """The stored record, or None and what is wrong with it; "" where there is none."""
+        try:
+            return self.record(key), ""
+        except DamagedRecordError as damage:
+            return None, damage.what
 
     def done(self, key: str) -> bool:
         """Whether the cell is finished with lists. What failed or was skipped is tried again."""

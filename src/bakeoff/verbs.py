@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from bakeoff.errors import ConfigError, UsageError, check_range, nearest
 from bakeoff.evaluation.measure import resolve
 from bakeoff.evaluation.significance import Rules
 from bakeoff.experiment import Experiment
+from bakeoff.foresight import Estimate, foresee
 from bakeoff.record import Asked, Record
 from bakeoff.runner import Wanted, Workspace, remeasure
 from bakeoff.store import Store
@@ -20,6 +22,8 @@ from bakeoff.store import Store
 if TYPE_CHECKING:
     from bakeoff.choice import Which
     from bakeoff.recommend import Question
+
+NOT_STORED = "not stored: run its command again (it stands in experiment.json)"
 
 Launch = Callable[[Sequence[Asked]], None]
 
@@ -58,6 +62,9 @@ def run(request: Request) -> int:
         planned = grid.prepare(planned, workspace, request.wanted)
         experiment = before.with_cells(asked, request.command)
         experiment.write(folder)
+        for key, what in planned.damaged.items():
+            sys.stderr.write(f"bakeoff: {what}; the cell is run again\n")
+            request.store.begin(key)
         tracker = tracking.tracker(request.mlflow, name)
         shown = tracking.following(progress(), tracker)
         records = grid.run(planned, workspace, request.wanted, request.options, shown, request.launch)
@@ -73,7 +80,7 @@ def _planned(request: Request, asked: Sequence[Asked]) -> grid.Plan:
 
 
 def plan(request: Request) -> int:
-    """Print what would run, what is stored, and an estimate of the time; write nothing."""
+    """Print what would run, what is stored, what will be skipped, and an estimate; write nothing."""
     from bakeoff.report.render.plan import print_plan
 
     for name, asked in request.experiments.items():
@@ -81,8 +88,9 @@ def plan(request: Request) -> int:
             Experiment(name) if request.fresh else Experiment.read(request.results / name, name), asked
         )
         planned = _planned(request, asked)
-        estimate = grid.Estimate(request.store, planned.asked)
-        print_plan(name, planned, estimate, request.options.workers)
+        ahead = foresee(planned.asked, request.store, request.wanted).reasons
+        estimate = Estimate(request.store, planned.asked)
+        print_plan(name, planned, ahead, estimate, request.options.workers)
     return 0
 
 
@@ -123,12 +131,15 @@ def report(
     tracking.check(mlflow, "")
     experiment, folder = _stored(name, results), results / name
     workspace = Workspace(Store(results / "store"))
-    records = {a.key: workspace.store.record(a.key) for a in experiment.asked}
-    if not any(records.values()):
+    records = {a.key: _stored_or_missing(a, workspace.store) for a in experiment.asked}
+    if all(r.status == "missing" for r in records.values()):
+        damaged = [r.reason for r in records.values() if r.reason != NOT_STORED]
         raise UsageError(
-            f"{workspace.store.root}: it holds no cell of experiment {name!r}; {folder} stays as it is"
+            damaged[0]
+            if damaged
+            else f"{workspace.store.root}: it holds no cell of experiment {name!r}; {folder} stays as it is"
         )
-    found = [r for r in records.values() if r is not None and r.done]
+    found = [r for r in records.values() if r.done]
     shown = ks or sorted({int(k) for r in found for by_k in r.metrics.values() for k in by_k if k})
     shown = shown or [min(conf.cutoffs()[0], *(a.cell.depth for a in experiment.asked))]
     for asked in experiment.asked:
@@ -144,25 +155,27 @@ def report(
 
 
 def export(target: str, to: Path, results: Path) -> int:
-    """Write train, test and lists of a cell (KEY), or of every cell of an experiment (NAME), as Parquet."""
-    from bakeoff.report.export import export_cell
+    """Write train, test and lists of a cell (KEY), or of every cell of an experiment (NAME), as Parquet.
+
+    Raises:
+        UsageError: no such cell or experiment, a folder that holds something else, or a cell without lists;
+            of an experiment the others are exported.
+    """
+    from bakeoff.report.export import export_cell, export_cells
 
     store = Store(results / "store")
     if store.record(target) is not None:
         export_cell(target, to, Workspace(store))
         return 0
     experiment = _stored(target, results)
-    keys = list(dict.fromkeys(a.key for a in experiment.asked))
-    unfinished = [(k, store.record(k)) for k in keys if not store.done(k)]
-    for key in keys:
-        if store.done(key):
-            export_cell(key, to / key, Workspace(store))
+    records = {a.key: store.record(a.key) for a in experiment.asked}
+    unfinished = [(k, r) for k, r in records.items() if r is None or not r.done]
+    if done := [k for k, r in records.items() if r is not None and r.done]:
+        export_cells(done, to, Workspace(store))
     if unfinished:
         key, record = unfinished[0]
         why = "has not run" if record is None else f"{record.status}: {record.reason}"
-        raise UsageError(
-            f"cell {key}: no lists to export ({why}); {len(keys) - len(unfinished)} others exported"
-        )
+        raise UsageError(f"cell {key}: no lists to export ({why}); {len(done)} others exported")
     return 0
 
 
@@ -217,11 +230,7 @@ def _report(
 
     results = []
     for asked in experiment.asked:
-        record = fresh.get(asked.key) or workspace.store.record(asked.key)
-        if record is None:
-            record = Record(
-                key=asked.key, status="failed", reason="has not run yet", cell=asked.cell.as_json()
-            )
+        record = fresh.get(asked.key) or _stored_or_missing(asked, workspace.store)
         if record.done:
             record = remeasure(record, asked.cell, workspace, wanted)
         results.append(Result(asked, record))
@@ -235,6 +244,15 @@ def _report(
     print_tables(experiment.name, results, wanted.ks, metrics, folder, tables=tables)
     tracking.finish(tracker, results, folder)
     return 0
+
+
+def _stored_or_missing(asked: Asked, store: Store) -> Record:
+    """What is stored of a cell, or that nothing is and what to do."""
+    record, damage = store.readable(asked.key)
+    if record is not None:
+        return record
+    reason = f"{damage}; run its command again" if damage else NOT_STORED
+    return Record(key=asked.key, status="missing", reason=reason, cell=asked.cell.as_json())
 
 
 def _split_label(cell: Cell) -> str:

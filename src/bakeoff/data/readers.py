@@ -161,6 +161,13 @@ class Table:
             steps.append(step(f"{role[:-1]} features", data, note))
         return Dataset(chosen.name, replace(data, **features), tuple(steps))
 
+    @property
+    def parts(self) -> frozenset[str]:
+        """What the interactions have beside their pairs (see `TellsParts`)."""
+        chosen = self._chosen
+        features = {f"{role[:-1]}_features" for role in chosen._sides}
+        return frozenset(features | ({"times"} if chosen.time is not None else set()))
+
     def names_of_items(self) -> dict[str, str]:
         """What items are called, by their ids as texts; empty where no table says. Downloads nothing."""
         chosen = self._chosen

@@ -53,6 +53,16 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class TellsParts(Protocol):
+    """A source that knows, before it reads, what the interactions may have beside users, items and values."""
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Of `times`, `user_features` and `item_features`; what is not among them is surely not there."""
+        ...
+
+
+@runtime_checkable
 class NamesItems(Protocol):
     """A source that knows what its items are called."""
 

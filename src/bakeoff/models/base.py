@@ -100,6 +100,16 @@ class LikensItems(Protocol):
 
 
 @runtime_checkable
+class SaysNeeds(Protocol):
+    """A model that with these hyperparameters cannot be fitted without some part of the data."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Of `times`, `user_features` and `item_features`; without one, `fit` raises Unsupported."""
+        ...
+
+
+@runtime_checkable
 class SaysRepeatable(Protocol):
     """A model of which the same seed does not always give the same lists."""
 

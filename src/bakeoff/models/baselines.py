@@ -40,6 +40,11 @@ class Popularity(StaticModel):
         check_choice("model.build.by", self.by, get_args(By))
         check_range("model.build.half_life_days", self.half_life_days, above=0)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Times, to count by them."""
+        return ("times",) if self.by == "recent" else ()
+
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
         """Count; the seed has no effect.
 

@@ -89,6 +89,11 @@ class LightFM(FactorModel):
             )
 
     @property
+    def needs(self) -> tuple[str, ...]:
+        """The side features that are used."""
+        return tuple(name for name in ("user_features", "item_features") if getattr(self, name))
+
+    @property
     def not_repeatable(self) -> str | None:
         """Why the same seed may give other lists."""
         return (

@@ -69,6 +69,11 @@ class SAR(ScoringModel):
         check_range("model.build.threshold", self.threshold, 1, integer=True)
         check_weights(self.weights)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Times, where affinities decay with them."""
+        return ("times",) if self.timedecay_formula else ()
+
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
         """Count, and divide; the seed has no effect.
 

@@ -13,7 +13,19 @@ from bakeoff.errors import UsageError
 from bakeoff.evaluation.metric import Metric
 from bakeoff.hashing import canonical_json
 from bakeoff.record import PHASES, Asked, Record, Status
-from bakeoff.report.tables import Column, Part, Reason, Result, Row, Run, Table, Value, in_order, tune_name
+from bakeoff.report.tables import (
+    WORST_FIRST,
+    Column,
+    Part,
+    Reason,
+    Result,
+    Row,
+    Run,
+    Table,
+    Value,
+    in_order,
+    tune_name,
+)
 
 CONFIDENCE = 0.95
 
@@ -104,7 +116,7 @@ def _row(results: Sequence[Result], columns: Sequence[Column], differs: str) -> 
         differs=differs,
         weights=_weights(cell, fits),
         tune=tune_name(cell),
-        status="failed" if "failed" in statuses else "skipped" if "skipped" in statuses else "done",
+        status=next(s for s in WORST_FIRST if s in statuses),
         reasons=tuple(Reason(*why, tuple(runs)) for why, runs in not_done.items()),
         done=len(done),
         fits=len(fits),

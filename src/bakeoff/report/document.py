@@ -10,6 +10,7 @@ from typing import Any
 
 from bakeoff.evaluation.metric import Metric
 from bakeoff.hashing import canonical_json
+from bakeoff.record import STORED
 from bakeoff.report.layout import Grid as Grid
 from bakeoff.report.layout import Head as Head
 from bakeoff.report.tables import Column, Part, Result, Row, Table
@@ -79,7 +80,8 @@ def document(
         per_grid: metric columns a grid may have; more are spread evenly over several. None for no limit.
     """
     states = Counter(r.record.status for r in results)
-    counted = ", ".join(f"{states[s]} {s}" for s in ("done", "skipped", "failed"))
+    told = (*STORED, *(s for s in states if s not in STORED))
+    counted = ", ".join(f"{states[s]} {s}" for s in told)
     return Document(
         title=f"Experiment {visible(name)}",
         summary=f"{len(results)} cells (data set, split, model, seeds): {counted}.",

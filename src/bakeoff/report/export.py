@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +16,83 @@ from bakeoff.data.interactions import Interactions
 from bakeoff.errors import UsageError
 from bakeoff.runner import Workspace
 from bakeoff.splits.base import Split
-from bakeoff.store import StoredLists, replacing
+from bakeoff.store import StoredLists
+
+NAMES = ("train", "test", "lists")
 
 
 def export_cell(key: str, to: Path, workspace: Workspace) -> None:
     """Write `train.parquet`, `test.parquet` (user, item[, value, time]) and `lists.parquet`.
 
-    Test holds exactly the pairs that were evaluated; lists have user, item, rank (from 1) and score.
+    Test holds exactly the pairs that were evaluated; lists have user, item, rank (from 1) and score. The
+    folder is there with all its files or as it was before; an earlier export is replaced.
 
     Raises:
-        UsageError: the cell was skipped or has failed.
+        UsageError: the cell was skipped or has failed, or the folder holds something else.
     """
+    to = to.resolve()
+    _check_place(to)
+    with _beside(to) as spare:
+        _write_cell(key, spare / "new", workspace)
+        _move(spare / "new", to, spare / "old")
+
+
+def export_cells(keys: Sequence[str], to: Path, workspace: Workspace) -> None:
+    """Write a folder `to/KEY` for each cell, as `export_cell` does; none before all of them are made.
+
+    Raises:
+        UsageError: a cell was skipped or has failed, or a folder of that name holds something else.
+    """
+    to = to.resolve()
+    for key in keys:
+        _check_place(to / key)
+    with _beside(to / "KEY" if to.exists() else to) as spare:
+        for key in keys:
+            _write_cell(key, spare / "new" / key, workspace)
+        if not to.exists():
+            _move(spare / "new", to, spare / "old")
+            return
+        for key in keys:
+            _move(spare / "new" / key, to / key, spare / f"old {key}")
+
+
+def _check_place(to: Path) -> None:
+    """Refuse to replace what is not an earlier export of a cell."""
+    if not to.exists():
+        return
+    if not to.is_dir():
+        raise UsageError(f"{to}: a file; expected a folder to write to, new or empty")
+    others = sorted(p.name for p in to.iterdir() if p.name not in {f"{name}.parquet" for name in NAMES})
+    if others:
+        raise UsageError(
+            f"{to}: it holds {others[0]!r}, which is of no export of a cell, and would be replaced; expected "
+            "a new or empty folder, or an earlier export"
+        )
+    if to == Path.cwd():
+        raise UsageError(f"{to}: the folder of this command, which cannot be replaced; name one inside it")
+
+
+@contextmanager
+def _beside(to: Path) -> Iterator[Path]:
+    """A hidden folder in the same place, for what is not finished and what is replaced."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".bakeoff-export.", dir=to.parent) as spare:
+        yield Path(spare)
+
+
+def _move(made: Path, to: Path, old: Path) -> None:
+    """Put a folder in its place, whole, and what was there out of the way."""
+    if to.exists():
+        to.rename(old)
+    try:
+        made.rename(to)
+    except OSError:
+        if old.exists():
+            old.rename(to)
+        raise
+
+
+def _write_cell(key: str, folder: Path, workspace: Workspace) -> None:
     record = workspace.store.record(key)
     if record is None or not record.done:
         why = "is not stored" if record is None else f"{record.status}: {record.reason}"
@@ -36,9 +105,9 @@ def export_cell(key: str, to: Path, workspace: Workspace) -> None:
     test: dict[str, Array] = {"user": user_ids[test_users], "item": item_ids[split.test.indices]}
     if train.values is not None:
         test["value"] = split.test.data
-    to.mkdir(parents=True, exist_ok=True)
-    for name, columns in (("train", _columns(train)), ("test", test), ("lists", listed(split, stored))):
-        _write(to / f"{name}.parquet", columns)
+    folder.mkdir(parents=True)
+    for name, columns in zip(NAMES, (_columns(train), test, listed(split, stored)), strict=True):
+        _write(folder / f"{name}.parquet", columns)
 
 
 def listed(split: Split, stored: StoredLists) -> dict[str, Array]:
@@ -65,5 +134,4 @@ def _write(path: Path, columns: dict[str, Any]) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    with replacing(path) as temporary:
-        parquet.write_table(pa.table(columns), temporary, compression="zstd")
+    parquet.write_table(pa.table(columns), path, compression="zstd")

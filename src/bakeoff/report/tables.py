@@ -10,6 +10,8 @@ from bakeoff.cell import Cell
 from bakeoff.evaluation.significance import Rules
 from bakeoff.record import Asked, Record, Status
 
+WORST_FIRST: tuple[Status, ...] = ("failed", "missing", "skipped", "done")
+
 
 class Result(NamedTuple):
     """A cell as it was asked for, and what came of it."""
@@ -82,7 +84,7 @@ class Row:
         differs: knobs that tell rows of the same model, variant and tuning apart; else "".
         weights: how the model uses values; "" where it has no such knob.
         tune: name of the tuning, "none" without.
-        status: failed if a run failed, else skipped if one was skipped, else done.
+        status: the first of WORST_FIRST that one of its runs has.
         reasons: of the runs that are not done.
         done: number of runs with results.
         fits: number of distinct stored results among them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Protocol, get_args
+from typing import Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
@@ -93,6 +93,13 @@ class Splitter(Protocol):
     def inner(self, split: Split, seed: int) -> Split:
         """Cut the train part of a split again by the same kind of split: all that tuning may see."""
         ...
+
+
+@runtime_checkable
+class HoldsOut(Protocol):
+    """A splitter whose splits are all of users unknown to train, as is known before anything is cut."""
+
+    holds_users_out: ClassVar[Literal[True]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class HeldOutUsers(ByChance):
     >>> cut.test.toarray().astype(int).tolist()
     [[1, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
     """
+
+    holds_users_out: ClassVar[Literal[True]] = True
 
     share: float = 0.1
     ratio: float = 0.8

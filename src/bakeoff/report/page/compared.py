@@ -9,6 +9,7 @@ from typing import Any
 from bakeoff.cell import Cell
 from bakeoff.data.description import Description
 from bakeoff.hashing import canonical_json
+from bakeoff.record import STORED
 from bakeoff.report.layout import Grid, Head
 from bakeoff.report.page.detail import budget_text
 from bakeoff.report.tables import Part, Result, Table
@@ -147,9 +148,11 @@ def model_grid(tables: Iterable[Table]) -> Grid:
     for table in tables:
         for row in table.rows:
             found.setdefault((visible(row.model), settings_text(row)), []).extend(row.results)
+    all_states = {r.record.status for results in found.values() for r in results}
+    told = (*STORED, *(s for s in all_states if s not in STORED))
     heads = (
         *(Head("model"), Head("settings"), Head("class"), Head("tuning budget", "text")),
-        *(Head(status, "figure") for status in ("done", "skipped", "failed")),
+        *(Head(status, "figure") for status in told),
     )
     rows = []
     for (model, settings), results in sorted(found.items()):
@@ -160,7 +163,7 @@ def model_grid(tables: Iterable[Table]) -> Grid:
                 *(Entry(model), Entry(settings)),
                 Entry(visible(str(cell.model["build"].get("_target_", "")))),
                 Entry(_budget(cell.tune)),
-                *(Entry(str(states[s]), number=states[s]) for s in ("done", "skipped", "failed")),
+                *(Entry(str(states[s]), number=states[s]) for s in told),
             )
         )
     return Grid("Models and budgets", heads, tuple(rows))
@@ -174,7 +177,7 @@ def _budget(tune: Mapping[str, Any] | None) -> str:
     return visible(f"{budget_text(tune)} by {aim} ({tune.get('sampler')}), inside train")
 
 
-def missing_grid(tables: Iterable[Table]) -> Grid:
+def missing_grid(tables: Sequence[Table]) -> Grid:
     """A row for each model that lacks runs, with the reasons."""
     heads = (Head("data set, split"), Head("model"), Head("settings"), Head("status"), Head("reason", "text"))
     rows = [
@@ -186,4 +189,5 @@ def missing_grid(tables: Iterable[Table]) -> Grid:
         for row in table.rows
         if row.reasons
     ]
-    return Grid("Skipped and failed", heads, tuple(rows))
+    missing = any(row.status == "missing" for table in tables for row in table.rows)
+    return Grid("Skipped, failed and missing" if missing else "Skipped and failed", heads, tuple(rows))

@@ -2,47 +2,138 @@
 
 from __future__ import annotations
 
-from bakeoff.grid import Estimate, Plan, seconds_text
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+from bakeoff.choice import label
+from bakeoff.foresight import Estimate, seconds_text
+from bakeoff.grid import Plan
+from bakeoff.record import Asked
+from bakeoff.report.render.console import say
+from bakeoff.report.tables import tune_name
+from bakeoff.report.wording import visible
 
-def print_plan(name: str, planned: Plan, estimate: Estimate, workers: int) -> None:
-    """One row a cell: what it is, whether it is stored, and how long it would take."""
+if TYPE_CHECKING:
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(title=escape(f"experiment {name}"), title_justify="left")
-    for column in ("data set", "split", "split seed", "model", "seed", "key", "state", "estimate"):
-        table.add_column(column, overflow="fold")
+FOLDS = ("data set", "split", "model")
+"""Columns that may be broken over lines where a terminal is too narrow; a key must be copied whole."""
+
+KEPT = ("model", "key", "state", "estimate")
+"""Columns that stay even if all their rows are the same."""
+
+NARROWEST = 10
+
+
+class _Column(NamedTuple):
+    head: str
+    texts: tuple[str, ...]
+
+    @property
+    def constant(self) -> bool:
+        return len(set(self.texts)) == 1 and self.head not in KEPT
+
+
+def print_plan(
+    name: str,
+    planned: Plan,
+    ahead: Mapping[str, str],
+    estimate: Estimate,
+    workers: int,
+    console: Console | None = None,
+) -> None:
+    """One row a cell: what it is, whether it is stored, and how long it would take.
+
+    What is the same in all rows is said once above them. Nothing is broken over lines but on a terminal, and
+    there neither keys nor numbers are.
+
+    Args:
+        ahead: key -> why a cell will be skipped, as far as it is known.
+    """
+    if console is None:
+        from rich.console import Console
+
+        console = Console()
+    columns = _columns(planned, ahead, estimate)
+    same = [f"{c.head} {c.texts[0]}" for c in columns if c.constant and c.texts[0]]
+    say(console, f"Experiment {name}{': ' if same else ''}{', '.join(same)}", style="bold")
+    _print_table([c for c in columns if not c.constant], console)
+    for line in _lines(planned, ahead):
+        say(console, line)
+    say(console, _summary(planned, ahead, estimate, workers))
+
+
+def _columns(planned: Plan, ahead: Mapping[str, str], estimate: Estimate) -> list[_Column]:
     stored = {a.key for a in planned.stored}
+    rows = []
     for asked in planned.asked:
-        cell = asked.cell
-        seconds = None if asked.key in stored else estimate.cell(cell)
-        table.add_row(
-            *(escape(str(v)) for v in (cell.dataset.get("name"), _with(cell.split, cell.split_variant))),
-            str(cell.split_seed),
-            escape(_with(cell.model, cell.variant)),
-            str(cell.seed),
-            asked.key,
-            _state(asked.key, planned, stored),
-            "" if asked.key in stored else seconds_text(seconds),
+        cell, waits = asked.cell, asked.key not in stored and asked.key not in ahead
+        rows.append(
+            {
+                "data set": label(cell.dataset, cell.dataset_variant),
+                "split": label(cell.split, cell.split_variant),
+                "split seed": str(cell.split_seed),
+                "fold": "" if cell.fold is None else str(cell.fold),
+                "model": label(cell.model, cell.variant),
+                "tune": tune_name(cell),
+                "seed": str(cell.seed),
+                "depth": str(cell.depth),
+                "key": asked.key,
+                "state": _state(asked, planned, ahead, stored),
+                "estimate": seconds_text(estimate.cell(cell)) if waits else "",
+            }
         )
-    console = Console()
-    console.print(table)
-    total = seconds_text(estimate.total(planned.missing, workers))
-    console.print(
-        f"{len(planned.asked)} cells asked for, {len(planned.stored)} stored, {len(planned.missing)} to run "
-        f"(rows that share a key run once). Estimated time: {total}.",
-        highlight=False,
-    )
+    columns = [_Column(head, tuple(visible(row[head]) for row in rows)) for head in (rows or [{}])[0]]
+    unsaid = {"tune": {"none"}, "depth": {"100"}, "estimate": {"", "unknown"}}
+    return [c for c in columns if not set(c.texts) <= unsaid.get(c.head, set())]
 
 
-def _state(key: str, planned: Plan, stored: set[str]) -> str:
-    if key in planned.refitted:
+def _state(asked: Asked, planned: Plan, ahead: Mapping[str, str], stored: set[str]) -> str:
+    if asked.key in ahead:
+        return "will skip"
+    if asked.key in planned.refitted:
         return "refit: no model"
-    return "stored" if key in stored else "to run"
+    return "stored" if asked.key in stored else "to run"
 
 
-def _with(config: object, variant: str) -> str:
-    name = str(config.get("name")) if isinstance(config, dict) else str(config)
-    return f"{name} ({variant})" if variant else name
+def _print_table(columns: Sequence[_Column], console: Console) -> None:
+    from rich import box
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    widths = {c.head: max(map(cell_len, (c.head, *c.texts))) for c in columns}
+    over = sum(width + 2 for width in widths.values()) - console.width if console.is_terminal else 0
+    for head in sorted((h for h in FOLDS if h in widths), key=lambda h: -widths[h]):
+        given = max(min(over, widths[head] - NARROWEST), 0)
+        widths[head] -= given
+        over -= given
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
+    for column in columns:
+        width = widths[column.head]
+        drawn.add_column(Text(column.head), overflow="fold", min_width=width, max_width=width)
+    for row in zip(*(c.texts for c in columns), strict=True):
+        drawn.add_row(*map(Text, row))
+    width = console.width
+    console.width = max(width, sum(w + 2 for w in widths.values()))
+    console.print(drawn)
+    console.width = width
+
+
+def _lines(planned: Plan, ahead: Mapping[str, str]) -> list[str]:
+    """Why cells will be skipped, those with one reason in one line; which records cannot be read."""
+    models: dict[str, dict[str, None]] = {}
+    for asked in planned.asked:
+        if asked.key in ahead:
+            models.setdefault(ahead[asked.key], {})[label(asked.cell.model, asked.cell.variant)] = None
+    skips = [f"Will skip {', '.join(names)}: {why}." for why, names in models.items()]
+    return [*skips, *(f"{what}; the cell will run again." for what in planned.damaged.values())]
+
+
+def _summary(planned: Plan, ahead: Mapping[str, str], estimate: Estimate, workers: int) -> str:
+    missing = [a for a in planned.missing if a.key not in ahead]
+    skipped = len({a.key for a in planned.asked if a.key in ahead})
+    told = f"{len(planned.asked)} cells asked for, {len(planned.stored)} stored, {len(missing)} to run"
+    told += f", {skipped} to be skipped" if skipped else ""
+    total = seconds_text(estimate.total(missing, workers))
+    return f"{told} (rows that share a key run once). Estimated time: {total}."

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.grid import Progress, seconds_text
+from bakeoff.foresight import seconds_text
+from bakeoff.grid import Progress
 from bakeoff.record import Asked, Record
 
 
