@@ -31,7 +31,7 @@ HEAVY = (
     "pandas", "pyarrow", "implicit", "lightfm", "optuna", "rich", "altair", "jinja2", "recommenders",
     "mlflow", "vl_convert",
 )  # fmt: skip
-DERIVED = {"sampling.py"}  # derives from a class of Optuna's, and is imported only to tune
+DERIVED = {"sampling.py", "pruning.py"}  # derive from classes of Optuna's, and are imported only to tune
 
 
 def tree(path: Path) -> ast.Module:
