@@ -173,7 +173,7 @@ def test_items_go_by_their_names_where_the_source_knows_them(tmp_path: Path) -> 
     sys.modules["test_recommend"] = sys.modules[__name__]
     kept = run(tmp_path, named)
     assert ask(kept, similar_to="i003").history == (Item("i003", "Item <3>"),)
-    with pytest.raises(UsageError, match=r"the nearest is 'i003' \(Item <3>\)"):
+    with pytest.raises(UsageError, match=r"did you mean 'i003' \(Item <3>\)\?"):
         ask(kept, similar_to="item <3> ")
 
 

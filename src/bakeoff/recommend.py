@@ -125,7 +125,7 @@ def recommend(question: Question, chosen: Chosen, store: Store) -> Answer:
 
     Raises:
         ConfigError: k is larger than the stored lists are long, or than the catalogue.
-        UsageError: the user or an item is not known; the message names the nearest.
+        UsageError: the user or an item is not known; the message says which ids there are.
     """
     check_range("k", question.k, 1, integer=True)
     cell = chosen.asked[0].cell

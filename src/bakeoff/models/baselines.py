@@ -9,9 +9,10 @@ import numpy as np
 
 from bakeoff.arrays import Codes, Doubles, Floats, Hashes
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import Unsupported, check_choice, check_range
+from bakeoff.errors import Unsupported, check_choice
 from bakeoff.hashing import combine, hash_text
 from bakeoff.models.base import OnEpoch, State
+from bakeoff.models.knobs import check_knobs
 from bakeoff.models.shuffle import Shuffled
 from bakeoff.models.static import Order, OrderedModel, StaticModel
 
@@ -38,7 +39,7 @@ class Popularity(StaticModel):
 
     def __post_init__(self) -> None:
         check_choice("model.build.by", self.by, get_args(By))
-        check_range("model.build.half_life_days", self.half_life_days, above=0)
+        check_knobs(self, above_zero=("half_life_days",))
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -109,8 +110,7 @@ class Biases(StaticModel):
     user_damping: float = 10.0
 
     def __post_init__(self) -> None:
-        check_range("model.build.item_damping", self.item_damping, 0)
-        check_range("model.build.user_damping", self.user_damping, 0)
+        check_knobs(self, from_zero=("item_damping", "user_damping"))
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
         """Average; the seed has no effect.

@@ -10,8 +10,9 @@ import numpy as np
 
 from bakeoff.arrays import CSR, Bools, Codes, Floats
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import ModelError, check_choice, check_range
+from bakeoff.errors import ModelError, check_choice
 from bakeoff.models.base import OnEpoch, State
+from bakeoff.models.knobs import check_knobs
 from bakeoff.models.threads import limited
 from bakeoff.models.topk import FactorModel
 from bakeoff.models.weights import Weights, check_weights, weighted
@@ -29,6 +30,9 @@ class _Factorisation(FactorModel):
     folds_in: ClassVar[bool] = False
     epochs_in: ClassVar[str] = "iterations"
     advice: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        check_knobs(self, counts=("factors", "iterations", "num_threads"), from_zero=("regularization",))
 
     @abstractmethod
     def _unfitted(self, seed: int) -> Any:
@@ -108,13 +112,10 @@ class ALS(_Factorisation):
     num_threads: int = 1
 
     def __post_init__(self) -> None:
-        check_range("model.build.factors", self.factors, 1, integer=True)
-        check_range("model.build.regularization", self.regularization, 0)
-        check_range("model.build.alpha", self.alpha, above=0)
-        check_range("model.build.iterations", self.iterations, 1, integer=True)
+        super().__post_init__()
+        check_knobs(self, above_zero=("alpha",))
         check_weights(self.weights)
         check_choice("model.build.dtype", self.dtype, get_args(Dtype))
-        check_range("model.build.num_threads", self.num_threads, 1, integer=True)
 
     def _unfitted(self, seed: int | None) -> Any:
         from implicit.cpu.als import AlternatingLeastSquares
@@ -206,12 +207,9 @@ class BPR(_Factorisation):
     num_threads: int = 1
 
     def __post_init__(self) -> None:
-        check_range("model.build.factors", self.factors, 1, integer=True)
-        check_range("model.build.learning_rate", self.learning_rate, above=0)
-        check_range("model.build.regularization", self.regularization, 0)
-        check_range("model.build.iterations", self.iterations, 1, integer=True)
+        super().__post_init__()
+        check_knobs(self, above_zero=("learning_rate",))
         check_choice("model.build.dtype", self.dtype, get_args(Dtype))
-        check_range("model.build.num_threads", self.num_threads, 1, integer=True)
 
     @property
     def not_repeatable(self) -> str | None:
@@ -261,13 +259,9 @@ class LMF(_Factorisation):
     num_threads: int = 1
 
     def __post_init__(self) -> None:
-        check_range("model.build.factors", self.factors, 1, integer=True)
-        check_range("model.build.learning_rate", self.learning_rate, above=0)
-        check_range("model.build.regularization", self.regularization, 0)
-        check_range("model.build.iterations", self.iterations, 1, integer=True)
-        check_range("model.build.neg_prop", self.neg_prop, 1, integer=True)
+        super().__post_init__()
+        check_knobs(self, counts=("neg_prop",), above_zero=("learning_rate",))
         check_weights(self.weights)
-        check_range("model.build.num_threads", self.num_threads, 1, integer=True)
 
     def _pairs(self, train: Interactions) -> CSR:
         return weighted(train.matrix(), self.weights, model="LMF")

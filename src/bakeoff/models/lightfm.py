@@ -12,6 +12,7 @@ from bakeoff.arrays import CSR, Array, Floats
 from bakeoff.data.interactions import Features, Interactions
 from bakeoff.errors import ConfigError, ModelError, Unsupported, check_choice, check_range
 from bakeoff.models.base import OnEpoch
+from bakeoff.models.knobs import check_knobs
 from bakeoff.models.topk import FactorModel
 from bakeoff.models.weights import Weights, check_weights, weighted
 
@@ -75,12 +76,13 @@ class LightFM(FactorModel):
     def __post_init__(self) -> None:
         check_choice("model.build.loss", self.loss, get_args(Loss))
         check_choice("model.build.learning_schedule", self.learning_schedule, get_args(Schedule))
-        for name in ("no_components", "max_sampled", "k", "n", "epochs", "negatives", "num_threads"):
-            check_range(f"model.build.{name}", getattr(self, name), 1, integer=True)
-        check_range("model.build.learning_rate", self.learning_rate, above=0)
+        check_knobs(
+            self,
+            counts=("no_components", "max_sampled", "k", "n", "epochs", "negatives", "num_threads"),
+            above_zero=("learning_rate",),
+            from_zero=("epsilon", "item_alpha", "user_alpha"),
+        )
         check_range("model.build.rho", self.rho, above=0, below=1)
-        for name in ("epsilon", "item_alpha", "user_alpha"):
-            check_range(f"model.build.{name}", getattr(self, name), 0)
         check_weights(self.weights)
         if self.loss == "warp-kos" and self.weights != "none":
             raise ConfigError(

@@ -10,8 +10,9 @@ import numpy as np
 
 from bakeoff.arrays import CSR, Array, Codes, Floats
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import ModelError, Unsupported, check_range
+from bakeoff.errors import ModelError, Unsupported
 from bakeoff.models.base import OnEpoch, State
+from bakeoff.models.knobs import check_knobs
 from bakeoff.models.spectrum import Ridge, Spectrum
 from bakeoff.models.threads import limited
 from bakeoff.models.topk import ScoringModel
@@ -47,8 +48,7 @@ class EASE(ScoringModel):
     num_threads: int = 1
 
     def __post_init__(self) -> None:
-        check_range("model.build.l2", self.l2, above=0)
-        check_range("model.build.num_threads", self.num_threads, 1, integer=True)
+        check_knobs(self, counts=("num_threads",), above_zero=("l2",))
         check_weights(self.weights)
         self._ridge: Ridge | None = None
 

@@ -13,6 +13,7 @@ from bakeoff.data.interactions import Interactions
 from bakeoff.errors import check_choice, check_range
 from bakeoff.models import kernel
 from bakeoff.models.base import OnEpoch, Ranked, State
+from bakeoff.models.knobs import check_knobs
 from bakeoff.models.similarities import Similarities
 from bakeoff.models.topk import ScoringModel, blocks, entries, rank_scores
 from bakeoff.models.weights import Weights, check_weights, weighted
@@ -53,9 +54,8 @@ class ItemKNN(ScoringModel):
     def __post_init__(self) -> None:
         check_choice("model.build.similarity", self.similarity, get_args(Similarity))
         check_range("model.build.K", self.K, 2, integer=True)
-        check_range("model.build.K1", self.K1, above=0)
         check_range("model.build.B", self.B, 0, 1)
-        check_range("model.build.num_threads", self.num_threads, 1, integer=True)
+        check_knobs(self, counts=("num_threads",), above_zero=("K1",))
         check_weights(self.weights)
 
     @property

@@ -12,6 +12,7 @@ from bakeoff.arrays import CSR, Array, Codes, Floats
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import Unsupported, check_choice, check_range
 from bakeoff.models.base import OnEpoch, State
+from bakeoff.models.knobs import check_knobs
 from bakeoff.models.topk import ScoringModel
 from bakeoff.models.weights import Weights, check_weights, weighted
 
@@ -63,10 +64,9 @@ class SAR(ScoringModel):
 
     def __post_init__(self) -> None:
         check_choice("model.build.similarity_type", self.similarity_type, get_args(Similarity))
-        check_range("model.build.time_decay_coefficient", self.time_decay_coefficient, above=0)
+        check_knobs(self, counts=("threshold",), above_zero=("time_decay_coefficient",))
         if self.time_now is not None:
             check_range("model.build.time_now", self.time_now, integer=True)
-        check_range("model.build.threshold", self.threshold, 1, integer=True)
         check_weights(self.weights)
 
     @property
