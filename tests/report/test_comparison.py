@@ -1,35 +1,20 @@
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 
 import pytest
-from scipy import stats
 
 from bakeoff.errors import UsageError
+from bakeoff.record import Asked
 from bakeoff.report.comparison import comparison, summary
-from bakeoff.report.tables import Column, Run
+from bakeoff.report.tables import Column, Result, Run
+from bakeoff.report.uncertainty import Fit
 
 NDCG = Column("ndcg", 10)
 
 
 def ndcg(mean: float, error: float | None = 0.01) -> dict[str, dict[str, tuple[float, float | None]]]:
     return {"ndcg": {"10": (mean, error)}}
-
-
-def test_a_mean_over_fits_carries_its_t_interval() -> None:
-    found = summary([(0.1, 0.01), (0.2, 0.02), (0.6, 0.03)])
-    # mean 0.3, deviations -0.2, -0.1, 0.3: variance 0.14 / 2 = 0.07; t(0.975, 2) = 4.302653
-    assert found.mean == pytest.approx(0.3)
-    assert found.spread == pytest.approx(4.302653 * math.sqrt(0.07 / 3), rel=1e-6)
-    low, high = stats.t.interval(0.95, 2, loc=0.3, scale=stats.sem([0.1, 0.2, 0.6]))
-    assert found.spread == pytest.approx((high - low) / 2)
-    assert found.fits == 3
-
-
-def test_one_fit_carries_its_standard_error_over_users() -> None:
-    value = summary([(0.1, 0.01)])
-    assert (value.mean, value.spread, value.fits) == (0.1, 0.01, 1)
-    assert summary([(0.1, None)]).spread is None
 
 
 def test_each_data_set_and_split_has_its_own_table(make, metrics) -> None:
@@ -57,7 +42,7 @@ def test_a_stored_record_that_stands_for_several_seeds_counts_once(make, metrics
     (table,) = comparison(results, (10,), metrics)
     (row,) = table.rows
     assert (row.done, row.fits) == (6, 2)
-    assert row.values[NDCG] == summary([(0.1, 0.01), (0.2, 0.01)])
+    assert row.values[NDCG] == summary([Fit(0.1, 0.01, 50, "s1"), Fit(0.2, 0.01, 50, "s2")])
 
 
 def test_the_best_is_marked_by_direction_and_equals_share_it(make, metrics) -> None:
@@ -89,6 +74,17 @@ def test_a_model_that_lacks_runs_is_never_best(make, metrics) -> None:
     good = rows["good"]
     assert (good.done, good.status, good.values[NDCG].mean) == (1, "failed", 0.9)
     assert [(r.status, r.reason, r.runs) for r in good.reasons] == [("failed", "broke", (Run(42, None, 2),))]
+
+
+def test_a_model_without_chance_has_every_seed_that_others_were_asked_for(make, metrics) -> None:
+    plain = "bakeoff.models.baselines.Popularity"
+    (asked, record) = make("pop", ndcg(0.9), target=plain, seed=1)
+    results = [Result(Asked(asked.cell.key, asked.cell), replace(record, key=asked.cell.key))]
+    results += [make("als", ndcg(0.5), target="toys.Shuffled", seed=s) for s in (1, 2)]
+    (table,) = comparison(results, (10,), metrics)
+    rows = {row.model: row for row in table.rows}
+    assert (rows["pop"].done, rows["pop"].fits) == (2, 1)
+    assert rows["pop"].values[NDCG].best
 
 
 def test_a_model_with_a_metric_in_some_of_its_fits_only_is_not_best_in_it(make, metrics) -> None:

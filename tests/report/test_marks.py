@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
 from bakeoff.report.marks import marked
 from bakeoff.report.render import console, latex, markdown
-from bakeoff.report.tables import Column
+from bakeoff.report.tables import Column, Marks
 from bakeoff.report.wording import how_tested, legend, notes
 from bakeoff.store import Store
 
@@ -58,16 +59,16 @@ def test_every_output_shows_and_explains_them(results, store, metrics, tmp_path)
     told = "†: not distinguishable from the best (paired t-test over users, Holm over all pairs, level 5 %)"
     doc = document("x", results, tables, metrics, ["bakeoff run"])
     (a, _, _) = doc.sections[0].metrics[0].rows
-    assert a[1].text.endswith(")†")
+    assert a[1].text.endswith("†")
     page = markdown.render(doc)
-    assert ")†" in page and told in page
+    assert "†" in page and told in page
     paper = latex.render(doc)
-    assert r")$^{\dagger}$" in paper and "†" not in paper and "not distinguishable from the best" in paper
+    assert r"$^{\dagger}$" in paper and "†" not in paper and "not distinguishable from the best" in paper
     screen = io.StringIO()
     console.print_tables(
         "x", results, (10,), metrics, tmp_path, Console(file=screen, width=200, no_color=True), tables
     )
-    assert ")†" in screen.getvalue() and told in screen.getvalue()
+    assert "†" in screen.getvalue() and told in screen.getvalue()
 
 
 def test_metrics_of_the_whole_set_say_that_they_have_no_test(results, store, metrics) -> None:
@@ -112,3 +113,10 @@ def test_several_splits_are_said_to_be_combined(make, store, metrics) -> None:
     assert how_tested(table.marks) == (
         "corrected resampled t-test over 3 splits, Benjamini-Hochberg over all pairs, level 5 %"
     )
+
+
+@pytest.mark.parametrize(("n", "told"), [(1, False), (2, True), (3, True), (4, False)])
+def test_few_splits_say_that_they_tell_hardly_anything_apart(results, metrics, n, told) -> None:
+    (table,) = comparison(results, (10,), metrics)
+    marks = Marks(rules=Rules(), n_splits=n, finest=0.0, untested={})
+    assert any("of freedom" in note for note in notes(replace(table, marks=marks))) == told

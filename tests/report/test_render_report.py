@@ -122,17 +122,17 @@ def test_a_small_report_as_markdown(make, metrics) -> None:
 
 | model | settings | ndcg |
 | --- | --- | ---: |
-| als | weights=log1p | **0.2500 (0.0100)** |
+| als | weights=log1p | **0.2500 ± 0.0201** |
 | ease |  | – |
-| pop |  | 0.1250 (0.0100) |
+| pop |  | 0.1250 ± 0.0201 |
 
 ### plays, split random, without cutoff
 
 | model | settings | auc |
 | --- | --- | ---: |
-| als | weights=log1p | **0.2500 (0.0200)** |
+| als | weights=log1p | **0.2500 ± 0.0402** |
 | ease |  | – |
-| pop |  | 0.1250 (0.0200) |
+| pop |  | 0.1250 ± 0.0402 |
 
 ### Cost and status of plays, split random
 
@@ -142,7 +142,7 @@ def test_a_small_report_as_markdown(make, metrics) -> None:
 | ease |  | skipped | – | – | – | skipped: needs 90 GB |
 | pop |  | done | 1.50 | 0.25 | 200 |  |
 
-- Bold: best of its column, equals share it; in brackets: standard error over users, of one fit.
+- Bold: best of its column, equals share it; ±: half of the 95 % interval over users.
 
 ## Metrics
 
@@ -211,7 +211,7 @@ def test_latex_has_the_rows_of_the_document(hostile, metrics) -> None:
 
 def test_latex_marks_the_best(make, metrics) -> None:
     results = [make("a", numbers(0.5)), make("b", numbers(0.25))]
-    assert r"a & \textbf{0.5000 (0.0100)} \\" in latex.render(written(results, metrics))
+    assert r"a & \textbf{0.5000 $\pm$ 0.0201} \\" in latex.render(written(results, metrics))
 
 
 # -- terminal ------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ def test_as_many_metrics_as_fit_stand_on_a_terminal(make, metrics, tmp_path, wid
     assert all(len(line) <= width for line in body)
     shown = [m for m in ("ndcg", "auc", "gini", "mean_popularity") if m in body[1].split()]
     assert shown == ["ndcg", "auc", "gini", "mean_popularity"][: len(shown)]
-    assert len(shown) == {40: 1, 60: 1, 80: 2, 120: 4, 200: 4}[width]
+    assert len(shown) == {40: 1, 60: 1, 80: 3, 120: 4, 200: 4}[width]
     assert "…" not in "".join(body)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bakeoff.report.comparison import comparison
+from bakeoff.report.uncertainty import Fit, half_width
 from bakeoff.report.wording import (
     NO_POPULARITY,
     NOTHING,
@@ -61,24 +62,24 @@ def test_a_column_has_four_figures_of_its_largest_mean(make, metrics, largest, p
     assert decimals(table, table.columns[0]) == places
 
 
-def test_a_single_fit_shows_its_standard_error_in_brackets(make, metrics) -> None:
+def test_a_single_fit_shows_the_interval_over_its_users(make, metrics) -> None:
     table = table_of([make("a", ndcg(0.5)), make("b", {"ndcg": {"10": (0.25, None)}})], metrics)
     texts = [value_entry(row, table.columns[0], 4).text for row in table.rows]
-    assert texts == ["0.5000 (0.0123)", "0.2500"]
-    assert "brackets: standard error over users" in notes(table)[0]
+    assert texts == ["0.5000 ± 0.0248", "0.2500"]  # 50 users: t(0.975, 49) = 2.009575, times 0.012345
+    assert notes(table)[0].endswith("95 % interval over users.")
 
 
 def test_several_fits_show_their_interval(make, metrics) -> None:
     table = table_of([make("a", ndcg(m), seed=s) for s, m in ((1, 0.4), (2, 0.5), (3, 0.6))], metrics)
-    # t(0.975, 2) = 4.302653, standard deviation 0.1
-    assert value_entry(table.rows[0], table.columns[0], 4).text == "0.5000 ± 0.2484"
-    assert "95 % t interval over fits" in notes(table)[0]
-    assert any("not independent" in note for note in notes(table))
+    half = half_width([Fit(m, 0.012345, 50, "s42") for m in (0.4, 0.5, 0.6)])
+    assert value_entry(table.rows[0], table.columns[0], 4).text == f"0.5000 ± {half:.4f}"
+    assert "95 % interval over users and fits" in notes(table)[0]
+    assert any("share users and data" in note for note in notes(table))
 
 
 def test_a_metric_of_some_fits_only_says_so(make, metrics) -> None:
     table = table_of([make("a", ndcg(0.5), seed=1), make("a", {}, seed=2)], metrics)
-    assert value_entry(table.rows[0], table.columns[0], 4).text == "0.5000 (0.0123), 1 of 2 fits"
+    assert value_entry(table.rows[0], table.columns[0], 4).text == "0.5000 ± 0.0248, 1 of 2 fits"
 
 
 def test_runs_and_fits_are_told_apart(make, metrics) -> None:

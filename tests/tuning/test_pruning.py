@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
@@ -84,6 +84,7 @@ def test_only_values_on_the_pruners_users_are_compared() -> None:
 rising = st.lists(st.floats(0.001, 1), min_size=4, max_size=9)
 
 
+@settings(deadline=None)
 @given(rising, rising)
 def test_what_is_minimised_is_cut_at_the_same_epochs_as_its_mirror(
     best: list[float], gains: list[float]
@@ -94,6 +95,7 @@ def test_what_is_minimised_is_cut_at_the_same_epochs_as_its_mirror(
     assert cut_at(study(*best), curve) == cut_at(mirrored, mirror)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=20, max_size=60), st.integers(0, 3))
 def test_a_fit_whose_gains_shrink_is_never_cut_if_it_would_end_as_the_best(
     steps: list[float], below: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from bakeoff.cell import Cell
-from bakeoff.errors import UsageError
+from bakeoff.errors import ConfigError, UsageError
 from bakeoff.evaluation.metric import Metric
 from bakeoff.hashing import canonical_json
 from bakeoff.record import PHASES, Asked, Record, Status
@@ -26,8 +27,7 @@ from bakeoff.report.tables import (
     in_order,
     tune_name,
 )
-
-CONFIDENCE = 0.95
+from bakeoff.report.uncertainty import Fit, half_width
 
 
 def comparison(results: Iterable[Result], ks: Sequence[int], metrics: Mapping[str, Metric]) -> list[Table]:
@@ -59,6 +59,7 @@ def _table(results: Sequence[Result], ks: Sequence[int], metrics: Mapping[str, M
     by_row: dict[str, list[Result]] = {}
     for result in results:
         by_row.setdefault(_row_identity(result.asked.cell), []).append(result)
+    by_row = {row: [*of_row, *_same_for(of_row, runs)] for row, of_row in by_row.items()}
     differs = _differences([of_row[0].asked for of_row in by_row.values()])
     rows = [_row(of_row, asked, d) for of_row, d in zip(by_row.values(), differs, strict=True)]
     columns = tuple(c for c in asked if any(c in row.values for row in rows))
@@ -97,6 +98,19 @@ def _parts(results: Iterable[Result]) -> tuple[Part, ...]:
             places.setdefault(fingerprint, []).append(place)
     found = {f: at[p[0]].record for f, p in places.items()}
     return tuple(Part(f, tuple(places[f]), r.n_users, r.counts) for f, r in found.items())
+
+
+def _same_for(results: Sequence[Result], runs: Iterable[Run]) -> Iterator[Result]:
+    """Results that a row has for seeds it was not asked for: those of a cell that no seed changes."""
+    asked = {_run(r.asked) for r in results}
+    for run in runs:
+        same = [r for r in results if _run(r.asked)._replace(seed=run.seed) == run and r.record.done]
+        if run in asked or not same:
+            continue
+        key, cell = same[0].asked.key, replace(same[0].asked.cell, seed=run.seed)
+        with contextlib.suppress(ConfigError):  # its class is not at hand: nobody knows whether it has chance
+            if cell.key == key:
+                yield Result(Asked(key, cell), same[0].record)
 
 
 def _row(results: Sequence[Result], columns: Sequence[Column], differs: str) -> Row:
@@ -145,21 +159,18 @@ def _refuse_two_in_one_run(results: Iterable[Result]) -> None:
 def _values(fits: Sequence[Record], columns: Iterable[Column]) -> Iterator[tuple[Column, Value]]:
     for column in columns:
         k = "" if column.k is None else str(column.k)
-        found = [r.metrics[column.metric][k] for r in fits if k in r.metrics.get(column.metric, {})]
+        found = [
+            Fit(*r.metrics[column.metric][k], r.n_users, r.split_fingerprint)
+            for r in fits
+            if k in r.metrics.get(column.metric, {})
+        ]
         if found:
             yield column, summary(found)
 
 
-def summary(found: Sequence[tuple[float, float | None]]) -> Value:
-    """Mean and spread of (mean, standard error) pairs, one for each distinct fit."""
-    means = [mean for mean, _ in found]
-    n = len(means)
-    if n == 1:
-        return Value(means[0], found[0][1], 1)
-    from scipy.special import stdtrit
-
-    quantile = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2))
-    return Value(statistics.fmean(means), quantile * statistics.stdev(means) / math.sqrt(n), n)
+def summary(fits: Sequence[Fit]) -> Value:
+    """The mean over distinct fits, and its interval."""
+    return Value(statistics.fmean(fit.mean for fit in fits), half_width(fits), len(fits))
 
 
 def _with_best(rows: Sequence[Row], directions: Mapping[Column, bool | None], n_runs: int) -> Iterator[Row]:

@@ -32,8 +32,8 @@ def of_rows(header: Sequence[str], rows: Iterable[CsvRow]) -> Any:
 def leaderboard(tables: Iterable[Table], columns: Sequence[Column], higher: Mapping[str, bool | None]) -> Any:
     """A row for each model of each table, the best in the first column first.
 
-    For each column its mean (`ndcg@10`) and the ends of the 95 % interval (`ndcg@10_low`, `ndcg@10_high`):
-    over users where there is one fit, over fits where there are several. NaN where there is no number.
+    For each column its mean (`ndcg@10`) and the ends of its 95 % interval (`ndcg@10_low`, `ndcg@10_high`):
+    over users, and over fits where there are several. NaN where there is no number.
     """
     import pandas as pd
 
@@ -67,7 +67,7 @@ def _numbers(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     }
     for column in columns:
         value, name = row.values.get(column), column_name(column)  # noqa: PD011 - no frame
-        ends = (np.nan,) * 3 if value is None else interval(value, row)
+        ends = (np.nan,) * 3 if value is None else interval(value)
         found |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
     return found
 

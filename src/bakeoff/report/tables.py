@@ -53,15 +53,14 @@ class Value:
 
     Args:
         mean: over `fits` fits.
-        spread: half the width of the t interval of the mean (95 %) over fits where there are two or more;
-            the standard error over users where there is one; None where the metric has none.
+        half: half the width of the mean's 95 % interval (`uncertainty.half_width`); None where it has none.
         fits: number of distinct stored results behind the mean.
         best: whether no other model with all its runs does better in this column.
         tied: whether it is not the best, but its difference from a best one is not significant (`marks`).
     """
 
     mean: float
-    spread: float | None
+    half: float | None
     fits: int
     best: bool = False
     tied: bool = False

@@ -15,6 +15,9 @@ NO_POPULARITY = "This comparison holds no result of a popularity baseline."
 TIED = "†"
 """Marks what is not distinguishable from the best."""
 
+FEW_SPLITS = 3
+"""With so few splits or fewer the corrected resampled t-test tells hardly anything apart."""
+
 RUNS_BY_NAME = 4
 """So many runs are named where they failed; more are counted."""
 
@@ -86,14 +89,13 @@ def decimals(table: Table, column: Column) -> int:
 
 
 def value_entry(row: Row, column: Column, places: int) -> Entry:
-    """`mean ± interval` of several fits, or `mean (standard error)` of one; says if the row has more fits."""
+    """`mean ± half of its interval`; says if the row has more fits."""
     value = row.values.get(column)
     if value is None:
         return Entry(NOTHING)
     text = f"{value.mean:.{places}f}"
-    if value.spread is not None:
-        spread = f"{value.spread:.{places}f}"
-        text += f" ± {spread}" if value.fits > 1 else f" ({spread})"
+    if value.half is not None:
+        text += f" ± {value.half:.{places}f}"
     text += TIED if value.tied else ""
     if value.fits < row.fits:
         text += f", {value.fits} of {row.fits} fits"
@@ -138,8 +140,8 @@ def notes(table: Table) -> tuple[str, ...]:
     found = [legend(table)] if legend(table) else []
     if any(v.fits > 1 for row in table.rows for v in row.values.values()):
         found.append(
-            "Fits differ in split seed, fold or model seed. They share users and data and are not "
-            "independent: the true interval is wider."
+            "Fits differ in split seed, fold or model seed. They share users and data: an interval holds "
+            "what users vary by, and what fits vary by beside that."
         )
     if any(row.fits < row.done for row in table.rows):
         found.append(
@@ -156,16 +158,14 @@ def notes(table: Table) -> tuple[str, ...]:
 def legend(table: Table) -> str:
     """How to read the figures; "" where there is nothing to explain."""
     values = [value for row in table.rows for value in row.values.values()]
-    spreads = {v.fits for v in values if v.spread is not None}
+    several = any(v.fits > 1 for v in values)
     parts = []
     if any(v.best for v in values):
         parts.append("Bold: best of its column, equals share it")
     if table.marks is not None and any(v.best for v in values) and _has_tests(table, table.marks):
         parts.append(f"{TIED}: not distinguishable from the best ({how_tested(table.marks)})")
-    if spreads - {1}:
-        parts.append("±: half of the 95 % t interval over fits")
-    if 1 in spreads:
-        parts.append("in brackets: standard error over users, of one fit")
+    if any(v.half is not None for v in values):
+        parts.append(f"±: half of the 95 % interval over users{' and fits' if several else ''}")
     return "; ".join(parts) + "." if parts else ""
 
 
@@ -194,6 +194,12 @@ def _untested(table: Table) -> list[str]:
     for column, why in table.marks.untested.items():
         metrics.setdefault(why, {})[column.metric] = None
     lines = [visible(f"Not tested: {', '.join(names)} ({why}).") for why, names in metrics.items()]
+    if 1 < table.marks.n_splits <= FEW_SPLITS:
+        lines.append(
+            f"Over {table.marks.n_splits} splits a difference has {table.marks.n_splits - 1} "
+            f"{'degree' if table.marks.n_splits == 2 else 'degrees'} of freedom: after the correction hardly "
+            f"any can be told from chance, and {TIED} says little. More split seeds or folds tell more."
+        )
     if table.marks.finest > table.marks.rules.level:
         lines.append(
             f"{table.marks.rules.resamples:,} resamples cannot reach a corrected p below "

@@ -24,11 +24,13 @@ def test_the_interval_of_one_fit_is_over_its_users(make, metrics) -> None:
     assert (row.points[0].low, row.points[0].high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-5)
 
 
-def test_the_interval_of_several_fits_is_over_the_fits(make, metrics) -> None:
-    (row,) = of([make("a", numbers(m), seed=s) for s, m in enumerate((0.2, 0.4))], metrics).rows
-    half = 12.706 * 0.1  # t with 1 degree of freedom; standard error = |0.4 - 0.2| / 2
+def test_a_point_has_the_interval_of_its_mean(make, metrics) -> None:
+    results = [make("a", numbers(m), seed=s) for s, m in enumerate((0.2, 0.4))]
+    (row,) = of(results, metrics).rows
+    (table,) = comparison(results, (10,), metrics)
+    half = table.rows[0].values[table.columns[0]].half
     assert row.points[0].mean == pytest.approx(0.3)
-    assert row.points[0].high - row.points[0].mean == pytest.approx(half, abs=1e-4)
+    assert row.points[0].high - row.points[0].mean == pytest.approx(half)
 
 
 def test_users_per_second_is_the_mean_over_the_fits(make, metrics) -> None:

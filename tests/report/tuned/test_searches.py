@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bakeoff.report.comparison import comparison
+from bakeoff.report.comparison import comparison, summary
 from bakeoff.report.tuned.searches import Point, searches, without_space
+from bakeoff.report.uncertainty import Fit
 from tuned_records import FAILED, PRUNED, SPACE, TUNE, tuning
 
 NDCG = {"ndcg": {"10": (0.3, 0.01)}}
@@ -72,7 +73,7 @@ def test_over_several_studies_there_is_a_mean_with_its_interval(tuned, search) -
     value = found.after_trials(2)
     low, high = stats.t.interval(0.95, 2, np.mean([0.3, 0.2, 0.4]), stats.sem([0.3, 0.2, 0.4]))
     assert (value.mean, value.fits) == (pytest.approx(0.3), 3)
-    assert value.spread == pytest.approx((high - low) / 2)
+    assert value.half == pytest.approx((high - low) / 2)
 
 
 def test_a_study_that_is_shared_by_several_split_seeds_counts_once(make, tuned, search) -> None:
@@ -88,13 +89,14 @@ def test_test_scores_before_and_after_are_those_of_the_same_model(make, tuned, s
     plain = make("als", {"ndcg": {"10": (0.2, 0.02)}}, space=SPACE)
     other = make("als", {"ndcg": {"10": (0.9, 0.02)}}, build={"factors": 8}, variant="factors=8")
     (study,) = search(plain, other, tuned([0.1, 0.4])).studies
-    assert (study.before, study.after, study.untested) == ((0.2, 0.02), (0.3, 0.01), "")
+    before, after = summary([Fit(0.2, 0.02, 50)]), summary([Fit(0.3, 0.01, 50)])
+    assert (study.before, study.after, study.untested) == (before, after, "")
 
 
 def test_each_run_has_its_own_score_before(make, tuned, search) -> None:
     plain = [make("als", {"ndcg": {"10": (s / 10, 0.02)}}, space=SPACE, seed=s) for s in (1, 2)]
     found = search(*plain, *(tuned([0.1], seed=s) for s in (1, 2, 3)))
-    assert [s.before and s.before[0] for s in found.studies] == [0.1, 0.2, None]
+    assert [s.before and s.before.mean for s in found.studies] == [0.1, 0.2, None]
     assert "run it with tune=none" in found.studies[2].untested
 
 
@@ -113,9 +115,9 @@ def test_what_was_not_measured_on_test_says_so(make, tuned, search) -> None:
 
 def test_a_metric_by_import_path_is_found_by_its_name_but_not_taken_for_another(tuned, search) -> None:
     (own,) = search(tuned([0.1], metric="mine.gain@10", measured={"gain": {"10": (0.3, None)}})).studies
-    assert own.after == (0.3, None)
+    assert own.after == summary([Fit(0.3, None, 50)])
     (same,) = search(tuned([0.1], metric="bakeoff.evaluation.ranking.ndcg@10")).studies
-    assert same.after == (0.3, 0.01)
+    assert same.after == summary([Fit(0.3, 0.01, 50)])
     (another,) = search(tuned([0.1], metric="mine.ndcg@10")).studies
     assert another.after is None
 

@@ -66,7 +66,7 @@ def test_the_winner_stands_with_what_it_gave_and_a_model_without_space_is_marked
             *("model", "metric", "validation, defaults", "validation, best", "test, untuned", "test, tuned"),
             "best hyperparameters",
         ],
-        ["als", "ndcg@10", "0.1000", "0.1235", "0.2000 (0.0200)", "0.2500 (0.0100)", "reg=1.5, weights=none"],
+        ["als", "ndcg@10", "0.1000", "0.1235", "0.2000 ± 0.0402", "0.2500 ± 0.0201", "reg=1.5, weights=none"],
         ["popularity", *(NOTHING,) * 5, NO_SPACE],
     ]
 

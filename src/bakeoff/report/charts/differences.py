@@ -16,9 +16,9 @@ from bakeoff.report.charts.difference_views import LISTS, RANK_LISTS, mean_ranks
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.spec import Row, short
 from bakeoff.report.charts.stored import Stored
-from bakeoff.report.figures.intervals import t_quantile
 from bakeoff.report.pairs.pairwise import Pairwise, pairwise
 from bakeoff.report.tables import Column
+from bakeoff.report.uncertainty import t_quantile
 from bakeoff.store import Store
 
 _TESTS = {"t": "paired t-test", "randomization": "randomisation test", "wilcoxon": "Wilcoxon's signed ranks"}

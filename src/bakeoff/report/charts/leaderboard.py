@@ -53,7 +53,7 @@ def _measured(frame: Frame, place: Place, metric: str) -> list[Row]:
         own = [c for c in columns if c in row.values]
         if not own:
             continue
-        spans = [interval(row.values[c], row) for c in own]
+        spans = [interval(row.values[c]) for c in own]
         lists = zip(
             *(
                 (c.k, short(s.mean), short(s.low), short(s.high), short(ranks[c][at]), orders[c][at])

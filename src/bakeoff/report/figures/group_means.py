@@ -14,9 +14,9 @@ from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Codes, Doubles
 from bakeoff.report.figures.grouping import Grouping, by_acquaintance, by_features, by_history, history_edges
-from bakeoff.report.figures.intervals import t_quantile
 from bakeoff.report.figures.material import Fits
 from bakeoff.report.tables import Column
+from bakeoff.report.uncertainty import t_quantile
 
 
 @dataclass(frozen=True, eq=False)

@@ -136,7 +136,7 @@ def _point(row: Row, column: Column) -> Point | None:
     value = row.values.get(column)
     if value is None or not math.isfinite(value.mean):
         return None
-    mean, low, high = interval(value, row)
+    mean, low, high = interval(value)
     known = math.isfinite(low) and math.isfinite(high)
     return Point(mean, low if known else None, high if known else None, value.best, value.tied, value.fits)
 

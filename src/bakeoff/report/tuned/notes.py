@@ -56,12 +56,12 @@ def warnings(found: Sequence[Tuned]) -> list[str]:
 def _summary(study: Study) -> str:
     record, best = study.record, study.record["best"]
     scores = [v for v in (record["default"], best["value"]) if v is not None]
-    scores += [score[0] for score in (study.before, study.after) if score is not None]
+    scores += [score.mean for score in (study.before, study.after) if score is not None]
     places = decimals(scores)
     text = f"{visible(study.objectives[0])} {_change(record['default'], best['value'], places)} on validation"
     if study.after is not None:
-        before = study.before[0] if study.before is not None else None
-        text += f", {_change(before, study.after[0], places)} on test"
+        before = study.before.mean if study.before is not None else None
+        text += f", {_change(before, study.after.mean, places)} on test"
     text += f"; {record['asked']} trials, {record['seconds']:,.1f} s"
     return f"{text}; {pairs_text(best['parameters'])}"
 

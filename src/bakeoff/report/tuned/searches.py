@@ -17,6 +17,7 @@ from bakeoff.hashing import canonical_json
 from bakeoff.record import Record
 from bakeoff.report.comparison import summary
 from bakeoff.report.tables import Result, Row, Run, Table, Value
+from bakeoff.report.uncertainty import Fit
 
 if TYPE_CHECKING:
     from bakeoff.tuning.importance import Importance
@@ -28,8 +29,6 @@ FEWEST_DRAWS = 5
 """An expected best is not estimated from fewer trials beside the defaults."""
 
 BOOTSTRAP_SEED = 1
-
-Score = tuple[float, float | None]
 
 
 class Point(NamedTuple):
@@ -76,7 +75,7 @@ class Study:
         run: split seed, fold and seed.
         record: what `bakeoff.tuning.summary` says of it.
         space: the model's search space, as configured.
-        before: mean and standard error, on test, of the tuned metric for the same model untuned, or None.
+        before: mean and interval, on test, of the tuned metric for the same model untuned, or None.
         after: likewise for the tuned one.
         untested: why one of them is None, else "".
     """
@@ -85,8 +84,8 @@ class Study:
     run: Run
     record: Mapping[str, Any]
     space: Mapping[str, Any]
-    before: Score | None
-    after: Score | None
+    before: Value | None
+    after: Value | None
     untested: str
 
     @property
@@ -107,7 +106,7 @@ class Study:
     def gains(self) -> list[float]:
         """The value of each trial, larger is better; -inf where it gave none.
 
-        A pruned trial gave none: it was worse than the others at its last epoch, that value is of fewer
+        A pruned trial gave none: it did not promise to be the best, its last value is of fewer
         epochs (and perhaps users) than theirs, and the tuner can never choose it.
         """
         values = [t["value"] for t in self.record["trials"]]
@@ -219,17 +218,18 @@ def _twin(cell: Cell) -> str:
     return canonical_json([model, cell.depth, cell.split_seed, cell.fold, cell.seed])
 
 
-def _on_test(record: Record, metric: str) -> Score | None:
-    """Mean and standard error of a metric as a tuner names it: "name@k", or by its import path."""
+def _on_test(record: Record, metric: str) -> Value | None:
+    """Mean and interval of a metric as a tuner names it: "name@k", or by its import path."""
     path, _, k = metric.partition("@")
     name = path.rpartition(".")[2]
     if "." in path and conf.known_metrics().get(name, path) != path:
         return None  # another metric of that name
-    return record.metrics.get(name, {}).get(k)
+    found = record.metrics.get(name, {}).get(k)
+    return None if found is None else summary([Fit(*found, record.n_users)])
 
 
 def _mean(values: Sequence[float | None]) -> Value | None:
-    known = [(v, None) for v in values if v is not None]
+    known = [Fit(v, None, 0) for v in values if v is not None]
     return summary(known) if known and len(known) == len(values) else None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from bakeoff.report.layout import Grid, Head
 from bakeoff.report.tables import Row, Table, Value
 from bakeoff.report.tuned.hyperparameters import pairs_text, range_text, space_text
-from bakeoff.report.tuned.searches import Expectation, Score, Search, Study, searches, without_space
+from bakeoff.report.tuned.searches import Expectation, Search, Study, searches, without_space
 from bakeoff.report.wording import NOTHING, Entry, seconds_entry, settings_text, title, visible
 
 COLUMNS = 9
@@ -87,8 +87,8 @@ def _outcome(frame: _Frame, table: Table, found: Sequence[Tuned]) -> Grid:
             Entry(visible(study.objectives[0])),
             _figure(study.record["default"], places),
             _figure(_best(study, "value"), places),
-            _score(study.before, places),
-            _score(study.after, places),
+            _value(study.before, places),
+            _value(study.after, places),
             Entry(pairs_text(_best(study, "parameters") or {})),
         )
         for row, search in found
@@ -106,7 +106,7 @@ def _outcome(frame: _Frame, table: Table, found: Sequence[Tuned]) -> Grid:
 
 def _scores(study: Study) -> Iterable[float]:
     values = [study.record["default"], _best(study, "value")]
-    return [*(v for v in values if v is not None), *(s[0] for s in (study.before, study.after) if s)]
+    return [*(v for v in values if v is not None), *(s.mean for s in (study.before, study.after) if s)]
 
 
 def _best(study: Study, name: str) -> Any:
@@ -281,15 +281,8 @@ def _figure(value: float | None, places: int) -> Entry:
     return Entry(NOTHING) if value is None else Entry(f"{value:.{places}f}", number=value)
 
 
-def _score(score: Score | None, places: int) -> Entry:
-    if score is None:
-        return Entry(NOTHING)
-    mean, error = score
-    return Entry(f"{mean:.{places}f}" + (f" ({error:.{places}f})" if error is not None else ""), number=mean)
-
-
 def _value(value: Value | None, places: int) -> Entry:
     if value is None:
         return Entry(NOTHING)
-    spread = f" ± {value.spread:.{places}f}" if value.spread is not None else ""
-    return Entry(f"{value.mean:.{places}f}{spread}", number=value.mean)
+    half = f" ± {value.half:.{places}f}" if value.half is not None else ""
+    return Entry(f"{value.mean:.{places}f}{half}", number=value.mean)
