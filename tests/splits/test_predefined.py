@@ -53,11 +53,23 @@ def test_tuning_is_measured_on_the_validation_part_less_what_is_tested(
         table=table, test=written("test.csv", TEST), validation=written("validation.csv", VALIDATION)
     )
     split = splitter.split(table.load().interactions, seed=0)
+    assert train_of(split) == {tuple(row.split(",")[:2]) for row in [*TRAIN, "cat,b", "eve,a"]}
     inner = splitter.inner(split, seed=7)
-    assert train_of(inner) == train_of(split)
+    assert train_of(inner) == {tuple(row.split(",")[:2]) for row in TRAIN}
     assert test_of(inner) == {("cat", "b")}  # ann, c is tested; eve is unknown
     assert split.info["dropped_validation_rows_in_test"] == 1
     assert inner.info["dropped_cold_users"] == 1
+
+
+def test_nobody_is_recommended_what_stands_in_the_validation_part(table, written) -> None:
+    splitter = Predefined(
+        table=table, test=written("test.csv", TEST), validation=written("validation.csv", VALIDATION)
+    )
+    split = splitter.split(table.load().interactions, seed=0)
+    users, items = (list(ids.values) for ids in (split.train.user_ids, split.train.item_ids))
+    assert split.history[users.index("cat"), items.index("b")] == 1
+    assert split.train.matrix()[users.index("cat"), items.index("b")] == 1
+    assert splitter.inner(split, seed=7).history[users.index("cat")].nnz == 2
 
 
 def test_without_a_validation_part_tuning_cuts_train_at_random(written, train_of, test_of) -> None:

@@ -27,9 +27,10 @@ class Split:
         users: int32 [m], ascending: the users that are evaluated, each with at least one test item.
         history: CSR float32 [U, I]; what may be known of a user when recommending. It equals train's matrix
             but for held-out users, whose fold-in rows it adds.
-        events: the rows that train was merged from, in train's codes; the inner split cuts these.
+        events: the rows that train was merged from, in train's codes, without those of validation; the inner
+            split cuts these.
         held_out: whether the evaluated users are unknown to train.
-        validation: rows that take the place of the inner split's test part, where the data came with them.
+        validation: rows of train that came as a validation part: the inner split's test. None: there is none.
         info: counts and dates for people: what was dropped and why. Plain JSON.
         level: 0 for a split of the data, 1 for the inner split of one, and so on. It enters the draws, so
             that one seed does not choose the same rows twice.
@@ -161,39 +162,37 @@ def assemble(
 
     Duplicates are merged inside each part. A test pair that train or the fold-in history holds is dropped,
     and counted. The catalogue is the items of train; test rows of an item outside it, and of a user without
-    history, are dropped and counted, unless the policy is to keep them. Validation rows whose pair is in test
-    are dropped and counted too: what tuning sees must not hold what is tested.
+    history, are dropped and counted, unless the policy is to keep them. A validation part is a part of train,
+    as what an inner split cuts off always is: the winner of tuning is fitted on all of it. Validation rows
+    whose pair is in test are dropped and counted: what tuning sees must not hold what is tested.
 
     Raises:
         DataError: nothing is left to train on, or to test.
     """
     if not len(train):
         raise DataError("the split leaves no row to train on: change the split or the filters")
-    policy = cold or ColdPolicy()
+    policy, asked = cold or ColdPolicy(), test.merged()
+    counts: dict[str, Any] = {}
+    if validation is not None:
+        tested = _held(validation, asked)
+        validation = validation.take(~tested)
+        counts = {"validation_rows": len(validation), "dropped_validation_rows_in_test": int(tested.sum())}
+    events, train = train, train if validation is None else concatenate([train, validation])
     known_items = np.bincount(train.items, minlength=train.n_items) > 0
     catalogue = np.ones_like(known_items) if policy.cold_items == "keep" else known_items
     known = train_pairs = train.merged()
-    counts: dict[str, Any] = {
-        "train_rows": len(train),
-        "test_rows": len(test),
-        "train_pairs": len(train_pairs),
-    }
+    counts |= {"train_rows": len(train), "test_rows": len(test), "train_pairs": len(train_pairs)}
     if fold_in is not None:
         foreign = ~catalogue[fold_in.items]
         known = concatenate([train, fold_in.take(~foreign)]).merged()
         counts |= {"fold_in_rows": len(fold_in), "fold_in_rows_outside_catalogue": int(foreign.sum())}
-    asked = test.merged()
     kept, dropped = _askable(asked, known, known_items, policy)
     counts |= {"catalogue": int(catalogue.sum()), **dropped, **_dates(train, kept)}
-    if validation is not None:
-        tested = _held(validation, asked)
-        validation = validation.take(~tested)
-        counts |= {"validation_rows": len(validation), "dropped_validation_rows_in_test": int(tested.sum())}
 
     within = _Catalogue(train, catalogue)
-    events = within.rows(train)
+    events = within.rows(events)
     return Split(
-        train=events if train_pairs is train else within.rows(train_pairs),
+        train=events if train_pairs is train and validation is None else within.rows(train_pairs),
         test=within.rows(kept).matrix(),
         users=np.unique(kept.users),
         history=within.rows(known).matrix(),

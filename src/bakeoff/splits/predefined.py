@@ -22,8 +22,9 @@ from bakeoff.splits.per_user import Random
 class Predefined(ColdPolicy):
     """The data set is the train part; the test part, and perhaps a validation part, are files like its own.
 
-    The catalogue is the items of train. Tuning is measured on the validation part where there is one, else on
-    a random cut of train, per user by `ratio`.
+    A validation part belongs to train: models are fitted on both, and recommend nothing of either. Tuning cuts
+    it off again, and is measured on it; without one, on a random cut of train, per user by `ratio`. The
+    catalogue is the items of train.
 
     Args:
         table: the data set, which tells how the files are read; its filters are not applied to them.
@@ -54,7 +55,8 @@ class Predefined(ColdPolicy):
     def identity(self) -> dict[str, Any]:
         """The knobs and the SHA-256 of the parts' files; how they are read is the data set's identity."""
         parts = {name: self._sha256(path) for name, path in self._paths.items()}
-        return {"ratio": self.ratio, **asdict(self.cold), "files": parts}
+        found: dict[str, Any] = {"ratio": self.ratio, **asdict(self.cold), "files": parts}
+        return {**found, "validation_in_train": True} if self.validation else found
 
     def split(self, data: Interactions, seed: int) -> Split:
         assert self.table is not None
