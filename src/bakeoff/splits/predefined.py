@@ -22,7 +22,7 @@ from bakeoff.splits.per_user import Random
 class Predefined(ColdPolicy):
     """The data set is the train part; the test part, and perhaps a validation part, are files like its own.
 
-    A validation part belongs to train: models are fitted on both, and recommend nothing of either. Tuning cuts
+    A validation part belongs to train: models are fitted on both and recommend nothing of either. Tuning cuts
     it off again, and is measured on it; without one, on a random cut of train, per user by `ratio`. The
     catalogue is the items of train.
 
