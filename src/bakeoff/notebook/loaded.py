@@ -71,8 +71,8 @@ class Loaded:
 
         Returns a frame: dataset, split, model, settings, status, runs (repetitions that are done), fits (the
         different ones among them), and for each metric `ndcg@10`, `ndcg@10_low`, `ndcg@10_high`. The numbers
-        are those of the report. An interval is over users where there is one fit, over fits where there are
-        several; it is NaN where the metric is one number for the whole set of lists and there is one fit.
+        are those of the report. An interval is over users, and over fits where there are several; it is NaN
+        where the metric is one number for the whole set of lists and there are fewer than three fits.
         """
         asked = question(self.results, k, metrics)
         tables = comparison(self._measured(asked, dataset, split), asked.ks, asked.metrics)

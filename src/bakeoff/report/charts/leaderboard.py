@@ -30,9 +30,9 @@ LISTS = ("k", "mean", "low", "high", "rank", "place")
 def sections(frame: Frame, rows: Sequence[Row]) -> list[ChartSection]:
     """One section: the models in order, and whether the order holds for other cutoffs."""
     text = (
-        "Each point is a mean over all fits of a model. Its line is the 95 % interval: over users where "
-        "there is one fit, over fits where there are several. Intervals that overlap do not say that two "
-        "models are equal: the same users stand behind both, and the paired tests tell more."
+        "Each point is a mean over all fits of a model. Its line is the 95 % interval: over users, and over "
+        "fits where there are several. Intervals that overlap do not say that two models are equal: the same "
+        "users stand behind both, and the paired tests tell more."
     )
     return [ChartSection("leaders", "Who leads", text, (_board(frame, rows), *_curves(frame, rows)))]
 
