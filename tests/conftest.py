@@ -19,7 +19,8 @@ def bakeoff(tmp_path: Path) -> Bakeoff:
 
     def run(verb: str, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         toys = [f"--config-dir={HERE / 'conf'}"] if verb in ("run", "plan", "describe") else []
-        environment = {**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200", "TERM": "dumb"}
+        path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
+        environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", "TERM": "dumb"}
         return subprocess.run(
             [sys.executable, "-m", "bakeoff", verb, *toys, *words],
             cwd=tmp_path,

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
+LOUD = ("error", "warning", "assert")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 SCRIPT = "</script><script>window.pwned=1</script>"
@@ -110,7 +111,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _bakeoff(folder: Path, *words: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "TERM": "dumb"}
+    path = os.pathsep.join(filter(None, (str(HERE.parent), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path, "TERM": "dumb"}
     command = [sys.executable, "-m", "bakeoff", *words]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr  # 1: the cells that are made to fail
@@ -132,7 +134,7 @@ def opened(chromium: Any, report: Path) -> Open:
         )
         inside.set_default_timeout(120_000)  # a busy machine is slow, not wrong
         found = Opened(inside.new_page())
-        found.page.on("console", lambda m: found.complaints.append(m.text) if m.type == "error" else None)
+        found.page.on("console", lambda m: found.complaints.append(m.text) if m.type in LOUD else None)
         found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
         found.page.on("dialog", lambda dialog: found.complaints.append(dialog.message))
         found.page.on("request", lambda request: found.requests.append(request.url))

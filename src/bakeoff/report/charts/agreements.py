@@ -7,6 +7,7 @@ from typing import Any
 
 from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import Frame, Place
+from bakeoff.report.charts.room import line_for_each, slanted
 from bakeoff.report.charts.spec import AT_PLACE, data, finish, parameters, place_title, short
 from bakeoff.report.charts.stored import Stored
 from bakeoff.report.figures.agreement import Agreement, agreement
@@ -33,7 +34,7 @@ def sections(frame: Frame, stored: Stored) -> list[ChartSection]:
             "overlap-rbo",
             "Rank-biased overlap of lists",
             "1: the same items in the same order; 0: nothing in common. Places at the top weigh most "
-            "(Webber et al. 2010, p = 0.9, extrapolated).",
+            "(Webber et al. 2010, p = 0.9, extrapolated). Hover for a figure.",
             _heat(frame, rbo, ("dataset", "split"), place_title("rank-biased overlap, mean over users")),
         )
     ]
@@ -81,10 +82,17 @@ def _heat(frame: Frame, rows: list[dict[str, Any]], names: Sequence[str], title:
         .transform_flatten(["other", "overlap"])
     )
     order = list(frame.looks)
+    small = alt.ExprRef("width < 30 * drawn ? 0 : 1")  # figures would run into each other
     x = alt.X(
         "other:N",
         sort=order,
-        axis=alt.Axis(title=None, orient="bottom", labelAngle=-40, labelLimit=130, domain=False, ticks=False),
+        axis=alt.Axis(
+            title=None,
+            orient="bottom",
+            domain=False,
+            ticks=False,
+            **slanted(len({row["model"] for row in rows})),
+        ),
     )
     y = alt.Y("model:N", sort=order, axis=alt.Axis(title=None, labelLimit=130, domain=False, ticks=False))
     cells = base.mark_rect(cornerRadius=2).encode(
@@ -98,6 +106,8 @@ def _heat(frame: Frame, rows: list[dict[str, Any]], names: Sequence[str], title:
         ],
     )
     dark = alt.condition("datum.overlap > 0.45", alt.value("white"), alt.value("#111111"))
-    texts = base.mark_text(fontSize=11).encode(x=x, y=y, text=alt.Text("overlap:Q", format=".2f"), color=dark)
+    texts = base.mark_text(fontSize=11, opacity=small).encode(
+        x=x, y=y, text=alt.Text("overlap:Q", format=".2f"), color=dark
+    )
     chart = alt.layer(cells, texts, title=title).add_params(*parameters(frame, names))
-    return finish(chart, rows, height=alt.Step(30))
+    return finish(chart, rows, height=line_for_each(30, rows))

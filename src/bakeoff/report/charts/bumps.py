@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.report.charts.chart import Chart, ChartSection, Spec
+from bakeoff.report.charts.chart import Chart, ChartSection, Row, Spec
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.leaderboard import LISTS, metric_up
+from bakeoff.report.charts.room import slanted
 from bakeoff.report.charts.spec import (
     AT_METRIC,
-    Row,
     data,
     finish,
     metric_title,
@@ -119,8 +119,7 @@ def _lines(frame: Frame, base: Any, field: str, order: Sequence[Any], title: str
         scale=alt.Scale(type="point", padding=0.4),
         axis=alt.Axis(
             title=title,
-            labelAngle=0 if field == "k" else -35,
-            labelLimit=130,
+            **({"labelAngle": 0} if field == "k" else slanted(len(order))),
             grid=True,
             gridDash=[1, 3],
             domain=False,
@@ -129,10 +128,10 @@ def _lines(frame: Frame, base: Any, field: str, order: Sequence[Any], title: str
     )
     y = alt.Y(
         "rank:Q",
-        scale=alt.Scale(reverse=True, nice=False, domain=[0.6, len(frame.looks) + 0.4]),
+        scale=alt.Scale(reverse=True, nice=False, domain=[0.6, _most(frame) + 0.4]),
         axis=alt.Axis(
             title="rank",
-            values=list(range(1, len(frame.looks) + 1)),
+            values=list(range(1, _most(frame) + 1)),
             format="d",
             grid=False,
             domain=False,
@@ -145,7 +144,12 @@ def _lines(frame: Frame, base: Any, field: str, order: Sequence[Any], title: str
 
 
 def _height(frame: Frame) -> int:
-    return 28 * len(frame.looks) + 20
+    return 28 * _most(frame) + 20
+
+
+def _most(frame: Frame) -> int:
+    """Models of the place that has most: no rank is larger."""
+    return max(len({model for model, _ in place.rows}) for place in frame.places)
 
 
 def _runs(frame: Frame, metrics: Sequence[str]) -> list[Chart]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Spec = dict[str, Any]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)

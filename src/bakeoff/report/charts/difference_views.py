@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.report.charts.chart import Spec
+from bakeoff.report.charts.chart import Row, Spec
 from bakeoff.report.charts.frame import Frame
+from bakeoff.report.charts.room import line_for_each, slanted
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     AT_PLACE,
-    Row,
     colour,
     data,
     finish,
@@ -24,6 +24,7 @@ RANK_LISTS = ("k", "rank", "reach", "p")
 
 WORSE, EQUAL, BETTER = "#c2590a", "#f4f4f4", "#1d6fb0"
 NOTHING = "#d9d9d9"
+FIGURES = "+.2~r"
 EFFECT = 0.8
 """An effect of that size, which is called large, has the full colour."""
 
@@ -42,9 +43,9 @@ def pair_map(frame: Frame, rows: Sequence[Row], metrics: Sequence[str], level: f
         )
     )
     order = list(frame.looks)
-    axis: dict[str, Any] = {"title": None, "labelLimit": 130, "domain": False, "ticks": False}
-    x = alt.X("other:N", sort=order, axis=alt.Axis(labelAngle=-40, **axis))
-    y = alt.Y("model:N", sort=order, axis=alt.Axis(**axis))
+    axis: dict[str, Any] = {"title": None, "domain": False, "ticks": False}
+    x = alt.X("other:N", sort=order, axis=alt.Axis(**axis, **slanted(len({row["model"] for row in rows}))))
+    y = alt.Y("model:N", sort=order, axis=alt.Axis(**axis, labelLimit=130))
     scale = alt.Scale(domain=[-EFFECT, 0, EFFECT], range=[WORSE, EQUAL, BETTER], clamp=True)
     sure = "datum.p <= level"
     cells = base.mark_rect(cornerRadius=2).encode(
@@ -54,9 +55,10 @@ def pair_map(frame: Frame, rows: Sequence[Row], metrics: Sequence[str], level: f
         tooltip=_pair_tips(),
     )
     ink = alt.condition(f"{sure} && abs(datum.effect) > 0.45", alt.value("white"), alt.value("#222222"))
-    small = alt.ExprRef(f"width < {38 * (len(order) - 1)} ? 0 : 1")  # figures would run into each other
+    wide = f"6.2 * length(format(datum.difference, '{FIGURES}'))"  # figures may run into each other
+    small = alt.ExprRef(f"{wide} > width / drawn ? 0 : 1")
     texts = base.mark_text(fontSize=10, opacity=small).encode(
-        x=x, y=y, text=alt.Text("difference:Q", format="+.2~r"), color=ink
+        x=x, y=y, text=alt.Text("difference:Q", format=FIGURES), color=ink
     )
     chart = alt.layer(cells, texts, title=metric_title())
     chart = chart.add_params(
@@ -64,7 +66,7 @@ def pair_map(frame: Frame, rows: Sequence[Row], metrics: Sequence[str], level: f
         alt.param(name="level", value=level),
         alt.param(name="models", value=order),
     )
-    return finish(chart, rows, height=alt.Step(30))
+    return finish(chart, rows, height=line_for_each(30, rows))
 
 
 def _pair_tips() -> list[Any]:
@@ -99,7 +101,7 @@ def mean_ranks(frame: Frame, rows: Sequence[Row], metrics: Sequence[str]) -> Spe
     x = alt.X(
         "rank:Q",
         scale=alt.Scale(zero=False, nice=False, padding=14),
-        axis=alt.Axis(title="mean rank over data sets, 1 is best", tickMinStep=1, tickCount=6),
+        axis=alt.Axis(title=["mean rank over data sets,", "1 is best"], tickMinStep=1, tickCount=6),
     )
     lines = base.mark_rule(strokeWidth=3, opacity=0.5).encode(x=x, x2="reach:Q", y=y, color=colour(frame))
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
@@ -116,4 +118,4 @@ def mean_ranks(frame: Frame, rows: Sequence[Row], metrics: Sequence[str]) -> Spe
     )
     chart = alt.layer(lines, points, title=metric_title(place="split"))
     chart = chart.add_params(*parameters(frame, ("split", "k", "metric"), metrics))
-    return finish(chart, rows, height=alt.Step(26))
+    return finish(chart, rows, height=26 * len({row["model"] for row in rows}))

@@ -11,10 +11,10 @@ import numpy as np
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation.multiple import MIN_DATA_SETS, CriticalDifference, critical_difference
 from bakeoff.evaluation.significance import Rules
-from bakeoff.report.charts.chart import Chart, ChartSection
+from bakeoff.report.charts.chart import Chart, ChartSection, Row
 from bakeoff.report.charts.difference_views import LISTS, RANK_LISTS, mean_ranks, pair_map
 from bakeoff.report.charts.frame import Frame, Place
-from bakeoff.report.charts.spec import Row, short
+from bakeoff.report.charts.spec import short
 from bakeoff.report.charts.stored import Stored
 from bakeoff.report.pairs.pairwise import Pairwise, pairwise
 from bakeoff.report.tables import Column

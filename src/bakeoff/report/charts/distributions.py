@@ -7,6 +7,7 @@ from typing import Any
 from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.look import NEUTRAL
+from bakeoff.report.charts.room import line_for_each
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     AT_PLACE,
@@ -109,7 +110,9 @@ def _chart(frame: Frame, rows: list[dict[str, Any]]) -> Chart:
         "all users and all fits of a model. The share of users whose value is exactly 0 stands above "
         "the box."
     )
-    return Chart("distribution", "Spread over users", caption, finish(chart, rows, height=alt.Step(44)))
+    return Chart(
+        "distribution", "Spread over users", caption, finish(chart, rows, height=line_for_each(44, rows))
+    )
 
 
 def _tips() -> list[Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.report.charts.chart import Chart, ChartSection
+from bakeoff.report.charts.chart import Chart, ChartSection, Row
 from bakeoff.report.charts.frame import Frame, Place
+from bakeoff.report.charts.room import line_for_each
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     AT_PLACE,
-    Row,
     colour,
     data,
     finish,
@@ -131,7 +131,7 @@ def _board(frame: Frame, rows: Sequence[Row]) -> Chart:
     chart = alt.layer(lines, points, texts, title=metric_title())
     chart = chart.add_params(*parameters(frame, ("dataset", "split", "k", "metric"), list(frame.metrics)))
     caption = "Best on top. Hover a point for its figures."
-    return Chart("leader-board", "Leader board", caption, finish(chart, rows, height=alt.Step(32)))
+    return Chart("leader-board", "Leader board", caption, finish(chart, rows, height=line_for_each(32, rows)))
 
 
 def _curves(frame: Frame, rows: Sequence[Row]) -> list[Chart]:
@@ -151,7 +151,7 @@ def _curves(frame: Frame, rows: Sequence[Row]) -> list[Chart]:
     y = alt.Y("mean:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6))
     lines, points, seen = traces(base, frame, x, y, width=2, size=60, tips=tooltip(("k:Q", "k")))
     bars = base.mark_rule(strokeWidth=1.5).encode(
-        x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour(frame, legend=legend(frame)), opacity=seen
+        x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour(frame, legend=legend(frame.looks)), opacity=seen
     )
     chart = alt.layer(bars, lines, points, title=metric_title(k=False))
     chart = chart.add_params(*parameters(frame, ("dataset", "split", "metric"), cut))

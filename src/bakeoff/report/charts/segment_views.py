@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from bakeoff.report.charts.chart import Spec
+from bakeoff.report.charts.chart import Row, Spec
 from bakeoff.report.charts.frame import Frame
+from bakeoff.report.charts.room import Lines, line_for_each
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     AT_PLACE,
-    Row,
     colour,
     colour_scale,
     data,
@@ -50,6 +51,7 @@ def by_group(frame: Frame, rows: Sequence[Row], labels: Labels, metrics: Sequenc
             group="labels[dataset][split][datum.at]",
             low="datum.mean - datum.half",
             high="datum.mean + datum.half",
+            turn="indexof(models, datum.model)",
             front="datum.best == 1 ? 'best of its group' : ''",
         )
     )
@@ -59,15 +61,25 @@ def by_group(frame: Frame, rows: Sequence[Row], labels: Labels, metrics: Sequenc
         if metrics
         else place_title("recall of the items of a band, higher is better, k = ", k=True)
     )
-    chart = _points(frame, base).properties(title=_or_nothing(title))
+    chart = _points(frame, base, labels).properties(title=_or_nothing(title))
     chart = chart.add_params(
         *parameters(frame, names, metrics, start=_start(frame, labels)),
         alt.param(name="labels", value=labels),
+        alt.param(name="models", value=list(frame.looks)),
     )
-    return finish(chart, rows, height=alt.Step(9, **{"for": "offset"}))
+    return finish(chart, rows, height=_lines(rows, labels))
 
 
-def _points(frame: Frame, base: Any) -> Any:
+def _lines(rows: Sequence[Row], labels: Labels) -> Lines:
+    """A line for each model in each group, and a gap between groups."""
+    models = line_for_each(11, rows)
+    return replace(
+        models,
+        counts={d: {s: n * len(labels[d][s]) for s, n in by.items()} for d, by in models.counts.items()},
+    )
+
+
+def _points(frame: Frame, base: Any, labels: Labels) -> Any:
     import altair as alt
 
     y = alt.Y(
@@ -76,11 +88,12 @@ def _points(frame: Frame, base: Any) -> Any:
         scale=alt.Scale(paddingInner=0.2),
         axis=alt.Axis(title=None, labelLimit=150, domain=False, ticks=False, labelFontSize=11),
     )
-    offset = alt.YOffset("model:N", scale=alt.Scale(domain=list(frame.looks)))
+    offset = alt.YOffset("model:N", sort=alt.EncodingSortField("turn", op="min"))
     x = alt.X(
         "mean:Q", scale=alt.Scale(zero=False, nice=False, padding=14), axis=alt.Axis(title=None, tickCount=5)
     )
-    hue, form = colour(frame, legend=legend(frame)), shape(frame, legend=legend(frame))
+    below = legend(frame.looks, [name for by in labels.values() for names in by.values() for name in names])
+    hue, form = colour(frame, legend=below), shape(frame, legend=below)
     lines = base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(
         x=alt.X("low:Q"), x2="high:Q", y=y, yOffset=offset, color=hue
     )
@@ -90,7 +103,7 @@ def _points(frame: Frame, base: Any) -> Any:
         yOffset=offset,
         color=hue,
         shape=form,
-        stroke=alt.Stroke("model:N", scale=colour_scale(frame), legend=legend(frame)),
+        stroke=alt.Stroke("model:N", scale=colour_scale(frame), legend=below),
         fillOpacity=alt.condition("datum.best == 1", alt.value(1), alt.value(0.12)),
         tooltip=[
             alt.Tooltip("model:N", title="model"),
@@ -144,7 +157,7 @@ def places_of_lists(frame: Frame, rows: Sequence[Row]) -> Spec:
             sort=[*frame.looks, TEST],
             axis=alt.Axis(title=None, labelLimit=140, domain=False, ticks=False),
         ),
-        color=alt.Color("band:N", scale=scale, sort=bands, legend=legend()),
+        color=alt.Color("band:N", scale=scale, sort=bands, legend=legend(bands, [*frame.looks, TEST])),
         order=alt.Order("at:Q"),
         tooltip=[
             alt.Tooltip("model:N", title="model"),
@@ -156,7 +169,7 @@ def places_of_lists(frame: Frame, rows: Sequence[Row]) -> Spec:
     chart = chart.properties(title=place_title("places by popularity of the item, k = ", k=True))
     names = ("dataset", "split", "k")
     chart = chart.add_params(*parameters(frame, names), alt.param(name="bands", value=[*BAND_NAMES, *bands]))
-    return finish(chart, rows, height=alt.Step(24))
+    return finish(chart, rows, height=line_for_each(24, rows))
 
 
 TEST = "test items"

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from bakeoff.arrays import Array
-from bakeoff.report.charts.chart import Chart, ChartSection
+from bakeoff.report.charts.chart import Chart, ChartSection, Row
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.leaderboard import metric_up
 from bakeoff.report.charts.segment_views import TEST, Labels, by_group, places_of_lists
-from bakeoff.report.charts.spec import Row, short
+from bakeoff.report.charts.spec import short
 from bakeoff.report.charts.stored import Stored
 from bakeoff.report.figures.bands import Bands, item_bands
 from bakeoff.report.figures.group_means import GroupMeans, Means, group_means

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bakeoff.hashing import identity
-from bakeoff.report.charts.chart import Spec
+from bakeoff.report.charts.chart import Row, Spec
 from bakeoff.report.charts.frame import Frame, Start
-
-Row = dict[str, Any]
+from bakeoff.report.charts.room import EMPTY, PADDING, ROOM, SYMBOL, Lines, legend_columns
 
 FIGURES = 4
 """Significant figures of the numbers in a chart; metrics.csv has them in full."""
@@ -88,7 +87,8 @@ def _title(*lines: str) -> Any:
     import altair as alt
 
     text = alt.ExprRef(f"[{', '.join(lines)}]")
-    return alt.Title(text=text, anchor="start", fontSize=12, fontWeight="normal", lineHeight=16, offset=10)
+    look: dict[str, Any] = {"fontSize": 12, "fontWeight": "normal", "lineHeight": 16}
+    return alt.Title(text=text, anchor="start", offset=10, limit=alt.ExprRef(ROOM), **look)
 
 
 def colour(frame: Frame, *, legend: Any = None) -> Any:
@@ -129,9 +129,10 @@ def traces(
 
     picked = alt.selection_point(name="picked", fields=["model"], bind="legend")
     seen = alt.when(picked).then(alt.value(1.0)).otherwise(alt.value(0.12))
-    hue, form = colour(frame, legend=legend(frame)), shape(frame, legend=legend(frame))
+    below = legend(frame.looks)
+    hue, form = colour(frame, legend=below), shape(frame, legend=below)
     lines = base.mark_line(strokeWidth=width).encode(
-        x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame)), opacity=seen
+        x=x, y=y, color=hue, strokeDash=dash(frame, legend=below), opacity=seen
     )
     points = (
         base.mark_point(filled=True, size=size)
@@ -142,20 +143,22 @@ def traces(
     return lines, points, seen
 
 
-def legend(frame: Frame | None = None) -> Any:
-    """A legend below the chart, in as many columns as a narrow page has room for.
+def legend(names: Iterable[str], beside: Iterable[str] = ()) -> Any:
+    """A legend below the chart, in as many columns as a phone has room for: it starts where the axis does.
 
-    The number does not depend on the width: it would change the height after that has been laid out.
+    The number does not depend on the width, or it would change the height after that has been laid out.
+
+    Args:
+        beside: names on the axis at the left; none where numbers stand there.
     """
     import altair as alt
 
-    longest = max((len(model) for model in frame.looks), default=0) if frame else 8
-    columns = 3 if longest <= 12 else 2
+    columns = legend_columns(names, beside)
     return alt.Legend(
         orient="bottom",
         title=None,
         columns=columns,
-        labelLimit=90 if columns == 3 else 145,
+        labelLimit=alt.ExprRef(f"(width + 10) / {columns} - {SYMBOL}"),
         symbolSize=90,
         symbolStrokeWidth=2,
         symbolDash=[1, 0],
@@ -163,16 +166,22 @@ def legend(frame: Frame | None = None) -> Any:
     )
 
 
-def finish(chart: Any, *tables: Sequence[Row], height: Any = None, container: bool = True) -> Spec:
+def finish(chart: Any, *tables: Sequence[Row], height: int | Lines) -> Spec:
     """The specification of a chart: as wide as its place, of no theme, the same for the same data.
 
     Altair gets the rows by name only: it would copy and check every number several times.
     """
-    sizes: dict[str, Any] = {} if height is None else {"height": height}
-    if container:
-        sizes |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+    sizes: dict[str, Any] = {
+        "width": "container",
+        "autosize": {"type": "fit-x", "contains": "padding", "resize": True},
+    }
+    if isinstance(height, Lines):
+        chart = chart.add_params(*height.parameters())
+        height = EMPTY
+    sizes["height"] = height
     found: Spec = chart.properties(**sizes).to_dict(validate=False)
     found.pop("config", None)  # what Altair's default theme sets; the page brings its own
     found["view"] = {"stroke": None}
+    found["padding"] = PADDING
     found["datasets"] = {data_name(rows): list(rows) for rows in tables}
     return found

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.report.charts.chart import Chart, ChartSection
+from bakeoff.report.charts.chart import Chart, ChartSection, Row
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.look import NEUTRAL
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     AT_PLACE,
-    Row,
     colour,
     data,
     finish,
@@ -28,6 +27,12 @@ NOT_ACCURACY = (
     "unexpectedness_features serendipity serendipity_features mean_popularity long_tail_share"
 ).split()
 """Metrics of what lists are like, which are no measure of accuracy."""
+
+NAME = "min(130, 0.45 * width)"
+"""Pixels of a name at a point at most: on one side of any point there is room for it."""
+
+LETTER, HIGH, ASIDE = 6.5, 13, 5
+"""Pixels of a letter of such a name, of its height, and of the gap beside its point."""
 
 LOG_FROM = 30
 """A cost is drawn on a logarithmic axis where its largest value is so many times the smallest."""
@@ -102,7 +107,7 @@ def _chart(
     better = "higher is better" if goal.higher else "lower is better"
     caption = (
         f"The best corner is at the top {'right' if goal.higher else 'left'}, where the metric above is one "
-        "of which more is better. Models on the front bear their names."
+        "of which more is better. Models on the front bear their names where there is room; hover any point."
     )
     chart = _layers(frame, rows, goals, goal, [f"{goal.name}, {goal.unit}", better])
     chart = chart.add_params(*parameters(frame, ("dataset", "split", "k", "metric"), accuracy))
@@ -125,7 +130,7 @@ def _layers(
     x = alt.X(
         f"{value}:Q",
         scale=_scale(_values(rows, goals, goal), goal),
-        axis=alt.Axis(title=list(title), grid=False, tickCount=4),
+        axis=alt.Axis(title=list(title), grid=False, tickCount=4, labelPadding=7),
     )
     y = alt.Y("mean:Q", scale=alt.Scale(zero=False, padding=18), axis=alt.Axis(title=None, tickCount=6))
     tips = [
@@ -140,12 +145,71 @@ def _layers(
     points = base.mark_point(filled=True, size=90, opacity=1).encode(
         x=x,
         y=y,
-        color=colour(frame, legend=legend(frame)),
-        shape=shape(frame, legend=legend(frame)),
+        color=colour(frame, legend=legend(frame.looks)),
+        shape=shape(frame, legend=legend(frame.looks)),
         tooltip=tips,
     )
-    names = on_front.mark_text(dy=-11, fontSize=11).encode(x=x, y=y, text="model:N")
-    return alt.layer(line, points, names, title=metric_title())
+    return alt.layer(line, points, _front_names(on_front, value, goal.higher, x, y), title=metric_title())
+
+
+def _front_names(on_front: Any, value: str, right: bool, x: Any, y: Any) -> Any:
+    """Names of the front, each on the side of its point where nothing can lie that is as good in both.
+
+    So a name meets no point and no part of the line, only the names of its neighbours along the front: it is
+    left out where it would run into one of the two before it. One that would leave the chart is turned round.
+
+    Args:
+        right: whether the better end of the goal is at the right.
+    """
+    import altair as alt
+
+    before = [
+        {"op": "lag", "field": field, "param": n, "as": f"{field}{n}"}
+        for n in (1, 2)
+        for field in (value, "mean", "model")
+    ]
+    told = on_front.transform_window(before, sort=[{"field": value, "order": "ascending"}])
+    up = "about[shown] == 'lower is better'"
+    turned = f"({_turned(value, '', right)})"
+    free = " && ".join(_apart(value, str(n), right) for n in (1, 2))
+    return told.mark_text(
+        fontSize=11,
+        limit=alt.ExprRef(NAME),
+        baseline="middle",
+        align=alt.ExprRef(f"{turned} ? '{'right' if right else 'left'}' : '{'left' if right else 'right'}'"),
+        dx=alt.ExprRef(f"{turned} ? 0 : {ASIDE if right else -ASIDE}"),
+        dy=alt.ExprRef(f"{up} ? 10 : -10"),
+        text=alt.ExprRef(f"{free} ? datum.model : ''"),
+    ).encode(x=x, y=y)
+
+
+def _at(value: str, n: str) -> str:
+    """Where a point of the front is, n places before, in pixels."""
+    return f"scale('x', datum.{value}{n})"
+
+
+def _long(n: str) -> str:
+    """Pixels that its name takes."""
+    return f"min({NAME}, {LETTER} * length(datum.model{n}))"
+
+
+def _turned(value: str, n: str, right: bool) -> str:
+    """Whether its name would leave the chart on the side where it belongs."""
+    if right:
+        return f"{_at(value, n)} + {ASIDE} + {_long(n)} > width"
+    return f"{_at(value, n)} - {ASIDE} - {_long(n)} < 0"
+
+
+def _apart(value: str, n: str, right: bool) -> str:
+    """Whether a name does not meet that of the point n places before."""
+    lefts = [
+        f"({_at(value, m)} + (({_turned(value, m, right)}) == {str(right).lower()} "
+        f"? -{_long(m)} - {0 if right else ASIDE} : {ASIDE if right else 0}))"
+        for m in ("", n)
+    ]
+    level = f"abs(scale('y', datum.mean) - scale('y', datum.mean{n})) < {HIGH}"
+    meet = f"{lefts[0]} < {lefts[1]} + {_long(n)} && {lefts[1]} < {lefts[0]} + {_long('')}"
+    return f"(!isValid(datum.{value}{n}) || !({level} && {meet}))"
 
 
 def _scale(values: Sequence[float], goal: Goal) -> Any:

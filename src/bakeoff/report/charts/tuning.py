@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bakeoff.report.charts.chart import Chart, ChartSection
+from bakeoff.report.charts.chart import Chart, ChartSection, Row
 from bakeoff.report.charts.frame import Frame, Place
-from bakeoff.report.charts.spec import Row, short
+from bakeoff.report.charts.spec import short
 from bakeoff.report.charts.tuning_views import expected_view, importance_view, progress_view, space_view
 from bakeoff.report.tuned.searches import Search, Study, searches
 from bakeoff.report.wording import visible

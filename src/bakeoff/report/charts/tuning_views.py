@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.report.charts.chart import Spec
+from bakeoff.report.charts.chart import Row, Spec
 from bakeoff.report.charts.frame import Frame
 from bakeoff.report.charts.look import NEUTRAL
+from bakeoff.report.charts.room import Lines, line_for_each
 from bakeoff.report.charts.spec import (
     AT_PLACE,
-    Row,
     colour,
     dash,
     data,
@@ -31,7 +31,7 @@ def _base(rows: Sequence[Row], fields: Sequence[str]) -> Any:
     return alt.Chart(data(rows)).transform_filter(AT_PLACE).transform_flatten(list(fields))
 
 
-def _finish(frame: Frame, chart: Any, rows: Sequence[Row], words: str, height: Any) -> Spec:
+def _finish(frame: Frame, chart: Any, rows: Sequence[Row], words: str, height: int | Lines) -> Spec:
     start = frame.start
     if not any((r["dataset"], r["split"]) == (start.dataset, start.split) for r in rows):
         start = start._replace(dataset=rows[0]["dataset"], split=rows[0]["split"])
@@ -62,9 +62,9 @@ def progress_view(frame: Frame, rows: Sequence[Row], along: str) -> Spec:
         axis=alt.Axis(title=along, grid=False, tickCount=6),
     )
     y = alt.Y("best:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6))
-    hue, form = colour(frame, legend=legend(frame)), shape(frame, legend=legend(frame))
+    hue, form = colour(frame, legend=legend(frame.looks)), shape(frame, legend=legend(frame.looks))
     lines = base.mark_line(interpolate="step-after", strokeWidth=2).encode(
-        x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame))
+        x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame.looks))
     )
     points = base.mark_point(filled=True, size=36, opacity=1).encode(
         x=x, y=y, color=hue, shape=form, tooltip=_tips(("at", along), ("best", "best so far"))
@@ -83,18 +83,18 @@ def expected_view(frame: Frame, rows: Sequence[Row]) -> Spec:
         axis=alt.Axis(title="trials", grid=False, tickMinStep=1, tickCount=6),
     )
     y = alt.Y("best:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6))
-    hue = colour(frame, legend=legend(frame))
+    hue = colour(frame, legend=legend(frame.looks))
     bands = base.mark_area(opacity=0.18).encode(
         x=x, y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q", color=hue
     )
     lines = base.mark_line(strokeWidth=2).encode(
-        x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame))
+        x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame.looks))
     )
     tips = _tips(
         ("at", "trials"), ("best", "expected best"), ("low", "interval from"), ("high", "interval to")
     )
     points = base.mark_point(filled=True, size=30, opacity=1).encode(
-        x=x, y=y, color=hue, shape=shape(frame, legend=legend(frame)), tooltip=tips
+        x=x, y=y, color=hue, shape=shape(frame, legend=legend(frame.looks)), tooltip=tips
     )
     return _finish(
         frame, alt.layer(bands, lines, points), rows, "expected best value, on the inner split", 280
@@ -126,7 +126,10 @@ def importance_view(frame: Frame, rows: Sequence[Row]) -> Spec:
     )
     chart = chart.transform_calculate(order="indexof(models, datum.model) * 10 - datum.share")
     chart = chart.add_params(alt.param(name="models", value=list(frame.looks)))
-    return _finish(frame, chart, rows, "importance of hyperparameters", alt.Step(19))
+    knobs = [{**row, "knob": knob} for row in rows for knob in row["knob"]]
+    return _finish(
+        frame, chart, rows, "importance of hyperparameters", line_for_each(19, knobs, "model", "knob")
+    )
 
 
 def space_view(frame: Frame, rows: Sequence[Row]) -> Spec:
@@ -168,5 +171,9 @@ def space_view(frame: Frame, rows: Sequence[Row]) -> Spec:
         )
     )
     return _finish(
-        frame, alt.layer(trials, best), rows, "trials and the best in the space of each", alt.Step(24)
+        frame,
+        alt.layer(trials, best),
+        rows,
+        "trials and the best in the space of each",
+        line_for_each(24, rows, "knob"),
     )
