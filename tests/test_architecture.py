@@ -19,7 +19,18 @@ LAYERS = (
     ("tuning", "runner", "worker", "foresight", "grid", "choice", "recommend", "verify"),
     ("report", "tracking"),
     (
-        *("verbs", "compare", "app", "cli", "variants", "settings", "overrides", "helptext", "completion"),
+        *(
+            "verbs",
+            "compare",
+            "app",
+            "explained",
+            "cli",
+            "variants",
+            "settings",
+            "overrides",
+            "helptext",
+            "completion",
+        ),
         "__main__",
     ),
     ("notebook",),
@@ -75,7 +86,7 @@ def test_imports_go_one_way(path: Path) -> None:
 
 def test_hydra_is_known_to_the_edge_alone() -> None:
     for path in FILES:
-        if path.name == "app.py" or "hydra_plugins" in path.parts:
+        if path.name in ("app.py", "explained.py") or "hydra_plugins" in path.parts:
             continue
         assert not [n for n in imported(tree(path)) if n.split(".")[0] in HYDRA], path
 

@@ -21,6 +21,8 @@ def test_flags_come_first_with_their_values() -> None:
         ("model", "expected key=value"),
         ("=als", "expected key=value"),
         ("split=null", "There are: "),
+        ("model=[als, bpr]", "without brackets: model=als,bpr"),
+        ("metrics=[ndcg,recall]", "single ones are for reports of stored lists"),
     ],
 )
 def test_a_word_that_means_nothing_is_refused(word: str, says: str) -> None:
@@ -51,3 +53,9 @@ def test_what_would_be_dropped_in_silence_is_refused(jobs: list[list[str]], says
 
 def test_a_word_that_hydra_cannot_read_is_answered_with_one_that_it_can() -> None:
     assert overrides.unreadable("dataset.separator=;").endswith("as in \"dataset.separator=';'\"")
+
+
+def test_a_key_that_nobody_reads_is_refused_with_the_nearest() -> None:
+    overrides.check_keys(["seed", "model", "k", "hydra"])
+    with pytest.raises(ConfigError, match=r"sede: .* did you mean 'seed'"):
+        overrides.check_keys(["model", "sede"])

@@ -15,7 +15,8 @@ from typing import Any
 from bakeoff import conf, verbs
 from bakeoff import overrides as words_of
 from bakeoff.cell import Cell, build_model, build_source, build_splitter, identified
-from bakeoff.errors import BakeoffError, ConfigError, nearest
+from bakeoff.errors import BakeoffError, ConfigError
+from bakeoff.explained import explained
 from bakeoff.record import Asked
 from bakeoff.runner import Workspace, run_cell
 from bakeoff.settings import settings
@@ -87,13 +88,13 @@ def _run_session(session: Session, words: Sequence[str]) -> Session:
     token = _session.set(session)
     if "" not in sys.path:
         sys.path.insert(0, "")  # a user's own class is found from the working directory
-    argv, sys.argv = sys.argv, ["bakeoff", "--multirun", *words_of.ordered(words)]
+    argv, sys.argv = sys.argv, ["bakeoff", "--multirun", *map(_late, words_of.ordered(words))]
     try:
         hydra.main(version_base="1.3", config_path=str(conf.folder()), config_name="config")(_one_job)()
     except BakeoffError:
         raise
     except Exception as error:
-        line = _explained(error)
+        line = explained(error)
         if line is None:
             raise
         raise ConfigError(line) from error
@@ -101,6 +102,27 @@ def _run_session(session: Session, words: Sequence[str]) -> Session:
         sys.argv = argv
         _session.reset(token)
     return session
+
+
+def _late(word: str) -> str:
+    """A knob of a group as an axis of one value.
+
+    Hydra tries what is no axis on the group's default before it composes a job: in `model=warp,bpr` a knob
+    that both have would be refused because the default model lacks it.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
+
+    key, _, value = word.partition("=")
+    group, dot, _ = key.lstrip("+").partition(".")
+    if word.startswith(("-", "~")) or not dot or group not in conf.groups():
+        return word
+    late, parser = f"{key}=choice({value})", OverridesParser.create()
+    try:
+        (override, _) = parser.parse_overrides([word, late])
+    except OverrideParseException:
+        return word  # a sweep, or null, of which Hydra makes no axis; or it is refused where all are read
+    return word if override.is_sweep_override() else late
 
 
 def execute(
@@ -117,6 +139,7 @@ def execute(
     identities: dict[str, Any] = {}
     asked: dict[str, list[Asked]] = {}
     words: dict[str, Sequence[str]] = {}
+    words_of.check_keys(composed[0][1])
     told = settings(_plain(composed[0][1]))
     for overrides, config in composed:
         cell = identified(to_cell(config), identities)
@@ -240,42 +263,3 @@ def _listed(key: str, value: Any) -> list[str]:
 def _is_model(override: str) -> bool:
     key = override.partition("=")[0].lstrip("+~")
     return key in ("model", "params_from") or key.startswith("model.")
-
-
-def _explained(error: Exception) -> str | None:
-    """One line for an error of Hydra's or OmegaConf's, with the nearest names; None for any other."""
-    from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-    from omegaconf.errors import OmegaConfBaseException
-
-    if isinstance(error, OverrideParseException):
-        return words_of.unreadable(error.override)
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, name = str(error.missing_cfg_file).rpartition("/")
-        if group and error.options:
-            return f"{group}={name}: {nearest(name, error.options)}"
-        if group in conf.groups():
-            return f"{group}={name}: {nearest(name, conf.options(group))}"
-        if group:
-            return f"{group}={name}: there is no such group; {nearest(group, _groups())}"
-    if not isinstance(error, HydraException | OmegaConfBaseException):
-        return None
-    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-    key = str(getattr(cause, "full_key", None) or "")
-    text = " ".join(str(cause).splitlines()[0].split())
-    if "is not in struct" in text or "Could not override" in str(error):
-        wrong = key or str(error).partition("'")[2].partition("'")[0]
-        beside: Any = getattr(cause, "parent_node", None)
-        siblings = [str(k) for k in beside or () if str(k) not in ("hydra", "_target_")]
-        whose = (
-            f" of model {beside._get_root().model.name!r}" if beside and wrong.startswith("model.") else ""
-        )
-        hint = nearest(wrong.rpartition(".")[2], siblings) if siblings else "it has none"
-        return f"{wrong}: there is no such option{whose}; {hint}"
-    if "Missing mandatory value" in text:
-        return f"{key}: no value; give one as {key}=..."
-    first = " ".join(line.strip() for line in str(error).splitlines()[:2])
-    return f"{first}" + ("" if cause is error else f" ({text})")
-
-
-def _groups() -> list[str]:
-    return sorted({*conf.groups(), *conf.scalars()})

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, cast
 
 from bakeoff.data.source import Source
@@ -137,10 +139,24 @@ def locate(path: str, where: str) -> Any:
         module = importlib.import_module(module_name)
     except (ImportError, ValueError) as error:
         raise ConfigError(f"{where}={path!r}: cannot import {module_name!r} ({error})") from error
+    except Exception as error:  # whatever a module of the user's raises while it is imported
+        raise ConfigError(
+            f"{where}={path!r}: {module_name!r} breaks while it is imported: {_in_place(error)}"
+        ) from error
     if not hasattr(module, name):
         public = [n for n in vars(module) if not n.startswith("_")]
         raise ConfigError(f"{where}={path!r}: {module_name} has no {name!r}; {nearest(name, public)}")
     return getattr(module, name)
+
+
+def _in_place(error: Exception) -> str:
+    """An error with the file and the line that raised it."""
+    text = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    file, line = frames[-1].filename, frames[-1].lineno
+    if isinstance(error, SyntaxError):
+        file, line = error.filename or file, error.lineno
+    return f"{text} ({Path(file).name}, line {line})"
 
 
 def parameters(spec: Config, where: str) -> dict[str, Any]:
@@ -183,18 +199,31 @@ def build(spec: Config, where: str, **more: Any) -> Any:
 
 
 def build_source(config: Config) -> Source:
-    return cast("Source", build(config, "dataset"))
+    return cast("Source", _complete(build(config, "dataset"), Source, config, "dataset"))
 
 
 def build_splitter(config: Config) -> Splitter:
-    return cast("Splitter", build(config, "split"))
+    return cast("Splitter", _complete(build(config, "split"), Splitter, config, "split"))
 
 
 def build_model(config: Config, **more: Any) -> Model:
     """The model of a cell; `more` takes the place of the configured hyperparameters (tuning)."""
     if "build" not in config:
         raise ConfigError(f"model {config.get('name')!r}: no `build` with a `_target_`")
-    return cast("Model", build(config["build"], "model.build", **more))
+    made = build(config["build"], "model.build", **more)
+    return cast("Model", _complete(made, Model, config["build"], "model.build"))
+
+
+def _complete(made: Any, protocol: type, config: Config, where: str) -> Any:
+    """What was made, if it has all that the rest of the program will ask it for."""
+    methods = [n for n, member in vars(protocol).items() if callable(member) and not n.startswith("_")]
+    lacking = [n for n in (*inspect.get_annotations(protocol), *methods) if not hasattr(made, n)]
+    if lacking:
+        raise ConfigError(
+            f"{where}: {config['_target_']} has no {', '.join(map(repr, lacking))}; expected what "
+            f"{protocol.__module__}.{protocol.__name__} has, see docs/how-to/own-model.md"
+        )
+    return made
 
 
 def identified(cell: Cell, known: dict[str, Any] | None = None) -> Cell:

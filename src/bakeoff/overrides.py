@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from bakeoff import conf
 from bakeoff.errors import ConfigError, nearest
@@ -37,6 +38,8 @@ def ordered(words: Sequence[str]) -> list[str]:
                 raise ConfigError(f"{word!r}: expected key=value")
             if value == "null" and key in _CHOSEN:
                 raise ConfigError(f"{word}: expected a name; {nearest(value, conf.options(key))}")
+            if value.startswith("[") and key in _CHOSEN:
+                raise ConfigError(_no_list(key, value))
             overrides.append(f"++{word}" if word.startswith("tune.") else word)
             continue
         flag, equals, _ = word.partition("=")
@@ -77,6 +80,29 @@ def check(jobs: Sequence[Sequence[str]]) -> None:
                 else "give one value"
             )
             raise ConfigError(f"{key}={','.join(several)}: it is no axis of a grid; {advice}")
+
+
+def check_keys(config: Iterable[Any]) -> None:
+    """Refuse keys that a YAML of the user's brings and nobody reads.
+
+    Args:
+        config: the top keys of a composed configuration.
+    """
+    known = {*conf.groups(), *conf.scalars(), "hydra"}
+    for key in map(str, config):
+        if key not in known:
+            raise ConfigError(f"{key}: there is no such option, and a preset sets it; {nearest(key, known)}")
+
+
+def _no_list(key: str, value: str) -> str:
+    names = value.strip("[]").replace(" ", "")
+    if key == "metrics":
+        return (
+            f"metrics={value}: here metrics is a set ({', '.join(conf.options(key))}, or one of your own); "
+            "single ones are for reports of stored lists: "
+            f"bakeoff report NAME 'metrics=[{names}]'"
+        )
+    return f"{key}={value}: several are several values of an axis, without brackets: {key}={names}"
 
 
 def unreadable(override: str) -> str:

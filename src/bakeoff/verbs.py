@@ -58,6 +58,7 @@ def run(request: Request) -> int:
         folder = request.results / name
         before = Experiment(name) if request.fresh else Experiment.read(folder, name)
         grid.check_same_data(before, asked)
+        _refuse_to_lose(folder, before, asked, request.store)
         planned = _planned(request, asked)
         planned = grid.prepare(planned, workspace, request.wanted)
         experiment = before.with_cells(asked, request.command)
@@ -72,6 +73,21 @@ def run(request: Request) -> int:
         by_key = {r.key: r for r in records}
         _report(experiment, folder, workspace, request.wanted, by_key, request.rules, tracker)
     return int(failed)
+
+
+def _refuse_to_lose(folder: Path, before: Experiment, asked: Sequence[Asked], store: Store) -> None:
+    """Keep a report whose cells the store does not have, as where only the report's folder was copied."""
+    from bakeoff.report.readback import finished
+
+    others = {a.key for a in before.asked} - {a.key for a in asked}
+    lost = [
+        k for k in finished(folder) if k in others and not (store.cell_folder(k) / "record.json").exists()
+    ]
+    if lost:
+        raise UsageError(
+            f"{folder}: its report has numbers of {len(lost)} cells that {store.root} does not have and this "
+            f"command does not run, such as {lost[0]}; give name=... for another report, or fresh=true"
+        )
 
 
 def _planned(request: Request, asked: Sequence[Asked]) -> grid.Plan:

@@ -42,6 +42,14 @@ def results(folder: Path, experiment: Experiment) -> list[Result]:
     return [Result(a, replace(r, absent=_absent(measured - set(r.metrics)))) for a, r in found]
 
 
+def finished(folder: Path) -> list[str]:
+    """Keys of the cells that a report has numbers of; none where there is no report."""
+    path = folder / "cells.csv"
+    return (
+        [row["key"] for row in _read(path, CELL_COLUMNS) if row["status"] == "done"] if path.exists() else []
+    )
+
+
 def _read(path: Path, columns: tuple[str, ...]) -> Rows:
     if not path.exists():
         raise UsageError(f"{path}: no such file; expected the tables of an experiment beside experiment.json")

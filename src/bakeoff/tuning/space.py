@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from bakeoff import conf
 from bakeoff.cell import build, build_model, parameters
 from bakeoff.errors import ConfigError, nearest
 
@@ -102,7 +103,8 @@ def parse(model: Mapping[str, Any]) -> Space:
         ConfigError: low above high, no choices, a hyperparameter that the model does not have, an end that it
             does not take, `when` of something unknown or in a circle. The line names file and key.
     """
-    file = f"conf/model/{model.get('name')}.yaml"
+    name = f"model/{model.get('name')}.yaml"
+    file = f"conf/{name}" if (conf.folder() / name).exists() else name  # else of a folder of the user's
     space = model.get("space")
     if not isinstance(space, Mapping) or not space:
         raise ConfigError(f"{file}: model.space={space!r}: expected hyperparameters with distributions")
