@@ -165,3 +165,9 @@ def test_fold_in_rows_count_in_the_fingerprint(log) -> None:
 def test_a_fingerprint_is_a_letter_and_15_hex_digits_and_does_not_move(log) -> None:
     split = assemble(*parts(log, TRAIN, TEST, values=True))
     assert split.fingerprint == "sd2ce60ebc00dc6b"  # every stored result names its split by this
+
+
+def test_a_split_without_a_row_to_test_says_how_many_there_are_to_train_on(log) -> None:
+    train, test = parts(log, [("ann", "a"), ("bob", "b")], [])
+    with pytest.raises(DataError, match="no row to test, beside 2 pairs to train on"):
+        assemble(train, test)

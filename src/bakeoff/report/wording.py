@@ -143,6 +143,7 @@ def notes(table: Table) -> tuple[str, ...]:
             "Fits differ in split seed, fold or model seed. They share users and data: an interval holds "
             "what users vary by, and what fits vary by beside that."
         )
+    found += _folds(table)
     if any(row.fits < row.done for row in table.rows):
         found.append(
             "A model without chance has one fit for all seeds, which counts once; likewise a split without "
@@ -153,6 +154,20 @@ def notes(table: Table) -> tuple[str, ...]:
     if not table.has_popularity:
         found.append(NO_POPULARITY)
     return (*found, *_untested(table), *_absent(table), *_row_notes(table))
+
+
+def _folds(table: Table) -> list[str]:
+    """Which folds of a cross-validation stand behind the numbers, where some are missing."""
+    asked = sorted({run.fold for run in table.runs if run.fold is not None})
+    cells = (result.asked.cell for row in table.rows for result in row.results)
+    n = next((cell.split["n_folds"] for cell in cells if "n_folds" in cell.split), 0)
+    if not asked or len(asked) >= n:
+        return []
+    which = ", ".join(map(str, asked))
+    every = ",".join(map(str, range(n)))
+    return [
+        f"{'Fold' if len(asked) == 1 else 'Folds'} {which} of {n} alone; all of them: split.fold={every}."
+    ]
 
 
 def legend(table: Table) -> str:

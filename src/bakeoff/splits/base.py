@@ -218,6 +218,11 @@ def _askable(
     dropped_item = cold_item & (policy.cold_items == "drop") & ~seen & ~dropped_user
     gone = seen | dropped_user | dropped_item
     kept = pairs.take(~gone)
+    if not len(pairs):
+        raise DataError(
+            f"the split leaves no row to test, beside {len(known)} pairs to train on: "
+            "change the split or the filters"
+        )
     if not len(kept):
         raise DataError(
             f"the split leaves an empty test set: of {len(pairs)} pairs {int(seen.sum())} were seen in "
