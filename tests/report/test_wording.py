@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bakeoff.report.comparison import comparison
@@ -152,3 +154,8 @@ def test_folds_that_were_not_asked_for_are_told(make, metrics) -> None:
     assert said(0) == ["Fold 0 of 3 alone; all of them: split.fold=0,1,2."]
     assert said(0, 2) == ["Folds 0, 2 of 3 alone; all of them: split.fold=0,1,2."]
     assert said(0, 1, 2) == said(None) == []
+
+
+def test_what_is_worth_saying_of_the_data_is_said(make, metrics) -> None:
+    table = replace(table_of([make("a", ndcg(0.5))], metrics), of_data=("a test part alone",))
+    assert "plays: a test part alone." in notes(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bakeoff.cell import Cell
@@ -48,6 +49,7 @@ def write(
         UsageError: results of one split family were made on different splits.
     """
     compared = comparison(results, ks, metrics) if tables is None else tables
+    compared = [_with_notes(table, store) for table in compared]
     files = _charted(name, results, compared, metrics, commands, store)
     files |= {
         "metrics.csv": csv.render(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
@@ -87,6 +89,17 @@ def _charted(
         "report.html": html.render(shown),
         **{drawing.file: drawing.svg for drawing in drawn},
     }
+
+
+def _with_notes(table: Table, store: Store | None) -> Table:
+    """The table with what the preparation of its data has to say; nothing where the data are not at hand."""
+    cells = [result.asked.cell for row in table.rows for result in row.results]
+    try:
+        key = cells[0].data_key if cells and store is not None else ""
+    except ConfigError:  # its source is a class that cannot be imported here
+        return table
+    steps = store.data(key).steps if store is not None and key and store.has_data(key) else ()
+    return replace(table, of_data=tuple(step.note for step in steps if step.note))
 
 
 def _describer(store: Store | None) -> Describe:

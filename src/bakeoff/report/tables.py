@@ -148,6 +148,7 @@ class Table:
         columns: what at least one row has a value for; metrics in their order, then k.
         has_popularity: whether a popularity baseline is among the rows with results.
         marks: how values were compared with the best of their column; None where nobody did.
+        of_data: what is worth saying of the data, from their preparation.
     """
 
     dataset: str
@@ -160,3 +161,4 @@ class Table:
     rows: tuple[Row, ...]
     has_popularity: bool
     marks: Marks | None = None
+    of_data: tuple[str, ...] = ()

@@ -153,6 +153,7 @@ def notes(table: Table) -> tuple[str, ...]:
         found.append("A model that lacks runs which others have is never marked best.")
     if not table.has_popularity:
         found.append(NO_POPULARITY)
+    found += [visible(f"{table.dataset}: {note}.") for note in table.of_data]
     return (*found, *_untested(table), *_absent(table), *_row_notes(table))
 
 
