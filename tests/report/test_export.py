@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pyarrow import parquet
 
 from bakeoff.cell import Cell
 from bakeoff.errors import UsageError
@@ -105,3 +107,24 @@ def test_a_folder_that_is_no_export_is_not_replaced(
     with pytest.raises(UsageError, match="name one inside it"):
         export_cell(keys[0], Path(), workspace)
     assert names(tmp_path) == [f"cells/{keys[1]}/thesis.tex", "file", "mine/thesis.tex"]
+
+
+def test_train_and_test_together_hold_every_pair_with_its_own_time(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    rng = np.random.default_rng(3)
+    pairs = rng.permutation(20 * 30)[:300]
+    rows = [f"u{p // 30},i{p % 30},{n}" for n, p in enumerate(pairs.tolist())]
+    log.write_text("\n".join(["who,what,when", *rows]) + "\n")
+    table = {"user": "who", "item": "what", "time": "when", "path": str(log)}
+    cell = Cell(
+        dataset={"_target_": "bakeoff.data.readers.Table", "name": "log", **table},
+        split={"_target_": "bakeoff.splits.temporal.Temporal", "name": "temporal", "ratio": 0.7},
+        model={"name": "popularity", "build": {"_target_": "bakeoff.models.baselines.Popularity"}},
+    )
+    workspace = Workspace(Store(tmp_path / "store"))
+    run_cell(cell, workspace, Wanted((3,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}), debug=True)
+    export_cell(cell.key, tmp_path / "out", workspace)
+    train, test = (parquet.read_table(tmp_path / f"out/{n}.parquet").to_pylist() for n in ("train", "test"))
+    written = {f"{r['user']},{r['item']},{r['time']}" for r in (*train, *test)}
+    assert test and written <= set(rows)
+    assert max(r["time"] for r in train) < min(r["time"] for r in test)

@@ -97,7 +97,8 @@ def _write_cell(key: str, folder: Path, workspace: Workspace) -> None:
     if record is None or not record.done:
         why = "is not stored" if record is None else f"{record.status}: {record.reason}"
         raise UsageError(f"cell {key}: no lists to export ({why})")
-    split = workspace.split(Cell(**dict(record.cell)))
+    cell = Cell(**dict(record.cell))
+    split = workspace.split(cell)
     stored = workspace.store.lists(key)
     train = split.train
     user_ids, item_ids = train.user_ids.values, train.item_ids.values
@@ -105,6 +106,9 @@ def _write_cell(key: str, folder: Path, workspace: Workspace) -> None:
     test: dict[str, Array] = {"user": user_ids[test_users], "item": item_ids[split.test.indices]}
     if train.values is not None:
         test["value"] = split.test.data
+    times = _times_of_test(split, workspace.dataset(cell).interactions)
+    if times is not None:
+        test["time"] = times
     folder.mkdir(parents=True)
     for name, columns in zip(NAMES, (_columns(train), test, listed(split, stored)), strict=True):
         _write(folder / f"{name}.parquet", columns)
@@ -128,6 +132,26 @@ def _columns(rows: Interactions) -> dict[str, Any]:
     if rows.times is not None:
         columns["time"] = rows.times
     return columns
+
+
+def _times_of_test(split: Split, data: Interactions) -> Array | None:
+    """int64 [pairs of test]: the last time of each pair's rows, unix seconds.
+
+    None where there are no times, or where the data set is not what test was cut from (predefined parts).
+    """
+    pairs, train = data.merged(), split.train
+    if pairs.times is None or train.times is None:
+        return None
+    users = np.repeat(data.user_ids.codes(train.user_ids.values), np.diff(split.test.indptr))
+    items = data.item_ids.codes(train.item_ids.values)[split.test.indices]
+    width = max(data.n_items, 1)
+    stored = pairs.users.astype(np.int64) * width + pairs.items
+    wanted = users.astype(np.int64) * width + items
+    places = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
+    if not np.array_equal(stored[places], wanted):
+        return None
+    found: Array = pairs.times[places]
+    return found
 
 
 def _write(path: Path, columns: dict[str, Any]) -> None:
