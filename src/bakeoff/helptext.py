@@ -115,8 +115,8 @@ _EXPORT = """bakeoff export KEY|NAME --to DIR [results_dir=DIR]
 
 Writes train.parquet and test.parquet (user, item[, value, time]) and lists.parquet (user, item, rank, score)
 in your own ids: what anybody needs to measure a cell with another library. KEY stands in cells.csv; a NAME
-exports every cell of the experiment to DIR/KEY/. A folder is written whole or not at all; an earlier export in it is
-replaced, anything else is refused.
+exports every cell of the experiment to DIR/KEY/. A folder is written whole or not at all; an earlier export
+in it is replaced, anything else is refused.
 
 bakeoff export KEY|NAME/MODEL --preset my_conf/model/mine.yaml writes the cell's model with its final (tuned)
 hyperparameters as a YAML of your own: bakeoff run --config-dir my_conf model=mine
