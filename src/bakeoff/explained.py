@@ -38,9 +38,9 @@ def explained(error: Exception) -> str | None:
         wrong = key or str(error).partition("'")[2].partition("'")[0]
         beside: Any = getattr(cause, "parent_node", None)
         siblings = [str(k) for k in beside or () if str(k) not in ("hydra", "_target_")]
-        whose = (
-            f" of model {beside._get_root().model.name!r}" if beside and wrong.startswith("model.") else ""
-        )
+        group = wrong.partition(".")[0]
+        named = beside._get_root().get(group) if beside and group in ("model", "split", "dataset") else None
+        whose = f" of {group} {named.name!r}" if named is not None and "name" in named else ""
         hint = nearest(wrong.rpartition(".")[2], siblings) if siblings else "it has none"
         if wrong.partition(".")[0] not in _groups() and (of := _groups_with(wrong)):
             hint = f"did you mean {' or '.join(f'{group}.{wrong}' for group in of)}?"

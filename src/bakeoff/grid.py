@@ -154,13 +154,22 @@ def check_same_data(experiment: Experiment, asked: Iterable[Asked]) -> None:
         old = stored.get(place(new))
         if old is None or old.split_key == new.cell.split_key:
             continue
-        what = "its data file" if old.contents != new.cell.contents else "its configuration"
-        files = ", ".join(str(p) for p in build_source(new.cell.dataset).files().values())
         raise DataError(
-            f"data set {new.cell.dataset.get('name')!r}{f' ({files})' if files else ''}: {what} changed "
-            f"after experiment {experiment.name!r} stored its split {new.cell.split.get('name')!r}; "
+            f"data set {new.cell.dataset.get('name')!r}{_changed(old, new.cell)} after experiment "
+            f"{experiment.name!r} stored its split {new.cell.split.get('name')!r}; "
             "one table never mixes two: restore it, or use fresh=true or another name"
         )
+
+
+def _changed(old: Cell, new: Cell) -> str:
+    """Whose content is not what it was, with its files."""
+    if old.contents.get("dataset") != new.contents.get("dataset"):
+        files = ", ".join(str(p) for p in build_source(new.dataset).files().values())
+        return f"{f' ({files})' if files else ''}: its data file changed"
+    if old.contents.get("split") != new.contents.get("split"):
+        given = [str(v) for k, v in new.split.items() if k in ("test", "validation") and v]
+        return f": the files of split {new.split.get('name')!r} ({', '.join(given)}) changed"
+    return ": its configuration changed"
 
 
 def run(

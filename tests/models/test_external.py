@@ -118,7 +118,7 @@ def test_ids_that_are_numbers_are_found_whatever_the_file_makes_of_them(tmp_path
     ("columns", "says"),
     [
         ({"users": ["u000"], "item": ["i001"], "score": [1.0]}, "no column 'user'.*did you mean 'users'"),
-        ({"user": ["u000"], "item": ["i001"], "value": [1.0]}, "no column 'score', which model.path names"),
+        ({"user": ["u000"], "item": ["i001"], "value": [1.0]}, "no column 'score', which a file of lists"),
         ({"user": ["u000"], "item": ["i001"], "score": ["high"]}, "row 2, column 'score': found 'high'"),
         ({"user": ["u000"], "item": ["i001"], "score": [None]}, "row 2 has a score that is not finite"),
         (

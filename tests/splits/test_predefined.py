@@ -72,6 +72,16 @@ def test_nobody_is_recommended_what_stands_in_the_validation_part(table, written
     assert splitter.inner(split, seed=7).history[users.index("cat")].nnz == 2
 
 
+def test_a_validation_part_that_is_all_in_test_is_refused_before_anything_is_tuned(table, written) -> None:
+    splitter = Predefined(
+        table=table,
+        test=written("test.csv", TEST),
+        validation=written("validation.csv", [TEST[0], "bob,z,1"]),
+    )
+    with pytest.raises(DataError, match=r"validation\.csv: none of 2 rows is left to validate on"):
+        splitter.split(table.load().interactions, seed=0)
+
+
 def test_without_a_validation_part_tuning_cuts_train_at_random(written, train_of, test_of) -> None:
     rows = [f"u{u},i{i},1" for u in range(10) for i in range(10)]
     table = Table(path=written("train.csv", rows), value="plays")

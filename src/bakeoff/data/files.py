@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,22 +39,30 @@ def column_names(path: Path, layout: Layout) -> list[str]:
     return [name.removeprefix("\ufeff") for name in first[1]]
 
 
-def check_columns(path: Path, layout: Layout, wanted: Mapping[str, str]) -> None:
-    """DataError unless the file has every wanted column (name: the knob that asks for it)."""
+def check_columns(path: Path, layout: Layout, wanted: Mapping[str, str], *, asks: str = "names") -> None:
+    """DataError unless the file has every wanted column once (name: the knob that asks for it)."""
     known = column_names(path, layout)
     for name, knob in wanted.items():
         if name not in known:
-            hint = ""
-            if len(known) == 1 and not is_parquet(path):
-                hint = f" (the whole line is one column: is {layout.between(path)!r} the separator?"
-                likely = next((c for c in ";|\t," if c in known[0]), None)
-                hint += f""" try "dataset.separator='{_shown(likely)}'")""" if likely else ")"
-            raise DataError(f"{path}: no column {name!r}, which {knob} names; {nearest(name, known)}{hint}")
+            text = not is_parquet(path) and layout.columns is None and knob.startswith("dataset.")
+            hint = _mistaken(path, layout, known) if text else ""
+            raise DataError(f"{path}: no column {name!r}, which {knob} {asks}; {nearest(name, known)}{hint}")
         if known.count(name) > 1:
             raise DataError(
-                f"{path}: {known.count(name)} columns are called {name!r}, which {knob} names; "
+                f"{path}: {known.count(name)} columns are called {name!r}, which {knob} {asks}; "
                 "expected one: rename the others"
             )
+
+
+def _mistaken(path: Path, layout: Layout, header: Sequence[str]) -> str:
+    """What the first line of a text file may be where it is not the header that was expected."""
+    if len(header) == 1:
+        hint = f" (the whole line is one column: is {layout.between(path)!r} the separator?"
+        likely = next((c for c in ";|\t," if c in header[0]), None)
+        return hint + (f""" try "dataset.separator='{_shown(likely)}'")""" if likely else ")")
+    if any(name.strip().replace(".", "", 1).isdecimal() for name in header):
+        return " (is that a row, and no header? name the columns: 'dataset.columns=[user,item,...]')"
+    return ""
 
 
 def _shown(separator: str) -> str:

@@ -117,7 +117,8 @@ class External:
         """The columns that are read; rank goes before score where there are both."""
         there = column_names(self._file, _LAYOUT)
         order = next((name for name in ("rank", "score") if name in there), "score")
-        check_columns(self._file, _LAYOUT, dict.fromkeys(("user", "item", order), "model.path"))
+        wanted = dict.fromkeys(("user", "item", order), "a file of lists (user, item, and rank or score)")
+        check_columns(self._file, _LAYOUT, wanted, asks="needs")
         kinds: dict[str, Kind] = {"user": "id", "item": "id", order: "number"}
         return kinds | {name: "number" for name in ("split_seed", "fold", "seed") if name in there}
 

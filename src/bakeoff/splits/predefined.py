@@ -13,7 +13,7 @@ from bakeoff.arrays import Codes
 from bakeoff.data.catalogue import sha256
 from bakeoff.data.interactions import Features, Ids, Interactions
 from bakeoff.data.readers import Table
-from bakeoff.errors import ConfigError, check_range
+from bakeoff.errors import ConfigError, DataError, check_range
 from bakeoff.splits.base import ColdPolicy, Split, assemble
 from bakeoff.splits.per_user import Random
 
@@ -62,7 +62,13 @@ class Predefined(ColdPolicy):
         assert self.table is not None
         parts = {name: self.table.rows(path) for name, path in self._paths.items()}
         train, test, *validation = united([data, *parts.values()])
-        return assemble(train, test, validation=validation[0] if validation else None, cold=self.cold)
+        split = assemble(train, test, validation=validation[0] if validation else None, cold=self.cold)
+        if split.validation is not None and not len(split.validation):
+            raise DataError(
+                f"{self.validation}: none of {len(validation[0])} rows is left to validate on: they are in "
+                "the test part, or of items that train does not know; expected rows that test does not have"
+            )
+        return split
 
     def inner(self, split: Split, seed: int) -> Split:
         if split.validation is not None:
