@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+PATH = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+"""PYTHONPATH of a child: the toys, and whatever this process was told to take modules from."""
 
 Bakeoff = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -19,8 +21,7 @@ def bakeoff(tmp_path: Path) -> Bakeoff:
 
     def run(verb: str, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         toys = [f"--config-dir={HERE / 'conf'}"] if verb in ("run", "plan", "describe") else []
-        path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
-        environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", "TERM": "dumb"}
+        environment = {**os.environ, "PYTHONPATH": PATH, "COLUMNS": "200", "TERM": "dumb"}
         return subprocess.run(
             [sys.executable, "-m", "bakeoff", verb, *toys, *words],
             cwd=tmp_path,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import HERE, Bakeoff
+from conftest import HERE, PATH, Bakeoff
 
 GRID = (
     "dataset=blocks",
@@ -284,7 +284,7 @@ def test_an_interrupt_ends_with_130_and_keeps_what_is_done(bakeoff: Bakeoff, tmp
     running = subprocess.Popen(
         command,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(HERE)},
+        env={**os.environ, "PYTHONPATH": PATH},
         stderr=subprocess.PIPE,
         text=True,
         # A worker of pytest-xdist, or a shell's background job, ignores it, and children inherit that.

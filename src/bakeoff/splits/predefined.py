@@ -65,8 +65,8 @@ class Predefined(ColdPolicy):
         split = assemble(train, test, validation=validation[0] if validation else None, cold=self.cold)
         if split.validation is not None and not len(split.validation):
             raise DataError(
-                f"{self.validation}: none of {len(validation[0])} rows is left to validate on: they are in "
-                "the test part, or of items that train does not know; expected rows that test does not have"
+                f"{self.validation}: none of {len(validation[0])} rows is left to validate on: all are in "
+                "the test part too; expected rows that test does not have"
             )
         return split
 
