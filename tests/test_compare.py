@@ -107,8 +107,56 @@ def test_a_tolerance_beyond_the_interval_leaves_it_undecided(said) -> None:
 def test_several_splits_are_combined(said) -> None:
     code, out, _ = said("ease", "popularity", "name=three", "--gate=ndcg@5")
     assert "corrected resampled t-test over 3 splits" in out
-    assert "Segments and users are those of the first split." in out
     assert code == 0
+    assert "Each split alone, in ndcg@5" in out
+    for split_seed in (1, 2, 3):
+        assert f"Segments of users in ndcg@5, split_seed {split_seed}" in out
+        assert f"Users who gain most in ndcg@5, split_seed {split_seed} (" in out
+
+
+def test_a_model_or_a_cell_beside_itself_is_said_to_be_the_same(said, results) -> None:
+    key = next(c.key for c in cells(seeds=(1,)) if c.model["name"] == "ease")
+    told = f"Both are the same cell, {key}: there is nothing to compare, every difference is 0."
+    for words in ((key, key), ("ease", "ease", "name=one")):
+        code, out, err = said(*words, "--gate", "ndcg@10")
+        assert (code, err) == (4, "")
+        assert told in out
+        assert "Segments" not in out and "No test" not in out
+        assert out.rstrip().splitlines()[-1].startswith("UNDECIDED: ndcg@10 +0.0000")
+    assert said(key, key)[0] == 0
+    out = said("ease", "ease", "name=three", "--gate", "ndcg@10")[1]
+    assert "Both are the same 3 cells (" in out
+    out = said("one", "one")[1]
+    assert out.count("there is nothing to compare") == 4
+
+
+def test_each_split_is_told_as_if_it_were_alone(results) -> None:
+    (found,) = compare(Question("ease", "popularity", results, name="three", gate="ndcg@10", users=2))
+    assert [s.name for s in found.splits] == ["split_seed 1", "split_seed 2", "split_seed 3"]
+    made = list(cells(split_seeds=(1, 2, 3), seeds=(1,)))
+    for at, split in enumerate(found.splits, 1):
+        a, b = (
+            next(c.key for c in made if c.split_seed == at and c.model["name"] == m)
+            for m in ("ease", "popularity")
+        )
+        ((alone,),) = [one.splits for one in compare(Question(a, b, results, gate="ndcg@10", users=2))]
+        assert alone.alone == split.alone
+        assert alone.segments == split.segments and split.segments
+        assert alone.gains == split.gains and split.gains
+    mean = sum(s.alone.difference for s in found.splits) / 3
+    assert found.by is not None and found.by.tested is not None
+    assert mean == pytest.approx(found.by.tested.difference)
+
+
+def test_a_split_that_the_store_has_lost_is_named(results, tmp_path) -> None:
+    import shutil
+
+    shutil.copytree(results, tmp_path / "results")
+    cell = next(c for c in cells(split_seeds=(2,)) if c.model["name"] == "ease")
+    shutil.rmtree(Store(tmp_path / "results" / "store").split_folder(cell.split_key))
+    (found,) = compare(Question("ease", "popularity", tmp_path / "results", name="three"))
+    assert [bool(s.absent) for s in found.splits] == [False, True, False]
+    assert "holds no split" in found.splits[1].absent and not found.splits[1].segments
 
 
 def test_two_experiments_are_matched_by_model(said) -> None:

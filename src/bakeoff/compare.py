@@ -15,11 +15,10 @@ from bakeoff.evaluation.significance import Rules
 from bakeoff.experiment import Experiment
 from bakeoff.record import Asked
 from bakeoff.report.comparison import comparison
-from bakeoff.report.pairs.changes import Change, largest_changes
-from bakeoff.report.pairs.flips import Segment, segments
+from bakeoff.report.pairs.by_split import OfSplit, by_split
 from bakeoff.report.pairs.samples import column_name
 from bakeoff.report.pairs.sides import of_cells, of_experiments, of_models
-from bakeoff.report.pairs.versus import EXIT_CODES, Answer, Line, Versus, all_of, gate, pair_samples, versus
+from bakeoff.report.pairs.versus import EXIT_CODES, Answer, Line, Versus, all_of, gate, versus
 from bakeoff.report.tables import Column, Result
 from bakeoff.runner import Wanted, Workspace, remeasure
 from bakeoff.store import Store
@@ -73,13 +72,11 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What is found of one match; `by` is the metric that segments and users are told by, if any."""
+    """What is found of one match; `by` is the metric that splits are told by, each by itself, if any."""
 
     versus: Versus
     by: Line | None
-    segments: tuple[Segment, ...] = ()
-    gains: tuple[Change, ...] = ()
-    losses: tuple[Change, ...] = ()
+    splits: tuple[OfSplit, ...] = ()
     answer: Answer | None = None
 
 
@@ -214,20 +211,10 @@ def _told(one: Versus, asked: Column | None, question: Question, workspace: Work
         if by is None:
             raise ConfigError(f"gate={question.gate}: {_absence(one, asked)}")
         answer = gate(by, question.tolerance)
-    cell = one.match.first_cell
-    if by is None or by.tested is None or not workspace.store.has_split(cell.split_key):
+    if by is None or by.tested is None or one.match.same:
         return Comparison(one, by, answer=answer)
-    sample = pair_samples(one.match, [by.column], workspace.store)[0]
-    gains, losses = largest_changes(
-        one.match,
-        sample,
-        workspace,
-        k=by.column.k or min(USUAL_K, cell.depth),
-        n=question.users,
-        higher_is_better=by.higher_is_better,
-    )
-    found = segments(sample, workspace.split(cell), question.rules)
-    return Comparison(one, by, tuple(found), tuple(gains), tuple(losses), answer)
+    splits = by_split(one.match, by, workspace, question.rules, question.users)
+    return Comparison(one, by, splits, answer)
 
 
 def _line(one: Versus, asked: Column | None) -> Line | None:

@@ -130,7 +130,8 @@ _COMPARE = """bakeoff compare A B [key=value ...]  is the candidate A better tha
   bakeoff compare als warp name=first --gate ndcg@10 --tolerance 0.002
 
 Prints differences (A less B) with intervals, p-values corrected within their family, wins / ties / losses by
-user, the segments of users in which the sign flips, and the users with the largest changes with both lists.
+user; then, of every split by itself, the segments of users in which the sign flips, and the users with the
+largest changes with both lists.
 
 Keys:
   --gate METRIC@K     exit code 0 PROMOTED: the interval of the difference lies above +tolerance; 3 REJECTED:
@@ -140,7 +141,7 @@ Keys:
   name=NAME           experiment of the models (may be left out where results_dir holds one alone)
   dataset=, split=    where the experiment has several
   k=[10], metrics=[ndcg,recall]   what is compared; without: k=10, and all that was measured
-  users=3             users shown with the largest gains, and with the largest losses
+  users=3             users with the largest gains, and with the largest losses, shown of each split
   statistics.test=randomization   or t, wilcoxon; over several splits always the corrected resampled t-test
   statistics.correction=holm      or bh; statistics.resamples=10000, .seed=0, .confidence=0.95
   results_dir=DIR     default ./results

@@ -170,6 +170,8 @@ def test_a_comparison_is_the_mean_of_the_users_differences(run: bo.Loaded) -> No
     assert set(run.compare("by_item", k=4)["second"]) == {"popularity", "random", "shuffled"}
     with pytest.raises(UsageError, match="cannot be tested: one number for the whole set"):
         run.compare(metrics="catalog_coverage", k=4)
+    with pytest.raises(UsageError, match="first and second are both 'by_item'"):
+        run.compare("by_item", "by_item")
 
 
 def test_lists_are_in_the_users_own_ids(run: bo.Loaded) -> None:

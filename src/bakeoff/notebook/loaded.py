@@ -106,6 +106,8 @@ class Loaded:
 
         for name in (first, second):
             chosen(self.results, name, {})
+        if first is not None and first == second:
+            raise UsageError(f"compare: first and second are both {first!r}; expected two models")
         asked = question(self.results, k, metrics)
         results = self._measured(asked, dataset, split)
         self._need(results, "values by user")

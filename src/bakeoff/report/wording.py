@@ -243,3 +243,12 @@ def _row_notes(table: Table) -> list[str]:
         for note in row.notes:
             said.setdefault(note, []).append(row.model)
     return [visible(f"{', '.join(dict.fromkeys(models))}: {note}.") for note, models in said.items()]
+
+
+def p_text(p: float) -> str:
+    """A p-value, which is never 0.
+
+    >>> p_text(1e-9), p_text(0.0312)
+    ('<0.0001', '0.0312')
+    """
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"

@@ -35,16 +35,21 @@ def made(tmp_path_factory):
     return workspace, match
 
 
+def changes(match, sample, workspace, **told):
+    (place,) = match.places
+    return largest_changes(place, match.cell(place), sample, workspace, **told)
+
+
 def test_users_are_ordered_by_their_change_and_lists_marked(made) -> None:
     workspace, match = made
     (sample,) = pair_samples(match, [Column("ndcg", 5)], workspace.store)
-    gains, losses = largest_changes(match, sample, workspace, k=5, n=2, higher_is_better=True)
+    gains, losses = changes(match, sample, workspace, k=5, n=2, higher_is_better=True)
     difference = sample.values[0, 0] - sample.values[0, 1]
     assert [g.candidate - g.baseline for g in gains] == sorted(difference.tolist(), reverse=True)[
         : len(gains)
     ]
     assert [g.candidate - g.baseline for g in losses] == sorted(difference.tolist())[: len(losses)]
-    split = workspace.split(match.first_cell)
+    split = workspace.split(match.cell(match.places[0]))
     ids = split.train.item_ids.values
     for change in (*gains, *losses):
         code = int(np.flatnonzero(split.train.user_ids.values == change.user)[0])
@@ -60,8 +65,8 @@ def test_users_are_ordered_by_their_change_and_lists_marked(made) -> None:
 def test_where_lower_is_better_gains_are_the_lower_ones(made) -> None:
     workspace, match = made
     (sample,) = pair_samples(match, [Column("ndcg", 5)], workspace.store)
-    up = largest_changes(match, sample, workspace, k=5, n=1, higher_is_better=True)
-    down = largest_changes(match, sample, workspace, k=5, n=1, higher_is_better=False)
+    up = changes(match, sample, workspace, k=5, n=1, higher_is_better=True)
+    down = changes(match, sample, workspace, k=5, n=1, higher_is_better=False)
     assert [g.candidate - g.baseline for g in up[1]] == [g.candidate - g.baseline for g in down[0]]
 
 
@@ -69,13 +74,13 @@ def test_users_who_do_not_change_are_no_gains(made) -> None:
     workspace, match = made
     (sample,) = pair_samples(match, [Column("ndcg", 5)], workspace.store)
     same = Sample(sample.users, np.repeat(sample.values[:, :1], 2, axis=1))
-    assert largest_changes(match, same, workspace, k=5, n=3, higher_is_better=True) == ([], [])
+    assert changes(match, same, workspace, k=5, n=3, higher_is_better=True) == ([], [])
 
 
 def test_names_come_from_the_source_that_knows_them(made, monkeypatch) -> None:
     workspace, match = made
     monkeypatch.setattr(toys.Blocks, "names_of_items", lambda self: {"i001": " One "}, raising=False)
     (sample,) = pair_samples(match, [Column("ndcg", 5)], workspace.store)
-    gains, losses = largest_changes(match, sample, workspace, k=16, n=20, higher_is_better=True)
+    gains, losses = changes(match, sample, workspace, k=16, n=20, higher_is_better=True)
     named = {r.name for c in (*gains, *losses) for items in c.lists for r in items if r.item == "i001"}
     assert named == {"One"}

@@ -22,7 +22,22 @@ def test_two_cells_of_one_split_are_one_match(make) -> None:
     assert (match.candidate, match.baseline) == ("als (c1)", "warp (c2)")
     (place,) = match.places
     assert (place.keys, place.ratio) == ((("c1",), ("c2",)), 0.25)
-    assert match.first_cell is a.asked.cell
+    assert match.cell(place) is a.asked.cell
+    assert match.same == ()
+
+
+def test_a_cell_beside_itself_is_known_for_the_same(make) -> None:
+    a = make("als", NDCG, key="c1", counts=COUNTS)
+    (match,) = of_cells(a, a)
+    assert match.same == ("c1",)
+
+
+def test_a_model_beside_itself_is_the_same_cells_on_every_split(make, metrics) -> None:
+    results = [make(m, NDCG, split_seed=at, seed=s) for m in "ab" for at in (1, 2) for s in (1, 2)]
+    (match,) = of_models("a", "a", tables_of(results, metrics), "x")
+    assert len(match.same) == 4
+    (match,) = of_models("a", "b", tables_of(results, metrics), "x")
+    assert match.same == ()
 
 
 def test_cells_of_other_splits_are_refused_in_one_line(make) -> None:

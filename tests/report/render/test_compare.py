@@ -11,12 +11,14 @@ import pytest
 from rich.console import Console
 
 from bakeoff.evaluation.significance import Rules
+from bakeoff.report.pairs.by_split import OfSplit
 from bakeoff.report.pairs.changes import Change, Recommended
 from bakeoff.report.pairs.flips import Segment
 from bakeoff.report.pairs.sides import Match
 from bakeoff.report.pairs.versus import Difference, Line, Versus
-from bakeoff.report.render.compare import p_text, print_answer, print_comparison
+from bakeoff.report.render.compare import print_answer, print_comparison
 from bakeoff.report.tables import Column
+from bakeoff.report.wording import p_text
 
 HOSTILE = "[bold]x[/bold] <b>\x1b[31m\u202e:smile:"
 SHOWN = "[bold]x[/bold] <b>\\x1b[31m\\u202e:smile:"
@@ -26,9 +28,7 @@ SHOWN = "[bold]x[/bold] <b>\\x1b[31m\\u202e:smile:"
 class Told:
     versus: Versus
     by: Line | None
-    segments: tuple[Segment, ...] = ()
-    gains: tuple[Change, ...] = ()
-    losses: tuple[Change, ...] = ()
+    splits: tuple[OfSplit, ...] = ()
     answer: str | None = field(default=None)
 
 
@@ -40,6 +40,11 @@ def line(metric="ndcg", corrected=0.01, higher=True, d=0.1):
 def versus_of(*lines, n_splits=1, family_size=3, seeds=(1, 1)):
     match = Match("plays, split random", "als", "warp", (), ((), ()), "f")
     return Versus(match, lines, n_splits, seeds, family_size)
+
+
+def of_split(segments=(), gains=(), losses=(), name="split_seed 1", absent=""):
+    alone = Difference(0.1, 0.05, 0.15, 0.004, 0.004, 0.3, 7, 2, 1, 10)
+    return OfSplit(name, alone, segments, gains, losses, absent)
 
 
 def printed(told, rules=None, gate=None, tolerance=0.0):
@@ -66,7 +71,7 @@ def test_text_from_data_is_never_markup() -> None:
     item = Recommended(HOSTILE[:20], HOSTILE, True)
     change = Change(HOSTILE, 0.5, 0.25, 3, ((item,), ()))
     segment = Segment(HOSTILE, HOSTILE, 20, -0.1, -0.2, -0.01, 0.01, 3, 9, True)
-    out = printed(Told(versus_of(line()), line(), (segment,), (change,)))
+    out = printed(Told(versus_of(line()), line(), (of_split((segment,), (change,)),)))
     assert f"user {SHOWN}" in out and f"{SHOWN}: {SHOWN}" in out
     assert "\x1b[31m" not in out and "\u202e" not in out
     assert "* [bold]x[/bold]" in out
@@ -101,8 +106,38 @@ def test_flips_that_cannot_reach_the_level_are_said() -> None:
 
 def test_segments_without_a_flip_say_so() -> None:
     segment = Segment("history", "1 to 5", 20, 0.1, 0.01, 0.2, 0.01, 12, 3, False)
-    out = printed(Told(versus_of(line()), line(), (segment,)))
+    out = printed(Told(versus_of(line()), line(), (of_split((segment,)),)))
     assert "The sign flips in none of 1 segments" in out and "history: 1 to 5" in out
+
+
+def test_several_splits_have_a_section_each_and_a_table_beside_each_other() -> None:
+    segments = [Segment("history", "1 to 5", 20, at / 10, 0, 1, 0.01, 12, 3, at == 2) for at in (1, 2)]
+    item = Recommended("i1", "", True)
+    change = Change("u9", 0.5, 0.25, 3, ((item,), ()))
+    splits = (
+        of_split((segments[0],), name="split_seed 1"),
+        of_split((segments[1],), (change,), name="split_seed 2, fold 1"),
+        of_split(name="split_seed 3", absent="the store holds no split s3"),
+    )
+    out = printed(Told(versus_of(line(), n_splits=3), line(), splits))
+    assert "Each split alone, in ndcg@10" in out
+    (row,) = [r for r in out.splitlines() if r.startswith("split_seed 2, fold 1")]
+    assert row.split()[-3:] == ["1", "of", "1"] and "7 / 2 / 1" in row
+    assert "Segments of users in ndcg@10, split_seed 1\n" in out
+    assert "Users who gain most in ndcg@10, split_seed 2, fold 1 (" in out
+    assert "No segments and no users in ndcg@10, split_seed 3: the store holds no split s3." in out
+
+
+@pytest.mark.parametrize(("higher", "told"), [(True, "12 / 5 / 3"), (False, "3 / 5 / 12")])
+def test_segments_count_users_who_are_better_off(higher, told) -> None:
+    segment = Segment("history", "1 to 5", 20, 0.1, 0.01, 0.2, 0.01, 12, 3, False)
+    by = line(higher=higher)
+    (row,) = [
+        r
+        for r in printed(Told(versus_of(by), by, (of_split((segment,)),))).splitlines()
+        if r.startswith("history: 1 to 5")
+    ]
+    assert told in row
 
 
 def test_several_answers_are_counted() -> None:

@@ -12,7 +12,7 @@ from bakeoff.cell import Cell, build_source
 from bakeoff.data.source import NamesItems
 from bakeoff.errors import DataError
 from bakeoff.evaluation.sample import Sample
-from bakeoff.report.pairs.sides import Match
+from bakeoff.report.pairs.samples import Place
 from bakeoff.runner import Workspace
 from bakeoff.splits.base import Split
 
@@ -45,7 +45,8 @@ class Change:
 
 
 def largest_changes(
-    match: Match,
+    place: Place,
+    cell: Cell,
     sample: Sample,
     workspace: Workspace,
     *,
@@ -53,11 +54,12 @@ def largest_changes(
     n: int,
     higher_is_better: bool | None,
 ) -> tuple[list[Change], list[Change]]:
-    """The n users that gain most from the candidate, and the n that lose most; on the match's first split.
+    """The n users that gain most from the candidate, and the n that lose most, on one split.
 
     Lists are those of the first model seed.
 
     Args:
+        cell: any cell on that split.
         sample: values [1, 2, users] of candidate and baseline on that split.
         k: length of the lists to show.
     """
@@ -67,10 +69,8 @@ def largest_changes(
     order = known[np.argsort(-gain[known], kind="stable")]
     best = [int(i) for i in order[:n] if gain[i] > 0]
     worst = [int(i) for i in order[::-1][:n] if gain[i] < 0]
-    first = match.places[0]
-    cell = match.first_cell
     split, names = workspace.split(cell), _names(cell)
-    lists = [workspace.store.lists(first.keys[side][0]).items for side in (0, 1)]
+    lists = [workspace.store.lists(place.keys[side][0]).items for side in (0, 1)]
 
     def change(at: int) -> Change:
         code = split.users[at]

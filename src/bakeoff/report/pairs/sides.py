@@ -31,11 +31,16 @@ class Match:
     results: tuple[tuple[Result, ...], tuple[Result, ...]]
     family: str
 
+    def cell(self, place: Place) -> Cell:
+        """A cell of the candidate on one of the splits."""
+        wanted = place.fingerprint
+        return next(r.asked.cell for r in self.results[0] if r.record.split_fingerprint == wanted)
+
     @property
-    def first_cell(self) -> Cell:
-        """A cell of the candidate on the first of the splits."""
-        first = self.places[0].fingerprint
-        return next(r.asked.cell for r in self.results[0] if r.record.split_fingerprint == first)
+    def same(self) -> tuple[str, ...]:
+        """The cells, where both sides are the same ones on every split: there is nothing to compare then."""
+        sides = [[key for place in self.places for key in sorted(place.keys[side])] for side in (0, 1)]
+        return tuple(dict.fromkeys(sides[0])) if sides[0] == sides[1] else ()
 
 
 def of_cells(a: Result, b: Result) -> list[Match]:

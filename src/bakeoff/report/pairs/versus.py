@@ -206,11 +206,12 @@ def _test(
     found = significance.compare(samples, pairs[:1], rules)
     p = found.p if len(pairs) == 1 else significance.p_of_pairs(samples, pairs, rules)
     for at, column in enumerate(kept):
-        raw.tested[column] = _tested(found, at, metrics[column.metric].higher_is_better)
+        raw.tested[column] = difference_of(found, at, metrics[column.metric].higher_is_better)
         raw.p[column] = p[at]
 
 
-def _tested(found: Differences, at: int, higher: bool | None) -> Difference:
+def difference_of(found: Differences, at: int, higher: bool | None) -> Difference:
+    """The first pair of a test in its column `at`, not corrected."""
     larger, same, smaller = (int(o[at, 0]) for o in found.outcomes)
     return Difference(
         difference=float(found.mean[at, 0]),

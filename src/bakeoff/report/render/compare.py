@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from bakeoff.evaluation.significance import Rules
-from bakeoff.report.pairs.changes import Change, Recommended
-from bakeoff.report.pairs.flips import Segment
+from bakeoff.report.pairs.by_split import OfSplit
 from bakeoff.report.pairs.samples import column_name
 from bakeoff.report.pairs.versus import Answer, Line, Versus
 from bakeoff.report.render.console import say
-from bakeoff.report.wording import CORRECTIONS, NOTHING, TESTS, visible
+from bakeoff.report.render.fitted import print_table
+from bakeoff.report.render.splits import outcomes, print_splits
+from bakeoff.report.wording import CORRECTIONS, NOTHING, TESTS, p_text, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-FLIPS_SHOWN = 10
-"""So many segments whose sign flips are shown, the most certain first."""
-
-HIT = "*"
-
-ITEM_WIDTH = 40
-
-_WORDS_AT_LEAST = 24
+SAME_SHOWN = 4
+"""So many keys are named where both sides are the same cells."""
 
 _SPARE = ("d_z", "p", "better", "baseline", "candidate")
 
@@ -36,11 +31,7 @@ class Told(Protocol):
     @property
     def by(self) -> Line | None: ...
     @property
-    def segments(self) -> Sequence[Segment]: ...
-    @property
-    def gains(self) -> Sequence[Change]: ...
-    @property
-    def losses(self) -> Sequence[Change]: ...
+    def splits(self) -> Sequence[OfSplit]: ...
     @property
     def answer(self) -> Answer | None: ...
 
@@ -52,12 +43,13 @@ def print_comparison(
     console = _console(console)
     match = told.versus.match
     say(console, f"{match.title}: {match.candidate} against {match.baseline}", style="bold")
-    say(console, _how(told.versus, rules))
-    _print_metrics(told.versus, rules, console)
-    if told.by is not None and told.by.tested is not None:
-        name = column_name(told.by.column)
-        _print_segments(told, name, rules, console)
-        _print_changes(told, name, console)
+    if match.same:
+        _print_same(told.versus, console)
+    else:
+        say(console, _how(told.versus, rules))
+        _print_metrics(told.versus, rules, console)
+    if told.by is not None:
+        print_splits(match, told.by, told.splits, rules, console)
     if told.answer is not None and gate is not None and told.by is not None:
         say(console, _verdict(told.answer, told.by, rules, tolerance), style="bold")
     console.print()
@@ -77,6 +69,16 @@ def _console(console: Console | None) -> Console:
     from rich.console import Console as Terminal
 
     return Terminal()
+
+
+def _print_same(found: Versus, console: Console) -> None:
+    """That there is nothing to compare, and what both have."""
+    keys = found.match.same
+    some = ", ".join(keys[:SAME_SHOWN]) + (", ..." if len(keys) > SAME_SHOWN else "")
+    are = f"the same cell, {some}" if len(keys) == 1 else f"the same {len(keys)} cells ({some})"
+    say(console, f"Both are {are}: there is nothing to compare, every difference is 0.")
+    rows = [(visible(column_name(line.column)), f"{line.candidate:.4f}") for line in found.lines]
+    print_table(console, ("metric", "both"), rows)
 
 
 def _how(found: Versus, rules: Rules) -> str:
@@ -99,7 +101,7 @@ def _print_metrics(found: Versus, rules: Rules, console: Console) -> None:
         *("metric", "candidate", "baseline", "difference", f"{100 * rules.confidence:.3g} % interval"),
         *("p", "p corr.", "d_z", "win / tie / loss", "better"),
     )
-    _table(console, heads, [_metric(line, rules) for line in found.lines], spare=_SPARE)
+    print_table(console, heads, [_metric(line, rules) for line in found.lines], spare=_SPARE)
     reasons: dict[str, dict[str, None]] = {}
     for line in found.lines:
         if line.tested is None:
@@ -134,80 +136,9 @@ def _metric(line: Line, rules: Rules) -> tuple[str, ...]:
         *(name, *means, f"{found.difference:+.{places}f}"),
         f"{found.low:+.{places}f} to {found.high:+.{places}f}",
         *(p_text(found.p), p_text(found.corrected), f"{found.effect:+.2f}"),
-        f"{found.wins:,} / {found.ties:,} / {found.losses:,}",
+        outcomes(found.wins, found.ties, found.losses),
         better,
     )
-
-
-def p_text(p: float) -> str:
-    """A p-value, which is never 0.
-
-    >>> p_text(1e-9), p_text(0.0312)
-    ('<0.0001', '0.0312')
-    """
-    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
-
-
-def _print_segments(told: Told, name: str, rules: Rules, console: Console) -> None:
-    found = told.segments
-    if not found:
-        return
-    flips = sorted((s for s in found if s.flips), key=lambda s: (s.p, -s.n_users))
-    certain = sum(s.p <= rules.level for s in flips)
-    console.print()
-    say(console, f"Segments of users in {name}", style="bold")
-    shown = [s for s in found if s.kind == "history"]
-    shown += [s for s in flips if s.kind != "history"][:FLIPS_SHOWN]
-    heads = ("segment", "users", "difference", "interval", "p corr.", "larger / smaller", "sign")
-    _table(console, heads, [_segment(s) for s in shown], spare=("larger / smaller",))
-    corrected = f"p corrected by {CORRECTIONS[rules.correction]} over all {len(found)} segments"
-    if flips:
-        say(
-            console,
-            f"The sign flips in {len(flips)} of {len(found)} segments, significantly in {certain} "
-            f"({corrected}).",
-        )
-    else:
-        say(console, f"The sign flips in none of {len(found)} segments ({corrected}).")
-    if told.versus.n_splits > 1:
-        say(console, "Segments and users are those of the first split.")
-
-
-def _segment(found: Segment) -> tuple[str, ...]:
-    return (
-        visible(f"{found.kind}: {found.name}"),
-        *(f"{found.n_users:,}", f"{found.difference:+.4f}", f"{found.low:+.4f} to {found.high:+.4f}"),
-        *(p_text(found.p), f"{found.larger:,} / {found.smaller:,}", "flips" if found.flips else ""),
-    )
-
-
-def _print_changes(told: Told, name: str, console: Console) -> None:
-    match = told.versus.match
-    for title, changes in (("gain", told.gains), ("lose", told.losses)):
-        if not changes:
-            continue
-        console.print()
-        say(console, f"Users who {title} most in {name} ({HIT}: an item that was held out)", style="bold")
-        for change in changes:
-            say(
-                console,
-                f"user {change.user}: candidate {change.candidate:.4f}, baseline {change.baseline:.4f}, "
-                f"{change.n_relevant} held out",
-            )
-            rows = []
-            for rank in range(max(len(items) for items in change.lists)):
-                rows.append((str(rank + 1), *(_item(items, rank) for items in change.lists)))
-            _table(console, ("", match.candidate, match.baseline), rows, words=3)
-
-
-def _item(items: Sequence[Recommended], rank: int) -> str:
-    if rank >= len(items):
-        return ""
-    found = items[rank]
-    text = f"{found.item} {found.name}" if found.name and found.name != found.item else found.item
-    text = visible(text)
-    cut = text if len(text) <= ITEM_WIDTH else text[: ITEM_WIDTH - 1] + "…"
-    return f"{HIT if found.hit else ' '} {cut}"
 
 
 def _verdict(answer: Answer, line: Line, rules: Rules, tolerance: float) -> str:
@@ -218,50 +149,3 @@ def _verdict(answer: Answer, line: Line, rules: Rules, tolerance: float) -> str:
         f"{answer}: {column_name(line.column)} {found.difference:+.4f}, {100 * rules.confidence:.3g} % "
         f"interval {found.low:+.4f} to {found.high:+.4f}, tolerance {tolerance:g}{turned}"
     )
-
-
-def _table(
-    console: Console,
-    heads: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    words: int = 1,
-    spare: Sequence[str] = (),
-) -> None:
-    """Draw text; the first columns hold words, the others figures, which are never cut.
-
-    spare: heads of columns that a narrow terminal does without, the first to go first; they are named.
-    """
-    from rich import box
-    from rich.cells import cell_len
-    from rich.table import Table
-    from rich.text import Text
-
-    widths = {head: max(map(cell_len, (head, *column))) for head, column in _columns(heads, rows)}
-    for head in heads[:words]:
-        widths[head] = min(widths[head], _WORDS_AT_LEAST)
-    shown, dropped = list(heads), []
-    for head in spare:
-        if sum(widths[h] + 2 for h in shown) <= console.width:
-            break
-        shown.remove(head)
-        dropped.append(head)
-    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
-    for head in shown:
-        left = head in heads[:words]
-        drawn.add_column(
-            Text(head),
-            justify="left" if left else "right",
-            overflow="fold",
-            no_wrap=not left,
-            min_width=widths[head],
-        )
-    for row in rows:
-        drawn.add_row(*(Text(field) for head, field in zip(heads, row, strict=True) if head in shown))
-    console.print(drawn)
-    if dropped:
-        say(console, f"On a wider terminal: {', '.join(dropped)}.")
-
-
-def _columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[tuple[str, tuple[str, ...]]]:
-    return ((head, tuple(row[at] for row in rows)) for at, head in enumerate(heads))

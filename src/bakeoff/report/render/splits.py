@@ -1,0 +1,130 @@
+"""What each split tells of a candidate beside a baseline, on a terminal: segments and users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bakeoff.evaluation.significance import Rules
+from bakeoff.report.pairs.by_split import OfSplit
+from bakeoff.report.pairs.changes import Recommended
+from bakeoff.report.pairs.flips import Segment
+from bakeoff.report.pairs.samples import column_name
+from bakeoff.report.pairs.sides import Match
+from bakeoff.report.pairs.versus import Line
+from bakeoff.report.render.console import say
+from bakeoff.report.render.fitted import print_table
+from bakeoff.report.wording import CORRECTIONS, p_text, visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FLIPS_SHOWN = 10
+"""So many segments whose sign flips are shown, the most certain first."""
+
+HIT = "*"
+
+ITEM_WIDTH = 40
+
+
+def print_splits(match: Match, by: Line, splits: Sequence[OfSplit], rules: Rules, console: Console) -> None:
+    """Print the splits beside each other where there are several, then the segments and users of each."""
+    name = column_name(by.column)
+    if len(splits) > 1:
+        _print_beside(splits, name, rules, console)
+    for split in splits:
+        said = f"{name}, {split.name}" if len(splits) > 1 else name
+        if split.absent:
+            say(console, f"No segments and no users in {said}: {split.absent}.")
+        _print_segments(split.segments, said, by.higher_is_better, rules, console)
+        _print_changes(split, said, match, console)
+
+
+def _print_beside(splits: Sequence[OfSplit], name: str, rules: Rules, console: Console) -> None:
+    console.print()
+    say(console, f"Each split alone, in {name}", style="bold")
+    interval = f"{100 * rules.confidence:.3g} % interval"
+    heads = ("split", "users", "difference", interval, "win / tie / loss", "segments that flip")
+    rows = [
+        (
+            *(split.name, f"{split.alone.n_users:,}", f"{split.alone.difference:+.4f}"),
+            f"{split.alone.low:+.4f} to {split.alone.high:+.4f}",
+            outcomes(split.alone.wins, split.alone.ties, split.alone.losses),
+            f"{sum(s.flips for s in split.segments)} of {len(split.segments)}",
+        )
+        for split in splits
+    ]
+    print_table(console, heads, rows, spare=("segments that flip", "users"))
+    say(console, "Intervals are over the users of a split; the test above is over the splits.")
+
+
+def _print_segments(
+    found: Sequence[Segment], name: str, higher: bool | None, rules: Rules, console: Console
+) -> None:
+    if not found:
+        return
+    flips = sorted((s for s in found if s.flips), key=lambda s: (s.p, -s.n_users))
+    certain = sum(s.p <= rules.level for s in flips)
+    console.print()
+    say(console, f"Segments of users in {name}", style="bold")
+    shown = [s for s in found if s.kind == "history"]
+    shown += [s for s in flips if s.kind != "history"][:FLIPS_SHOWN]
+    heads = ("segment", "users", "difference", "interval", "p corr.", "win / tie / loss", "sign")
+    print_table(console, heads, [_segment(s, higher) for s in shown], spare=("win / tie / loss",))
+    corrected = f"p corrected by {CORRECTIONS[rules.correction]} over all {len(found)} segments"
+    if flips:
+        say(
+            console,
+            f"The sign flips in {len(flips)} of {len(found)} segments, significantly in {certain} "
+            f"({corrected}).",
+        )
+    else:
+        say(console, f"The sign flips in none of {len(found)} segments ({corrected}).")
+
+
+def _segment(found: Segment, higher: bool | None) -> tuple[str, ...]:
+    wins, losses = (found.smaller, found.larger) if higher is False else (found.larger, found.smaller)
+    return (
+        visible(f"{found.kind}: {found.name}"),
+        *(f"{found.n_users:,}", f"{found.difference:+.4f}", f"{found.low:+.4f} to {found.high:+.4f}"),
+        p_text(found.p),
+        outcomes(wins, found.n_users - wins - losses, losses),
+        "flips" if found.flips else "",
+    )
+
+
+def outcomes(wins: int, ties: int, losses: int) -> str:
+    """Users better off with the candidate, as well off, worse off.
+
+    >>> outcomes(1200, 3, 40)
+    '1,200 / 3 / 40'
+    """
+    return f"{wins:,} / {ties:,} / {losses:,}"
+
+
+def _print_changes(split: OfSplit, name: str, match: Match, console: Console) -> None:
+    for title, changes in (("gain", split.gains), ("lose", split.losses)):
+        if not changes:
+            continue
+        console.print()
+        say(console, f"Users who {title} most in {name} ({HIT}: an item that was held out)", style="bold")
+        for change in changes:
+            say(
+                console,
+                f"user {change.user}: candidate {change.candidate:.4f}, baseline {change.baseline:.4f}, "
+                f"{change.n_relevant} held out",
+            )
+            rows = []
+            for rank in range(max(len(items) for items in change.lists)):
+                rows.append((str(rank + 1), *(_item(items, rank) for items in change.lists)))
+            print_table(console, ("", match.candidate, match.baseline), rows, words=3)
+
+
+def _item(items: Sequence[Recommended], rank: int) -> str:
+    if rank >= len(items):
+        return ""
+    found = items[rank]
+    text = f"{found.item} {found.name}" if found.name and found.name != found.item else found.item
+    text = visible(text)
+    cut = text if len(text) <= ITEM_WIDTH else text[: ITEM_WIDTH - 1] + "…"
+    return f"{HIT if found.hit else ' '} {cut}"
