@@ -53,7 +53,8 @@ def sections(frame: Frame) -> list[ChartSection]:
     text = (
         "The line joins the models on the Pareto front: no other model is at least as good in both and "
         "better in one. It compares means, whose intervals stand above. Times and memory are of the machine "
-        "that ran the cells. To recommend what is popular is no fault by itself; less is drawn as better."
+        "that ran the cells; what earlier cells left in a process counts as memory, without isolate=true. "
+        "To recommend what is popular is no fault by itself; less is drawn as better."
     )
     return [ChartSection("tradeoffs", "What accuracy costs", text, tuple(charts))] if charts else []
 

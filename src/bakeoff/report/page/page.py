@@ -144,10 +144,8 @@ def _legend(board: Board, table: Table) -> str:
     if table.marks is not None and any(p.best for p in points):
         parts.append(f"{TIED}: not distinguishable from the best ({how_tested(table.marks)}).")
     if any(p.low is not None for p in points):
-        over = "fits where a model has several, else over users" if board.several else "users"
-        parts.append(f"Interval: 95 %, Student's t over {over}.")
-    if any(p.fits > 1 for p in points):
-        parts.append("Fits share users and data and are not independent: the true interval is wider.")
+        over = "users and, where a model has several, fits" if board.several else "users"
+        parts.append(f"Interval: 95 %, over {over}.")
     return " ".join(parts)
 
 
