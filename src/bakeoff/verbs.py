@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 NOT_STORED = "not stored: run its command again (it stands in experiment.json)"
 
+_NAMED = 3
+"""So many cells without lists are named by an export; more are counted."""
+
 Launch = Callable[[Sequence[Asked]], None]
 
 
@@ -189,9 +192,12 @@ def export(target: str, to: Path, results: Path) -> int:
     if done := [k for k, r in records.items() if r is not None and r.done]:
         export_cells(done, to, Workspace(store))
     if unfinished:
-        key, record = unfinished[0]
-        why = "has not run" if record is None else f"{record.status}: {record.reason}"
-        raise UsageError(f"cell {key}: no lists to export ({why}); {len(done)} others exported")
+        told = [f"{k} ({'has not run' if r is None else f'{r.status}: {r.reason}'})" for k, r in unfinished]
+        more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+        raise UsageError(
+            f"{len(told)} of {len(records)} cells have no lists to export: {'; '.join(told[:_NAMED])}{more}; "
+            f"{len(done)} others exported"
+        )
     return 0
 
 
