@@ -49,7 +49,7 @@ def settings(plain: Mapping[str, Any]) -> Settings:
     for name in ("fresh", "rerun", "isolate", "debug", "save_model"):
         if not isinstance(plain[name], bool):
             raise ConfigError(f"{name}={plain[name]!r}: expected true or false")
-    if not plain["results_dir"]:
+    if plain["results_dir"] in ("", None):
         raise ConfigError("results_dir=: expected a folder")
     options = {n: plain[n] for n in Options.__dataclass_fields__}
     wanted = Wanted(tuple(sorted(set(ks))), dict(plain["metrics"]), plain["save_model"])

@@ -147,7 +147,7 @@ def test_steps_of_a_float_are_decimal(cell: Cell) -> None:
 @pytest.mark.parametrize(
     ("sampler", "space", "expected"),
     [
-        ("grid", NUMBERS, r"tune\.sampler='grid': conf/model/from\.yaml: model\.space\.wait has no steps"),
+        ("grid", NUMBERS, r"tune\.sampler='grid': model/from\.yaml: model\.space\.wait has no steps"),
         (
             "grid",
             {
@@ -157,7 +157,7 @@ def test_steps_of_a_float_are_decimal(cell: Cell) -> None:
             r"has 100000000 points with 'noise'; expected at most 100000",
         ),
         ("cmaes", STEPS, r"needs two axes that are numbers .*from\.yaml has first"),
-        ("optuna.samplers.BruteForceSampler", NUMBERS, r"cannot do the space of conf/model/from\.yaml"),
+        ("optuna.samplers.BruteForceSampler", NUMBERS, r"cannot do the space of model/from\.yaml"),
         ("optuna.samplers.PartialFixedSampler", NUMBERS, r"expected a sampler that takes a seed"),
         ("optuna.samplers.GridSampler", NUMBERS, r"has no steps"),
         ("optuna.study.create_study", NUMBERS, r"expected a sampler that takes a seed"),

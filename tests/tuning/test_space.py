@@ -51,7 +51,7 @@ def with_space(cell: Cell, **space: Any) -> Cell:
 def test_a_wrong_space_is_refused_by_file_and_key(cell: Cell, axis: dict[str, Any], expected: str) -> None:
     with pytest.raises(ConfigError, match=expected) as caught:
         check(with_space(cell, **axis))
-    assert str(caught.value).startswith("conf/model/from.yaml")
+    assert str(caught.value).startswith("model/from.yaml")
     assert "\n" not in str(caught.value)
 
 
