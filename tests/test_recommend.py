@@ -13,7 +13,7 @@ from bakeoff.cell import Cell, identified
 from bakeoff.choice import Chosen, Which, choose
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.experiment import Experiment
-from bakeoff.recommend import Answer, Item, Listed, ModelList, Question, overlap, recommend
+from bakeoff.recommend import Answer, Item, Listed, ModelList, Question, answer, overlap, recommend
 from bakeoff.record import Asked
 from bakeoff.runner import Wanted, Workspace, run_cell
 from bakeoff.store import Store
@@ -209,6 +209,25 @@ class TestWhich:
         assert self.chosen(experiment, split="last").labels == ("ease", "als")
         with pytest.raises(UsageError, match="split=lst: did you mean 'last'"):
             self.chosen(experiment, split="lst")
+
+    @pytest.mark.parametrize(
+        ("question", "says"),
+        [
+            (Question(user="u999"), "user 'u999': not known to train of blocks, split random"),
+            (Question(items=("i001", "i999")), "item 'i999': not known"),
+            (Question(similar_to="Item <3>"), r"item 'Item <3>': .* did you mean 'i003'"),
+            (Question(user="u004"), "holds several: .*: choose one"),
+        ],
+    )
+    def test_an_id_that_no_split_knows_is_told_before_a_split_is_to_be_chosen(
+        self, tmp_path: Path, question: Question, says: str
+    ) -> None:
+        last = {"_target_": "bakeoff.splits.leave_last_out.LeaveLastOut", "name": "last"}
+        both = [cell("popularity"), cell("popularity", last)]
+        named = {"_target_": f"{__name__}.Named", "name": "blocks"}
+        experiment, store = run(tmp_path, *(Cell(**{**c.__dict__, "dataset": named}) for c in both))
+        with pytest.raises(UsageError, match=says):
+            answer(question, experiment, Which(), store)
 
     def test_of_several_seeds_the_first_is_taken_and_said(self) -> None:
         cells = [cell(m, seed=s, split_seed=p) for p in (42, 43) for s in (1, 2) for m in ("als", "ease")]

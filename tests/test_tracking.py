@@ -64,6 +64,34 @@ def test_a_failure_is_told_without_the_password_and_ends_the_work() -> None:
     tracker.cell(Asked("c0", CELL), RECORD)
 
 
+def _behind(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            _behind(
+                RuntimeError("HTTPConnectionPool " * 20), ConnectionRefusedError(111, "Connection refused")
+            ),
+            "Connection refused",
+        ),
+        (ValueError("no such\nexperiment. See the page."), "ValueError: no such experiment"),
+        (ValueError("word " * 90), f"ValueError: {'word ' * 20}word ..."),
+    ],
+)
+def test_a_failure_is_told_in_a_few_whole_words(error: Exception, told: str) -> None:
+    def fails() -> None:
+        raise error
+
+    tracker = tracking.Tracker("http://host", "x")
+    tracker._connect = fails  # type: ignore[method-assign]
+    tracker.cell(Asked("c0", CELL), RECORD)
+    assert tracker.failure == told
+
+
 # -- a real server -------------------------------------------------------------------------------
 
 

@@ -53,12 +53,8 @@ def choose(experiment: Experiment, which: Which) -> Chosen:
     Raises:
         UsageError: a name that the experiment does not have, or several data sets or splits to choose from.
     """
-    once: dict[str, Asked] = {}
-    for one in experiment.asked:
-        once.setdefault(one.key, one)
-    asked = _named(list(once.values()), "dataset", which.dataset)
-    asked = _named(asked, "split", which.split)
-    places = list(dict.fromkeys(_place(a.cell) for a in asked))
+    asked = narrowed(experiment, which)
+    places = list(dict.fromkeys(place(a.cell) for a in asked))
     if len(places) > 1:
         raise UsageError(
             f"experiment {experiment.name!r} holds several: {'; '.join(places)}: choose one with dataset= "
@@ -72,12 +68,26 @@ def choose(experiment: Experiment, which: Which) -> Chosen:
     return Chosen(places[0], tuple(asked), tuple(_labels(asked)), tuple(notes))
 
 
+def narrowed(experiment: Experiment, which: Which) -> list[Asked]:
+    """The cells of the data set and the split that a question names, each key once.
+
+    Raises:
+        UsageError: a name that the experiment does not have.
+    """
+    once: dict[str, Asked] = {}
+    for one in experiment.asked:
+        once.setdefault(one.key, one)
+    asked = _named(list(once.values()), "dataset", which.dataset)
+    return _named(asked, "split", which.split)
+
+
 def label(config: Any, variant: str) -> str:
     """A name with the knobs that differ from its YAML."""
     return f"{config.get('name')} ({variant})" if variant else str(config.get("name"))
 
 
-def _place(cell: Cell) -> str:
+def place(cell: Cell) -> str:
+    """Data set and split, for people."""
     return f"{label(cell.dataset, cell.dataset_variant)}, split {label(cell.split, cell.split_variant)}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,14 +10,16 @@ from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Floats
 from bakeoff.cell import Cell, build_model, build_source
-from bakeoff.choice import Chosen
+from bakeoff.choice import Chosen, Which, choose, narrowed
+from bakeoff.choice import place as place_of
 from bakeoff.data.lookup import find
 from bakeoff.data.source import NamesItems
 from bakeoff.errors import ConfigError, DataError, UsageError, check_range
+from bakeoff.experiment import Experiment
 from bakeoff.kept import NotKept, load
 from bakeoff.models.base import LikensItems, Model
 from bakeoff.models.threads import limited
-from bakeoff.record import Record
+from bakeoff.record import Asked, Record
 from bakeoff.runner import Workspace
 from bakeoff.splits.base import Split
 from bakeoff.store import Store
@@ -120,6 +122,12 @@ class _Place:
 Ask = Callable[[Record, Cell], tuple[tuple[Listed, ...], str]]
 
 
+def answer(question: Question, experiment: Experiment, which: Which, store: Store) -> Answer:
+    """What the chosen models of an experiment answer (see `choose` and `recommend`)."""
+    _check_known(question, narrowed(experiment, which), store)
+    return recommend(question, choose(experiment, which), store)
+
+
 def recommend(question: Question, chosen: Chosen, store: Store) -> Answer:
     """Ask every chosen model of an experiment.
 
@@ -155,6 +163,25 @@ def overlap(one: ModelList, other: ModelList) -> tuple[int, float]:
     """How many items two lists share, and that number over the items of either (Jaccard)."""
     a, b = ({entry.item.id for entry in part.listed} for part in (one, other))
     return len(a & b), len(a & b) / len(a | b) if a | b else 0.0
+
+
+def _check_known(question: Question, asked: Sequence[Asked], store: Store) -> None:
+    """Refuse an id that none of several splits knows, before anybody is told to choose one of them."""
+    cells = {a.cell.split_key: a.cell for a in asked if store.has_split(a.cell.split_key)}
+    unknown: UsageError | None = None
+    for cell in cells.values() if len(cells) > 1 else ():
+        train, where = store.split(cell.split_key).train, place_of(cell)
+        try:
+            if question.user is not None:
+                find(train.user_ids, question.user, "user", where)
+            for item in (*(question.items or ()), *filter(None, [question.similar_to])):
+                find(train.item_ids, item, "item", where, _names(cell)[0])
+        except UsageError as error:
+            unknown = unknown or error
+        else:
+            return
+    if unknown is not None:
+        raise unknown
 
 
 def _answered(ask: Ask, record: Record, cell: Cell) -> tuple[tuple[Listed, ...], str, str]:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -150,7 +151,7 @@ class Tracker:
                     self._connect()
                 action()
         except Exception as error:
-            self.failure = self._without_password(" ".join(f"{type(error).__name__}: {error}".split()))[:300]
+            self.failure = self._without_password(_brief(error))
 
     def _without_password(self, text: str) -> str:
         password = urlsplit(self.uri).password
@@ -231,6 +232,18 @@ class Following:
 
     def stop(self) -> None:
         self.shown.stop()
+
+
+def _brief(error: Exception) -> str:
+    """The system's word for what went wrong where it stands behind an error, else its first sentence."""
+    chain: list[BaseException] = [error]
+    while (behind := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(behind)
+    system = [e.strerror for e in chain if isinstance(e, OSError) and e.strerror]
+    if system:
+        return system[-1]
+    first = " ".join(str(error).split()).partition(". ")[0]
+    return textwrap.shorten(f"{type(error).__name__}: {first}", 120, placeholder=" ...")
 
 
 def _metric(start: int | None, name: str, value: float, step: int) -> Any:

@@ -205,12 +205,11 @@ def recommend(
     name: str, results: Path, question: Question, which: Which, form: str | None, to: Path | None
 ) -> int:
     """Show what each model of an experiment recommends, or write it (see `render.recommend.deliver`)."""
-    from bakeoff.choice import choose
-    from bakeoff.recommend import recommend as ask
+    from bakeoff.recommend import answer
     from bakeoff.report.render.recommend import deliver, form_of
 
     form = form_of(form, to)
-    deliver(ask(question, choose(_stored(name, results), which), Store(results / "store")), form, to)
+    deliver(answer(question, _stored(name, results), which, Store(results / "store")), form, to)
     return 0
 
 

@@ -6,7 +6,7 @@ Hydra's own sweeper can neither resume nor outlive a failing job, and it compose
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import yaml
@@ -41,6 +41,11 @@ class GridSweeper(BasicSweeper):
         given = parser.parse_overrides([*self._parse_config(), *arguments])
         jobs = _for_tuned_jobs_only([job for batch in self.split_arguments(given, None) for job in batch])
 
+        def reads_lists(model: str) -> bool:
+            knobs = list(loader.load_sweep_config(master, [f"model={model}"]).model)
+            return "path" in knobs  # in a list, since a mapping denies a key that has no value yet
+
+        jobs = _for_lists_only(jobs, reads_lists)
         composed: dict[tuple[str, ...], DictConfig] = {}
 
         def compose(overrides: Sequence[str]) -> DictConfig:
@@ -72,3 +77,21 @@ def _for_tuned_jobs_only(jobs: list[Any]) -> list[Any]:
         [word for word in job if not word.lstrip("+").startswith("tune.")] if "tune=none" in job else job
         for job in jobs
     ]
+
+
+def _for_lists_only(jobs: list[Any], reads_lists: Callable[[str], bool]) -> list[Any]:
+    """In a grid of models that are fitted and of lists made elsewhere, model.path is for the lists alone."""
+
+    def model(job: Any) -> str:
+        return next((word.removeprefix("model=") for word in job if word.startswith("model=")), "")
+
+    def is_path(word: str) -> bool:
+        return word.lstrip("+").startswith("model.path=")
+
+    if not any(is_path(word) for job in jobs for word in job):
+        return jobs
+    of_lists = {name for name in set(map(model, jobs)) - {""} if reads_lists(name)}
+    if not of_lists:
+        return jobs
+    kept = [job if model(job) in of_lists else [w for w in job if not is_path(w)] for job in jobs]
+    return [list(job) for job in dict.fromkeys(map(tuple, kept))]
