@@ -36,12 +36,12 @@ def cells(split_seeds=(1,), seeds=(1, 2), n_users=60, **builds):
                 )
 
 
-def experiment(results: Path, name: str, made) -> dict[str, str]:
+def experiment(results: Path, name: str, made, ks=(5, 10)) -> dict[str, str]:
     """Run cells under a name; the key of each model's first cell."""
     workspace, keys = Workspace(Store(results / "store")), {}
     for cell in made:
         if not workspace.store.done(cell.key):
-            run_cell(cell, workspace, Wanted((5, 10), METRICS), debug=True)
+            run_cell(cell, workspace, Wanted(ks, METRICS), debug=True)
         keys.setdefault(str(cell.model["name"]), cell.key)
     asked = [Asked(c.key, c) for c in made]
     Experiment(name).with_cells(asked, "bakeoff run").write(results / name)
@@ -173,6 +173,28 @@ def test_two_cells_are_compared_by_their_keys(said, results) -> None:
     assert code == 0 and "One pair: p needs no correction." in out
 
 
+def test_a_metric_of_the_whole_set_is_compared_by_its_number_alone(said) -> None:
+    code, out, err = said("ease", "popularity", "name=one", "metrics=[gini]")
+    assert (code, err) == (0, "")
+    assert "Differences are candidate less baseline; none has a test." in out
+    (row,) = [row.split() for row in out.splitlines() if row.startswith("gini@10")]
+    assert float(row[1]) - float(row[2]) == pytest.approx(float(row[3]), abs=1.1e-4)
+    assert set(row[4:]) == {"–"}  # noqa: RUF001
+    assert "Segments" not in out and "Users who" not in out and "p corrected" not in out
+    assert "No test: gini (one number for the whole set of lists, no value for each user)." in out
+
+
+def test_segments_are_told_by_a_metric_of_users_where_one_of_the_whole_set_comes_first(said) -> None:
+    out = said("ease", "popularity", "name=one", "metrics=[gini,recall]")[1]
+    assert "Segments of users in recall@10" in out
+
+
+def test_a_cell_beside_itself_is_undecided_even_where_the_metric_has_no_interval(said) -> None:
+    code, out, _ = said("ease", "ease", "name=one", "--gate", "gini@10")
+    assert code == 4
+    assert out.rstrip().splitlines()[-1] == "UNDECIDED: gini@10 +0.0000, the same cells"
+
+
 def test_any_cutoff_up_to_the_depth_can_be_asked_for(said) -> None:
     code, out, _ = said("ease", "popularity", "name=one", "--gate", "ndcg@7", "metrics=[ndcg]")
     assert code == 0 and "ndcg@7" in out and "recall" not in out
@@ -233,6 +255,47 @@ def test_from_python_the_numbers_come_as_they_are(results) -> None:
 def test_a_question_is_checked_when_it_is_asked(results) -> None:
     with pytest.raises(ConfigError, match="users=-1"):
         Question("a", "b", results, users=-1)
+
+
+def test_cells_without_a_number_are_refused_in_one_line(said, results) -> None:
+    breaks = list(cells(ease={"_target_": "toys.Breaks"}, popularity={"_target_": "toys.Refuses"}))
+    workspace = Workspace(Store(results / "store"))
+    for cell in breaks[:4]:
+        run_cell(cell, workspace, Wanted((5,), METRICS))
+    asked = [Asked(c.key, c) for c in breaks[:4]]
+    Experiment("broken").with_cells(asked, "bakeoff run").write(results / "broken")
+    code, out, err = said("ease", "popularity", "name=broken")
+    assert (code, out) == (2, "") and "no finished cell" in err and err.count("\n") == 1
+    code, out, err = said(asked[0].key, asked[2].key)
+    assert (code, out) == (2, "") and "nothing to compare (failed: " in err and err.count("\n") == 1
+
+
+def test_one_user_is_no_ground_for_a_test(tmp_path, capsys) -> None:
+    """Others have a row each, too few to hold one out."""
+    rows = [(u, f"i{i}") for i in range(6) for u in ("u0", f"u{i + 1}")]
+    (tmp_path / "log.csv").write_text("user,item\n" + "".join(f"{u},{i}\n" for u, i in rows))
+    made = [
+        Cell(
+            dataset={
+                "_target_": "bakeoff.data.readers.Table",
+                "name": "log",
+                "path": str(tmp_path / "log.csv"),
+                "user": "user",
+                "item": "item",
+            },
+            split={"_target_": "bakeoff.splits.per_user.Random", "name": "random"},
+            model={"name": model, "build": build},
+            depth=2,
+        )
+        for model, build in (("ease", EASE), ("popularity", POPULARITY))
+    ]
+    experiment(tmp_path, "one", made, ks=(1,))
+    words = ["compare", "ease", "popularity", f"results_dir={tmp_path}", "k=[1]"]
+    assert cli.main(words) == 0
+    out = capsys.readouterr().out
+    assert "(fewer than two users have a value under every model)" in out and "Segments" not in out
+    assert cli.main([*words, "--gate", "ndcg@1"]) == 2
+    assert "it has no interval (fewer than two users" in capsys.readouterr().err
 
 
 def test_a_store_without_the_cells_says_so(tmp_path) -> None:

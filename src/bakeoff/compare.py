@@ -210,7 +210,7 @@ def _told(one: Versus, asked: Column | None, question: Question, workspace: Work
     if asked is not None:
         if by is None:
             raise ConfigError(f"gate={question.gate}: {_absence(one, asked)}")
-        answer = gate(by, question.tolerance)
+        answer = "UNDECIDED" if one.match.same else gate(by, question.tolerance)
     if by is None or by.tested is None or one.match.same:
         return Comparison(one, by, answer=answer)
     splits = by_split(one.match, by, workspace, question.rules, question.users)

@@ -110,6 +110,22 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "results" / "evil" / "report.html"
 
 
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """report.html of grids that hold next to nothing, by name."""
+    folder = tmp_path_factory.mktemp("bare")
+    names = {"broken": "breaks,refuses", "skipped": "refuses", "single": "by_item"}
+    toys = [f"--config-dir={HERE.parent / 'conf'}", "dataset=blocks", "baselines=[]", "k=[5]"]
+    for name, models in names.items():
+        _bakeoff(folder, "run", *toys, f"model={models}", f"name={name}")
+    # u0 is the only one with enough rows to hold some out
+    rows = [f"{user},i{i}" for i in range(6) for user in ("u0", f"u{i + 1}")]
+    (folder / "log.csv").write_text("\n".join(["user,item", *rows, ""]), encoding="utf-8")
+    log = ["dataset=csv", "dataset.path=log.csv", "dataset.user=user", "dataset.item=item"]
+    _bakeoff(folder, "run", *log, "model=ease", "k=[1]", "depth=2", "name=alone")
+    return {name: folder / "results" / name / "report.html" for name in (*names, "alone")}
+
+
 def _bakeoff(folder: Path, *words: str) -> None:
     path = os.pathsep.join(filter(None, (str(HERE.parent), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "TERM": "dumb"}
@@ -127,7 +143,13 @@ def opened(chromium: Any, report: Path) -> Open:
 
     @contextmanager
     def go(
-        width: int = 1280, height: int = 900, *, charts: bool = False, script: bool = True, **context: Any
+        width: int = 1280,
+        height: int = 900,
+        *,
+        charts: bool = False,
+        script: bool = True,
+        path: Path = report,
+        **context: Any,
     ) -> Iterator[Opened]:
         inside = chromium.new_context(
             viewport={"width": width, "height": height}, java_script_enabled=script, **context
@@ -138,9 +160,10 @@ def opened(chromium: Any, report: Path) -> Open:
         found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
         found.page.on("dialog", lambda dialog: found.complaints.append(dialog.message))
         found.page.on("request", lambda request: found.requests.append(request.url))
-        found.page.goto(report.as_uri())
+        found.page.goto(path.as_uri())
         if charts:
-            found.page.wait_for_function("document.documentElement.dataset.charts === 'drawn'")
+            drawn = "document.documentElement.dataset.charts === 'drawn'"
+            found.page.wait_for_function(drawn, polling=100)  # not by frames: a busy machine may draw none
         yield found
         inside.close()
 

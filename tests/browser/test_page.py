@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -182,45 +181,6 @@ def test_the_page_fits_and_can_be_read(
         for name in ("dataset", "split", "metric", "k"):
             assert found.page.is_visible(f"#{name}")
         assert contrasts(found) >= 4.5  # WCAG 2.2, level AA
-
-
-TEXTS = r"""() => [...document.querySelectorAll(".chart svg")].map(svg => {
-  const seen = t => t.textContent.trim() && t.getAttribute("opacity") !== "0";
-  const turned = t => /rotate\([^0]/.test(t.getAttribute("transform"));
-  const texts = [...svg.querySelectorAll("text")].filter(seen);
-  const told = t => [t.textContent, t.getBoundingClientRect(), turned(t)];
-  return [svg.closest(".chart").dataset.chart, svg.getBoundingClientRect(), texts.map(told)];
-})"""
-
-
-def unreadable(found: Opened) -> list[tuple[str, ...]]:
-    """Texts of charts that reach out of their drawing, or lie on another (slanted ones have no plain box)."""
-    bad = []
-    for chart, frame, texts in found.page.evaluate(TEXTS):
-        for text, box, _ in texts:
-            over = max(frame["left"] - box["left"], box["right"] - frame["right"])
-            over = max(over, frame["top"] - box["top"], box["bottom"] - frame["bottom"])
-            if over > 1:
-                bad.append((chart, text))
-        level = [(text, box) for text, box, turned in texts if not turned]
-        for (one, a), (other, b) in combinations(level, 2):
-            wide = min(a["right"], b["right"]) - max(a["left"], b["left"])
-            high = min(a["bottom"], b["bottom"]) - max(a["top"], b["top"])
-            if wide > 1.5 and high > 4:  # the box of a line is higher than its letters
-                bad.append((chart, one, other))
-    return bad
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-def test_no_text_of_a_chart_is_cut_off_or_lies_on_another(opened: Open, width: int) -> None:
-    with opened(width, charts=True) as found:
-        assert unreadable(found) == []
-        for wanted in ({"metric": "mean_popularity"}, {"metric": "recall", "k": "3", "split": "temporal"}):
-            pick(found.page, **wanted)
-            found.page.locator("[data-chart=leader-board] svg").get_by_text(wanted["metric"]).wait_for()
-            found.page.wait_for_timeout(300)
-            assert unreadable(found) == []
-        assert found.complaints == []
 
 
 def contrasts(found: Opened) -> float:

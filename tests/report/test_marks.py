@@ -77,6 +77,28 @@ def test_metrics_of_the_whole_set_say_that_they_have_no_test(results, store, met
     assert note == "Not tested: gini (one number for the whole set of lists, no value for each user)."
 
 
+def test_metrics_of_the_whole_set_have_a_best_and_no_mark(make, store, metrics, tmp_path) -> None:
+    results = [
+        make(model, {"gini": {"10": (gini, None)}, "ndcg": {"10": (0.5, 0.01)}})
+        for model, gini in (("a", 0.5), ("b", 0.4), ("c", 0.4))
+    ]
+    for made in results:
+        store.write_per_user(made.asked.key, {"user": np.arange(9), "ndcg@10": np.arange(9) / 9})
+    tables = marked(comparison(results, (10,), metrics), metrics, store, Rules())
+    values = [row.values[Column("gini", 10)] for row in tables[0].rows]
+    assert [(v.best, v.tied, v.half) for v in values] == [
+        (False, False, None),
+        (True, False, None),
+        (True, False, None),
+    ]
+    doc = document("x", results, tables, metrics, ["bakeoff run"])
+    shown = [[entry.text for entry in row] for row in doc.sections[0].metrics[0].rows]
+    at = [head.text for head in doc.sections[0].metrics[0].heads].index("gini")
+    assert [row[at] for row in shown] == ["0.5000", "0.4000", "0.4000"]
+    for text in (markdown.render(doc), latex.render(doc)):
+        assert "no value for each user" in text
+
+
 def test_without_the_values_there_are_no_marks_and_a_note(results, metrics, tmp_path) -> None:
     (table,) = marked(comparison(results, (10,), metrics), metrics, Store(tmp_path / "empty"), Rules())
     assert not any(value.tied for row in table.rows for value in row.values.values())

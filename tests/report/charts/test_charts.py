@@ -149,3 +149,26 @@ def test_the_same_store_gives_the_same_charts(experiment: Any) -> None:
 def test_results_without_a_number_have_no_charts(make: Any, metrics: Any) -> None:
     results = [make("als", status="failed", reason="it broke")]
     assert charts(results, comparison(results, [5], metrics), metrics, None) == ()
+
+
+def test_metrics_of_the_whole_set_alone_have_the_charts_that_need_no_users(experiment: Any) -> None:
+    results, _, metrics, store = experiment.arguments()
+    whole = {"catalog_coverage": metrics["catalog_coverage"]}
+    found = {s.id: s for s in charts(results, comparison(results, [2, 5], whole), whole, store)}
+    assert [c.id for c in found["leaders"].charts] == ["leader-board", "curves"]
+    (rows,) = found["leaders"].charts[0].spec["datasets"].values()
+    assert {row["metric"] for row in rows} == {"catalog_coverage"}
+    assert found["spread"].charts == ()
+    assert found["spread"].text == "No metric of this report has a value for each user."
+    assert found["differences"].charts == ()
+    assert "Nothing was tested: one number for the whole set of lists" in found["differences"].text
+
+
+def test_one_model_is_compared_with_nothing(experiment: Any) -> None:
+    results, _, metrics, store = experiment.arguments()
+    alone = [r for r in results if r.asked.cell.model["name"] == "by item"]
+    found = {s.id: s for s in charts(alone, comparison(alone, [2], metrics), metrics, store)}
+    assert found["differences"].charts == ()
+    assert "Nothing was tested: fewer than two models" in found["differences"].text
+    assert "ranks" not in found
+    assert found["agreement"].charts == ()

@@ -24,6 +24,17 @@ def test_the_interval_of_one_fit_is_over_its_users(make, metrics) -> None:
     assert (row.points[0].low, row.points[0].high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-5)
 
 
+def test_a_metric_of_the_whole_set_has_no_interval_on_one_fit_and_one_over_three(make, metrics) -> None:
+    whole = {"gini": {"10": (0.5, None)}}
+    (point,) = of([make("a", whole)], metrics).rows[0].points
+    assert (point.mean, point.low, point.high, point.tied) == (0.5, None, None, False)
+    other = {"gini": {"10": (0.4, None)}}
+    fits = [make("a", numbers, seed=at) for at, numbers in enumerate((whole, other, whole))]
+    (point,) = of(fits, metrics).rows[0].points
+    half = 4.303 * 0.1 / 3  # t with 2 degrees of freedom, from a printed table; deviation 0.1 / sqrt(3)
+    assert (point.low, point.high) == pytest.approx((1.4 / 3 - half, 1.4 / 3 + half), abs=1e-4)
+
+
 def test_a_point_has_the_interval_of_its_mean(make, metrics) -> None:
     results = [make("a", numbers(m), seed=s) for s, m in enumerate((0.2, 0.4))]
     (row,) = of(results, metrics).rows

@@ -28,21 +28,24 @@ _CORRECTIONS = {"holm": "Holm", "bh": "Benjamini and Hochberg"}
 def sections(frame: Frame, stored: Stored, store: Store | None) -> list[ChartSection]:
     """One section; ranks over data sets need no store."""
     rows: list[Row] = []
+    untested: dict[str, None] = {}
     rules = Rules()
     for place, _ in stored.places if store is not None else ():
         rules = place.table.marks.rules if place.table.marks else rules
         assert store is not None
         found = pairwise(place.table, frame.metrics, store, rules, intervals=False)
         rows += [row for pairs in _by_metric(found.pairs.values()) for row in _rows(frame, place, pairs)]
+        untested |= dict.fromkeys(found.untested.values())
     charts = [_map(frame, rows, rules)] if rows else []
     ranks, why = _ranks(frame)
     charts += ranks
-    text = stored.text(
+    words = (
         f"Every two models are compared on the same users by a {_TESTS[rules.test]}; several splits are "
         "combined by the corrected resampled t-test, several seeds of a model are averaged per user first. "
         f"The p-values of all pairs of one metric at one k are corrected together "
         f"({_CORRECTIONS[rules.correction]}), so that a choice of the best made on these data is allowed for."
     )
+    text = stored.text(words if rows else f"Nothing was tested: {'; '.join(untested)}.")
     return [ChartSection("differences", "Which differences hold", f"{text} {why}".strip(), tuple(charts))]
 
 

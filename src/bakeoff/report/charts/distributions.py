@@ -7,7 +7,7 @@ from typing import Any
 from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.look import NEUTRAL
-from bakeoff.report.charts.room import line_for_each
+from bakeoff.report.charts.room import figures, line_for_each
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     AT_PLACE,
@@ -31,10 +31,11 @@ _BOXES = (("q5", "q95", 4, 0.35), ("q10", "q90", 9, 0.55), ("q25", "q75", 16, 1.
 def sections(frame: Frame, stored: Stored) -> list[ChartSection]:
     """One section with one chart; without the store its text alone."""
     rows = [row for place, fits in stored.places for row in _rows(frame, place, fits)]
-    text = stored.text(
+    words = (
         "A mean hides whom it is made of: two models with one mean may serve all users alike, or some well "
         "and others not at all."
     )
+    text = stored.text(words if rows else "No metric of this report has a value for each user.")
     charts = (_chart(frame, rows),) if rows else ()
     return [ChartSection("spread", "How users fare", text, charts)]
 
@@ -81,7 +82,7 @@ def _chart(frame: Frame, rows: list[dict[str, Any]]) -> Chart:
         axis=alt.Axis(title=None, labelLimit=140, domain=False, ticks=False),
     )
     title = "value of a user"
-    axis = alt.Axis(title=title, tickCount=5)
+    axis = alt.Axis(title=title, tickCount=5, labelExpr=figures("x"))
     boxes = [
         base.mark_bar(height=height, opacity=opacity, cornerRadius=1).encode(
             x=alt.X(f"{low}:Q", axis=axis, scale=alt.Scale(zero=False, nice=False, padding=12)),

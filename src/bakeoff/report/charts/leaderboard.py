@@ -7,7 +7,7 @@ from typing import Any
 
 from bakeoff.report.charts.chart import Chart, ChartSection, Row
 from bakeoff.report.charts.frame import Frame, Place
-from bakeoff.report.charts.room import line_for_each
+from bakeoff.report.charts.room import figures, line_for_each
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     AT_PLACE,
@@ -118,7 +118,7 @@ def _board(frame: Frame, rows: Sequence[Row]) -> Chart:
     x = alt.X(
         "mean:Q",
         scale=alt.Scale(zero=False, nice=False, padding=26),
-        axis=alt.Axis(title="mean and 95 % interval", tickCount=5, grid=False),
+        axis=alt.Axis(title="mean and 95 % interval", tickCount=5, grid=False, labelExpr=figures("x")),
     )
     base = _base(frame, rows).transform_filter(AT_METRIC)
     lines = base.mark_rule(strokeWidth=3, opacity=0.5).encode(
@@ -148,7 +148,9 @@ def _curves(frame: Frame, rows: Sequence[Row]) -> list[Chart]:
         scale=alt.Scale(type="log" if ks[-1] > 20 * ks[0] else "linear", zero=False, nice=False, padding=12),
         axis=alt.Axis(title="k, length of the list", values=ks, grid=False, format="d"),
     )
-    y = alt.Y("mean:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6))
+    y = alt.Y(
+        "mean:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6, labelExpr=figures("y"))
+    )
     lines, points, seen = traces(base, frame, x, y, width=2, size=60, tips=tooltip(("k:Q", "k")))
     bars = base.mark_rule(strokeWidth=1.5).encode(
         x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour(frame, legend=legend(frame.looks)), opacity=seen

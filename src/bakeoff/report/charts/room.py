@@ -78,6 +78,12 @@ def slanted(n: int) -> dict[str, Any]:
     return {"labelAngle": -90, "labelLimit": 130}
 
 
+def figures(channel: str) -> str:
+    """What the labels of an axis say: the figure of one value alone is not rounded to a whole number."""
+    ends = f"domain('{channel}')"
+    return f"{ends}[0] == {ends}[1] ? format(datum.value, '.4~r') : datum.label"
+
+
 def legend_columns(names: Iterable[str], beside: Iterable[str] = ()) -> int:
     """How many columns of a legend fit on a phone, three at most; of two or three some long names are cut.
 

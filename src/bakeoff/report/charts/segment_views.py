@@ -8,7 +8,7 @@ from typing import Any
 
 from bakeoff.report.charts.chart import Row, Spec
 from bakeoff.report.charts.frame import Frame
-from bakeoff.report.charts.room import Lines, line_for_each
+from bakeoff.report.charts.room import Lines, figures, line_for_each
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     AT_PLACE,
@@ -71,11 +71,13 @@ def by_group(frame: Frame, rows: Sequence[Row], labels: Labels, metrics: Sequenc
 
 
 def _lines(rows: Sequence[Row], labels: Labels) -> Lines:
-    """A line for each model in each group, and a gap between groups."""
+    """A line for each model in each group, with a gap between groups; two at least."""
     models = line_for_each(11, rows)
     return replace(
         models,
-        counts={d: {s: n * len(labels[d][s]) for s, n in by.items()} for d, by in models.counts.items()},
+        counts={
+            d: {s: max(n, 2) * len(labels[d][s]) for s, n in by.items()} for d, by in models.counts.items()
+        },
     )
 
 
@@ -90,7 +92,9 @@ def _points(frame: Frame, base: Any, labels: Labels) -> Any:
     )
     offset = alt.YOffset("model:N", sort=alt.EncodingSortField("turn", op="min"))
     x = alt.X(
-        "mean:Q", scale=alt.Scale(zero=False, nice=False, padding=14), axis=alt.Axis(title=None, tickCount=5)
+        "mean:Q",
+        scale=alt.Scale(zero=False, nice=False, padding=14),
+        axis=alt.Axis(title=None, tickCount=5, labelExpr=figures("x")),
     )
     below = legend(frame.looks, [name for by in labels.values() for names in by.values() for name in names])
     hue, form = colour(frame, legend=below), shape(frame, legend=below)

@@ -8,6 +8,7 @@ from typing import Any
 from bakeoff.report.charts.chart import Chart, ChartSection, Row
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.look import NEUTRAL
+from bakeoff.report.charts.room import figures
 from bakeoff.report.charts.spec import (
     AT_METRIC,
     AT_PLACE,
@@ -131,9 +132,13 @@ def _layers(
     x = alt.X(
         f"{value}:Q",
         scale=_scale(_values(rows, goals, goal), goal),
-        axis=alt.Axis(title=list(title), grid=False, tickCount=4, labelPadding=7),
+        axis=alt.Axis(title=list(title), grid=False, tickCount=4, labelPadding=7, labelExpr=figures("x")),
     )
-    y = alt.Y("mean:Q", scale=alt.Scale(zero=False, padding=18), axis=alt.Axis(title=None, tickCount=6))
+    y = alt.Y(
+        "mean:Q",
+        scale=alt.Scale(zero=False, padding=18),
+        axis=alt.Axis(title=None, tickCount=6, labelExpr=figures("y")),
+    )
     tips = [
         alt.Tooltip("model:N", title="model"),
         alt.Tooltip("mean:Q", title="accuracy", format=".4~r"),
@@ -158,6 +163,7 @@ def _front_names(on_front: Any, value: str, right: bool, x: Any, y: Any) -> Any:
 
     So a name meets no point and no part of the line, only the names of its neighbours along the front: it is
     left out where it would run into one of the two before it. One that would leave the chart is turned round.
+    Of several at the same point one is named, and the others are counted.
 
     Args:
         right: whether the better end of the goal is at the right.
@@ -169,7 +175,8 @@ def _front_names(on_front: Any, value: str, right: bool, x: Any, y: Any) -> Any:
         for n in (1, 2)
         for field in (value, "mean", "model")
     ]
-    told = on_front.transform_window(before, sort=[{"field": value, "order": "ascending"}])
+    told = on_front.transform_joinaggregate(same="count()", groupby=[value, "mean"])
+    told = told.transform_window(before, sort=[{"field": value, "order": "ascending"}])
     up = "about[shown] == 'lower is better'"
     turned = f"({_turned(value, '', right)})"
     free = " && ".join(_apart(value, str(n), right) for n in (1, 2))
@@ -180,7 +187,7 @@ def _front_names(on_front: Any, value: str, right: bool, x: Any, y: Any) -> Any:
         align=alt.ExprRef(f"{turned} ? '{'right' if right else 'left'}' : '{'left' if right else 'right'}'"),
         dx=alt.ExprRef(f"{turned} ? 0 : {ASIDE if right else -ASIDE}"),
         dy=alt.ExprRef(f"{up} ? 10 : -10"),
-        text=alt.ExprRef(f"{free} ? datum.model : ''"),
+        text=alt.ExprRef(f"{free} ? datum.model + (datum.same > 1 ? ' +' + (datum.same - 1) : '') : ''"),
     ).encode(x=x, y=y)
 
 
@@ -191,7 +198,7 @@ def _at(value: str, n: str) -> str:
 
 def _long(n: str) -> str:
     """Pixels that its name takes."""
-    return f"min({NAME}, {LETTER} * length(datum.model{n}))"
+    return f"min({NAME}, {LETTER} * (length(datum.model{n}) + (datum.same > 1 ? 3 : 0)))"
 
 
 def _turned(value: str, n: str, right: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from bakeoff.report.charts.chart import Row, Spec
 from bakeoff.report.charts.frame import Frame
 from bakeoff.report.charts.look import NEUTRAL
-from bakeoff.report.charts.room import Lines, line_for_each
+from bakeoff.report.charts.room import Lines, figures, line_for_each
 from bakeoff.report.charts.spec import (
     AT_PLACE,
     colour,
@@ -61,7 +61,9 @@ def progress_view(frame: Frame, rows: Sequence[Row], along: str) -> Spec:
         scale=alt.Scale(type="symlog" if along.startswith("seconds") else "linear", nice=False, zero=False),
         axis=alt.Axis(title=along, grid=False, tickCount=6),
     )
-    y = alt.Y("best:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6))
+    y = alt.Y(
+        "best:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6, labelExpr=figures("y"))
+    )
     hue, form = colour(frame, legend=legend(frame.looks)), shape(frame, legend=legend(frame.looks))
     lines = base.mark_line(interpolate="step-after", strokeWidth=2).encode(
         x=x, y=y, color=hue, strokeDash=dash(frame, legend=legend(frame.looks))
@@ -82,7 +84,9 @@ def expected_view(frame: Frame, rows: Sequence[Row]) -> Spec:
         scale=alt.Scale(nice=False, zero=False),
         axis=alt.Axis(title="trials", grid=False, tickMinStep=1, tickCount=6),
     )
-    y = alt.Y("best:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6))
+    y = alt.Y(
+        "best:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6, labelExpr=figures("y"))
+    )
     hue = colour(frame, legend=legend(frame.looks))
     bands = base.mark_area(opacity=0.18).encode(
         x=x, y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q", color=hue

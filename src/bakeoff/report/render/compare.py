@@ -83,6 +83,8 @@ def _print_same(found: Versus, console: Console) -> None:
 
 def _how(found: Versus, rules: Rules) -> str:
     """How the numbers were made, in two sentences."""
+    if all(line.tested is None for line in found.lines):
+        return "Differences are candidate less baseline; none has a test."
     if found.n_splits > 1:
         test = f"corrected resampled t-test over {found.n_splits} splits"
     else:
@@ -108,11 +110,13 @@ def _print_metrics(found: Versus, rules: Rules, console: Console) -> None:
             reasons.setdefault(line.untested, {})[line.column.metric] = None
     for why, names in reasons.items():
         say(console, f"No test: {', '.join(names)} ({why}).")
+    if all(line.tested is None for line in found.lines):
+        return
     say(
         console,
         "d_z: mean difference / standard deviation over users. Wins: users better off with the candidate.",
     )
-    if found.lines and rules.test == "randomization" and found.n_splits == 1:
+    if rules.test == "randomization" and found.n_splits == 1:
         least = found.family_size / (1 + rules.resamples)
         if rules.correction == "holm" and least > rules.level:
             say(
@@ -143,7 +147,8 @@ def _metric(line: Line, rules: Rules) -> tuple[str, ...]:
 
 def _verdict(answer: Answer, line: Line, rules: Rules, tolerance: float) -> str:
     found = line.tested
-    assert found is not None
+    if found is None:  # a cell beside itself is compared by nothing
+        return f"{answer}: {column_name(line.column)} {line.candidate - line.baseline:+.4f}, the same cells"
     turned = "" if line.higher_is_better else ", lower is better"
     return (
         f"{answer}: {column_name(line.column)} {found.difference:+.4f}, {100 * rules.confidence:.3g} % "

@@ -15,7 +15,7 @@ const numberOf = cell => {
 
 function sortRows(head, rising) {
   const table = head.closest("table"), at = head.cellIndex, sign = rising ? 1 : -1;
-  const groups = table.tBodies.length > 1; // a leader board has a body for each row and its detail
+  const groups = table.tBodies[0]?.dataset.row !== undefined; // a leader board has a body for each row and its detail
   const items = groups ? [...table.tBodies] : [...(table.tBodies[0]?.rows ?? [])];
   const cell = item => (groups ? item.rows[0] : item).cells[at];
   const figures = head.classList.contains("figure");
@@ -133,6 +133,7 @@ function options(id, values, value) {
     return option;
   }));
   select.disabled = values.length < 2;
+  select.closest("label").hidden = !values.length; // nothing was measured
 }
 
 const distinct = values => [...new Set(values)];
@@ -242,7 +243,10 @@ async function draw(place) {
 async function drawAll() {
   for (const place of document.querySelectorAll(".chart")) {
     await draw(place);
-    await new Promise(go => (window.requestIdleCallback ?? setTimeout)(go));
+    await new Promise(go => { // a busy page is never idle: go on all the same
+      if (window.requestIdleCallback) requestIdleCallback(go, { timeout: 100 });
+      else setTimeout(go);
+    });
   }
   root.dataset.charts = "drawn";
 }
