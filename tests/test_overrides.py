@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from bakeoff import overrides
+from bakeoff import conf, overrides
 from bakeoff.errors import ConfigError
 
 
@@ -55,7 +57,37 @@ def test_a_word_that_hydra_cannot_read_is_answered_with_one_that_it_can() -> Non
     assert overrides.unreadable("dataset.separator=;").endswith("as in \"dataset.separator=';'\"")
 
 
-def test_a_key_that_nobody_reads_is_refused_with_the_nearest() -> None:
-    overrides.check_keys(["seed", "model", "k", "hydra"])
-    with pytest.raises(ConfigError, match=r"sede: .* did you mean 'seed'"):
-        overrides.check_keys(["model", "sede"])
+WRITTEN = {
+    "seed": 1,
+    "k": [5],
+    **{group: {} for group in ("dataset", "split", "tune", "metrics", "statistics")},
+    "model": {"name": "own", "path": "a.csv", "build": {"path": "${..path}"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"sede": 7}, r"sede: .* did you mean 'seed'"),
+        ({"statistics": {"tst": "t"}}, r"statistics.tst: did you mean 'test'"),
+        ({"model": "als"}, "model='als': expected keys .* override /model: NAME"),
+        ({"metrics": ["ndcg"]}, r"metrics=\['ndcg'\]: expected keys"),
+        ({"model": {"name": "own", "spase": {}}}, "model.spase: nobody reads it; did you mean 'space'"),
+        ({"experiment": {"k": [3]}}, "experiment.k: nobody reads it there; .*# @package _global_"),
+    ],
+)
+def test_what_a_yaml_brings_and_nobody_reads_is_refused(more: dict[str, Any], says: str) -> None:
+    overrides.check_keys(WRITTEN)
+    with pytest.raises(ConfigError, match=says):
+        overrides.check_keys({**WRITTEN, **more})
+
+
+def test_presets_of_one_grid_agree_in_what_is_said_once() -> None:
+    settings = {**conf.read(conf.folder() / "config.yaml"), "metrics": {}}
+    overrides.check_presets({"a": settings, "b": {**settings, "seed": 2}})
+    with pytest.raises(ConfigError, match=r"experiment=a,b: they differ in k, .* one after the other"):
+        overrides.check_presets({"a": settings, "b": {**settings, "k": [3]}})
+
+
+def test_folders_of_ones_own_are_read_from_either_way_of_writing_them() -> None:
+    assert overrides.folders(["model=als", "--config-dir", "a", "-cd=b", "seed=1"]) == ["a", "b"]

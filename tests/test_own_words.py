@@ -48,6 +48,11 @@ def test_yaml_that_does_not_parse_is_named_with_its_line(plan: Plan, tmp_path: P
         ("import os\nraise RuntimeError('no licence')", "RuntimeError: no licence (own_a.py, line 2)"),
         ("x = 1\ndef broken(:\n    pass", "SyntaxError: invalid syntax (own_b.py, line 2)"),
         (
+            "class Own:\n    def __init__(self):\n        import json\n        json.loads('{')",
+            "own_d.Own breaks: JSONDecodeError: Expecting property name enclosed in double quotes: "
+            "line 1 column 2 (char 1) (own_d.py, line 4)",
+        ),
+        (
             "class Own:\n    def fit(self, train): ...",
             "own_c.Own has no 'stochastic', 'folds_in', 'recommend'",
         ),
@@ -56,10 +61,39 @@ def test_yaml_that_does_not_parse_is_named_with_its_line(plan: Plan, tmp_path: P
 def test_a_class_of_ones_own_that_breaks_is_named_with_its_place(
     plan: Plan, tmp_path: Path, code: str, says: str
 ) -> None:
-    module = next(name for name in ("own_a", "own_b", "own_c") if name in says)
+    module = next(name for name in ("own_a", "own_b", "own_c", "own_d") if name in says)
     (tmp_path / f"{module}.py").write_text(code)
     (tmp_path / "mine/model/own.yaml").write_text(f"name: own\nbuild: {{_target_: {module}.Own}}\n")
     assert says in refused(plan("model=own"))
+
+
+@pytest.mark.parametrize("breaks", ["identity", "load"])
+def test_a_source_of_ones_own_that_breaks_is_named_with_its_place(
+    plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str], breaks: str
+) -> None:
+    lines = ["class Own:", "    name = 'own'", "    def files(self): return {}"]
+    for method in ("identity", "load"):
+        lines += [f"    def {method}(self): return {'{}[3]' if method == breaks else '{}'}"]
+    (tmp_path / f"own_{breaks}.py").write_text("\n".join(lines))
+    (tmp_path / "mine/dataset").mkdir()
+    (tmp_path / "mine/dataset/own.yaml").write_text(f"_target_: own_{breaks}.Own\n")
+    assert cli.main(["run", "--config-dir", "mine", "dataset=own"]) == 2
+    line = 4 if breaks == "identity" else 5
+    said = f"bakeoff: dataset: own_{breaks}.Own breaks: KeyError: 3 (own_{breaks}.py, line {line})\n"
+    assert capsys.readouterr().err == said
+    assert not (tmp_path / "results").exists()
+
+
+def test_yaml_in_another_encoding_is_named(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "mine/model/own.yaml").write_bytes("name: café".encode("latin-1"))
+    assert "mine/model/own.yaml: not UTF-8" in refused(plan("model=own"))
+
+
+def test_a_preset_without_its_first_line_is_told_of_it(plan: Plan, tmp_path: Path) -> None:
+    preset = tmp_path / "mine/experiment/own.yaml"
+    for text in ("k: [3]\n", "defaults:\n  - override /model: als\n"):
+        preset.write_text(text)
+        assert "a preset begins with the line `# @package _global_`" in refused(plan("experiment=own"))
 
 
 def test_a_key_of_a_preset_that_does_not_exist_is_refused(plan: Plan, tmp_path: Path) -> None:

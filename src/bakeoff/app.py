@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -94,7 +94,7 @@ def _run_session(session: Session, words: Sequence[str]) -> Session:
     except BakeoffError:
         raise
     except Exception as error:
-        line = explained(error)
+        line = explained(error, words_of.folders(words))
         if line is None:
             raise
         raise ConfigError(line) from error
@@ -139,7 +139,7 @@ def execute(
     identities: dict[str, Any] = {}
     asked: dict[str, list[Asked]] = {}
     words: dict[str, Sequence[str]] = {}
-    words_of.check_keys(composed[0][1])
+    _check_written(config for _, config in composed)
     told = settings(_plain(composed[0][1]))
     for overrides, config in composed:
         cell = identified(to_cell(config), identities)
@@ -168,6 +168,17 @@ def execute(
     )
     session.exit_code = verbs.VERBS[session.verb](request)
     return session.exit_code
+
+
+def _check_written(configs: Iterable[Any]) -> None:
+    """Check what each YAML brings, once for each choice of them."""
+    chosen = {str(config.hydra.runtime.choices): config for config in configs}
+    presets = {}
+    for config in chosen.values():
+        written = _plain(config, resolve=False)
+        words_of.check_keys(written)
+        presets[str(config.hydra.runtime.choices.get("experiment"))] = written
+    words_of.check_presets(presets)
 
 
 def _one_job(config: Any) -> None:
@@ -231,11 +242,11 @@ def experiment_name(config: Any, cell: Cell) -> str:
     return name
 
 
-def _plain(config: Any) -> dict[str, Any]:
+def _plain(config: Any, *, resolve: bool = True) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     task = OmegaConf.masked_copy(config, [k for k in config if k != "hydra"])
-    plain = OmegaConf.to_container(task, resolve=True, throw_on_missing=True)
+    plain = OmegaConf.to_container(task, resolve=resolve, throw_on_missing=resolve)
     assert isinstance(plain, dict)
     return {str(k): v for k, v in plain.items()}
 

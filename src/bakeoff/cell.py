@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sysconfig
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 from bakeoff.data.source import Source
-from bakeoff.errors import ConfigError, nearest
+from bakeoff.errors import BakeoffError, ConfigError, UsageError, nearest
 from bakeoff.hashing import identity
 from bakeoff.models.base import Model
 from bakeoff.splits.base import Splitter
@@ -150,13 +152,29 @@ def locate(path: str, where: str) -> Any:
 
 
 def _in_place(error: Exception) -> str:
-    """An error with the file and the line that raised it."""
+    """An error with the file and the line that raised it, the last that is no library's."""
     text = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
     frames = traceback.extract_tb(error.__traceback__)
-    file, line = frames[-1].filename, frames[-1].lineno
+    libraries = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    others = ("<", *libraries, str(Path(__file__).parent))
+    theirs = [f for f in frames if not f.filename.startswith(others)]
+    file, line = (theirs or frames)[-1].filename, (theirs or frames)[-1].lineno
     if isinstance(error, SyntaxError):
         file, line = error.filename or file, error.lineno
     return f"{text} ({Path(file).name}, line {line})"
+
+
+@contextmanager
+def asking(config: Config, where: str, kind: type[UsageError] = ConfigError) -> Iterator[None]:
+    """What a class of the user's raises becomes one line with its place; a fault of ours stays as it is."""
+    try:
+        yield
+    except BakeoffError:
+        raise
+    except Exception as error:
+        if str(config["_target_"]).startswith("bakeoff."):
+            raise
+        raise kind(f"{where}: {config['_target_']} breaks: {_in_place(error)}") from error
 
 
 def parameters(spec: Config, where: str) -> dict[str, Any]:
@@ -193,7 +211,8 @@ def build(spec: Config, where: str, **more: Any) -> Any:
         for k, v in given.items()
     }
     try:
-        return target(**nested)
+        with asking(spec, where):
+            return target(**nested)
     except TypeError as error:
         raise ConfigError(f"{where}: {spec['_target_']} does not take these values ({error})") from error
 
@@ -219,9 +238,10 @@ def _complete(made: Any, protocol: type, config: Config, where: str) -> Any:
     methods = [n for n, member in vars(protocol).items() if callable(member) and not n.startswith("_")]
     lacking = [n for n in (*inspect.get_annotations(protocol), *methods) if not hasattr(made, n)]
     if lacking:
+        page = ", see docs/how-to/own-model.md" if protocol is Model else ""
         raise ConfigError(
             f"{where}: {config['_target_']} has no {', '.join(map(repr, lacking))}; expected what "
-            f"{protocol.__module__}.{protocol.__name__} has, see docs/how-to/own-model.md"
+            f"{protocol.__module__}.{protocol.__name__} has{page}"
         )
     return made
 
@@ -244,7 +264,8 @@ def identified(cell: Cell, known: dict[str, Any] | None = None) -> Cell:
         if name not in memory:
             made = make()
             reads_files = callable(getattr(made, "identity", None))  # a hyperparameter may bear the name
-            memory[name] = made.identity() if reads_files else None
+            with asking(config if coordinate != "model" else config["build"], coordinate):
+                memory[name] = made.identity() if reads_files else None
         if memory[name] is not None:
             contents[coordinate] = memory[name]
     return Cell(**{**cell.__dict__, "contents": contents}) if contents else cell

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from bakeoff import conf
@@ -9,8 +11,12 @@ from bakeoff import overrides as words_of
 from bakeoff.errors import nearest
 
 
-def explained(error: Exception) -> str | None:
-    """One line for an error of Hydra's or OmegaConf's, with the nearest names; None for any other."""
+def explained(error: Exception, folders: Iterable[str] = ()) -> str | None:
+    """One line for an error of Hydra's or OmegaConf's, with the nearest names; None for any other.
+
+    Args:
+        folders: where the user's own YAML is.
+    """
     import yaml
     from hydra.errors import HydraException, MissingConfigException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
@@ -19,6 +25,11 @@ def explained(error: Exception) -> str | None:
         mark = error.problem_mark or error.context_mark
         place = f"{mark.name}, line {mark.line + 1}" if mark else "a YAML file"
         return f"{place}: not YAML: {error.problem or error.context}"
+    if isinstance(error, UnicodeDecodeError):
+        files = [p for folder in folders for p in sorted(Path(folder).rglob("*.yaml"))]
+        return next(
+            (f"{p}: not UTF-8 ({error.reason})" for p in files if error.object in p.read_bytes()), None
+        )
     if isinstance(error, OverrideParseException):
         return words_of.unreadable(error.override)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -34,6 +45,8 @@ def explained(error: Exception) -> str | None:
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     key = str(getattr(cause, "full_key", None) or "")
     text = " ".join(str(cause).splitlines()[0].split())
+    if "@experiment." in text:
+        return f"{text.partition(': ')[0].removeprefix('In ')}: {words_of.GLOBAL}"
     if "is not in struct" in text or "Could not override" in str(error):
         wrong = key or str(error).partition("'")[2].partition("'")[0]
         beside: Any = getattr(cause, "parent_node", None)

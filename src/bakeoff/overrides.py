@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from bakeoff import conf
@@ -17,6 +19,11 @@ _NO_AXES = (
     *("k", "metrics", "results_dir", "fresh", "rerun", "isolate", "debug", "save_model", "workers"),
     *("time_limit", "memory_limit", "mlflow", "baselines"),
 )
+
+
+_OF_MODELS = ("name", "build", "space")
+
+GLOBAL = "nobody reads it there; a preset begins with the line `# @package _global_`"
 
 
 def ordered(words: Sequence[str]) -> list[str]:
@@ -53,6 +60,14 @@ def ordered(words: Sequence[str]) -> list[str]:
     return [*options, *overrides]
 
 
+def folders(words: Sequence[str]) -> list[str]:
+    """The values of --config-dir."""
+    flags = ("--config-dir", "-cd")
+    beside = [value for flag, value in pairwise(words) if flag in flags]
+    inside = [word.partition("=")[2] for word in words if word.partition("=")[0] in flags]
+    return [*beside, *filter(None, inside)]
+
+
 def check(jobs: Sequence[Sequence[str]]) -> None:
     """Refuse what Hydra composes without a murmur: unknown keys, groups left out, settings with two values.
 
@@ -82,16 +97,44 @@ def check(jobs: Sequence[Sequence[str]]) -> None:
             raise ConfigError(f"{key}={','.join(several)}: it is no axis of a grid; {advice}")
 
 
-def check_keys(config: Iterable[Any]) -> None:
-    """Refuse keys that a YAML of the user's brings and nobody reads.
+def check_keys(config: Mapping[str, Any]) -> None:
+    """Refuse what a YAML of the user's brings and nobody reads.
 
     Args:
-        config: the top keys of a composed configuration.
+        config: a composed configuration as plain values, interpolations as they are written.
     """
     known = {*conf.groups(), *conf.scalars(), "hydra"}
-    for key in map(str, config):
+    for key in config:
         if key not in known:
             raise ConfigError(f"{key}: there is no such option, and a preset sets it; {nearest(key, known)}")
+    if stray := config.get("experiment"):
+        raise ConfigError(f"experiment.{next(iter(stray))}: {GLOBAL}")
+    for group in (*_CHOSEN, "statistics"):
+        if not isinstance(config[group], Mapping):
+            raise ConfigError(
+                f"{group}={config[group]!r}: expected keys with their values; a preset chooses by "
+                f"`- override /{group}: NAME` in its `defaults`"
+            )
+    if unknown := [k for k in config["statistics"] if k not in conf.statistics()]:
+        raise ConfigError(f"statistics.{unknown[0]}: {nearest(unknown[0], conf.statistics())}")
+    text = str(config["model"])
+    for key in config["model"]:
+        if key not in _OF_MODELS and not re.search(rf"\$\{{(\.*|model\.){key}\}}", text):
+            raise ConfigError(f"model.{key}: nobody reads it; {nearest(key, _OF_MODELS)}")
+
+
+def check_presets(configs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse presets of one grid that differ in what is said once for all cells.
+
+    Args:
+        configs: name of a preset -> a composed configuration.
+    """
+    for key in (*_NO_AXES, "statistics"):
+        if len({str(config[key]) for config in configs.values()}) > 1:
+            raise ConfigError(
+                f"experiment={','.join(configs)}: they differ in {key}, which is no axis of a grid; run them "
+                "one after the other"
+            )
 
 
 def _no_list(key: str, value: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.cell import Cell, build_model, build_source, build_splitter, parameters
+from bakeoff.cell import Cell, asking, build_model, build_source, build_splitter, parameters
 from bakeoff.data.source import Dataset
 from bakeoff.environment import environment
 from bakeoff.errors import DataError, Unsupported
@@ -54,7 +54,8 @@ class Workspace:
             if self.store.has_data(cell.data_key):
                 dataset = self.store.data(cell.data_key)
                 return replace(dataset, name=str(cell.dataset.get("name", dataset.name)))
-            return build_source(cell.dataset).load()
+            with asking(cell.dataset, "dataset", DataError):
+                return build_source(cell.dataset).load()
 
     def split(self, cell: Cell, meter: Meter | None = None) -> Split:
         """The split of a cell: from memory, from the store, or cut now (and stored with its data)."""
@@ -90,7 +91,8 @@ def cut(cell: Cell, dataset: Dataset) -> Split:
     if splitter.needs_times and dataset.interactions.times is None:
         raise needs_times(cell, dataset.name)
     try:
-        return splitter.split(dataset.interactions, cell.split_seed)
+        with asking(cell.split, "split", DataError):
+            return splitter.split(dataset.interactions, cell.split_seed)
     except DataError as error:
         raise DataError(f"data set {dataset.name!r}, split {cell.split.get('name')!r}: {error}") from error
 
