@@ -51,6 +51,7 @@ def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         (["repotr"], "report"),
         (["report"], "expected one name"),
         (["report", "x", "kk=3"], "is not an option"),
+        (["report", "x", "k=[]"], "k=[] names none"),
         (["export", "x"], "--to DIR"),
         (["compare", "a", "b", "name=x", "--gate"], "gate= has no value"),
         (["compare", "a", "b", "name=x", "--gate="], "gate= has no value"),

@@ -125,9 +125,10 @@ def test_a_run_does_not_write_over_numbers_that_the_store_no_longer_has(
     shutil.rmtree("results/store")
     before = {p.name: p.read_bytes() for p in Path("results/blocks").iterdir() if p.is_file()}
     other = [f"--config-dir={HERE / 'conf'}", *WORDS, "seed=7"]
-    assert cli.main(["run", *other, "model=shuffled"]) == 2
-    said = capsys.readouterr().err
-    assert "numbers of 2 cells that results/store does not have" in said and said.count("\n") == 1
+    for verb in ("plan", "run"):
+        assert cli.main([verb, *other, "model=shuffled"]) == 2
+        said = capsys.readouterr().err
+        assert "numbers of 2 cells that results/store does not have" in said and said.count("\n") == 1
     assert {p.name: p.read_bytes() for p in Path("results/blocks").iterdir() if p.is_file()} == before
     assert grid("run") == 0  # the same cells again: nothing is lost
     assert {name: row["status"] for name, row in cells().items()} == dict.fromkeys(cells(), "done")

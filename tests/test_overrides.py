@@ -41,6 +41,7 @@ def test_what_may_differ_between_cells_is_an_axis() -> None:
     ("jobs", "says"),
     [
         ([["k=5"], ["k=10"]], r"k=5,10: .* give a list, k=\[5,10\]"),
+        ([["baselines=als"], ["baselines=ease"]], r"give a list, baselines=\[als,ease\]"),
         ([["k=[5]"], ["k=[10]"]], r"give a list, k=\[5,10\]"),
         ([["metrics=accuracy"], ["metrics=default"]], "metrics=accuracy,default: it is no axis"),
         ([["statistics.test=t"], ["statistics.test=wilcoxon"]], "no axis"),
@@ -55,6 +56,7 @@ def test_what_would_be_dropped_in_silence_is_refused(jobs: list[list[str]], says
 
 def test_a_word_that_hydra_cannot_read_is_answered_with_one_that_it_can() -> None:
     assert overrides.unreadable("dataset.separator=;").endswith("as in \"dataset.separator=';'\"")
+    assert "a comma with nothing before or after it" in overrides.unreadable("model=als,")
 
 
 WRITTEN = {

@@ -86,6 +86,9 @@ def _report(words: list[str]) -> int:
 
     names, options = _split(words, "report", ("k", "metrics", "results_dir", "name", "mlflow", *RULES))
     name = _one_name(names, options, "report")
+    for key in ("k", "metrics"):
+        if key in options and not _list(options[key]):
+            raise ConfigError(f"report: {key}={options[key]} names none; give some, or leave it out")
     ks = None if "k" not in options else [_whole("k", k) for k in _list(options["k"])]
     metrics = None if "metrics" not in options else verbs.named_metrics(_list(options["metrics"]))
     results, mlflow = Path(options.get("results_dir", "results")), options.get("mlflow")

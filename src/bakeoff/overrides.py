@@ -89,11 +89,8 @@ def check(jobs: Sequence[Sequence[str]]) -> None:
         values.setdefault(key, {})[value] = None
     for key, several in values.items():
         if len(several) > 1 and (key in _NO_AXES or key.startswith("statistics.")):
-            advice = (
-                f"give a list, k=[{','.join(v.strip('[]') for v in several)}]"
-                if key == "k"
-                else "give one value"
-            )
+            listed = f"give a list, {key}=[{','.join(v.strip('[]') for v in several)}]"
+            advice = listed if key in ("k", "baselines") else "give one value"
             raise ConfigError(f"{key}={','.join(several)}: it is no axis of a grid; {advice}")
 
 
@@ -151,6 +148,8 @@ def _no_list(key: str, value: str) -> str:
 def unreadable(override: str) -> str:
     """One line for a word that Hydra's grammar does not take."""
     key, _, value = override.partition("=")
+    if "" in [part.strip() for part in value.split(",")] and "'" not in value and '"' not in value:
+        return f"{override!r} cannot be read: it has a comma with nothing before or after it"
     return (
         f"{override!r} cannot be read: a value with spaces, letters beyond ASCII or signs such as ; ( ) "
         f"wants quotes of its own inside those of the shell, as in \"{key}='{value}'\""

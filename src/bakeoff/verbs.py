@@ -58,12 +58,8 @@ def run(request: Request) -> int:
     tracking.check(request.mlflow, request.command)
     workspace, failed = Workspace(request.store), False
     for name, asked in request.experiments.items():
-        folder = request.results / name
-        before = Experiment(name) if request.fresh else Experiment.read(folder, name)
-        grid.check_same_data(before, asked)
-        _refuse_to_lose(folder, before, asked, request.store)
-        planned = _planned(request, asked)
-        planned = grid.prepare(planned, workspace, request.wanted)
+        folder, before = request.results / name, _before(request, name, asked)
+        planned = grid.prepare(_planned(request, asked), workspace, request.wanted)
         experiment = before.with_cells(asked, request.command)
         experiment.write(folder)
         for key, what in planned.damaged.items():
@@ -78,19 +74,25 @@ def run(request: Request) -> int:
     return int(failed)
 
 
-def _refuse_to_lose(folder: Path, before: Experiment, asked: Sequence[Asked], store: Store) -> None:
-    """Keep a report whose cells the store does not have, as where only the report's folder was copied."""
+def _before(request: Request, name: str, asked: Sequence[Asked]) -> Experiment:
+    """What is known of an experiment, if it can take these cells.
+
+    A report whose cells the store does not have stays as it is, as where only the report's folder was copied.
+    """
     from bakeoff.report.readback import finished
 
+    folder, store = request.results / name, request.store
+    before = Experiment(name) if request.fresh else Experiment.read(folder, name)
+    grid.check_same_data(before, asked)
     others = {a.key for a in before.asked} - {a.key for a in asked}
-    lost = [
-        k for k in finished(folder) if k in others and not (store.cell_folder(k) / "record.json").exists()
-    ]
+    records = {key: store.cell_folder(key) / "record.json" for key in finished(folder) if key in others}
+    lost = [key for key, record in records.items() if not record.exists()]
     if lost:
         raise UsageError(
             f"{folder}: its report has numbers of {len(lost)} cells that {store.root} does not have and this "
             f"command does not run, such as {lost[0]}; give name=... for another report, or fresh=true"
         )
+    return before
 
 
 def _planned(request: Request, asked: Sequence[Asked]) -> grid.Plan:
@@ -103,9 +105,7 @@ def plan(request: Request) -> int:
     from bakeoff.report.render.plan import print_plan
 
     for name, asked in request.experiments.items():
-        grid.check_same_data(
-            Experiment(name) if request.fresh else Experiment.read(request.results / name, name), asked
-        )
+        _before(request, name, asked)
         planned = _planned(request, asked)
         ahead = foresee(planned.asked, request.store, request.wanted).reasons
         estimate = Estimate(request.store, planned.asked)
