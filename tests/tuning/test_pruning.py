@@ -40,43 +40,51 @@ def cut_at(made: Any, curve: Mapping[int, float], ends: int | None = 100) -> int
     return found
 
 
-def test_a_fit_is_cut_when_its_pace_does_not_lead_to_the_best_by_its_end() -> None:
+def test_a_fit_is_cut_when_its_pace_does_not_lead_among_the_best_five_by_its_end() -> None:
     # After 8 of 100 epochs it gains 0.02 in 4 epochs: 0.32 + 92 x 0.005 = 0.78 is below 0.8.
     curve = {1: 0.1, 2: 0.2, 4: 0.3, 8: 0.32}
-    assert cut_at(study(0.5, 0.6, 0.8), curve) == 8
-    assert cut_at(study(0.5, 0.6, 0.77), curve) is None
+    assert cut_at(study(0.9, 0.8, 0.95, 0.8, 0.85), curve) == 8
+    assert cut_at(study(0.9, 0.77, 0.95, 0.8, 0.85), curve) is None
+    assert cut_at(study(0.1, 0.9, 0.8, 0.95, 0.8, 0.85), curve) == 8
+
+
+def test_of_many_trials_a_tenth_are_the_best() -> None:
+    curve = {1: 0.1, 2: 0.2, 4: 0.3, 8: 0.32}  # 0.78, as above
+    made = study(*[0.8] * 5, *[0.7] * 44)
+    assert cut_at(made, curve) == 8  # of 50 trials, this one among them, five are the best
+    assert cut_at(made, curve) is None  # of 51, six
 
 
 def test_a_shorter_fit_has_less_time_to_catch_up() -> None:
     curve = {1: 0.1, 2: 0.2, 4: 0.3, 8: 0.32}
-    assert cut_at(study(0.5, 0.5, 0.5), curve, ends=40) == 8  # 0.32 + 32 x 0.005 = 0.48
-    assert cut_at(study(0.5, 0.5, 0.5), curve, ends=48) is None  # 0.32 + 40 x 0.005 = 0.52
+    assert cut_at(study(*[0.5] * 5), curve, ends=40) == 8  # 0.32 + 32 x 0.005 = 0.48
+    assert cut_at(study(*[0.5] * 5), curve, ends=48) is None  # 0.32 + 40 x 0.005 = 0.52
 
 
 def test_a_fit_that_falls_is_cut_where_it_has_fallen_below_the_best() -> None:
     curve = {1: 0.1, 2: 0.3, 4: 0.5, 8: 0.45, 16: 0.38, 32: 0.3}
-    assert cut_at(study(0.1, 0.2, 0.4), curve) == 16
+    assert cut_at(study(*[0.4] * 5), curve) == 16
 
 
 def test_a_fit_that_has_not_left_the_level_it_began_at_is_never_cut() -> None:
     flat = {1: 0.15, 2: 0.15, 4: 0.16, 8: 0.15, 16: 0.15, 32: 0.14, 64: 0.16}
-    assert cut_at(study(0.2, 0.2, 0.2), flat) is None
-    assert cut_at(study(0.2, 0.2, 0.2), {**flat, 3: 0.18}) is not None  # once it has
+    assert cut_at(study(*[0.2] * 5), flat) is None
+    assert cut_at(study(*[0.2] * 5), {**flat, 3: 0.18}) is not None  # once it has
 
 
-def test_nothing_is_cut_before_three_trials_have_finished() -> None:
+def test_nothing_is_cut_before_five_trials_have_finished() -> None:
     curve = {1: 0.1, 2: 0.3, 4: 0.3, 8: 0.3}
-    assert cut_at(study(0.9, 0.9), curve) is None
-    assert cut_at(study(0.9, 0.9, 0.9), curve) == 4
+    assert cut_at(study(*[0.9] * 4), curve) is None
+    assert cut_at(study(*[0.9] * 5), curve) == 4
 
 
 def test_a_fit_whose_end_is_not_known_is_not_cut() -> None:
     curve = {1: 0.1, 2: 0.3, 4: 0.3, 8: 0.3}
-    assert cut_at(study(0.9, 0.9, 0.9), curve, ends=None) is None
+    assert cut_at(study(*[0.9] * 5), curve, ends=None) is None
 
 
 def test_only_values_on_the_pruners_users_are_compared() -> None:
-    made = study(0.2, 0.2, 0.2)
+    made = study(*[0.2] * 5)
     made.tell(made.ask(), 0.9)  # without a value on the sample
     assert cut_at(made, {1: 0.1, 2: 0.2, 4: 0.3, 8: 0.3}) is None
 
@@ -106,7 +114,7 @@ def test_a_fit_whose_gains_shrink_is_never_cut_if_it_would_end_as_the_best(
     ends = len(curve)
     best = curve[ends] - 1e-9 - 0.1 * below
     told = {epoch: curve[epoch] for epoch in (1, 2, 4, 8, 16)}
-    assert cut_at(study(best, best, best), told, ends) is None
+    assert cut_at(study(*[best] * 5), told, ends) is None
 
 
 def test_scores_are_asked_for_after_fewer_and_fewer_epochs() -> None:
@@ -120,7 +128,7 @@ def test_scores_are_asked_for_after_fewer_and_fewer_epochs() -> None:
 
 
 def test_the_defaults_always_finish() -> None:
-    assert [at for at in range(6) if watches("pace", at)] == [3, 4, 5]
+    assert [at for at in range(8) if watches("pace", at)] == [5, 6, 7]
     assert [at for at in range(6) if watches("median", at)] == [1, 2, 3, 4, 5]
     assert not any(watches("none", at) for at in range(6))
 

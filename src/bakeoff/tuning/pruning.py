@@ -7,6 +7,7 @@ interrupted study goes on as an undisturbed one would.
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
@@ -21,7 +22,7 @@ ENDS = "ends"
 SAMPLED = "sampled"
 """User attribute of a finished trial: its value on the users that a pruner looks at."""
 
-_STARTUP_TRIALS = {"pace": 3, "median": 10}
+_STARTUP_TRIALS = {"pace": 5, "median": 10}
 """So many trials run to their end before one is cut."""
 
 _GROWN = 0.1
@@ -31,9 +32,15 @@ anything."""
 _WARM_UP = 0.1
 """Share of the longest fit before which the median cuts none: low rates and regularised fits begin slowly."""
 
+_LEARNT_FROM = 0.1
+"""Share of the trials that TPE takes for good; at least as many as the pace waits for."""
+
 
 class Pace(BasePruner):
-    """Cuts a fit that would not reach the best finished one if it went on at its latest pace until its end.
+    """Cuts a fit that would not come among the best if it went on at its latest pace until its end.
+
+    The best are those that TPE learns from, five or a tenth of the trials: a cut trial is to it worse than
+    every finished one, so to cut all that only come near the best would leave it little to go by.
 
     The pace is that of the later half of the fit so far, in score by epoch, or 0 where it falls. Learning
     curves flatten, so this promises a fit rather too much. It says nothing of one that has not yet left the
@@ -45,17 +52,18 @@ class Pace(BasePruner):
         """Whether to end the fit of a trial that has reported its latest value."""
         sign = -1 if study.direction == StudyDirection.MINIMIZE else 1
         finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        known = [sign * t.user_attrs[SAMPLED] for t in finished if SAMPLED in t.user_attrs]
+        known = sorted(sign * t.user_attrs[SAMPLED] for t in finished if SAMPLED in t.user_attrs)
         values = {epoch: sign * value for epoch, value in sorted(trial.intermediate_values.items())}
         now, ends = max(values), trial.user_attrs.get(ENDS)
         before = max((epoch for epoch in values if epoch <= now / 2), default=None)
-        if len(known) < _STARTUP_TRIALS["pace"] or ends is None or before is None:
+        asked = len(counted(study.get_trials(deepcopy=False)))
+        good = max(_STARTUP_TRIALS["pace"], math.ceil(_LEARNT_FROM * asked))
+        if len(known) < good or ends is None or before is None:
             return False
-        first, best = values[min(values)], max(known)
-        if max(values.values()) < first + _GROWN * abs(best):
+        if max(values.values()) < values[min(values)] + _GROWN * abs(known[-1]):
             return False
         pace = max(0.0, values[now] - values[before]) / (now - before)
-        return bool(values[now] + pace * (ends - now) < best)
+        return bool(values[now] + pace * (ends - now) < known[-good])
 
 
 class Hyperband(HyperbandPruner):
