@@ -197,6 +197,8 @@ def one_round(words: list[str], models: tuple[str, ...]) -> Round:
         report, _ = command("report", "bench", where[0])
         records = [json.loads(p.read_text()) for p in results.glob("store/cells/*/record.json")]
     cells = {r["cell"]["model"]["name"]: r["seconds"] for r in records}
+    # Each cell resets the kernel's mark of the peak, so that the process's own is that of what came last.
+    swept = swept[0], max(swept[1], *(r["peak_mb"] for r in records))
     return Round(swept, plan, report, libraries, peak, cells)
 
 
