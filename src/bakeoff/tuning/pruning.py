@@ -51,13 +51,13 @@ class Pace(BasePruner):
     def prune(self, study: Any, trial: Any) -> bool:
         """Whether to end the fit of a trial that has reported its latest value."""
         sign = -1 if study.direction == StudyDirection.MINIMIZE else 1
-        finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        known = sorted(sign * t.user_attrs[SAMPLED] for t in finished if SAMPLED in t.user_attrs)
+        trials = counted(study.get_trials(deepcopy=False))
+        finished = [t for t in trials if t.state == TrialState.COMPLETE and SAMPLED in t.user_attrs]
+        known = sorted(sign * t.user_attrs[SAMPLED] for t in finished)
         values = {epoch: sign * value for epoch, value in sorted(trial.intermediate_values.items())}
         now, ends = max(values), trial.user_attrs.get(ENDS)
         before = max((epoch for epoch in values if epoch <= now / 2), default=None)
-        asked = len(counted(study.get_trials(deepcopy=False)))
-        good = max(_STARTUP_TRIALS["pace"], math.ceil(_LEARNT_FROM * asked))
+        good = max(_STARTUP_TRIALS["pace"], math.ceil(_LEARNT_FROM * len(trials)))
         if len(known) < good or ends is None or before is None:
             return False
         if max(values.values()) < values[min(values)] + _GROWN * abs(known[-1]):
