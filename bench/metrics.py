@@ -24,9 +24,9 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from bakeoff import conf
+from bakeoff import config_files
 from bakeoff.evaluation.measure import measure, resolve
-from bakeoff.evaluation.metric import Evidence
+from bakeoff.evaluation.metric import EvaluationInputs
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
 
@@ -84,7 +84,7 @@ def clocked(repeat: int, work: Callable[[], Any]) -> tuple[float, float]:
 
 
 def ours(train: Any, test: Any, items: np.ndarray, users: np.ndarray, repeat: int) -> list[Timing]:
-    paths = conf.metrics()
+    paths = config_files.metrics()
     accuracy = resolve({n: p for n, p in paths.items() if ".ranking." in p and n != "auc"})
     beyond = resolve({n: p for n, p in paths.items() if ".beyond." in p})
     history, relevant, stats = train[users], test[users], TrainStats(train)
@@ -93,15 +93,17 @@ def ours(train: Any, test: Any, items: np.ndarray, users: np.ndarray, repeat: in
     def checked() -> TopK:
         return TopK.build(users, items, scores, history=history, test=relevant)
 
-    def evidence(shared: TrainStats) -> Evidence:
-        return Evidence(lists, relevant, history, shared)
+    def evidence(shared: TrainStats) -> EvaluationInputs:
+        return EvaluationInputs(lists, relevant, history, shared)
 
     lists = checked()
     return [
         ("check the lists", *clocked(repeat, checked)),
         (
             f"{len(accuracy)} accuracy metrics x {len(KS)} k",
-            *clocked(repeat, lambda: measure(Evidence(checked(), relevant, history, stats), accuracy, KS)),
+            *clocked(
+                repeat, lambda: measure(EvaluationInputs(checked(), relevant, history, stats), accuracy, KS)
+            ),
         ),
         (
             f"{len(beyond)} others x {len(KS)} k, first model of a split",

@@ -64,7 +64,7 @@ def raw(results: Path) -> tuple[dict[str, float], float]:
 def raw_models(results: Path) -> dict[str, float]:
     from threadpoolctl import threadpool_limits
 
-    from bakeoff.store import Store
+    from bakeoff.storage.store import Store
 
     store, seconds = Store(results / "store"), {}
     with threadpool_limits(1):

@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 import optuna
 
-from bakeoff import conf
-from bakeoff.cell import Cell, build_model, build_source, build_splitter
+from bakeoff import config_files
 from bakeoff.models.threads import limited
+from bakeoff.run.cell import Cell, build_model, build_source, build_splitter
 from bakeoff.tuning import space as spaces
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.pruning import ENDS, SAMPLED, looks, pruner, watches
@@ -54,7 +54,7 @@ class Curve:
 
 def recorded(dataset: str, name: str, trials: int) -> list[Curve]:
     def preset(group: str, option: str) -> dict[str, Any]:
-        return conf.read(conf.folder() / group / f"{option}.yaml")
+        return config_files.read(config_files.folder() / group / f"{option}.yaml")
 
     cell = Cell(
         preset("dataset", dataset),

@@ -20,11 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bakeoff import conf
+from bakeoff import config_files
 from bakeoff.data.describe import describe
 from bakeoff.evaluation.measure import resolve
-from bakeoff.evaluation.significance import Rules
-from bakeoff.experiment import Experiment
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.charts import charts
 from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
@@ -33,7 +32,8 @@ from bakeoff.report.page.page import page
 from bakeoff.report.page.static import drawings
 from bakeoff.report.render import html, script
 from bakeoff.report.tables import Result
-from bakeoff.store import Store
+from bakeoff.storage.experiment import Experiment
+from bakeoff.storage.store import Store
 
 GRID = (
     "dataset=simulated",
@@ -69,10 +69,10 @@ def report(results: Path) -> None:
     store = Store(results / "store")
     experiment = Experiment.read(results / "grid", "grid")
     cells = [Result(asked, store.record(asked.key)) for asked in experiment.asked]  # type: ignore[arg-type]
-    metrics = resolve(conf.metrics())
+    metrics = resolve(config_files.metrics())
     print(f"{len(cells)} cells, {len({r.asked.key for r in cells})} fits")
     tables = timed("tables", lambda: comparison(cells, KS, metrics))
-    tables = timed("tests of every pair", lambda: marked(tables, metrics, store, Rules()))
+    tables = timed("tests of every pair", lambda: marked(tables, metrics, store, TestConfig()))
     sections = timed("charts", lambda: charts(cells, tables, metrics, store))
     words = timed("words", lambda: document("grid", cells, tables, metrics, experiment.commands))
     look = lambda cell: describe(store.data(cell.data_key))  # noqa: E731

@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff import conf
-from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff import config_files
 from bakeoff.models.threads import limited
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell, build_source, build_splitter
+from bakeoff.storage.store import Store
 from bakeoff.tuning import check, tune
 
 DATA = ("ml_100k", "hetrec_lastfm", "simulated")
@@ -38,7 +38,7 @@ AFTER = (10, 20, 30)
 
 def model_of(name: str) -> dict[str, Any]:
     """The shipped model; ALS in a smaller space, which takes a fifth of a second a trial."""
-    model = conf.read(conf.folder() / "model" / f"{name}.yaml")
+    model = config_files.read(config_files.folder() / "model" / f"{name}.yaml")
     if name == "als":
         model["space"]["factors"] |= {"low": 4, "high": 32}
         model["space"]["iterations"] |= {"low": 2, "high": 15}
@@ -50,7 +50,7 @@ def runs(trials: int, seeds: int) -> Iterator[dict[str, Any]]:
     parts = {}
     split = {"_target_": "bakeoff.splits.per_user.Random", "name": "random"}
     for name in DATA:
-        dataset = conf.read(conf.folder() / "dataset" / f"{name}.yaml")
+        dataset = config_files.read(config_files.folder() / "dataset" / f"{name}.yaml")
         parts[name] = dataset, build_splitter(split).split(build_source(dataset).load().interactions, 42)
     for seed, name, model, sampler in product(range(1, seeds + 1), DATA, MODELS, SAMPLERS):
         dataset, cut = parts[name]

@@ -20,7 +20,7 @@ from bakeoff.arrays import Doubles
 from bakeoff.evaluation.multiple import corrected
 from bakeoff.evaluation.resampled import corrected_resampled
 from bakeoff.evaluation.sample import Sample, all_pairs
-from bakeoff.evaluation.significance import Rules, interval, p_of_pairs, p_values
+from bakeoff.evaluation.significance import TestConfig, interval, p_of_pairs, p_values
 
 REPEATS = 2000
 USERS = (20, 100, 500)
@@ -42,10 +42,10 @@ def pair_rates(lift: float) -> Iterator[list[str]]:
         for metric, values in lists(rng, REPEATS, n, (lift, 1.0)).items():
             sample = Sample(np.arange(n), values)
             rates = [
-                (p_values(sample, PAIR, Rules(test=test)) <= 0.05).mean()  # type: ignore[arg-type]
+                (p_values(sample, PAIR, TestConfig(test=test)) <= 0.05).mean()  # type: ignore[arg-type]
                 for test in ("randomization", "t", "wilcoxon")
             ]
-            low, high = interval(sample, PAIR, Rules())
+            low, high = interval(sample, PAIR, TestConfig())
             rates += [(low > 0).mean(), (high < 0).mean()]
             yield [metric, str(n), *(percent(r) for r in rates)]
 
@@ -56,7 +56,7 @@ def family_rates() -> Iterator[list[str]]:
         rng = np.random.default_rng([SEED, models])
         values = lists(rng, REPEATS, 200, (1.0,) * models)["precision"]
         pairs = all_pairs(models)
-        p = p_of_pairs([Sample(np.arange(200), values)], pairs, Rules())
+        p = p_of_pairs([Sample(np.arange(200), values)], pairs, TestConfig())
         best = values.mean(axis=2).argmax(axis=1)
         for name, adjusted in (
             ("none", p),
@@ -96,7 +96,7 @@ def seed_rates() -> Iterator[list[str]]:
     values = taste + rng.normal(0, 0.05, (REPEATS, 2, seeds, n))
     averaged = Sample(np.arange(n), values.mean(axis=2))
     counted = Sample(np.arange(n * seeds), values.reshape(REPEATS, 2, n * seeds))
-    yield [percent((p_values(s, PAIR, Rules()) <= 0.05).mean()) for s in (averaged, counted)]
+    yield [percent((p_values(s, PAIR, TestConfig()) <= 0.05).mean()) for s in (averaged, counted)]
 
 
 def percent(rate: float) -> str:
@@ -124,11 +124,11 @@ def times() -> None:
 
     def marks() -> None:
         for _ in range(10):  # 80 columns, eight at a time
-            corrected(p_of_pairs([some], all_pairs(100), Rules()), "holm")
+            corrected(p_of_pairs([some], all_pairs(100), TestConfig()), "holm")
 
     timed("marks: t, Holm over 4,950 pairs, 80 columns", marks)
     two = Sample(users, rng.random((20, 2, 10_000)))
-    rules = Rules(test="randomization")
+    rules = TestConfig(test="randomization")
     timed("one pair, 20 metrics: 10,000 sign flips", lambda: p_values(two, PAIR, rules))
     timed("one pair, 20 metrics: 10,000 bootstrap samples", lambda: interval(two, PAIR, rules))
     ten = Sample(users, rng.random((20, 10, 10_000)))

@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bakeoff import conf
-from bakeoff.cell import Cell, build_model, build_source, build_splitter
+from bakeoff import config_files
 from bakeoff.evaluation.measure import measure
-from bakeoff.lists import evidence_of, recommend
 from bakeoff.models.threads import limited
+from bakeoff.run.cell import Cell, build_model, build_source, build_splitter
+from bakeoff.run.inference import evidence_of, recommend
 from bakeoff.splits.base import Split
-from bakeoff.store import Store
+from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.sampling import derived
@@ -87,7 +87,7 @@ CASES = {
 
 def cell_of(dataset: str, case: Case, trials: int) -> Cell:
     def preset(group: str, name: str) -> dict[str, Any]:
-        return conf.read(conf.folder() / group / f"{name}.yaml")
+        return config_files.read(config_files.folder() / group / f"{name}.yaml")
 
     model, told = preset("model", case.model), {**preset("tune", "optuna"), "trials": trials, **case.tune}
     if case.grid is not None:

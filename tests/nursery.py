@@ -16,8 +16,8 @@ from conftest import PATH
 
 MODULES = (
     *(
-        "bakeoff.app",
-        "bakeoff.verbs",
+        "bakeoff.config.compose",
+        "bakeoff.commands",
         "bakeoff.report.files",
         "bakeoff.report.marks",
         "hydra.main",
@@ -76,7 +76,7 @@ def _serve() -> None:
     for name in MODULES:
         importlib.import_module(name)
     from bakeoff import cli
-    from bakeoff.environment import environment
+    from bakeoff.run.environment import environment
 
     environment()
     assert threading.active_count() == 1

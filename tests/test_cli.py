@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from bakeoff import __version__, cli, conf
+from bakeoff import __version__, cli, config_files
 
 SLOW_TO_LOAD = ("numpy", "scipy", "pandas", "hydra", "omegaconf", "rich")
 
@@ -28,7 +28,9 @@ def test_every_command_explains_itself(verb: str, capsys: pytest.CaptureFixture[
 def test_the_help_names_what_exists(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main([verb, "--help"])
     shown = capsys.readouterr().out
-    assert all(name in shown for group in ("dataset", "split", "model") for name in conf.options(group))
+    assert all(
+        name in shown for group in ("dataset", "split", "model") for name in config_files.options(group)
+    )
 
 
 def test_help_loads_no_library() -> None:

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff import cli, conf
-from bakeoff.cell import Cell
+from bakeoff import cli, config_files
 from bakeoff.compare import Question, compare
 from bakeoff.errors import ConfigError
-from bakeoff.experiment import Experiment
-from bakeoff.record import Asked
-from bakeoff.runner import Wanted, Workspace, run_cell
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
+from bakeoff.storage.experiment import Experiment
+from bakeoff.storage.record import CellRequest
+from bakeoff.storage.store import Store
 
-METRICS = {n: conf.known_metrics()[n] for n in ("ndcg", "recall", "gini", "mean_popularity", "rmse")}
+METRICS = {n: config_files.known_metrics()[n] for n in ("ndcg", "recall", "gini", "mean_popularity", "rmse")}
 EASE = {"_target_": "bakeoff.models.linear.EASE", "l2": 5.0}
 POPULARITY = {"_target_": "bakeoff.models.baselines.Popularity"}
 NAMES = ("ease", "popularity", "by_item", "shuffled")
@@ -41,9 +41,9 @@ def experiment(results: Path, name: str, made, ks=(5, 10)) -> dict[str, str]:
     workspace, keys = Workspace(Store(results / "store")), {}
     for cell in made:
         if not workspace.store.done(cell.key):
-            run_cell(cell, workspace, Wanted(ks, METRICS), debug=True)
+            run_cell(cell, workspace, EvaluationSpec(ks, METRICS), debug=True)
         keys.setdefault(str(cell.model["name"]), cell.key)
-    asked = [Asked(c.key, c) for c in made]
+    asked = [CellRequest(c.key, c) for c in made]
     Experiment(name).with_cells(asked, "bakeoff run").write(results / name)
     return keys
 
@@ -261,8 +261,8 @@ def test_cells_without_a_number_are_refused_in_one_line(said, results) -> None:
     breaks = list(cells(ease={"_target_": "toys.Breaks"}, popularity={"_target_": "toys.Refuses"}))
     workspace = Workspace(Store(results / "store"))
     for cell in breaks[:4]:
-        run_cell(cell, workspace, Wanted((5,), METRICS))
-    asked = [Asked(c.key, c) for c in breaks[:4]]
+        run_cell(cell, workspace, EvaluationSpec((5,), METRICS))
+    asked = [CellRequest(c.key, c) for c in breaks[:4]]
     Experiment("broken").with_cells(asked, "bakeoff run").write(results / "broken")
     code, out, err = said("ease", "popularity", "name=broken")
     assert (code, out) == (2, "") and "no finished cell" in err and err.count("\n") == 1
@@ -299,7 +299,9 @@ def test_one_user_is_no_ground_for_a_test(tmp_path, capsys) -> None:
 
 
 def test_a_store_without_the_cells_says_so(tmp_path) -> None:
-    Experiment("one").with_cells([Asked(c.key, c) for c in cells()], "bakeoff run").write(tmp_path / "one")
+    Experiment("one").with_cells([CellRequest(c.key, c) for c in cells()], "bakeoff run").write(
+        tmp_path / "one"
+    )
     from bakeoff.errors import UsageError
 
     with pytest.raises(UsageError, match="holds no finished cell"):

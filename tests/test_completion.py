@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from bakeoff import cli, conf
+from bakeoff import cli, config_files
 from bakeoff.completion import answer, candidates
 from bakeoff.errors import ConfigError
 
@@ -17,7 +17,7 @@ def test_every_command_is_offered() -> None:
 
 
 def test_names_of_a_group_are_offered() -> None:
-    assert candidates("bakeoff run model=") == [f"model={n}" for n in conf.options("model")]
+    assert candidates("bakeoff run model=") == [f"model={n}" for n in config_files.options("model")]
 
 
 def test_in_a_list_the_last_name_is_completed() -> None:

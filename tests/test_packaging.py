@@ -71,7 +71,7 @@ def test_an_installed_wheel_runs_in_another_folder(wheel: Path, tmp_path: Path) 
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    where = "import bakeoff.conf, hydra_plugins.bakeoff_grid as g; print(bakeoff.conf.folder(), g.__file__)"
+    where = "import bakeoff.config_files as c, hydra_plugins.bakeoff_grid as g; print(c.folder(), g.__file__)"
     for path in python("-c", where).split():
         assert Path(path).is_relative_to(installed)
     knobs = ("dataset.n_users=120", "dataset.n_items=300", "dataset.n_rows=3000", "model=als", "k=[5]")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.cell import Cell, identified
-from bakeoff.conf import folder, metrics, read
-from bakeoff.runner import Wanted, Workspace, run_cell
-from bakeoff.store import Store
+from bakeoff.config_files import folder, metrics, read
+from bakeoff.run.cell import Cell, with_content_hashes
+from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
+from bakeoff.storage.store import Store
 
 
 def mean_of_two_seeds(model: str, store: Path, **knobs: float) -> tuple[float, float]:
@@ -24,8 +24,8 @@ def mean_of_two_seeds(model: str, store: Path, **knobs: float) -> tuple[float, f
             model=configured,
             split_seed=split_seed,
         )
-        wanted = Wanted((10,), {m: metrics()[m] for m in ("precision", "ndcg")})
-        record = run_cell(identified(cell), Workspace(Store(store)), wanted, debug=True)
+        wanted = EvaluationSpec((10,), {m: metrics()[m] for m in ("precision", "ndcg")})
+        record = run_cell(with_content_hashes(cell), Workspace(Store(store)), wanted, debug=True)
         values.append([record.metrics[m]["10"][0] for m in ("precision", "ndcg")])
     return sum(v[0] for v in values) / 2, sum(v[1] for v in values) / 2
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.cell import Cell, identified
 from bakeoff.cli import main
-from bakeoff.experiment import Experiment
-from bakeoff.record import Asked
-from bakeoff.runner import Wanted, Workspace, run_cell
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell, with_content_hashes
+from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
+from bakeoff.storage.experiment import Experiment
+from bakeoff.storage.record import CellRequest
+from bakeoff.storage.store import Store
 from conftest import Bakeoff
 
 WORDS = ("dataset=blocks", "model=ease,by_item", "depth=8", "k=[3]", "name=e")
@@ -77,7 +77,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of one experiment."""
     folder = tmp_path_factory.mktemp("stored")
     store = Store(folder / "store")
-    cell = identified(
+    cell = with_content_hashes(
         Cell(
             dataset={"_target_": "toys.Blocks", "name": "blocks"},
             split={"_target_": "bakeoff.splits.per_user.Random", "name": "random", "ratio": 0.8},
@@ -85,8 +85,10 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
             depth=8,
         )
     )
-    run_cell(cell, Workspace(store), Wanted((3,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}), debug=True)
-    Experiment("e", (Asked(cell.key, cell),)).write(folder / "e")
+    run_cell(
+        cell, Workspace(store), EvaluationSpec((3,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}), debug=True
+    )
+    Experiment("e", (CellRequest(cell.key, cell),)).write(folder / "e")
     return folder
 
 

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from bakeoff import tracking
-from bakeoff.cell import Cell
 from bakeoff.errors import ConfigError
-from bakeoff.record import Asked, Record
+from bakeoff.run.cell import Cell
+from bakeoff.storage.record import CellRequest, Record
 from conftest import Bakeoff
 
 GRID = ("dataset=blocks", "model=by_item,refuses", "split=random", "k=[2,4]", "depth=8", "name=tracked")
@@ -56,12 +56,12 @@ def test_a_failure_is_told_without_the_password_and_ends_the_work() -> None:
         raise OSError("cannot reach\nhttp://me:hunter2@host")
 
     tracker._connect = fails  # type: ignore[method-assign]
-    tracker.cell(Asked("c0", CELL), RECORD)
+    tracker.cell(CellRequest("c0", CELL), RECORD)
     said = tracker.said()
     assert "cannot reach http" in said and "every result is stored" in said and "report x mlflow=" in said
     assert "hunter2" not in said and "\n" not in said
     tracker._connect = lambda: pytest.fail("it tried again")  # type: ignore[method-assign]
-    tracker.cell(Asked("c0", CELL), RECORD)
+    tracker.cell(CellRequest("c0", CELL), RECORD)
 
 
 def _behind(error: Exception, cause: Exception) -> Exception:
@@ -88,7 +88,7 @@ def test_a_failure_is_told_in_a_few_whole_words(error: Exception, told: str) -> 
 
     tracker = tracking.Tracker("http://host", "x")
     tracker._connect = fails  # type: ignore[method-assign]
-    tracker.cell(Asked("c0", CELL), RECORD)
+    tracker.cell(CellRequest("c0", CELL), RECORD)
     assert tracker.failure == told
 
 

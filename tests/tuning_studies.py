@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bakeoff.cell import Cell, build_source, build_splitter
+from bakeoff.run.cell import Cell, build_source, build_splitter
 from bakeoff.splits.base import Split
 
 _RUN = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from bakeoff.cell import Cell
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from tuning_studies import split_of
 cell = Cell(**json.loads(sys.argv[1]))

@@ -10,21 +10,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bakeoff.cell import Cell
     from bakeoff.data.ids import Ids
     from bakeoff.data.interactions import Features, Interactions
     from bakeoff.data.source import Dataset
     from bakeoff.errors import BakeoffError, ConfigError, DataError, ModelError, Unsupported, UsageError
     from bakeoff.evaluation.measure import measure
-    from bakeoff.evaluation.metric import Evidence, Metric, metric
+    from bakeoff.evaluation.metric import EvaluationInputs, Metric, metric
     from bakeoff.evaluation.topk import TopK
     from bakeoff.notebook.foreign import Evaluation, evaluate
     from bakeoff.notebook.loaded import Loaded
     from bakeoff.notebook.running import load, run
-    from bakeoff.record import Record
-    from bakeoff.runner import Wanted, Workspace, run_cell
+    from bakeoff.run.cell import Cell
+    from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
     from bakeoff.splits.base import Split
-    from bakeoff.store import Store
+    from bakeoff.storage.record import Record
+    from bakeoff.storage.store import Store
 
 __version__ = "0.1.0"
 
@@ -35,7 +35,8 @@ __all__ = [
     "DataError",
     "Dataset",
     "Evaluation",
-    "Evidence",
+    "EvaluationInputs",
+    "EvaluationSpec",
     "Features",
     "Ids",
     "Interactions",
@@ -48,7 +49,6 @@ __all__ = [
     "TopK",
     "Unsupported",
     "UsageError",
-    "Wanted",
     "Workspace",
     "evaluate",
     "load",
@@ -60,32 +60,32 @@ __all__ = [
 
 _HOMES = {
     "BakeoffError": "bakeoff.errors",
-    "Cell": "bakeoff.cell",
+    "Cell": "bakeoff.run.cell",
     "ConfigError": "bakeoff.errors",
     "DataError": "bakeoff.errors",
     "Dataset": "bakeoff.data.source",
     "Evaluation": "bakeoff.notebook.foreign",
-    "Evidence": "bakeoff.evaluation.metric",
+    "EvaluationInputs": "bakeoff.evaluation.metric",
     "Features": "bakeoff.data.interactions",
     "Ids": "bakeoff.data.ids",
     "Interactions": "bakeoff.data.interactions",
     "Loaded": "bakeoff.notebook.loaded",
     "Metric": "bakeoff.evaluation.metric",
     "ModelError": "bakeoff.errors",
-    "Record": "bakeoff.record",
+    "Record": "bakeoff.storage.record",
     "Split": "bakeoff.splits.base",
-    "Store": "bakeoff.store",
+    "Store": "bakeoff.storage.store",
     "TopK": "bakeoff.evaluation.topk",
     "Unsupported": "bakeoff.errors",
     "UsageError": "bakeoff.errors",
-    "Wanted": "bakeoff.runner",
-    "Workspace": "bakeoff.runner",
+    "EvaluationSpec": "bakeoff.run.runner",
+    "Workspace": "bakeoff.run.runner",
     "evaluate": "bakeoff.notebook.foreign",
     "load": "bakeoff.notebook.running",
     "measure": "bakeoff.evaluation.measure",
     "metric": "bakeoff.evaluation.metric",
     "run": "bakeoff.notebook.running",
-    "run_cell": "bakeoff.runner",
+    "run_cell": "bakeoff.run.runner",
 }
 
 

@@ -13,7 +13,7 @@ from bakeoff.errors import ConfigError, UsageError, nearest
 from bakeoff.helptext import HYDRA_VERBS, VERBS
 
 if TYPE_CHECKING:
-    from bakeoff.evaluation.significance import Rules
+    from bakeoff.evaluation.significance import TestConfig
 
 RULES = tuple(f"statistics.{knob}" for knob in ("test", "correction", "resamples", "seed", "confidence"))
 
@@ -76,13 +76,13 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _hydra(verb: str, words: list[str]) -> int:
-    from bakeoff import app
+    from bakeoff.config import compose
 
-    return app.main(verb, [w for w in words if w not in ("-m", "--multirun")])
+    return compose.main(verb, [w for w in words if w not in ("-m", "--multirun")])
 
 
 def _report(words: list[str]) -> int:
-    from bakeoff import verbs
+    from bakeoff import commands
 
     names, options = _split(words, "report", ("k", "metrics", "results_dir", "name", "mlflow", *RULES))
     name = _one_name(names, options, "report")
@@ -90,13 +90,14 @@ def _report(words: list[str]) -> int:
         if key in options and not _list(options[key]):
             raise ConfigError(f"report: {key}={options[key]} names none; give some, or leave it out")
     ks = None if "k" not in options else [_whole("k", k) for k in _list(options["k"])]
-    metrics = None if "metrics" not in options else verbs.named_metrics(_list(options["metrics"]))
+    metrics = None if "metrics" not in options else commands.named_metrics(_list(options["metrics"]))
     results, mlflow = Path(options.get("results_dir", "results")), options.get("mlflow")
-    return verbs.report(name, results, ks, metrics, _rules(options), mlflow)
+    return commands.report(name, results, ks, metrics, _rules(options), mlflow)
 
 
 def _export(words: list[str]) -> int:
-    from bakeoff import takeover, verbs
+    from bakeoff import commands
+    from bakeoff.queries import params_from
 
     for flag in ("to", "preset"):
         words = _flag_as_option(words, f"--{flag}", flag)
@@ -105,12 +106,12 @@ def _export(words: list[str]) -> int:
     if "to" not in options and "preset" not in options:
         raise ConfigError("export: no folder to write to; give one as --to DIR")
     if "preset" in options:
-        takeover.write(target, Path(options["preset"]), results)
-    return verbs.export(target, Path(options["to"]), results) if "to" in options else 0
+        params_from.write(target, Path(options["preset"]), results)
+    return commands.export(target, Path(options["to"]), results) if "to" in options else 0
 
 
 def _compare(words: list[str]) -> int:
-    from bakeoff import compare, verbs
+    from bakeoff import commands, compare
 
     for flag in ("gate", "tolerance"):
         words = _flag_as_option(words, f"--{flag}", flag)
@@ -129,7 +130,7 @@ def _compare(words: list[str]) -> int:
         split=given.get("split"),
         gate=given.get("gate"),
         ks=tuple(_whole("k", k) for k in _list(given.get("k", ""))),
-        metrics=verbs.named_metrics(_list(given.get("metrics", ""))),
+        metrics=commands.named_metrics(_list(given.get("metrics", ""))),
         tolerance=_number("tolerance", given.get("tolerance", "0")),
         users=_whole("users", given.get("users", "3")),
         rules=_rules(given, test="randomization"),
@@ -138,9 +139,9 @@ def _compare(words: list[str]) -> int:
 
 
 def _recommend(words: list[str]) -> int:
-    from bakeoff import verbs
-    from bakeoff.choice import Which
-    from bakeoff.recommend import Question
+    from bakeoff import commands
+    from bakeoff.queries.recommend import Question
+    from bakeoff.queries.select import CellFilter
 
     for flag in ("user", "items", "similar-to", "format", "to"):
         words = _flag_as_option(words, f"--{flag}", flag)
@@ -154,25 +155,25 @@ def _recommend(words: list[str]) -> int:
     if items == ():
         raise ConfigError(f"recommend: --items {given['items']!r} names no item; expected --items A,B,C")
     question = Question(given.get("user"), items, given.get("similar-to"), _whole("k", given.get("k", "10")))
-    which = Which(
+    which = CellFilter(
         given.get("dataset"),
         given.get("split"),
         tuple(_list(given.get("models", ""))),
         **{w: _whole(w, given[w]) for w in whole if w in given},
     )
     results, to = Path(given.get("results_dir", "results")), given.get("to")
-    return verbs.recommend(
+    return commands.recommend(
         name, results, question, which, given.get("format"), None if to is None else Path(to)
     )
 
 
 def _verify(words: list[str]) -> int:
-    from bakeoff import verbs
+    from bakeoff import commands
 
     names, given = _split(words, "verify", ("references", "results_dir", "name"))
     name = _one_name(names, given, "verify")
     references = None if "references" not in given else _list(given["references"])
-    return verbs.verify(name, Path(given.get("results_dir", "results")), references)
+    return commands.verify(name, Path(given.get("results_dir", "results")), references)
 
 
 def _completion(words: list[str]) -> int:
@@ -241,10 +242,10 @@ def _number(name: str, text: str) -> float:
         raise ConfigError(f"{name}={text!r}: expected a number") from None
 
 
-def _rules(given: dict[str, str], **unless_told: str) -> Rules:
+def _rules(given: dict[str, str], **unless_told: str) -> TestConfig:
     """How models are compared: as configured, with what the command says of it."""
-    from bakeoff import conf
-    from bakeoff.evaluation.significance import Rules
+    from bakeoff import config_files
+    from bakeoff.evaluation.significance import TestConfig
 
     told: dict[str, Any] = {}
     for key in RULES:
@@ -252,7 +253,7 @@ def _rules(given: dict[str, str], **unless_told: str) -> Rules:
         if key in given:
             read = {"resamples": _whole, "seed": _whole, "confidence": _number}.get(knob)
             told[knob] = read(key, given[key]) if read is not None else given[key]
-    return Rules(**{**conf.statistics(), **unless_told, **told})
+    return TestConfig(**{**config_files.statistics(), **unless_told, **told})
 
 
 def _say(text: str) -> None:

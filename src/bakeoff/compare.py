@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from bakeoff import conf
-from bakeoff.cell import Cell
+from bakeoff import config_files
+from bakeoff.commands import named_metrics
 from bakeoff.errors import ConfigError, UsageError, check_range, nearest
 from bakeoff.evaluation.measure import resolve
-from bakeoff.evaluation.significance import Rules
-from bakeoff.experiment import Experiment
-from bakeoff.record import Asked
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.comparison import comparison
 from bakeoff.report.pairs.by_split import OfSplit, by_split
 from bakeoff.report.pairs.samples import column_name
 from bakeoff.report.pairs.sides import of_cells, of_experiments, of_models
 from bakeoff.report.pairs.versus import EXIT_CODES, Answer, Line, Versus, all_of, gate, versus
 from bakeoff.report.tables import Column, Result
-from bakeoff.runner import Wanted, Workspace, remeasure
-from bakeoff.store import Store
-from bakeoff.verbs import named_metrics
+from bakeoff.run.cell import Cell
+from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
+from bakeoff.storage.experiment import Experiment
+from bakeoff.storage.record import CellRequest
+from bakeoff.storage.store import Store
 
 Kind = Literal["cells", "models", "experiments"]
 
@@ -61,7 +61,7 @@ class Question:
     gate: str | None = None
     tolerance: float = 0.0
     users: int = 3
-    rules: Rules = field(default_factory=lambda: Rules(test="randomization"))
+    rules: TestConfig = field(default_factory=lambda: TestConfig(test="randomization"))
 
     def __post_init__(self) -> None:
         check_range("tolerance", self.tolerance, 0)
@@ -108,7 +108,7 @@ def compare(question: Question) -> list[Comparison]:
     kind, name, sides = _sides(question, workspace.store)
     names = _names(question, asked, sides)
     ks = _ks(question, asked, sides)
-    wanted = Wanted(ks, names)
+    wanted = EvaluationSpec(ks, names)
     sides = [[_measured(result, workspace, wanted) for result in side] for side in sides]
     metrics = resolve(names)
     if kind == "cells":
@@ -129,7 +129,7 @@ def _sides(question: Question, store: Store) -> tuple[Kind, str, list[list[Resul
     if question.name is None:
         records = [store.record(word) for word in pair]
         if records[0] is not None and records[1] is not None:
-            cells = [Result(Asked(r.key, Cell(**dict(r.cell))), r) for r in records if r is not None]
+            cells = [Result(CellRequest(r.key, Cell(**dict(r.cell))), r) for r in records if r is not None]
             return "cells", "", [[cell] for cell in cells]
         if all((question.results / word / "experiment.json").exists() for word in pair):
             return "experiments", "", [_results(word, question, store) for word in pair]
@@ -182,7 +182,7 @@ def _column(gate: str) -> Column:
 def _names(question: Question, asked: Column | None, sides: Sequence[Sequence[Result]]) -> dict[str, str]:
     """The metrics as name -> import path: those asked for, else those that were measured; and the gate's."""
     measured = {m for side in sides for r in side for m in r.record.metrics}
-    names = dict(question.metrics) or {n: p for n, p in conf.known_metrics().items() if n in measured}
+    names = dict(question.metrics) or {n: p for n, p in config_files.known_metrics().items() if n in measured}
     if asked is None or question.gate is None:
         return names
     return names | named_metrics([question.gate.partition("@")[0]])
@@ -200,7 +200,7 @@ def _ks(question: Question, asked: Column | None, sides: Sequence[Sequence[Resul
     return tuple(sorted(ks))
 
 
-def _measured(result: Result, workspace: Workspace, wanted: Wanted) -> Result:
+def _measured(result: Result, workspace: Workspace, wanted: EvaluationSpec) -> Result:
     asked, record = result
     return Result(asked, remeasure(record, asked.cell, workspace, wanted)) if record.done else result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bakeoff import conf
+from bakeoff import config_files
 from bakeoff.errors import ConfigError
 from bakeoff.helptext import HYDRA_VERBS, VERBS
 
@@ -44,5 +44,5 @@ def candidates(line: str) -> list[str]:
     key, equals, value = last.partition("=")
     if equals:
         before, comma, part = value.rpartition(",")  # in a list of several, the last is being typed
-        return [f"{key}={before}{comma}{n}" for n in conf.options(key) if n.startswith(part)]
-    return [f"{n}=" for n in sorted((*conf.groups(), *conf.scalars())) if n.startswith(last)]
+        return [f"{key}={before}{comma}{n}" for n in config_files.options(key) if n.startswith(part)]
+    return [f"{n}=" for n in sorted((*config_files.groups(), *config_files.scalars())) if n.startswith(last)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bakeoff import __version__, conf
+from bakeoff import __version__, config_files
 
 HYDRA_VERBS = ("run", "plan", "describe")
 """Commands that take Hydra's words."""
@@ -44,8 +44,8 @@ def of(verb: str) -> str:
 
 def _names() -> str:
     lines = ["", "Names (add your own with --config-dir DIR, in the same sub-folders):"]
-    for group in conf.groups():
-        names = conf.options(group)
+    for group in config_files.groups():
+        names = config_files.options(group)
         if names:
             lines += _folded(group, names)
     return "\n".join(lines)

@@ -24,10 +24,10 @@ from urllib.parse import urlsplit
 
 from bakeoff import __version__
 from bakeoff.errors import ConfigError
-from bakeoff.grid import Progress
-from bakeoff.record import Asked, Record
 from bakeoff.report import logged
 from bakeoff.report.render.progress import label
+from bakeoff.run.grid import Progress
+from bakeoff.storage.record import CellRequest, Record
 
 FILES = ("report.html", "report.md", "report.tex", "metrics.csv", "cells.csv", "experiment.json")
 
@@ -77,7 +77,7 @@ def following(shown: Progress, found: Tracker | None) -> Progress:
     return shown if found is None else Following(shown, found)
 
 
-def finish(found: Tracker | None, results: Iterable[tuple[Asked, Record]], folder: Path) -> None:
+def finish(found: Tracker | None, results: Iterable[tuple[CellRequest, Record]], folder: Path) -> None:
     """Log what is not logged yet of an experiment, its files too, and say what became of it."""
     if found is None:
         return
@@ -123,7 +123,7 @@ class Tracker:
     _digests: dict[str, dict[str, str]] = field(default_factory=dict)
     """Key of a cell, or "" for the experiment's own -> run -> digest of what it holds."""
 
-    def cell(self, asked: Asked, record: Record) -> None:
+    def cell(self, asked: CellRequest, record: Record) -> None:
         """Log a cell, unless it is there as it is."""
         self._try(lambda: self._cell(asked, record))
 
@@ -181,7 +181,7 @@ class Tracker:
         self._parent = next(iter(self._digests[""]))
         self._client = client
 
-    def _cell(self, asked: Asked, record: Record) -> None:
+    def _cell(self, asked: CellRequest, record: Record) -> None:
         digest = _digest({name: told for name, told in record.as_json().items() if name in logged.TELLING})
         before = self._digests.get(record.key, {})
         if digest in before.values():
@@ -220,13 +220,13 @@ class Following:
     shown: Progress
     tracker: Tracker
 
-    def start(self, missing: Sequence[Asked], stored: int, seconds_left: float | None) -> None:
+    def start(self, missing: Sequence[CellRequest], stored: int, seconds_left: float | None) -> None:
         self.shown.start(missing, stored, seconds_left)
 
-    def begin(self, asked: Asked) -> None:
+    def begin(self, asked: CellRequest) -> None:
         self.shown.begin(asked)
 
-    def end(self, asked: Asked, record: Record, seconds_left: float | None) -> None:
+    def end(self, asked: CellRequest, record: Record, seconds_left: float | None) -> None:
         self.shown.end(asked, record, seconds_left)
         self.tracker.cell(asked, record)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bakeoff.cell import build_source
 from bakeoff.data.catalogue import Origin
 from bakeoff.errors import DataError
+from bakeoff.run.cell import build_source
 
 CONF = Path(__file__).parents[2] / "conf" / "dataset"
 NAMES = sorted(p.stem for p in CONF.glob("*.yaml") if p.stem not in ("csv", "simulated"))

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from bakeoff import conf
-from bakeoff.cell import build_source
+from bakeoff import config_files
 from bakeoff.data.readers import Table
 from bakeoff.data.source import NamesItems
 from bakeoff.errors import ConfigError, DataError
+from bakeoff.run.cell import build_source
 
 Make = Callable[..., Table]
 
@@ -65,7 +65,7 @@ def test_a_wrong_knob_or_column_is_told(table: Make) -> None:
 def test_nothing_is_downloaded_for_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BAKEOFF_DATA", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    source = build_source(conf.read(conf.folder() / "dataset" / "ml_100k.yaml"))
+    source = build_source(config_files.read(config_files.folder() / "dataset" / "ml_100k.yaml"))
     assert isinstance(source, NamesItems)
     with pytest.raises(DataError, match=r"u\.item of ml-100k is not here"):
         source.names_of_items()
@@ -81,6 +81,6 @@ def test_nothing_is_downloaded_for_names(tmp_path: Path, monkeypatch: pytest.Mon
     ],
 )
 def test_public_data_sets_name_their_items(real_data: Path, name: str, item: str, called: str) -> None:
-    source = build_source(conf.read(conf.folder() / "dataset" / f"{name}.yaml"))
+    source = build_source(config_files.read(config_files.folder() / "dataset" / f"{name}.yaml"))
     assert isinstance(source, NamesItems)
     assert source.names_of_items()[item] == called

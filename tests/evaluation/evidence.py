@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.data.interactions import Features
-from bakeoff.evaluation.metric import Evidence
+from bakeoff.evaluation.metric import EvaluationInputs
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
 
@@ -23,7 +23,7 @@ def from_scores(
     item_features: np.ndarray | None = None,
     values: np.ndarray | None = None,
     predicted: np.ndarray | None = None,
-) -> Evidence:
+) -> EvaluationInputs:
     """Evidence of a model with these scores [m, I]; train and test are boolean [m, I], users 0..m-1."""
     m, n_items = scores.shape
     scores = scores.astype(np.float32)
@@ -57,7 +57,7 @@ def from_scores(
     if item_features is not None:
         names = tuple(f"f{j}" for j in range(item_features.shape[1]))
         features = Features(sparse.csr_matrix(item_features.astype(np.float32)), names)
-    return Evidence(lists, relevant, history, TrainStats(history, features), predicted)
+    return EvaluationInputs(lists, relevant, history, TrainStats(history, features), predicted)
 
 
 def at_random(
@@ -68,7 +68,7 @@ def at_random(
     *,
     levels: int | None = None,
     unserved: int = 2,
-) -> Evidence:
+) -> EvaluationInputs:
     """Random train, test and scores; popular items first, short and long tests, some users without a list.
 
     With `levels` scores take so few values that they tie.
@@ -96,7 +96,7 @@ def at_random(
     )
 
 
-def toy() -> Evidence:
+def toy() -> EvaluationInputs:
     """Five users, twelve items, k = 3, on which fifteen libraries gave their answers (docs/metrics.md).
 
     What the lists do not hold ranks below them by item code; the last user has no list at all.
@@ -120,4 +120,4 @@ def toy() -> Evidence:
         above=whole.lists.above,
         ties=whole.lists.ties,
     )
-    return Evidence(built, whole.test, whole.history, whole.train)
+    return EvaluationInputs(built, whole.test, whole.history, whole.train)

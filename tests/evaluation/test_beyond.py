@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation import beyond, similarity
-from bakeoff.evaluation.metric import Evidence, Metric
+from bakeoff.evaluation.metric import EvaluationInputs, Metric
 from evaluation.evidence import at_random, from_scores
 
 KS = [1, 2, 5, 20]
@@ -24,7 +24,7 @@ def cosine(vectors: np.ndarray) -> np.ndarray:
     return np.divide(product, scale, out=np.zeros_like(product), where=scale > 0)
 
 
-def slowly(name: str, evidence: Evidence, k: int):
+def slowly(name: str, evidence: EvaluationInputs, k: int):
     """Each metric from dense matrices and Python loops."""
     train = evidence.train.train.toarray() > 0
     counts, n_items = train.sum(axis=0), train.shape[1]
@@ -61,7 +61,7 @@ def slowly(name: str, evidence: Evidence, k: int):
     ]
 
 
-def agrees(name: str, evidence: Evidence) -> None:
+def agrees(name: str, evidence: EvaluationInputs) -> None:
     got = METRICS[name](evidence, KS)
     for row, k in zip(got, KS, strict=True):
         assert row == pytest.approx(slowly(name, evidence, k), abs=1e-12, nan_ok=True), k

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from bakeoff.data.interactions import Features
 from bakeoff.evaluation import beyond, conventions, ranking, rating
-from bakeoff.evaluation.metric import Evidence
+from bakeoff.evaluation.metric import EvaluationInputs
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
 from evaluation.evidence import at_random, toy
@@ -34,12 +34,12 @@ def library(name: str):
 
 
 @pytest.fixture(scope="module")
-def random_lists() -> Evidence:
+def random_lists() -> EvaluationInputs:
     return at_random(11, m=120, n_items=100, depth=25, unserved=6)
 
 
 @pytest.fixture(scope="module")
-def movie_lists(real_data) -> Evidence:
+def movie_lists(real_data) -> EvaluationInputs:
     """ml-100k cut at random; each user's list is a draw that likes popular items."""
     rows = pd.read_csv(real_data / "ml-100k" / "u.data", sep="\t", names=["user", "item", "value", "time"])
     rng = np.random.default_rng(0)
@@ -60,31 +60,31 @@ def movie_lists(real_data) -> Evidence:
     history = train[users]
     listed = np.where(items >= 0, np.take_along_axis(scores, items, axis=1), -np.inf).astype(np.float32)
     lists = TopK.build(users, items, listed, history=history, test=test[users])
-    return Evidence(lists, test[users], history, TrainStats(train))
+    return EvaluationInputs(lists, test[users], history, TrainStats(train))
 
 
 @pytest.fixture(
     params=["toy", "random_lists", pytest.param("movie_lists", marks=[pytest.mark.real_data])], scope="module"
 )
-def lists(request) -> Evidence:
+def lists(request) -> EvaluationInputs:
     return toy() if request.param == "toy" else request.getfixturevalue(request.param)
 
 
-def cutoffs(evidence: Evidence) -> list[int]:
+def cutoffs(evidence: EvaluationInputs) -> list[int]:
     return [k for k in KS if k <= evidence.lists.depth]
 
 
-def truth_table(evidence: Evidence, user: str, item: str) -> pd.DataFrame:
+def truth_table(evidence: EvaluationInputs, user: str, item: str) -> pd.DataFrame:
     rows = np.repeat(evidence.lists.users, evidence.lists.n_relevant)
     return pd.DataFrame({user: rows, item: evidence.test.indices})
 
 
-def train_table(evidence: Evidence, user: str, item: str) -> pd.DataFrame:
+def train_table(evidence: EvaluationInputs, user: str, item: str) -> pd.DataFrame:
     coo = evidence.train.train.tocoo()
     return pd.DataFrame({user: coo.row, item: coo.col})
 
 
-def list_table(evidence: Evidence, user: str, item: str, depth: int | None = None) -> pd.DataFrame:
+def list_table(evidence: EvaluationInputs, user: str, item: str, depth: int | None = None) -> pd.DataFrame:
     rows, columns = np.nonzero(evidence.lists.items[:, :depth] >= 0)
     return pd.DataFrame(
         {
@@ -96,7 +96,7 @@ def list_table(evidence: Evidence, user: str, item: str, depth: int | None = Non
     )
 
 
-def means(metric, evidence: Evidence, ks: list[int]) -> np.ndarray:
+def means(metric, evidence: EvaluationInputs, ks: list[int]) -> np.ndarray:
     values = metric(evidence, ks)
     return np.nanmean(values, axis=1) if metric.per_user else values
 
@@ -122,7 +122,7 @@ def test_accuracy_is_that_of_recommenders(name, lists):
     assert means(RECOMMENDERS[name], lists, ks) == pytest.approx(expected, abs=1e-9)
 
 
-def few_users(evidence: Evidence, n: int = 250) -> Evidence:
+def few_users(evidence: EvaluationInputs, n: int = 250) -> EvaluationInputs:
     """recommenders joins all pairs of items of a user: this many users fit."""
     kept = np.flatnonzero(evidence.lists.users < n)
     part = evidence.lists
@@ -136,7 +136,7 @@ def few_users(evidence: Evidence, n: int = 250) -> Evidence:
     train = evidence.train.train.copy()
     train = sparse.vstack([train[:n], sparse.csr_matrix((max(train.shape[0] - n, 0), train.shape[1]))])
     stats = TrainStats(sparse.csr_matrix(train, dtype=np.float32), evidence.train.item_features)
-    return Evidence(built, evidence.test[kept], evidence.history[kept], stats)
+    return EvaluationInputs(built, evidence.test[kept], evidence.history[kept], stats)
 
 
 BEYOND = {
@@ -151,7 +151,7 @@ BEYOND = {
 @pytest.fixture(
     params=["random_lists", pytest.param("movie_lists", marks=[pytest.mark.real_data])], scope="module"
 )
-def lists_with_train(request) -> Evidence:
+def lists_with_train(request) -> EvaluationInputs:
     return few_users(request.getfixturevalue(request.param))
 
 
@@ -217,7 +217,7 @@ def test_rating_errors_are_those_of_recommenders(name, oracle):
 class Lists:
     """Gives `implicit.evaluation` the lists instead of a model's."""
 
-    def __init__(self, evidence: Evidence, n_users: int) -> None:
+    def __init__(self, evidence: EvaluationInputs, n_users: int) -> None:
         self.items = np.full((n_users, evidence.lists.depth), -1, dtype=np.int32)
         self.items[evidence.lists.users] = evidence.lists.items
 
@@ -273,7 +273,7 @@ def test_accuracy_is_that_of_lightfm(levels):
             assert ranking.recall(given, [k])[0] == pytest.approx(recall, abs=1e-7)
 
 
-def _scores_behind(evidence: Evidence) -> np.ndarray:
+def _scores_behind(evidence: EvaluationInputs) -> np.ndarray:
     """Scores [m, I] under which every test item has just the rank, and the ties, that the evidence states."""
     m, n_items = evidence.test.shape
     scores = np.zeros((m, n_items), dtype=np.float32)

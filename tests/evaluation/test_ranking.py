@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation import ranking
-from bakeoff.evaluation.metric import Evidence, Metric
+from bakeoff.evaluation.metric import EvaluationInputs, Metric
 from evaluation.evidence import at_random, from_scores, toy
 
 KS = [1, 2, 5, 20]
@@ -44,7 +44,7 @@ BY_HAND = {
 }
 
 
-def hits_by_user(evidence: Evidence, k: int):
+def hits_by_user(evidence: EvaluationInputs, k: int):
     test = evidence.test.toarray() > 0
     return [[int(i >= 0 and test[u, i]) for i in row[:k]] for u, row in enumerate(evidence.lists.items)]
 

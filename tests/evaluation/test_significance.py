@@ -10,7 +10,7 @@ from scipy import stats
 
 from bakeoff.errors import ConfigError, Unsupported
 from bakeoff.evaluation.sample import Sample, all_pairs, moments_of, outcomes_of, pool
-from bakeoff.evaluation.significance import SMALLEST, Rules, compare, p_values
+from bakeoff.evaluation.significance import SMALLEST, TestConfig, compare, p_values
 
 PAIR = np.array([[0, 1]])
 
@@ -32,7 +32,7 @@ def test_the_paired_t_is_that_of_statsmodels() -> None:
     from statsmodels.stats.weightstats import DescrStatsW
 
     found, pairs = noisy(1), all_pairs(4)
-    p = p_values(found, pairs, Rules(test="t"))
+    p = p_values(found, pairs, TestConfig(test="t"))
     for c, (at, (a, b)) in itertools.product(range(3), enumerate(pairs)):
         first, second = found.values[c, a], found.values[c, b]
         assert p[c, at] == pytest.approx(DescrStatsW(first - second).ttest_mean(0)[1], rel=1e-9)
@@ -41,12 +41,12 @@ def test_the_paired_t_is_that_of_statsmodels() -> None:
 def test_the_paired_t_is_that_of_scipy() -> None:
     found, pairs = noisy(1), all_pairs(4)
     theirs = stats.ttest_rel(found.values[:, pairs[:, 0]], found.values[:, pairs[:, 1]], axis=2).pvalue
-    assert p_values(found, pairs, Rules(test="t")) == pytest.approx(theirs, rel=1e-9)
+    assert p_values(found, pairs, TestConfig(test="t")) == pytest.approx(theirs, rel=1e-9)
 
 
 def test_wilcoxon_is_that_of_scipy() -> None:
     found = noisy(2)
-    p = p_values(found, PAIR, Rules(test="wilcoxon"))
+    p = p_values(found, PAIR, TestConfig(test="wilcoxon"))
     difference = found.values[0, 0] - found.values[0, 1]
     assert p[0, 0] == pytest.approx(stats.wilcoxon(difference).pvalue, rel=1e-9)
 
@@ -54,7 +54,7 @@ def test_wilcoxon_is_that_of_scipy() -> None:
 def test_wilcoxon_is_exact_for_few_and_fast_with_ties() -> None:
     rng = np.random.default_rng(3)
     few, tied = rng.normal(0.3, 1, 12), rng.integers(-1, 2, 13).astype(float)
-    p = [p_values(sample(d, np.zeros(len(d))), PAIR, Rules(test="wilcoxon"))[0, 0] for d in (few, tied)]
+    p = [p_values(sample(d, np.zeros(len(d))), PAIR, TestConfig(test="wilcoxon"))[0, 0] for d in (few, tied)]
     assert p[0] == pytest.approx(stats.wilcoxon(few, method="exact").pvalue, rel=1e-9)
     assert p[1] == pytest.approx(stats.wilcoxon(tied[tied != 0], method="asymptotic").pvalue, rel=1e-9)
 
@@ -63,15 +63,15 @@ def test_sign_flips_agree_with_all_of_them() -> None:
     difference = np.array([0.5, 0.25, -0.125, 1.0, 0.0, 0.75, -0.25, 0.5, 0.125, -0.5])
     flips = np.array(list(itertools.product((-1, 1), repeat=len(difference))))
     exact = np.mean(np.abs(flips @ difference) >= abs(difference.sum()) - 1e-12)
-    found = p_values(sample(difference, np.zeros(10)), PAIR, Rules(test="randomization", resamples=200_000))[
-        0, 0
-    ]
+    found = p_values(
+        sample(difference, np.zeros(10)), PAIR, TestConfig(test="randomization", resamples=200_000)
+    )[0, 0]
     assert found == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 200_000))
 
 
 def test_sign_flips_agree_with_scipy_and_repeat_at_a_seed() -> None:
     found = noisy(3, n=40)
-    rules = Rules(test="randomization", resamples=20_000, seed=7)
+    rules = TestConfig(test="randomization", resamples=20_000, seed=7)
     p = p_values(found, all_pairs(4), rules)
     theirs = stats.permutation_test(
         (found.values[0, 0] - found.values[0, 1],),
@@ -83,13 +83,13 @@ def test_sign_flips_agree_with_scipy_and_repeat_at_a_seed() -> None:
     ).pvalue
     assert p[0, 0] == pytest.approx(theirs, abs=0.015)
     assert (p == p_values(found, all_pairs(4), rules)).all()
-    other = p_values(found, all_pairs(4), Rules(test="randomization", resamples=20_000, seed=8))
+    other = p_values(found, all_pairs(4), TestConfig(test="randomization", resamples=20_000, seed=8))
     assert (p != other).any()
 
 
 def test_flips_of_a_metric_do_not_depend_on_the_metrics_beside_it() -> None:
     found = noisy(4)
-    rules = Rules(test="randomization", resamples=500)
+    rules = TestConfig(test="randomization", resamples=500)
     alone = p_values(Sample(found.users, found.values[1:2]), all_pairs(4), rules)
     assert (p_values(found, all_pairs(4), rules)[1] == alone[0]).all()
 
@@ -97,7 +97,7 @@ def test_flips_of_a_metric_do_not_depend_on_the_metrics_beside_it() -> None:
 @pytest.mark.parametrize("test", ["t", "randomization", "wilcoxon"])
 def test_equal_systems_have_p_1_and_an_interval_of_0(test) -> None:
     values = np.random.default_rng(0).random(50)
-    found = compare([sample(values, values.copy())], PAIR, Rules(test=test, resamples=200))
+    found = compare([sample(values, values.copy())], PAIR, TestConfig(test=test, resamples=200))
     assert (found.p[0, 0], found.mean[0, 0], found.effect[0, 0]) == (1.0, 0.0, 0.0)
     assert (found.low[0, 0], found.high[0, 0]) == (0.0, 0.0)
     assert [int(o[0, 0]) for o in found.outcomes] == [0, 50, 0]
@@ -107,14 +107,14 @@ def test_equal_systems_have_p_1_and_an_interval_of_0(test) -> None:
 def test_p_is_never_0(test) -> None:
     rng = np.random.default_rng(0)
     apart = sample(rng.normal(1e6, 1e-3, 5000), np.zeros(5000))
-    p = p_values(apart, PAIR, Rules(test=test, resamples=500))[0, 0]
+    p = p_values(apart, PAIR, TestConfig(test=test, resamples=500))[0, 0]
     assert p >= SMALLEST and p > 0
     if test == "randomization":
         assert p == 1 / 501
 
 
 def test_all_users_apart_by_the_same_have_the_p_of_flips_alone() -> None:
-    found = compare([sample(np.full(5, 0.25), np.zeros(5))], PAIR, Rules(resamples=200))
+    found = compare([sample(np.full(5, 0.25), np.zeros(5))], PAIR, TestConfig(resamples=200))
     assert found.p[0, 0] == 2**-4
     assert found.effect[0, 0] == np.inf
     assert found.low[0, 0] <= 0 < found.high[0, 0]  # five users cannot be significant at 5 %
@@ -123,14 +123,14 @@ def test_all_users_apart_by_the_same_have_the_p_of_flips_alone() -> None:
 def test_few_users_that_differ_leave_0_in_the_interval() -> None:
     few, enough = np.zeros(1000), np.zeros(1000)
     few[:5], enough[:12] = 1.0, 1.0
-    low = [compare([sample(x, np.zeros(1000))], PAIR, Rules()).low[0, 0] for x in (few, enough)]
+    low = [compare([sample(x, np.zeros(1000))], PAIR, TestConfig()).low[0, 0] for x in (few, enough)]
     assert low[0] <= 0 < low[1]
 
 
 def test_rounding_does_not_break_ties() -> None:
     """Sums that are equal on paper: 2 of the 8 flips of (x, x, x) are as far from 0 as x + x + x."""
     thirds = sample(np.full(3, 1 / 3), np.full(3, 1 / 30))
-    p = p_values(thirds, PAIR, Rules(test="randomization", resamples=20_000))[0, 0]
+    p = p_values(thirds, PAIR, TestConfig(test="randomization", resamples=20_000))[0, 0]
     assert p == pytest.approx(0.25, abs=0.02)
 
 
@@ -139,7 +139,7 @@ def test_users_without_a_value_are_left_out() -> None:
     a, b = rng.random(30), rng.random(30)
     a[3], b[[7, 8]] = np.nan, np.nan
     kept = ~np.isnan(a) & ~np.isnan(b)
-    for rules in (Rules(), Rules(test="wilcoxon")):
+    for rules in (TestConfig(), TestConfig(test="wilcoxon")):
         found = compare([sample(a, b)], PAIR, rules)
         whole = compare([sample(a[kept], b[kept])], PAIR, rules)
         assert found.p[0, 0] == pytest.approx(whole.p[0, 0], rel=1e-12)
@@ -160,18 +160,20 @@ def test_a_difference_far_below_the_values_is_not_lost_to_rounding() -> None:
 def test_the_interval_is_close_to_students_where_differences_are_normal() -> None:
     rng = np.random.default_rng(7)
     a, b = rng.normal(0.1, 1, 25), np.zeros(25)
-    found = compare([sample(a, b)], PAIR, Rules(resamples=20_000))
+    found = compare([sample(a, b)], PAIR, TestConfig(resamples=20_000))
     low, high = stats.t.interval(0.95, 24, a.mean(), stats.sem(a))
     assert (found.low[0, 0], found.high[0, 0]) == pytest.approx((low, high), abs=0.05)
 
 
 def test_intervals_only_where_they_are_wanted() -> None:
-    found = compare([noisy(8)], all_pairs(4), Rules(resamples=200), intervals=all_pairs(4)[:, 0] == 0)
+    found = compare([noisy(8)], all_pairs(4), TestConfig(resamples=200), intervals=all_pairs(4)[:, 0] == 0)
     assert np.isnan(found.low[:, 3:]).all() and not np.isnan(found.low[:, :3]).any()
 
 
 def test_turning_a_pair_round_turns_signs_and_keeps_p() -> None:
-    there, back = (compare([noisy(9)], np.array([pair]), Rules(resamples=500)) for pair in ((0, 1), (1, 0)))
+    there, back = (
+        compare([noisy(9)], np.array([pair]), TestConfig(resamples=500)) for pair in ((0, 1), (1, 0))
+    )
     assert np.allclose(there.mean, -back.mean) and np.allclose(there.p, back.p)
     assert np.allclose(there.low, -back.high) and np.allclose(there.effect, -back.effect)
     assert (there.outcomes.larger == back.outcomes.smaller).all()
@@ -182,7 +184,7 @@ def test_splits_are_combined_by_their_means_and_users_count_once() -> None:
     parts = [
         Sample(np.array(["a", "b", "c", "d"])[: 4 - s], rng.random((1, 2, 4 - s)), 0.25) for s in range(3)
     ]
-    found = compare(parts, PAIR, Rules())
+    found = compare(parts, PAIR, TestConfig())
     means = [(s.values[0, 0] - s.values[0, 1]).mean() for s in parts]
     # Nadeau and Bengio by hand: three splits, n_test / n_train = 1/4, two degrees of freedom
     t = np.mean(means) / np.sqrt((1 / 3 + 0.25) * np.var(means, ddof=1))
@@ -197,12 +199,12 @@ def test_splits_are_combined_by_their_means_and_users_count_once() -> None:
 
 def test_several_splits_of_unknown_size_are_not_combined() -> None:
     with pytest.raises(Unsupported, match="sizes of train and test"):
-        compare([noisy(1), noisy(2)], PAIR, Rules())
+        compare([noisy(1), noisy(2)], PAIR, TestConfig())
 
 
 def test_one_user_is_no_sample() -> None:
     with pytest.raises(Unsupported, match=r"two users.*got 1"):
-        compare([sample([0.5, np.nan], [0.25, 1.0])], PAIR, Rules())
+        compare([sample([0.5, np.nan], [0.25, 1.0])], PAIR, TestConfig())
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ def test_one_user_is_no_sample() -> None:
 )
 def test_wrong_rules_are_refused(knobs, said) -> None:
     with pytest.raises(ConfigError, match=said):
-        Rules(**knobs)
+        TestConfig(**knobs)
 
 
 def test_the_shape_of_values_is_checked() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff import conf
-from bakeoff.cell import build_model
+from bakeoff import config_files
 from bakeoff.data.interactions import Interactions
 from bakeoff.models.base import Model
 from bakeoff.models.threads import limited
+from bakeoff.run.cell import build_model
 
 SMALL = {"factors": 8, "no_components": 8, "iterations": 100, "epochs": 15, "K": 16, "l2": 5.0}
 
@@ -30,7 +30,7 @@ def made(tmp_path: Path) -> Callable[[str, Interactions], Model]:
     """
 
     def make(name: str, known: Interactions) -> Model:
-        config = conf.read(conf.folder() / "model" / f"{name}.yaml")
+        config = config_files.read(config_files.folder() / "model" / f"{name}.yaml")
         build = {k: v for k, v in config["build"].items() if not str(v).startswith("${")}
         build |= {k: v for k, v in SMALL.items() if k in build}
         if config.get("path") == "???":

@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from bakeoff import conf
-from bakeoff.cell import build_model, build_source, build_splitter, locate
+from bakeoff import config_files
 from bakeoff.data.interactions import Features, Ids, Interactions
 from bakeoff.evaluation.topk import TopK
-from bakeoff.kept import packed, read, unpacked, write
-from bakeoff.lists import recommend
 from bakeoff.models.base import Keeps, LikensItems, Model, PredictsValues, RanksTargets, SaysRepeatable
+from bakeoff.run.cell import build_model, build_source, build_splitter, import_object
+from bakeoff.run.inference import recommend
+from bakeoff.storage.saved_models import packed, read, unpacked, write
 from bakeoff.tuning.space import parse
 from toys import blocks
 
 Made = Callable[[str, Interactions], Model]
 Lists = tuple[Any, Any]
 
-NAMES = conf.options("model")
+NAMES = config_files.options("model")
 NOT_PERSONAL = {"popularity", "random", "biases"}
 PERSONAL = [n for n in NAMES if n not in NOT_PERSONAL]
 FROM_ELSEWHERE = {"external"}
@@ -74,14 +74,14 @@ def assert_same(one: Lists, other: Lists) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_file_gives_every_knob_and_the_constructor_knows_them_all(name: str) -> None:
-    build = conf.read(conf.folder() / "model" / f"{name}.yaml")["build"]
-    knobs = {f.name for f in fields(locate(build["_target_"], "model.build._target_"))}
+    build = config_files.read(config_files.folder() / "model" / f"{name}.yaml")["build"]
+    knobs = {f.name for f in fields(import_object(build["_target_"], "model.build._target_"))}
     assert set(build) - {"_target_"} == knobs
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_space_is_one_that_tuning_takes(name: str) -> None:
-    config = conf.read(conf.folder() / "model" / f"{name}.yaml")
+    config = config_files.read(config_files.folder() / "model" / f"{name}.yaml")
     if "space" not in config:
         assert name in NOT_PERSONAL | FROM_ELSEWHERE
         pytest.skip("it has no space: there is nothing to tune")
@@ -314,7 +314,7 @@ def test_the_shipped_settings_beat_popularity_on_real_ratings(real_data: Path, n
 def ndcg_on_ml_100k(name: str) -> float:
     """Mean nDCG@10 of a shipped model, as it is, on rows held out at random."""
     config = {
-        g: conf.read(conf.folder() / g / f"{n}.yaml")
+        g: config_files.read(config_files.folder() / g / f"{n}.yaml")
         for g, n in (("dataset", "ml_100k"), ("split", "random_rows"), ("model", name))
     }
     data = build_source(config["dataset"]).load().interactions

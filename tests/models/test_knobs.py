@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 
 import pytest
 
-from bakeoff.cell import locate
 from bakeoff.errors import ConfigError
 from bakeoff.models.knobs import check_knobs
+from bakeoff.run.cell import import_object
 
 MODELS = (
     *("implicit.ALS", "implicit.BPR", "implicit.LMF", "neighbours.ItemKNN", "linear.EASE", "sar.SAR"),
@@ -19,7 +19,7 @@ MODELS = (
 def numbers() -> list[tuple[str, str]]:
     found = []
     for path in MODELS:
-        made = locate(f"bakeoff.models.{path}", "model")()
+        made = import_object(f"bakeoff.models.{path}", "model")()
         found += [(path, f.name) for f in fields(made) if type(getattr(made, f.name)) in (int, float)]
     return found
 
@@ -27,7 +27,7 @@ def numbers() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("path", "name"), numbers(), ids=lambda word: word.rpartition(".")[2])
 @pytest.mark.parametrize("value", ["many", -1, float("nan"), True])
 def test_what_is_no_number_or_below_zero_is_refused(path: str, name: str, value: object) -> None:
-    made = locate(f"bakeoff.models.{path}", "model")()
+    made = import_object(f"bakeoff.models.{path}", "model")()
     with pytest.raises(ConfigError, match=rf"^model\.build\.{name}=.*: expected a (whole )?number"):
         replace(made, **{name: value})
 

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 
 import bakeoff as bo
-from bakeoff.cell import Cell
 from bakeoff.errors import DataError, UsageError
-from bakeoff.lists import recommend
 from bakeoff.models.neighbours import ItemKNN
 from bakeoff.report.export import listed
-from bakeoff.runner import Wanted, Workspace, run_cell
+from bakeoff.run.cell import Cell
+from bakeoff.run.inference import recommend
+from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.splits.per_user import Random
-from bakeoff.store import Store
+from bakeoff.storage.store import Store
 from toys import blocks
 
 TRAIN = pd.DataFrame({"user": ["ann", "ann", "bob", "cy"], "item": ["a", "b", "a", "c"]})
@@ -79,7 +79,7 @@ def test_lists_of_a_model_have_the_values_of_its_cell(form, tmp_path) -> None:
         depth=6,
     )
     workspace = Workspace(Store(tmp_path))
-    record = run_cell(cell, workspace, Wanted((2, 5), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}))
+    record = run_cell(cell, workspace, EvaluationSpec((2, 5), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}))
     frame = pd.DataFrame(listed(workspace.split(cell), workspace.store.lists(cell.key)))
     found = bo.evaluate(FORMS[form](frame), workspace.split(cell), k=[2, 5], metrics=["ndcg"])
     for k in (2, 5):

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bakeoff.cell import Cell
 from bakeoff.evaluation.metric import Metric, metric
-from bakeoff.record import Asked, Record
 from bakeoff.report.tables import Result
+from bakeoff.run.cell import Cell
+from bakeoff.storage.record import CellRequest, Record
 
 Make = Callable[..., Result]
 
@@ -68,7 +68,7 @@ def make() -> Make:
             **record,
         }
         return Result(
-            Asked(key, cell),
+            CellRequest(key, cell),
             Record(key=key, status=status, reason=reason, cell=cell.as_json(), **known),  # type: ignore[arg-type]
         )
 

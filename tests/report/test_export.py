@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from bakeoff.cell import Cell
 from bakeoff.errors import UsageError
 from bakeoff.report import export
 from bakeoff.report.export import export_cell, export_cells
-from bakeoff.runner import Wanted, Workspace, run_cell
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
+from bakeoff.storage.store import Store
 
 TABLES = ["lists.parquet", "test.parquet", "train.parquet"]
 
@@ -21,7 +21,7 @@ TABLES = ["lists.parquet", "test.parquet", "train.parquet"]
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, list[str]]:
     workspace = Workspace(Store(tmp_path_factory.mktemp("store")))
-    wanted = Wanted((3,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"})
+    wanted = EvaluationSpec((3,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"})
     made = [
         Cell(
             dataset={"_target_": "toys.Blocks", "name": "blocks"},
@@ -122,7 +122,7 @@ def test_train_and_test_together_hold_every_pair_with_its_own_time(tmp_path: Pat
         model={"name": "popularity", "build": {"_target_": "bakeoff.models.baselines.Popularity"}},
     )
     workspace = Workspace(Store(tmp_path / "store"))
-    run_cell(cell, workspace, Wanted((3,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}), debug=True)
+    run_cell(cell, workspace, EvaluationSpec((3,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}), debug=True)
     export_cell(cell.key, tmp_path / "out", workspace)
     train, test = (parquet.read_table(tmp_path / f"out/{n}.parquet").to_pylist() for n in ("train", "test"))
     written = {f"{r['user']},{r['item']},{r['time']}" for r in (*train, *test)}

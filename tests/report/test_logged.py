@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bakeoff.cell import Cell
-from bakeoff.record import Asked, Record
 from bakeoff.report import logged
+from bakeoff.run.cell import Cell
+from bakeoff.storage.record import CellRequest, Record
 
 CELL = Cell(
     dataset={"_target_": "toys.Blocks", "name": "blöcke"},
@@ -41,9 +41,9 @@ def test_metrics_have_a_name_for_each_cutoff_and_steps() -> None:
 
 
 def test_parameters_are_coordinates_and_hyperparameters() -> None:
-    found = dict(logged.params(Asked("c0", CELL), RECORD))
+    found = dict(logged.params(CellRequest("c0", CELL), RECORD))
     assert (found["dataset"], found["model"], found["seed"]) == ("blöcke", "als", "1")
     assert (found["model.factors"], found["model.wide_"]) == ("8", "[1, 2]")
     assert "variant" not in found and "fold" not in found
     long = replace(RECORD, parameters={"x": "y" * 10_000})
-    assert len(dict(logged.params(Asked("c0", CELL), long))["model.x"]) == 5000
+    assert len(dict(logged.params(CellRequest("c0", CELL), long))["model.x"]) == 5000

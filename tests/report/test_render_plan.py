@@ -10,12 +10,12 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from bakeoff.cell import Cell
-from bakeoff.foresight import Estimate
-from bakeoff.grid import Plan, plan
-from bakeoff.record import Asked
 from bakeoff.report.render.plan import print_plan
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.run.grid import Plan, plan
+from bakeoff.run.preflight import Estimate
+from bakeoff.storage.record import CellRequest
+from bakeoff.storage.store import Store
 
 MODELS = (
     *("popularity", "random", "itemknn_tfidf", "als", "bpr", "warp", "lightfm_logistic", "warp_features"),
@@ -26,7 +26,7 @@ SPLITS = {"random": "per_user.Random", "held_out_users": "held_out_users.HeldOut
 
 def asked(
     *, datasets: tuple[str, ...] = ("lastfm_top_tracks",), variant: str = "", **changes: Any
-) -> list[Asked]:
+) -> list[CellRequest]:
     made = [
         Cell(
             dataset={"_target_": "toys.Blocks", "name": dataset},
@@ -41,7 +41,7 @@ def asked(
         for at, model in enumerate(MODELS)
         for seed in (1, 2)
     ]
-    return [Asked(c.key, c) for c in made]
+    return [CellRequest(c.key, c) for c in made]
 
 
 def printed(planned: Plan, tmp_path: Path, *, terminal: bool = True, ahead: Any = None) -> list[str]:

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from bakeoff.errors import ConfigError
-from bakeoff.recommend import Answer, Item, Listed, ModelList, Question
+from bakeoff.queries.recommend import Answer, Item, Listed, ModelList, Question
 from bakeoff.report.render.recommend import COLUMNS, as_csv, as_json, deliver, form_of, print_answer
 
 NAMES = ["[bold]x[/bold]", "<script>", "שלום", "🎬 emoji", "a\tb\x1b[31m", "\u202eevil", "plain, with comma"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bakeoff.cell import build_splitter, locate
+from bakeoff.run.cell import build_splitter, import_object
 
 CONF = Path(__file__).parents[2] / "conf" / "split"
 FILES = sorted(CONF.glob("*.yaml"))
@@ -34,7 +34,7 @@ def test_there_is_a_file_for_every_name_of_the_contract() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_a_file_names_every_knob_with_its_default(path: Path) -> None:
     found = content(path)
-    family = locate(found.pop("_target_"), "split._target_")
+    family = import_object(found.pop("_target_"), "split._target_")
     assert found.pop("name") == path.stem
     found.pop("table", None)  # the data set, in the file of predefined
     assert found == {

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bakeoff.cell import Cell
+from bakeoff.run.cell import Cell
 
 INT = "optuna.distributions.IntDistribution"
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.cell import Cell
 from bakeoff.errors import ConfigError, UsageError
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.storage.store import Store
 from bakeoff.tuning import check, tune
 from tuning_studies import split_of, start, timeless, told
 

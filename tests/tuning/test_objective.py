@@ -8,12 +8,12 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from bakeoff.cell import Cell, build_model
 from bakeoff.errors import ModelError, Unsupported
 from bakeoff.evaluation.measure import measure
-from bakeoff.evaluation.metric import Evidence, metric
-from bakeoff.lists import evidence_of, recommend
+from bakeoff.evaluation.metric import EvaluationInputs, metric
 from bakeoff.models.topk import FactorModel
+from bakeoff.run.cell import Cell, build_model
+from bakeoff.run.inference import evidence_of, recommend
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.sampling import derived
 from bakeoff.tuning.spec import Tuning
@@ -51,7 +51,7 @@ def test_ranks_of_test_items_are_asked_for_only_where_a_metric_needs_them(als: C
 
 
 @metric()
-def beaten(evidence: Evidence, ks: Sequence[int]) -> Any:
+def beaten(evidence: EvaluationInputs, ks: Sequence[int]) -> Any:
     """A metric with a cutoff that looks at ranks: the share of test items with fewer than k above them."""
     if evidence.lists.above is None:
         raise Unsupported("needs ranks")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bakeoff.cell import Cell, build_source, build_splitter
 from bakeoff.errors import ConfigError
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell, build_source, build_splitter
+from bakeoff.storage.store import Store
 from bakeoff.tuning import check, tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.pareto import front, picked

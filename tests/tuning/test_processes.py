@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from bakeoff.cell import Cell
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from tuning_studies import made, split_of, start, timeless, told
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.cell import Cell, build_model
-from bakeoff.lists import recommend
+from bakeoff.run.cell import Cell, build_model
+from bakeoff.run.inference import recommend
 from bakeoff.splits.base import Split
-from bakeoff.store import Store
+from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.spec import Tuning

@@ -11,11 +11,11 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from bakeoff.cell import Cell
 from bakeoff.models.base import CountsEpochs
 from bakeoff.models.implicit import ALS, BPR, LMF
 from bakeoff.models.lightfm import LightFM
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.runs import Run, Runs

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.cell import Cell
 from bakeoff.errors import ConfigError
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.storage.store import Store
 from bakeoff.tuning import check, tune
 from bakeoff.tuning.sampling import Proposals, proposals
 from bakeoff.tuning.space import Space, parse

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from bakeoff.cell import Cell
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.storage.store import Store
 from bakeoff.tuning import shared, tune
 from bakeoff.tuning.shared import SharedWork, expected, size
 from bakeoff.tuning.space import parse

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bakeoff.cell import Cell
 from bakeoff.errors import ConfigError
+from bakeoff.run.cell import Cell
 from bakeoff.tuning import check
 from bakeoff.tuning.space import parse
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bakeoff.cell import Cell
 from bakeoff.errors import ModelError
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.spec import Tuning

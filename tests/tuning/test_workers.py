@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from bakeoff.cell import Cell
 from bakeoff.errors import BakeoffError
-from bakeoff.record import Record
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.storage.record import Record
+from bakeoff.storage.store import Store
 from bakeoff.tuning import final_fit, storage
 from bakeoff.tuning.search import Search
 from bakeoff.tuning.space import parse

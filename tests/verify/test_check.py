@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from bakeoff import conf
-from bakeoff.cell import Cell, identified
+from bakeoff import config_files
 from bakeoff.errors import ConfigError, UsageError
-from bakeoff.experiment import Experiment
-from bakeoff.record import Asked
 from bakeoff.report.render.csv import render
 from bakeoff.report.rows import METRIC_COLUMNS, metric_rows
 from bakeoff.report.tables import Result
-from bakeoff.runner import Wanted, Workspace, run_cell
-from bakeoff.store import Store, write_array, write_json
+from bakeoff.run.cell import Cell, with_content_hashes
+from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
+from bakeoff.storage.experiment import Experiment
+from bakeoff.storage.record import CellRequest
+from bakeoff.storage.store import Store, write_array, write_json
 from bakeoff.verify import formulas
 from bakeoff.verify.check import verify
 from bakeoff.verify.libraries import LIBRARIES, chosen
@@ -35,8 +35,8 @@ BY_FEATURES = {
     for m in ("diversity", "unexpectedness", "serendipity")
 }
 METRICS = {
-    **conf.read(conf.folder() / "metrics" / "default.yaml"),
-    **conf.read(conf.folder() / "metrics" / "conventions.yaml"),
+    **config_files.read(config_files.folder() / "metrics" / "default.yaml"),
+    **config_files.read(config_files.folder() / "metrics" / "conventions.yaml"),
     **BY_FEATURES,
 }
 MODELS = {
@@ -58,8 +58,8 @@ def make(folder: Path, *cells: Cell, ks: tuple[int, ...] = (1, 3, 8), metrics: A
     """An experiment that was run, with its metrics.csv."""
     store = Store(folder / "store")
     workspace = Workspace(store)
-    asked = [Asked(c.key, c) for c in map(identified, cells)]
-    records = [run_cell(a.cell, workspace, Wanted(ks, metrics), debug=True) for a in asked]
+    asked = [CellRequest(c.key, c) for c in map(with_content_hashes, cells)]
+    records = [run_cell(a.cell, workspace, EvaluationSpec(ks, metrics), debug=True) for a in asked]
     experiment = Experiment("e", tuple(asked))
     experiment.write(folder / "e")
     results = [Result(a, r) for a, r in zip(asked, records, strict=True)]
@@ -287,8 +287,8 @@ def test_a_metric_of_the_users_own_is_named_as_not_verified(tmp_path: Path) -> N
 
 
 def test_cells_without_numbers_are_named(made: Made) -> None:
-    more = identified(cell("knn"))
-    experiment = Experiment("e", (*made[0].asked, Asked(more.key, more)))
+    more = with_content_hashes(cell("knn"))
+    experiment = Experiment("e", (*made[0].asked, CellRequest(more.key, more)))
     found = verify(experiment, made[1], made[2], [])
     assert found.agrees and found.left_out == ["knn (blocks, random, split_seed 42, seed 1): has not run"]
 

@@ -17,11 +17,11 @@ import numpy as np
 
 from bakeoff.arrays import Array, Doubles
 from bakeoff.errors import Unsupported
-from bakeoff.evaluation.metric import Evidence, metric
+from bakeoff.evaluation.metric import EvaluationInputs, metric
 from bakeoff.evaluation.similarity import Closeness, ItemCosine
 
 
-def exposure_at(evidence: Evidence, ks: Sequence[int]) -> Array:
+def exposure_at(evidence: EvaluationInputs, ks: Sequence[int]) -> Array:
     """int64 [len(ks), I]: x, in how many lists each item is within the first k."""
 
     def count() -> Array:
@@ -32,7 +32,7 @@ def exposure_at(evidence: Evidence, ks: Sequence[int]) -> Array:
     return evidence.once(("exposure", tuple(ks)), count)
 
 
-def mean_over_list(evidence: Evidence, ks: Sequence[int], values: Doubles) -> Doubles:
+def mean_over_list(evidence: EvaluationInputs, ks: Sequence[int], values: Doubles) -> Doubles:
     """float64 [len(ks), m]: mean of values (float64 [m, max(ks)]) over the items of L; NaN without a list."""
     lists = evidence.lists
     listed = lists.items[:, : max(ks)] >= 0
@@ -46,7 +46,7 @@ def _divided(sums: Doubles, counts: Array) -> Doubles:
 
 
 @metric(per_user=False)
-def catalog_coverage(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def catalog_coverage(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Items that stand in any list / items that train holds. Range 0 to 1; higher means more of them.
 
     Above 1 only where a split keeps items in the catalogue that train does not hold.
@@ -57,7 +57,7 @@ def catalog_coverage(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric(per_user=False)
-def distributional_coverage(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def distributional_coverage(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Entropy in bits of the share x_i / sum of x that each item has of all places. Range 0 to log2(I).
 
     Higher means that places are spread more evenly. Source: Shani and Gunawardana 2010, formula 21.
@@ -70,7 +70,7 @@ def distributional_coverage(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric(higher_is_better=False, per_user=False)
-def gini(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def gini(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Gini index of x over all I items: sum of (2 r - I - 1) x_(r) / (I sum of x), x_(r) ascending.
 
     Range 0 (every item stands in as many lists) to 1 - 1 / I (one item fills all); lower means more even.
@@ -84,7 +84,7 @@ def gini(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric(per_user=False)
-def novelty(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def novelty(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Mean over all places of all lists of -log2(n_i / N), in bits. Range 0 upwards; higher means rarer.
 
     An item that train does not hold adds 0, as in recommenders. NaN where all lists are empty. Source:
@@ -99,7 +99,7 @@ def novelty(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric(higher_is_better=None)
-def mean_popularity(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def mean_popularity(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Mean of n_i over L. Range 0 to the number of users, in train users an item; neither end is the goal.
 
     Source: Yin et al. 2012, "Challenging the long tail recommendation", VLDB; named average recommendation
@@ -110,7 +110,7 @@ def mean_popularity(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric(higher_is_better=None)
-def long_tail_share(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def long_tail_share(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Share of L that lies in the long tail. Range 0 to 1; neither end is the goal.
 
     The tail is what is left of the catalogue without the short head, the fewest items that together hold 80 %
@@ -122,7 +122,7 @@ def long_tail_share(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def diversity(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def diversity(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """1 - mean cosine of the pairs of items in L, by the users they share: c_ij / sqrt(n_i n_j).
 
     c_ij is the number of train users that have both. Range 0 to 1; higher means less alike. NaN where n < 2.
@@ -133,7 +133,7 @@ def diversity(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def diversity_features(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def diversity_features(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """As diversity, the cosine being that of the items' features. Range 0 to 1 where no feature is negative.
 
     Raises:
@@ -143,7 +143,7 @@ def diversity_features(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def unexpectedness(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def unexpectedness(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Mean over L of 1 - mean cosine of the item with the items of H, by the users they share.
 
     Range 0 to 1; higher means further from what the user has had. NaN where H or L is empty. Source: Zhang et
@@ -153,7 +153,7 @@ def unexpectedness(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def unexpectedness_features(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def unexpectedness_features(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """As unexpectedness, the cosine being that of the items' features.
 
     Raises:
@@ -163,7 +163,7 @@ def unexpectedness_features(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def serendipity(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def serendipity(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Mean over L of (1 - mean cosine of the item with the items of H) where the item is a hit, else 0.
 
     Range 0 to the share of hits in L, higher is better. NaN where H or L is empty. Source: as unexpectedness,
@@ -173,7 +173,7 @@ def serendipity(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def serendipity_features(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def serendipity_features(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """As serendipity, the cosine being that of the items' features.
 
     Raises:
@@ -182,21 +182,21 @@ def serendipity_features(evidence: Evidence, ks: Sequence[int]) -> Doubles:
     return mean_over_list(evidence, ks, _unexpected(evidence, ks, "features") * _hits(evidence, ks))
 
 
-def _diversity(evidence: Evidence, ks: Sequence[int], kind: str) -> Doubles:
+def _diversity(evidence: EvaluationInputs, ks: Sequence[int], kind: str) -> Doubles:
     likeness = np.cumsum(_closeness(evidence, ks, kind).above, axis=1)
     n = np.minimum(evidence.lists.lengths, np.asarray(ks)[:, None])
     return 1.0 - np.stack([_divided(likeness[:, k - 1], c * (c - 1) / 2) for k, c in zip(ks, n, strict=True)])
 
 
-def _unexpected(evidence: Evidence, ks: Sequence[int], kind: str) -> Doubles:
+def _unexpected(evidence: EvaluationInputs, ks: Sequence[int], kind: str) -> Doubles:
     return 1.0 - _closeness(evidence, ks, kind).history
 
 
-def _hits(evidence: Evidence, ks: Sequence[int]) -> Array:
+def _hits(evidence: EvaluationInputs, ks: Sequence[int]) -> Array:
     return evidence.lists.hits[:, : max(ks)]
 
 
-def _closeness(evidence: Evidence, ks: Sequence[int], kind: str) -> Closeness:
+def _closeness(evidence: EvaluationInputs, ks: Sequence[int], kind: str) -> Closeness:
     similarity: ItemCosine | None = (
         evidence.train.cooccurrence if kind == "users" else evidence.train.feature_similarity
     )

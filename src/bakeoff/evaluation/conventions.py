@@ -1,7 +1,7 @@
 """What other libraries compute under the names that they share with us: for comparing with their numbers.
 
 A library's metric that is not here has the formula of ours. Notation as in `ranking`, and n for the number of
-items within the first k places of a list, N for the number of candidates that are no test items. Which
+items within the first k places of a list, N for the number of candidates that are no test items. CellFilter
 library means which is shown in `docs/metrics.md`; the tests reproduce their answers.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from bakeoff.arrays import Array, Doubles
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation.beyond import mean_over_list
-from bakeoff.evaluation.metric import Evidence, metric
+from bakeoff.evaluation.metric import EvaluationInputs, metric
 from bakeoff.evaluation.ranking import (
     auc,
     average_precision_at,
@@ -47,7 +47,7 @@ def _k(ks: Sequence[int]) -> Doubles:
     return np.array(ks, dtype=np.float64)[:, None]
 
 
-def _losses(evidence: Evidence) -> tuple[Array, Array]:
+def _losses(evidence: EvaluationInputs) -> tuple[Array, Array]:
     """Which list each test item belongs to, and how many other candidates score as high or higher."""
     lists = evidence.lists
     if lists.above is None or lists.ties is None:
@@ -56,46 +56,46 @@ def _losses(evidence: Evidence) -> tuple[Array, Array]:
 
 
 @metric()
-def precision_recommenders(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def precision_recommenders(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """H / k, over the users that have a list (recommenders `precision_at_k`)."""
     return _of_served(evidence.lists, hits_at(evidence.lists, ks) / _k(ks))
 
 
 @metric()
-def recall_recommenders(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def recall_recommenders(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """H / R, over the users that have a list (recommenders `recall_at_k`)."""
     return _of_served(evidence.lists, hits_at(evidence.lists, ks) / evidence.lists.n_relevant)
 
 
 @metric()
-def map_recommenders(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def map_recommenders(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """AP / R, over the users that have a list (recommenders `map`)."""
     return _of_served(evidence.lists, average_precision_at(evidence.lists, ks) / evidence.lists.n_relevant)
 
 
 @metric()
-def map_at_k_recommenders(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def map_at_k_recommenders(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """AP / min(k, R), over the users that have a list (recommenders `map_at_k`)."""
     lists = evidence.lists
     return _of_served(lists, average_precision_at(lists, ks) / reachable(lists, ks))
 
 
 @metric()
-def r_precision_recommenders(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def r_precision_recommenders(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Hits in the first min(k, R) / R, over users with such a hit (recommenders `r_precision_at_k`)."""
     found = hits_in_first(evidence.lists, reachable(evidence.lists, ks))
     return np.where(found > 0, found / evidence.lists.n_relevant, np.nan)
 
 
 @metric(per_user=False)
-def precision_implicit(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def precision_implicit(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Sum over users of H / sum over users of min(k, R) (implicit `precision_at_k`)."""
     hits, most = hits_at(evidence.lists, ks), reachable(evidence.lists, ks)
     return np.asarray(hits.sum(axis=1) / most.sum(axis=1))
 
 
 @metric()
-def auc_implicit(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def auc_implicit(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """AUC within the first k, each item below them counted as (H + R) / 2 (implicit `AUC_at_k`).
 
     The negatives are all items of the catalogue but the R test items: those of the history are among them.
@@ -116,7 +116,7 @@ def auc_implicit(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric(cutoff=False)
-def auc_lightfm(evidence: Evidence, ks: Sequence[int] = ()) -> Doubles:
+def auc_lightfm(evidence: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
     """Mean over test items of 1 - losses / N (LightFM `auc_score`).
 
     Test items by rising number of candidates that score as high or higher; from the i-th, i from 0, i losses
@@ -135,7 +135,7 @@ def auc_lightfm(evidence: Evidence, ks: Sequence[int] = ()) -> Doubles:
 
 
 @metric(cutoff=False)
-def reciprocal_rank_lightfm(evidence: Evidence, ks: Sequence[int] = ()) -> Doubles:
+def reciprocal_rank_lightfm(evidence: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
     """1 / rank of the best test item in the whole ranking, behind all that tie with it (LightFM)."""
     owners, beaten = _losses(evidence)
     best = np.full(len(evidence.lists.users), np.inf)
@@ -144,19 +144,19 @@ def reciprocal_rank_lightfm(evidence: Evidence, ks: Sequence[int] = ()) -> Doubl
 
 
 @metric()
-def ndcg_rectools(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def ndcg_rectools(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """dcg / IDCG(k), so below 1 where R < k (RecTools `NDCG` by default)."""
     return dcg_at(evidence.lists, ks) / ideal_dcg(np.array(ks))[:, None]
 
 
 @metric()
-def map_rectools_by_k(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def map_rectools_by_k(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """AP / k (RecTools `MAP` with `divide_by_k`)."""
     return average_precision_at(evidence.lists, ks) / _k(ks)
 
 
 @metric()
-def partial_auc_rectools(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def partial_auc_rectools(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """AUC of all test items against the first k misses of the whole list (RecTools `PartialAUC`).
 
     A test item that the list does not hold loses to all; so it depends on the depth of the lists.
@@ -168,7 +168,7 @@ def partial_auc_rectools(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def pap_rectools(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def pap_rectools(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """As partial_auc_rectools for the first min(k, R) test items of the list alone (RecTools `PAP`)."""
     lists, found = evidence.lists, evidence.lists.hit_positions
     gains = [np.maximum(k - (found.ranks - found.ordinals), 0) * (found.ordinals <= k) for k in ks]
@@ -177,7 +177,7 @@ def pap_rectools(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def novelty_rectools(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def novelty_rectools(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Mean over the list of -log2(n_i / U), n_i at least 1, U the number of train users with any item.
 
     RecTools `MeanInvUserFreq`.
@@ -188,20 +188,20 @@ def novelty_rectools(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def f1(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def f1(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Harmonic mean of H / k and H / R, 2 H / (k + R) (ranx `f1`, RecTools `F1Beta`)."""
     return 2.0 * hits_at(evidence.lists, ks) / (_k(ks) + evidence.lists.n_relevant)
 
 
 @metric(cutoff=False)
-def r_precision_ranx(evidence: Evidence, ks: Sequence[int] = ()) -> Doubles:
+def r_precision_ranx(evidence: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
     """Hits in the first R of the whole list / R (ranx `r_precision`, which has no cutoff)."""
     lists = evidence.lists
     return np.asarray(hits_in_first(lists, lists.n_relevant[None, :])[0] / lists.n_relevant)
 
 
 @metric()
-def auc_replay(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def auc_replay(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """AUC among the items within the first k; 1 where all are hits, 0 where none is (RePlay `RocAuc`)."""
     lists, found = evidence.lists, evidence.lists.hit_positions
     hits = hits_at(lists, ks)
@@ -212,7 +212,7 @@ def auc_replay(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric(per_user=False, cutoff=False)
-def auc_recbole(evidence: Evidence, ks: Sequence[int] = ()) -> Doubles:
+def auc_recbole(evidence: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
     """AUC of each user weighted by R, over the users with N > 0 (RecBole `GAUC`)."""
     lists = evidence.lists
     weights = np.where(lists.n_candidates > lists.n_relevant, lists.n_relevant, 0)
@@ -222,20 +222,20 @@ def auc_recbole(evidence: Evidence, ks: Sequence[int] = ()) -> Doubles:
 
 
 @metric()
-def precision_lenskit(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def precision_lenskit(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """H / n, 0 for an empty list (LensKit, irspack and RecSys2019 `precision`)."""
     return _or_zero(hits_at(evidence.lists, ks), _lengths(evidence.lists, ks))
 
 
 @metric()
-def min_precision_recsys2019(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def min_precision_recsys2019(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """H / min(n, R), 0 for an empty list (RecSys2019 evaluation, precision with the smaller denominator)."""
     lists = evidence.lists
     return _or_zero(hits_at(lists, ks), np.minimum(_lengths(lists, ks), lists.n_relevant))
 
 
 @metric()
-def ndcg_lenskit(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def ndcg_lenskit(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """dcg / its ideal for min(k, R), both with discount log2(max(rank, 2)): ranks 1 and 2 weigh the same.
 
     LensKit `NDCG`; 0 for an empty list.
@@ -247,40 +247,40 @@ def ndcg_lenskit(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def map_lenskit(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def map_lenskit(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """AP / min(n, R), 0 for an empty list (LensKit `AveragePrecision`, RecSys2019 `map`)."""
     lists = evidence.lists
     return _or_zero(average_precision_at(lists, ks), np.minimum(_lengths(lists, ks), lists.n_relevant))
 
 
 @metric()
-def ndcg_irspack(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def ndcg_irspack(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """dcg / IDCG(min(n, R)), 0 for an empty list (irspack `ndcg`)."""
     lists = evidence.lists
     return _or_zero(dcg_at(lists, ks), ideal_dcg(np.minimum(_lengths(lists, ks), lists.n_relevant)))
 
 
 @metric()
-def ndcg_recsys2019(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def ndcg_recsys2019(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """dcg / IDCG(R), the ideal not cut at k, so below 1 where R > k (RecSys2019 evaluation `ndcg`)."""
     return dcg_at(evidence.lists, ks) / ideal_dcg(evidence.lists.n_relevant)
 
 
 @metric()
-def ndcg_daisyrec(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def ndcg_daisyrec(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """dcg / IDCG(H): the ideal is the same hits at the top, so only their order counts (daisyRec)."""
     ideal = ideal_dcg(hits_at(evidence.lists, ks).astype(np.int64))
     return _or_zero(dcg_at(evidence.lists, ks), ideal)
 
 
 @metric()
-def map_daisyrec(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def map_daisyrec(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """AP / H, 0 where H = 0 (daisyRec)."""
     return _or_zero(average_precision_at(evidence.lists, ks), hits_at(evidence.lists, ks))
 
 
 @metric()
-def map_elliot(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def map_elliot(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Mean of the precision at 1, 2, ..., k, whether the place is a hit or not (Elliot `MAP`)."""
     precisions = np.cumsum(evidence.lists.hits[:, : max(ks)], axis=1) / np.arange(1, max(ks) + 1)
     return np.stack([precisions[:, :k].mean(axis=1) for k in ks])

@@ -11,7 +11,7 @@ import numpy as np
 
 from bakeoff.arrays import Doubles
 from bakeoff.errors import ConfigError, Unsupported, check_range, nearest
-from bakeoff.evaluation.metric import Evidence, Metric
+from bakeoff.evaluation.metric import EvaluationInputs, Metric
 
 Key = tuple[str, int | None]
 """A metric's name and its cutoff, None for a metric without one."""
@@ -35,7 +35,7 @@ class Measurements:
     absent: Mapping[str, str] = field(default_factory=dict)
 
 
-def measure(evidence: Evidence, metrics: Mapping[str, Metric], ks: Sequence[int]) -> Measurements:
+def measure(evidence: EvaluationInputs, metrics: Mapping[str, Metric], ks: Sequence[int]) -> Measurements:
     """Measure the lists by every metric at every k.
 
     A metric that raises Unsupported is absent, with that reason; any other error goes through.
@@ -69,7 +69,9 @@ def measure(evidence: Evidence, metrics: Mapping[str, Metric], ks: Sequence[int]
     return Measurements(len(evidence.lists.users), per_user, means, absent)
 
 
-def _values(name: str, metric: Metric, evidence: Evidence, ks: Sequence[int]) -> dict[int | None, Doubles]:
+def _values(
+    name: str, metric: Metric, evidence: EvaluationInputs, ks: Sequence[int]
+) -> dict[int | None, Doubles]:
     """One float64 row for each cutoff: [m], or [1] for a metric of the whole set of lists."""
     values = np.asarray(metric(evidence, ks), dtype=np.float64)
     width = len(evidence.lists.users) if metric.per_user else 1

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class EvaluationInputs:
     """All that a metric may look at.
 
     Args:
@@ -39,7 +39,7 @@ class Evidence:
         return cast(T, self._shared[name])
 
 
-Compute = Callable[[Evidence, Sequence[int]], Doubles]
+Compute = Callable[[EvaluationInputs, Sequence[int]], Doubles]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Metric:
     def __doc__(self) -> str | None:  # type: ignore[override]
         return self.compute.__doc__
 
-    def __call__(self, evidence: Evidence, ks: Sequence[int] = ()) -> Doubles:
+    def __call__(self, evidence: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
         return self.compute(evidence, ks)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from bakeoff.arrays import Array, Doubles
 from bakeoff.errors import Unsupported
-from bakeoff.evaluation.metric import Evidence, metric
+from bakeoff.evaluation.metric import EvaluationInputs, metric
 from bakeoff.evaluation.topk import TopK
 
 
@@ -62,7 +62,7 @@ def first_hit_rank(lists: TopK) -> Doubles:
 
 
 @metric()
-def precision(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def precision(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """H / k. Range 0 to min(k, R) / k, higher is better.
 
     Source: Herlocker et al. 2004, "Evaluating collaborative filtering recommender systems", ACM TOIS 22(1).
@@ -71,13 +71,13 @@ def precision(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def recall(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def recall(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """H / R. Range 0 to min(k, R) / R, higher is better. Source: as precision."""
     return hits_at(evidence.lists, ks) / evidence.lists.n_relevant
 
 
 @metric()
-def recall_capped(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def recall_capped(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """H / min(k, R). Range 0 to 1, higher is better.
 
     Source: Liang et al. 2018, "Variational autoencoders for collaborative filtering", WWW; there named
@@ -87,7 +87,7 @@ def recall_capped(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def hit_rate(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def hit_rate(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """1 if H > 0, else 0. Range 0 to 1, higher is better.
 
     Source: Deshpande and Karypis 2004, "Item-based top-N recommendation algorithms", ACM TOIS 22(1).
@@ -96,7 +96,7 @@ def hit_rate(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def ndcg(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def ndcg(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """dcg / IDCG(min(k, R)), relevance binary. Range 0 to 1, higher is better.
 
     Source: Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques", ACM TOIS 20(4),
@@ -106,7 +106,7 @@ def ndcg(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def map(evidence: Evidence, ks: Sequence[int]) -> Doubles:  # noqa: A001 - the name that tables use
+def map(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:  # noqa: A001 - the name that tables use
     """AP / min(k, R). Range 0 to 1, higher is better.
 
     A list of k hits scores 1, also where R > k. Source: as used by implicit, RePlay and RecBole.
@@ -115,7 +115,7 @@ def map(evidence: Evidence, ks: Sequence[int]) -> Doubles:  # noqa: A001 - the n
 
 
 @metric()
-def map_r(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def map_r(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """AP / R. Range 0 to min(k, R) / R, higher is better.
 
     Source: Manning, Raghavan and Schütze 2008, "Introduction to Information Retrieval", section 8.4, cut
@@ -125,7 +125,7 @@ def map_r(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def mrr(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def mrr(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """1 / rank of the first hit if it is within the first k, else 0. Range 0 to 1, higher is better.
 
     Source: Voorhees 1999, "The TREC-8 question answering track report", cut at k.
@@ -135,7 +135,7 @@ def mrr(evidence: Evidence, ks: Sequence[int]) -> Doubles:
 
 
 @metric()
-def r_precision(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+def r_precision(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """Hits in the first min(k, R) / min(k, R). Range 0 to 1, higher is better.
 
     Source: Manning, Raghavan and Schütze 2008, section 8.4, with R capped at k.
@@ -151,7 +151,7 @@ def hits_in_first(lists: TopK, counts: Array) -> Doubles:
 
 
 @metric(cutoff=False)
-def auc(evidence: Evidence, ks: Sequence[int] = ()) -> Doubles:
+def auc(evidence: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
     """Share of (test item, other candidate) pairs in which the test item scores higher; a tie counts half.
 
     Candidates are the catalogue less the user's history; the other candidates are those that are no test

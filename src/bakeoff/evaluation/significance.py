@@ -46,7 +46,7 @@ SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True)
-class Rules:
+class TestConfig:
     """How systems are compared.
 
     Args:
@@ -105,7 +105,7 @@ class Differences:
 
 
 def compare(
-    samples: Sequence[Sample], pairs: Array, rules: Rules, *, intervals: Bools | None = None
+    samples: Sequence[Sample], pairs: Array, rules: TestConfig, *, intervals: Bools | None = None
 ) -> Differences:
     """Compare pairs (int [q, 2]) of the systems of one split, or of several splits of one data set.
 
@@ -132,7 +132,7 @@ def compare(
     )
 
 
-def p_of_pairs(samples: Sequence[Sample], pairs: Array, rules: Rules) -> Doubles:
+def p_of_pairs(samples: Sequence[Sample], pairs: Array, rules: TestConfig) -> Doubles:
     """The p-values alone of what `compare` tells, float64 [c, q]: a thousand pairs in a moment by `t`."""
     return p_values(samples[0], pairs, rules) if len(samples) == 1 else over_splits(samples, pairs, rules).p
 
@@ -146,7 +146,7 @@ class OverSplits(NamedTuple):
     high: Doubles
 
 
-def over_splits(samples: Sequence[Sample], pairs: Array, rules: Rules) -> OverSplits:
+def over_splits(samples: Sequence[Sample], pairs: Array, rules: TestConfig) -> OverSplits:
     """The corrected resampled t-test of the splits' mean differences."""
     ratios = [s.ratio for s in samples if s.ratio is not None]
     if len(ratios) < len(samples):
@@ -156,7 +156,7 @@ def over_splits(samples: Sequence[Sample], pairs: Array, rules: Rules) -> OverSp
     return OverSplits(means.mean(axis=-1), p, low, high)
 
 
-def p_values(sample: Sample, pairs: Array, rules: Rules) -> Doubles:
+def p_values(sample: Sample, pairs: Array, rules: TestConfig) -> Doubles:
     """float64 [c, q]: two-sided p of each pair on one split; 1 where no user differs, never 0.
 
     Raises:
@@ -170,7 +170,7 @@ def p_values(sample: Sample, pairs: Array, rules: Rules) -> Doubles:
     return sign_flips(filled_with_zero(sample, kept), pairs, rules.resamples, rules.seed)
 
 
-def interval(sample: Sample, pairs: Array, rules: Rules) -> tuple[Doubles, Doubles]:
+def interval(sample: Sample, pairs: Array, rules: TestConfig) -> tuple[Doubles, Doubles]:
     """Low and high end of each mean difference, float64 [c, q]: a bootstrap over users.
 
     Where so few users differ (d of them) that even the same sign of all would not be significant,

@@ -10,18 +10,18 @@ from typing import Any, cast
 
 import numpy as np
 
-from bakeoff import conf, verbs
+from bakeoff import commands, config_files
 from bakeoff.arrays import Array
 from bakeoff.data.ids import Ids
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import DataError, UsageError
 from bakeoff.evaluation.measure import Measurements, measure, per_user_table, resolve
 from bakeoff.evaluation.stats import TrainStats
-from bakeoff.lists import evidence_of, recommend
 from bakeoff.models.base import Model
 from bakeoff.models.external import External
 from bakeoff.models.threads import limited
 from bakeoff.notebook.selection import Names
+from bakeoff.run.inference import evidence_of, recommend
 from bakeoff.splits.base import Split, assemble
 
 _FILE = "lists.parquet"
@@ -89,7 +89,7 @@ def evaluate(
     if not ks or max(ks) > split.train.n_items:
         raise UsageError(f"k={list(ks)}: expected cutoffs up to the catalogue's {split.train.n_items} items")
     names = [metrics] if isinstance(metrics, str) else metrics
-    wanted = resolve(conf.metrics() if names is None else verbs.named_metrics(names))
+    wanted = resolve(config_files.metrics() if names is None else commands.named_metrics(names))
     columns = _columns(lists, split)
     with limited(1):
         model = _read(columns, split)

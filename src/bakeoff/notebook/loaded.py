@@ -8,10 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bakeoff import conf
+from bakeoff import config_files
 from bakeoff.errors import ConfigError, UsageError, nearest
-from bakeoff.evaluation.significance import Rules
-from bakeoff.experiment import Experiment
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.notebook.drawing import Drawing
 from bakeoff.notebook.selection import USUAL, Names, Question, chosen, question
 from bakeoff.report import frames, rows
@@ -19,8 +18,9 @@ from bakeoff.report.comparison import comparison
 from bakeoff.report.pairs.pairwise import pairwise
 from bakeoff.report.tables import Result
 from bakeoff.report.wording import legend, title, visible
-from bakeoff.runner import Wanted, Workspace, remeasure
+from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
 from bakeoff.splits.base import Split
+from bakeoff.storage.experiment import Experiment
 
 USUAL_K = 10
 
@@ -115,7 +115,7 @@ class Loaded:
         columns = asked.columns(tables)[: None if metrics is not None else 1]
         found: list[dict[str, Any]] = []
         for table in tables:
-            tested = pairwise(table, asked.metrics, self.workspace.store, Rules(**rules), columns)
+            tested = pairwise(table, asked.metrics, self.workspace.store, TestConfig(**rules), columns)
             for column, why in tested.untested.items():
                 raise UsageError(f"{title(table)}: {column.metric} cannot be tested: {why}")
             for pair in tested.pairs.values():
@@ -235,7 +235,7 @@ class Loaded:
             )
         if result.asked.key in self.bare:
             self._lacks(result.asked.key, " and ".join(lacking))
-        wanted = Wanted(asked.ks, {**conf.metrics(), **asked.paths})
+        wanted = EvaluationSpec(asked.ks, {**config_files.metrics(), **asked.paths})
         return Result(result.asked, remeasure(result.record, cell, self.workspace, wanted))
 
     def _by_cell(

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.errors import UsageError, nearest
-from bakeoff.experiment import Experiment
 from bakeoff.notebook.loaded import Loaded
 from bakeoff.report import readback
 from bakeoff.report.tables import Result
-from bakeoff.runner import Workspace
-from bakeoff.store import Store
+from bakeoff.run.runner import Workspace
+from bakeoff.storage.experiment import Experiment
+from bakeoff.storage.store import Store
 
 
 def load(folder: str | Path, store: str | Path | None = None) -> Loaded:
@@ -59,13 +59,15 @@ def run(*words: str, **options: Any) -> Loaded:
     Raises:
         UsageError: what the command line would say with exit code 2; several experiments and no name.
     """
-    from bakeoff import app
+    from bakeoff.config import compose
 
     given = [*words, *(f"{key}={_word(value)}" for key, value in options.items())]
     with warnings.catch_warnings():
         # implicit imports tqdm, which misses ipywidgets for a bar that is not shown
         warnings.filterwarnings("ignore", message="IProgress not found")
-        session = app.run_session(app.Session("run", app.command_of("run", given), single=True), given)
+        session = compose.run_session(
+            compose.Session("run", compose.command_of("run", given), single=True), given
+        )
     return load(session.folders[0])
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff import conf, verbs
+from bakeoff import commands, config_files
 from bakeoff.arrays import Doubles
 from bakeoff.errors import UsageError, check_range, nearest
 from bakeoff.evaluation.measure import resolve
-from bakeoff.evaluation.metric import Evidence, Metric
+from bakeoff.evaluation.metric import EvaluationInputs, Metric
 from bakeoff.report.tables import Column, Result, Table
 
 USUAL = ("ndcg", "recall", "mrr", "catalog_coverage", "auc")
@@ -82,13 +82,13 @@ def question(results: Iterable[Result], k: int | Iterable[int], metrics: Names) 
     for one in ks:
         check_range("k", one, 1, integer=True)
     measured = {name: by_k for r in results for name, by_k in r.record.metrics.items()}
-    shipped = conf.known_metrics()
+    shipped = config_files.known_metrics()
     if metrics is None:
         names = [*(n for n in shipped if n in measured), *(n for n in measured if n not in shipped)]
     else:
         names = [metrics] if isinstance(metrics, str) else list(metrics)
     own = [n for n in names if n in measured and n not in shipped]
-    paths = verbs.named_metrics([n for n in names if n not in own])
+    paths = commands.named_metrics([n for n in names if n not in own])
     known = {**resolve(paths), **{n: _stored_only(measured[n]) for n in own}}
     asked = tuple(n.rpartition(".")[2] for n in names)
     shown = asked if metrics is not None else tuple(n for n in (*USUAL, *own) if n in known)
@@ -98,7 +98,7 @@ def question(results: Iterable[Result], k: int | Iterable[int], metrics: Names) 
 def _stored_only(by_k: Mapping[str, tuple[float, float | None]]) -> Metric:
     """A metric of which records hold values and nobody said where it is defined: it has no direction."""
 
-    def compute(evidence: Evidence, ks: Sequence[int]) -> Doubles:
+    def compute(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
         raise UsageError("this metric is known by its stored values alone: name it by its import path")
 
     return Metric(compute, None, any(e is not None for _, e in by_k.values()), "" not in by_k)

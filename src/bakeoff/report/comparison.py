@@ -9,11 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bakeoff.cell import Cell
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.evaluation.metric import Metric
 from bakeoff.hashing import canonical_json
-from bakeoff.record import PHASES, Asked, Record, Status
 from bakeoff.report.tables import (
     WORST_FIRST,
     Column,
@@ -28,6 +26,8 @@ from bakeoff.report.tables import (
     tune_name,
 )
 from bakeoff.report.uncertainty import Fit, half_width
+from bakeoff.run.cell import Cell
+from bakeoff.storage.record import PHASES, CellRequest, Record, Status
 
 
 def comparison(results: Iterable[Result], ks: Sequence[int], metrics: Mapping[str, Metric]) -> list[Table]:
@@ -110,7 +110,7 @@ def _same_for(results: Sequence[Result], runs: Iterable[Run]) -> Iterator[Result
         key, cell = same[0].asked.key, replace(same[0].asked.cell, seed=run.seed)
         with contextlib.suppress(ConfigError):  # its class is not at hand: nobody knows whether it has chance
             if cell.key == key:
-                yield Result(Asked(key, cell), same[0].record)
+                yield Result(CellRequest(key, cell), same[0].record)
 
 
 def _row(results: Sequence[Result], columns: Sequence[Column], differs: str) -> Row:
@@ -194,7 +194,7 @@ def complete(row: Row, column: Column, n_runs: int) -> bool:
     return row.done == n_runs and column in row.values and row.values[column].fits == row.fits
 
 
-def _run(asked: Asked) -> Run:
+def _run(asked: CellRequest) -> Run:
     return Run(asked.cell.split_seed, asked.cell.fold, asked.cell.seed)
 
 
@@ -205,9 +205,9 @@ def _row_identity(cell: Cell) -> str:
     return canonical_json([model, cell.tune, space, cell.depth])
 
 
-def _differences(asked: Sequence[Asked]) -> list[str]:
+def _differences(asked: Sequence[CellRequest]) -> list[str]:
     """For each row, the knobs in which it differs from others of its name; its key where none does."""
-    named: dict[tuple[str, str, str], list[Asked]] = {}
+    named: dict[tuple[str, str, str], list[CellRequest]] = {}
     for one in asked:
         name = str(one.cell.model.get("name")), one.cell.variant, tune_name(one.cell)
         named.setdefault(name, []).append(one)

@@ -10,7 +10,6 @@ from typing import Any
 
 from bakeoff.evaluation.metric import Metric
 from bakeoff.hashing import canonical_json
-from bakeoff.record import STORED
 from bakeoff.report.layout import Grid as Grid
 from bakeoff.report.layout import Head as Head
 from bakeoff.report.tables import Column, Part, Result, Row, Table
@@ -31,6 +30,7 @@ from bakeoff.report.wording import (
     value_entry,
     visible,
 )
+from bakeoff.storage.record import STORED
 
 DEFINITIONS = (
     "In the formulas k is the cutoff, H the number of hits in the first k places and R that of the user's "

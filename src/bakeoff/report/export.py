@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from bakeoff.arrays import Array
-from bakeoff.cell import Cell
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import UsageError
-from bakeoff.runner import Workspace
+from bakeoff.run.cell import Cell
+from bakeoff.run.runner import Workspace
 from bakeoff.splits.base import Split
-from bakeoff.store import StoredLists
+from bakeoff.storage.store import StoredLists
 
 NAMES = ("train", "test", "lists")
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bakeoff.cell import Cell
 from bakeoff.data.describe import describe
 from bakeoff.data.description import Description
 from bakeoff.errors import ConfigError
@@ -20,7 +19,8 @@ from bakeoff.report.page.page import page
 from bakeoff.report.page.static import FOLDER, drawings
 from bakeoff.report.render import csv, html, latex, markdown, parquet
 from bakeoff.report.tables import Result, Table
-from bakeoff.store import Store, replacing
+from bakeoff.run.cell import Cell
+from bakeoff.storage.store import Store, replacing
 
 
 def write(

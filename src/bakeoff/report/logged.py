@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
-from bakeoff.record import Asked, Record
 from bakeoff.report.tables import tune_name
+from bakeoff.storage.record import CellRequest, Record
 
 KEY = "bakeoff.key"
 """The tag by which a cell's run is found again."""
@@ -22,7 +22,7 @@ _LONGEST, _LONGEST_NAME = 5000, 250
 """Letters of a value and of a name, below what every store of MLflow takes."""
 
 
-def tags(asked: Asked, record: Record) -> dict[str, str]:
+def tags(asked: CellRequest, record: Record) -> dict[str, str]:
     commit = record.environment.get("git")
     told = {
         KEY: record.key,
@@ -37,7 +37,7 @@ def tags(asked: Asked, record: Record) -> dict[str, str]:
     return {name: text[:_LONGEST] for name, text in told.items() if text}
 
 
-def params(asked: Asked, record: Record) -> list[tuple[str, str]]:
+def params(asked: CellRequest, record: Record) -> list[tuple[str, str]]:
     """The coordinates of the cell, and the hyperparameters that its model was built with."""
     cell = asked.cell
     told: dict[str, Any] = {

@@ -11,13 +11,15 @@ from bakeoff.evaluation import significance
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.multiple import corrected
 from bakeoff.evaluation.sample import all_pairs
-from bakeoff.evaluation.significance import Rules
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.pairs.pairwise import families, tied_with
 from bakeoff.report.tables import Column, Marks, Row, Table
-from bakeoff.store import Store
+from bakeoff.storage.store import Store
 
 
-def marked(tables: Iterable[Table], metrics: Mapping[str, Metric], store: Store, rules: Rules) -> list[Table]:
+def marked(
+    tables: Iterable[Table], metrics: Mapping[str, Metric], store: Store, rules: TestConfig
+) -> list[Table]:
     """The tables with `tied` values and the story of their test.
 
     The correction is over all pairs of a column, so that it allows for the best having been picked by the
@@ -26,7 +28,7 @@ def marked(tables: Iterable[Table], metrics: Mapping[str, Metric], store: Store,
     return [_marked(table, metrics, store, rules) for table in tables]
 
 
-def _marked(table: Table, metrics: Mapping[str, Metric], store: Store, rules: Rules) -> Table:
+def _marked(table: Table, metrics: Mapping[str, Metric], store: Store, rules: TestConfig) -> Table:
     tied: dict[tuple[int, Column], bool] = {}
     untested: dict[Column, str] = {}
     finest = 0.0
@@ -47,7 +49,7 @@ def _marked(table: Table, metrics: Mapping[str, Metric], store: Store, rules: Ru
     return replace(table, rows=rows, marks=Marks(rules, len(table.parts), finest, untested))
 
 
-def _finest(n_pairs: int, rules: Rules) -> float:
+def _finest(n_pairs: int, rules: TestConfig) -> float:
     """The least corrected p: Holm multiplies the smallest p by the number of pairs, BH may leave it."""
     least = 1 / (1 + rules.resamples)
     return min(1.0, least * n_pairs) if rules.correction == "holm" else least

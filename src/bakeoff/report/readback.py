@@ -7,13 +7,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from bakeoff.cell import Cell
 from bakeoff.errors import UsageError
-from bakeoff.experiment import Experiment
 from bakeoff.hashing import identity
-from bakeoff.record import PHASES, Asked, Record
 from bakeoff.report.rows import CELL_COLUMNS, METRIC_COLUMNS
 from bakeoff.report.tables import Result
+from bakeoff.run.cell import Cell
+from bakeoff.storage.experiment import Experiment
+from bakeoff.storage.record import PHASES, CellRequest, Record
 
 Rows = list[dict[str, str]]
 
@@ -61,7 +61,7 @@ def _read(path: Path, columns: tuple[str, ...]) -> Rows:
         return list(reader)
 
 
-def _record(asked: Asked, row: dict[str, str], numbers: Rows, folder: Path) -> Record:
+def _record(asked: CellRequest, row: dict[str, str], numbers: Rows, folder: Path) -> Record:
     metrics: dict[str, dict[str, tuple[float, float | None]]] = {}
     try:
         for n in numbers:

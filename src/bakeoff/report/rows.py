@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 
-from bakeoff.record import PHASES, Asked, Record
 from bakeoff.report.tables import Result, in_order, tune_name
+from bakeoff.storage.record import PHASES, CellRequest, Record
 
 _PLACE = (
     "key",
@@ -92,7 +92,7 @@ def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _place(asked: Asked, record: Record) -> CsvRow:
+def _place(asked: CellRequest, record: Record) -> CsvRow:
     cell = asked.cell
     return (
         asked.key,

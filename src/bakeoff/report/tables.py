@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from bakeoff.cell import Cell
-from bakeoff.evaluation.significance import Rules
-from bakeoff.record import Asked, Record, Status
+from bakeoff.evaluation.significance import TestConfig
+from bakeoff.run.cell import Cell
+from bakeoff.storage.record import CellRequest, Record, Status
 
 WORST_FIRST: tuple[Status, ...] = ("failed", "missing", "skipped", "done")
 
@@ -16,7 +16,7 @@ WORST_FIRST: tuple[Status, ...] = ("failed", "missing", "skipped", "done")
 class Result(NamedTuple):
     """A cell as it was asked for, and what came of it."""
 
-    asked: Asked
+    asked: CellRequest
     record: Record
 
 
@@ -133,7 +133,7 @@ class Marks:
         untested: why columns have no test.
     """
 
-    rules: Rules
+    rules: TestConfig
     n_splits: int
     finest: float
     untested: Mapping[Column, str]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bakeoff.cell import build
+from bakeoff.run.cell import build
 from bakeoff.tuning.pareto import Direction
 from bakeoff.tuning.storage import quiet
 

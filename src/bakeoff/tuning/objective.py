@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.cell import Cell, build_model, build_splitter
 from bakeoff.errors import ModelError
 from bakeoff.evaluation.measure import measure
-from bakeoff.evaluation.metric import Evidence
+from bakeoff.evaluation.metric import EvaluationInputs
 from bakeoff.evaluation.stats import TrainStats
-from bakeoff.lists import evidence_of, recommend
 from bakeoff.models.base import CountsEpochs, Model, OnEpoch
+from bakeoff.run.cell import Cell, build_model, build_splitter
+from bakeoff.run.inference import evidence_of, recommend
 from bakeoff.splits.base import Split
 from bakeoff.tuning.pruning import ENDS, SAMPLED, looks
 from bakeoff.tuning.runs import ON_THE_WAY, Run, Runs, answered
@@ -195,7 +195,7 @@ class Objective:
         raise ModelError("; ".join(reason for value, reason in measured if value is None))
 
     @staticmethod
-    def _measured(goal: Goal, evidence: Evidence) -> tuple[float | None, str]:
+    def _measured(goal: Goal, evidence: EvaluationInputs) -> tuple[float | None, str]:
         """The value; else None and why there is none."""
         ks = () if goal.k is None else (goal.k,)
         found = measure(evidence, {goal.name: goal.metric}, ks)

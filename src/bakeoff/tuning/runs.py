@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.cell import Cell, build_model
 from bakeoff.models.base import CountsEpochs
+from bakeoff.run.cell import Cell, build_model
 from bakeoff.tuning.shared import expected
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import Tuning

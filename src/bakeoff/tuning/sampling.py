@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from optuna.samplers import BaseSampler, CmaEsSampler, GridSampler, QMCSampler, RandomSampler, TPESampler
 
-from bakeoff.cell import locate
 from bakeoff.errors import ConfigError
 from bakeoff.hashing import combine, hash_text
+from bakeoff.run.cell import import_object
 from bakeoff.tuning.pareto import Direction
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import Tuning
@@ -70,7 +70,7 @@ def proposals(tuning: Tuning, space: Space, seed: int, directions: Sequence[Dire
         ConfigError: there is no such sampler, or it cannot do the space or several objectives.
     """
     where = f"tune.sampler={tuning.sampler!r}"
-    made: Any = _NAMED.get(tuning.sampler) or locate(tuning.sampler, "tune.sampler")
+    made: Any = _NAMED.get(tuning.sampler) or import_object(tuning.sampler, "tune.sampler")
     first = space.nearest_to_defaults()
     axes = {a.name: a.distribution for a in space.axes if not a.distribution.single()}
     if made == "multivariate TPE":

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from bakeoff.cell import Cell, build_model, parameters
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import Unsupported
 from bakeoff.hashing import identity
 from bakeoff.models.base import Model, SharesWork
+from bakeoff.run.cell import Cell, build_model, parameters
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import Tuning
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from bakeoff import conf
-from bakeoff.cell import build, build_model, parameters
+from bakeoff import config_files
 from bakeoff.errors import ConfigError, nearest
+from bakeoff.run.cell import build, build_model, parameters
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,9 @@ def parse(model: Mapping[str, Any]) -> Space:
             does not take, `when` of something unknown or in a circle. The line names file and key.
     """
     name = f"model/{model.get('name')}.yaml"
-    file = f"conf/{name}" if (conf.folder() / name).exists() else name  # else of a folder of the user's
+    file = (
+        f"conf/{name}" if (config_files.folder() / name).exists() else name
+    )  # else of a folder of the user's
     space = model.get("space")
     if not isinstance(space, Mapping) or not space:
         raise ConfigError(f"{file}: model.space={space!r}: expected hyperparameters with distributions")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from bakeoff import conf
+from bakeoff import config_files
 from bakeoff.errors import ConfigError, check_choice, check_range, nearest
 from bakeoff.evaluation.measure import resolve
 from bakeoff.evaluation.metric import Metric
@@ -144,7 +144,7 @@ def _goal(text: str, depth: int, key: str) -> Goal:
     name, at, cutoff = str(text).partition("@")
     where, path = f"{key}={text!r}", name
     if "." not in name:
-        known = conf.metrics()
+        known = config_files.metrics()
         if name not in known:
             raise ConfigError(f"{where}: there is no metric {name!r}; {nearest(name, known)}")
         path = known[name]

@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.cell import Cell
 from bakeoff.errors import ModelError
-from bakeoff.record import Record
+from bakeoff.run.cell import Cell
 from bakeoff.splits.base import Split
-from bakeoff.store import Store
+from bakeoff.storage.record import Record
+from bakeoff.storage.store import Store
 from bakeoff.tuning import space as spaces
 from bakeoff.tuning import storage
 from bakeoff.tuning.objective import Objective

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.cell import Cell
-from bakeoff.choice import label
 from bakeoff.errors import UsageError
-from bakeoff.experiment import Experiment
-from bakeoff.record import Record
+from bakeoff.queries.select import label
+from bakeoff.run.cell import Cell
 from bakeoff.splits.base import Split
-from bakeoff.store import Store, StoredLists
+from bakeoff.storage.experiment import Experiment
+from bakeoff.storage.record import Record
+from bakeoff.storage.store import Store, StoredLists
 from bakeoff.verify import formulas
-from bakeoff.verify.evidence import Evidence, Train, evidence
+from bakeoff.verify.evidence import EvaluationInputs, Train, evidence
 from bakeoff.verify.libraries import Library
 from bakeoff.verify.structure import fingerprint_of, list_faults, rank_faults, split_faults
 from bakeoff.verify.verdict import TOLERANCE, Fault, Line, Verdict, gap
@@ -164,7 +164,7 @@ def _compared(name: str, said: str, expected: float | None, line: Line) -> Itera
 
 
 def _users(
-    name: str, column: list[float], each: list[float | None], found: Evidence, line: Line
+    name: str, column: list[float], each: list[float | None], found: EvaluationInputs, line: Line
 ) -> Iterator[str]:
     """The per-user values; NaN says that a user has none."""
     if len(column) != len(each):
@@ -188,7 +188,7 @@ def _users(
 
 
 def _asked(
-    library: Library, found: Evidence, told: Mapping[tuple[str, int | None], Row], verdict: Verdict
+    library: Library, found: EvaluationInputs, told: Mapping[tuple[str, int | None], Row], verdict: Verdict
 ) -> Iterator[str]:
     for (metric, k), expected in library.ask(found, list(told)).items():
         row = told[metric, k]

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from bakeoff.arrays import CSR, Doubles
 from bakeoff.splits.base import Split
-from bakeoff.store import StoredLists
+from bakeoff.storage.store import StoredLists
 
 
 class Train:
@@ -100,7 +100,7 @@ class User:
         return self._cosines[kind]
 
 
-class Evidence(NamedTuple):
+class EvaluationInputs(NamedTuple):
     """All that the formulas look at.
 
     codes: the users' codes in train; held_out: whether train knows nothing of them.
@@ -115,7 +115,7 @@ class Evidence(NamedTuple):
     predicted: list[float] | None
 
 
-def evidence(split: Split, stored: StoredLists, train: Train, deepest: int) -> Evidence:
+def evidence(split: Split, stored: StoredLists, train: Train, deepest: int) -> EvaluationInputs:
     """The evidence of one cell.
 
     Args:
@@ -137,7 +137,7 @@ def evidence(split: Split, stored: StoredLists, train: Train, deepest: int) -> E
     ]
     predicted = None if stored.predicted is None else np.asarray(stored.predicted, dtype=np.float64).tolist()
     values = test.data.astype(np.float64).tolist()
-    return Evidence(users, split.users.tolist(), split.held_out, train, values, predicted)
+    return EvaluationInputs(users, split.users.tolist(), split.held_out, train, values, predicted)
 
 
 def _cut(ranks: Any, test: CSR) -> list[list[int]] | None:

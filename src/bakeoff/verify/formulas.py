@@ -9,10 +9,10 @@ import math
 from collections.abc import Callable, Mapping
 from itertools import accumulate
 
-from bakeoff.verify.evidence import Evidence, User
+from bakeoff.verify.evidence import EvaluationInputs, User
 
 PerUser = Callable[[User, int], float | None]
-OfAll = Callable[[Evidence, int], float | None]
+OfAll = Callable[[EvaluationInputs, int], float | None]
 
 
 def hits(u: User, k: int) -> int:
@@ -178,7 +178,7 @@ PER_USER: Mapping[str, PerUser] = {
 }
 
 
-def exposure(e: Evidence, k: int) -> list[int]:
+def exposure(e: EvaluationInputs, k: int) -> list[int]:
     """In how many lists each item of the catalogue is within the first k."""
     counts = [0] * e.train.n_items
     for u in e.users:
@@ -187,23 +187,23 @@ def exposure(e: Evidence, k: int) -> list[int]:
     return counts
 
 
-def entropy(e: Evidence, k: int) -> float:
+def entropy(e: EvaluationInputs, k: int) -> float:
     x = exposure(e, k)
     return -math.fsum(c / sum(x) * math.log2(c / sum(x)) for c in x if c) if any(x) else 0.0
 
 
-def gini(e: Evidence, k: int) -> float | None:
+def gini(e: EvaluationInputs, k: int) -> float | None:
     x = sorted(exposure(e, k))
     n = len(x)
     return sum((2 * r - n - 1) * c for r, c in enumerate(x, 1)) / (n * sum(x)) if any(x) else None
 
 
-def novelty(e: Evidence, k: int) -> float | None:
+def novelty(e: EvaluationInputs, k: int) -> float | None:
     places = [e.train.holders[i] for u in e.users for i in u.listed[:k]]
     return mean([-math.log2(n / e.train.pairs) if n else 0.0 for n in places])
 
 
-def errors(e: Evidence) -> list[float]:
+def errors(e: EvaluationInputs) -> list[float]:
     if e.predicted is None:
         raise LookupError("no predicted values are stored")
     return [y - p for y, p in zip(e.values, e.predicted, strict=True)]
@@ -214,11 +214,11 @@ def variance(values: list[float]) -> float:
     return math.fsum((v - centre) ** 2 for v in values) / len(values)
 
 
-def squared(e: Evidence) -> float:
+def squared(e: EvaluationInputs) -> float:
     return math.fsum(d * d for d in errors(e)) / len(e.values)
 
 
-def auc_recbole(e: Evidence, _k: int) -> float | None:
+def auc_recbole(e: EvaluationInputs, _k: int) -> float | None:
     scored = [(u.relevant, auc(u)) for u in e.users if u.candidates > u.relevant]
     return math.fsum(r * a for r, a in scored) / sum(r for r, _ in scored) if scored else None
 
@@ -245,7 +245,7 @@ def known(metric: str) -> bool:
 
 
 def recomputed(
-    e: Evidence, metric: str, k: int | None
+    e: EvaluationInputs, metric: str, k: int | None
 ) -> tuple[list[float | None] | None, float | None, float | None]:
     """Values by user, their mean over the users with one, and its standard error; None where there is none.
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.errors import ConfigError, nearest
-from bakeoff.verify.evidence import Evidence
+from bakeoff.verify.evidence import EvaluationInputs
 
-Wanted = Sequence[tuple[str, int | None]]
+EvaluationSpec = Sequence[tuple[str, int | None]]
 Answers = Mapping[tuple[str, int | None], float]
 
 PAIRS = 4_000_000
@@ -59,7 +59,7 @@ class Library:
     name: str
     distribution: str
     install: str
-    ask: Callable[[Evidence, Wanted], Answers]
+    ask: Callable[[EvaluationInputs, EvaluationSpec], Answers]
 
     def lacks(self) -> str:
         """Why it cannot be asked, or ""."""
@@ -97,10 +97,12 @@ def missing() -> list[str]:
     return [why for library in LIBRARIES if (why := library.lacks())]
 
 
-def _quiet(ask: Callable[[Evidence, Wanted], Answers]) -> Callable[[Evidence, Wanted], Answers]:
+def _quiet(
+    ask: Callable[[EvaluationInputs, EvaluationSpec], Answers],
+) -> Callable[[EvaluationInputs, EvaluationSpec], Answers]:
     """Libraries warn of numpy, pandas and numba; what is asked of them is a number."""
 
-    def asked(evidence: Evidence, wanted: Wanted) -> Answers:
+    def asked(evidence: EvaluationInputs, wanted: EvaluationSpec) -> Answers:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ask(evidence, wanted)
@@ -108,7 +110,7 @@ def _quiet(ask: Callable[[Evidence, Wanted], Answers]) -> Callable[[Evidence, Wa
     return asked
 
 
-def _ranx(evidence: Evidence, wanted: Wanted) -> Answers:
+def _ranx(evidence: EvaluationInputs, wanted: EvaluationSpec) -> Answers:
     names: dict[tuple[str, int | None], str] = {}
     names |= {(m, k): f"{_RANX[m]}@{k}" for m, k in wanted if m in _RANX and k is not None}
     if ("r_precision_ranx", None) in wanted:
@@ -127,7 +129,7 @@ def _ranx(evidence: Evidence, wanted: Wanted) -> Answers:
     return {at: float(found[name]) for at, name in names.items()}
 
 
-def _recommenders(evidence: Evidence, wanted: Wanted) -> Answers:
+def _recommenders(evidence: EvaluationInputs, wanted: EvaluationSpec) -> Answers:
     module = importlib.import_module("recommenders.evaluation.python_evaluation")
     answers: dict[tuple[str, int | None], float] = {}
     held = zip(evidence.codes, evidence.users, strict=True)
@@ -143,7 +145,7 @@ def _recommenders(evidence: Evidence, wanted: Wanted) -> Answers:
     return answers
 
 
-def _beyond(module: Any, evidence: Evidence, wanted: Wanted) -> Answers:
+def _beyond(module: Any, evidence: EvaluationInputs, wanted: EvaluationSpec) -> Answers:
     """What lists are like."""
     asked = [(m, k) for m, k in wanted if m in (*_OF_LISTS, *_OF_PAIRS) and k is not None]
     train = evidence.train
@@ -166,7 +168,7 @@ def _beyond(module: Any, evidence: Evidence, wanted: Wanted) -> Answers:
     return answers
 
 
-def _sklearn(evidence: Evidence, wanted: Wanted) -> Answers:
+def _sklearn(evidence: EvaluationInputs, wanted: EvaluationSpec) -> Answers:
     asked = [(m, k) for m, k in wanted if m in _SKLEARN]
     if not asked or evidence.predicted is None:
         return {}
@@ -182,7 +184,7 @@ def _table(pairs: Iterable[tuple[int, int]]) -> Any:
     return pd.DataFrame(list(pairs), columns=["userID", "itemID"])
 
 
-def _lists(evidence: Evidence, k: int | None) -> Any:
+def _lists(evidence: EvaluationInputs, k: int | None) -> Any:
     rows = [(n, at, i) for n, u in enumerate(evidence.users) for at, i in enumerate(u.listed[:k])]
     table = _table((evidence.codes[n], i) for n, _, i in rows)
     hits = [float(evidence.users[n].hits[at]) for n, at, _ in rows]

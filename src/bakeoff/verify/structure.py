@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bakeoff.splits.base import Split
-from bakeoff.store import StoredLists
+from bakeoff.storage.store import StoredLists
 
 _TOLD = 3  # users named of each fault; the rest is counted
 

@@ -30,10 +30,11 @@ ConfigStore.instance().store(
 
 
 class GridSweeper(BasicSweeper):
-    """Composes every cell of the grid, then gives control to `app.execute`."""
+    """Composes every cell of the grid, then gives control to `config.compose.execute`."""
 
     def sweep(self, arguments: list[str]) -> Any:
-        from bakeoff import app  # here, since Hydra imports every plug-in of an environment for any command
+        # here, since Hydra imports every plug-in of an environment for any command
+        from bakeoff.config.compose import execute
 
         assert self.config is not None and self.launcher is not None and self.hydra_context is not None
         master, loader = self.config, self.hydra_context.config_loader
@@ -65,7 +66,7 @@ class GridSweeper(BasicSweeper):
                 job.return_value  # noqa: B018 - raises what kept a job from storing a record
 
         elsewhere = "basic_launcher" not in str(master.hydra.launcher._target_)
-        return app.execute(jobs, compose, launch if elsewhere else None)
+        return execute(jobs, compose, launch if elsewhere else None)
 
 
 def _for_tuned_jobs_only(jobs: list[Any]) -> list[Any]:

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from bakeoff import conf
-from bakeoff.cell import Cell
+from bakeoff import config_files
 from bakeoff.evaluation.measure import resolve
-from bakeoff.record import Asked
 from bakeoff.report.charts import ChartSection, charts
 from bakeoff.report.comparison import comparison
 from bakeoff.report.tables import Result
-from bakeoff.runner import Wanted, Workspace, run_cell
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
+from bakeoff.storage.record import CellRequest
+from bakeoff.storage.store import Store
 
 KS = (2, 5)
 METRICS = ("ndcg", "recall", "auc", "catalog_coverage", "novelty", "diversity", "mean_popularity")
@@ -36,7 +36,7 @@ def ran(store: Store) -> Sequence[Result]:
         "by item": "toys.ByItem",
     }
     workspace, results = Workspace(store), []
-    wanted = Wanted(KS, {name: conf.known_metrics()[name] for name in METRICS})
+    wanted = EvaluationSpec(KS, {name: config_files.known_metrics()[name] for name in METRICS})
     for dataset, split in ((people, random), (people, last), (blocks, random)):
         for seed in (1, 2):
             for name, target in models.items():
@@ -44,7 +44,7 @@ def ran(store: Store) -> Sequence[Result]:
                 cell = Cell(dataset=dataset, split=split, model=model, seed=seed, depth=10)
                 known = store.record(cell.key)
                 record = known if known is not None else run_cell(cell, workspace, wanted, debug=True)
-                results.append(Result(Asked(cell.key, cell), record))
+                results.append(Result(CellRequest(cell.key, cell), record))
     return results
 
 
@@ -54,7 +54,7 @@ class Experiment:
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder)
         self.results = ran(self.store)
-        self.metrics = resolve({name: conf.known_metrics()[name] for name in METRICS})
+        self.metrics = resolve({name: config_files.known_metrics()[name] for name in METRICS})
         self.tables = comparison(self.results, KS, self.metrics)
 
     @cached_property

@@ -128,7 +128,7 @@ def test_without_the_store_the_text_says_what_is_left_out(experiment: Any) -> No
 def test_one_cell_without_its_lists_leaves_out_its_comparison_alone(experiment: Any, tmp_path: Any) -> None:
     import shutil
 
-    from bakeoff.store import Store
+    from bakeoff.storage.store import Store
 
     shutil.copytree(experiment.store.root, tmp_path / "store")
     store = Store(tmp_path / "store")

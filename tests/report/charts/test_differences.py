@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bakeoff.evaluation.significance import Rules
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.charts import charts
 from bakeoff.report.charts.differences import interval_of
 from bakeoff.report.comparison import comparison
@@ -19,7 +19,7 @@ from bakeoff.report.tables import Column
 def test_the_interval_on_one_split_is_that_of_the_paired_t_test(experiment: Any) -> None:
     table = experiment.tables[0]
     column = Column("ndcg", 5)
-    found = pairwise(table, experiment.metrics, experiment.store, Rules(), [column], intervals=False)
+    found = pairwise(table, experiment.metrics, experiment.store, TestConfig(), [column], intervals=False)
     one = found.pairs[column]
     values = []
     for row in one.rows:

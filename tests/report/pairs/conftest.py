@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bakeoff.store import Store
+from bakeoff.storage.store import Store
 
 COUNTS = {"train_pairs": 400, "test_pairs": 100}
 

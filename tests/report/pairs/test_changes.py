@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 import toys
-from bakeoff.cell import Cell
 from bakeoff.evaluation.sample import Sample
-from bakeoff.record import Asked
 from bakeoff.report.pairs.changes import largest_changes
 from bakeoff.report.pairs.sides import of_cells
 from bakeoff.report.pairs.versus import pair_samples
 from bakeoff.report.tables import Column, Result
-from bakeoff.runner import Wanted, Workspace, run_cell
-from bakeoff.store import Store
+from bakeoff.run.cell import Cell
+from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
+from bakeoff.storage.record import CellRequest
+from bakeoff.storage.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,9 @@ def made(tmp_path_factory):
             model={"name": target.rpartition(".")[2], "build": {"_target_": target}},
         )
         record = run_cell(
-            cell, workspace, Wanted((5,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}), debug=True
+            cell, workspace, EvaluationSpec((5,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}), debug=True
         )
-        results.append(Result(Asked(cell.key, cell), record))
+        results.append(Result(CellRequest(cell.key, cell), record))
     (match,) = of_cells(*results)
     return workspace, match
 

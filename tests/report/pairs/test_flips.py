@@ -10,11 +10,11 @@ import toys
 from bakeoff.data.interactions import Features
 from bakeoff.evaluation.multiple import holm
 from bakeoff.evaluation.sample import Sample
-from bakeoff.evaluation.significance import Rules
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.pairs.flips import FEWEST, segments
 from bakeoff.splits.per_user import Random
 
-RULES = Rules(resamples=300)
+RULES = TestConfig(resamples=300)
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from scipy import stats
 
 from bakeoff.errors import UsageError
 from bakeoff.evaluation.multiple import holm
-from bakeoff.evaluation.significance import Rules
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.comparison import comparison
 from bakeoff.report.pairs.pairwise import pairwise
 from bakeoff.report.pairs.samples import Place, read, without_values
 from bakeoff.report.tables import Column
 
 NDCG = Column("ndcg", 10)
-RULES = Rules(resamples=500)
+RULES = TestConfig(resamples=500)
 
 
 def table_of(results, metrics):

@@ -10,14 +10,14 @@ from scipy import stats
 
 from bakeoff.errors import ConfigError
 from bakeoff.evaluation.multiple import holm
-from bakeoff.evaluation.significance import Rules
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.comparison import comparison
 from bakeoff.report.pairs.sides import of_cells, of_experiments, of_models
 from bakeoff.report.pairs.versus import EXIT_CODES, Difference, Line, all_of, gate, versus
 from bakeoff.report.tables import Column
 
 NDCG = Column("ndcg", 10)
-RULES = Rules(resamples=500)
+RULES = TestConfig(resamples=500)
 
 
 def values_of(seed, shift, n=60):
@@ -140,7 +140,7 @@ def test_a_model_against_itself_is_never_decided_and_a_plainly_worse_one_always(
     cells = stored("good", good), stored("bad", bad), stored("same", good)
 
     def answer(a, b):
-        (found,) = versus(of_cells(a, b), metrics, (10,), store, Rules(seed=seed, resamples=1000))
+        (found,) = versus(of_cells(a, b), metrics, (10,), store, TestConfig(seed=seed, resamples=1000))
         return gate(found.lines[0], 0.002)
 
     assert answer(cells[0], cells[0]) == answer(cells[0], cells[2]) == "UNDECIDED"

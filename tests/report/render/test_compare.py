@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from rich.console import Console
 
-from bakeoff.evaluation.significance import Rules
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.pairs.by_split import OfSplit
 from bakeoff.report.pairs.changes import Change, Recommended
 from bakeoff.report.pairs.flips import Segment
@@ -50,7 +50,7 @@ def of_split(segments=(), gains=(), losses=(), name="split_seed 1", absent=""):
 def printed(told, rules=None, gate=None, tolerance=0.0):
     out = io.StringIO()
     console = Console(file=out, width=180, no_color=True)
-    print_comparison(told, rules or Rules(), gate, tolerance, console)
+    print_comparison(told, rules or TestConfig(), gate, tolerance, console)
     return out.getvalue()
 
 
@@ -94,12 +94,12 @@ def test_a_gate_shows_difference_interval_and_tolerance() -> None:
 def test_how_it_was_tested_is_said() -> None:
     out = printed(Told(versus_of(line(), n_splits=3, seeds=(2, 1)), None))
     assert "corrected resampled t-test over 3 splits" in out and "averaged by user: 2 and 1" in out
-    out = printed(Told(versus_of(line(), family_size=1), None), Rules(test="randomization"))
+    out = printed(Told(versus_of(line(), family_size=1), None), TestConfig(test="randomization"))
     assert "10,000 resamples" in out and "One pair" in out
 
 
 def test_flips_that_cannot_reach_the_level_are_said() -> None:
-    rules = Rules(test="randomization", resamples=100)
+    rules = TestConfig(test="randomization", resamples=100)
     out = printed(Told(versus_of(line(), family_size=50), None), rules)
     assert "100 resamples cannot reach a corrected p below 0.5" in out
 
@@ -155,7 +155,7 @@ def test_p_is_never_shown_as_0(p, text) -> None:
 def test_a_narrow_terminal_leaves_columns_out_and_names_them_rather_than_cutting_figures() -> None:
     out = io.StringIO()
     told = Told(versus_of(line("long_tail_share")), None)
-    print_comparison(told, Rules(), None, 0.0, Console(file=out, width=80, no_color=True))
+    print_comparison(told, TestConfig(), None, 0.0, Console(file=out, width=80, no_color=True))
     drawn = out.getvalue().splitlines()
     assert any("long_tail_share@10" in r and "+0.1000" in r and "7 / 2 / 1" in r for r in drawn)
     assert "On a wider terminal: d_z, p, better, baseline, candidate." in drawn

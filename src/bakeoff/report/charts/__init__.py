@@ -19,7 +19,7 @@ from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import frame
 from bakeoff.report.charts.stored import stored
 from bakeoff.report.tables import Result, Table
-from bakeoff.store import Store
+from bakeoff.storage.store import Store
 
 __all__ = ["Chart", "ChartSection", "charts"]
 

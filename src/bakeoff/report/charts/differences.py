@@ -10,7 +10,7 @@ import numpy as np
 
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation.multiple import MIN_DATA_SETS, CriticalDifference, critical_difference
-from bakeoff.evaluation.significance import Rules
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.charts.chart import Chart, ChartSection, Row
 from bakeoff.report.charts.difference_views import LISTS, RANK_LISTS, mean_ranks, pair_map
 from bakeoff.report.charts.frame import Frame, Place
@@ -19,7 +19,7 @@ from bakeoff.report.charts.stored import Stored
 from bakeoff.report.pairs.pairwise import Pairwise, pairwise
 from bakeoff.report.tables import Column
 from bakeoff.report.uncertainty import t_quantile
-from bakeoff.store import Store
+from bakeoff.storage.store import Store
 
 _TESTS = {"t": "paired t-test", "randomization": "randomisation test", "wilcoxon": "Wilcoxon's signed ranks"}
 _CORRECTIONS = {"holm": "Holm", "bh": "Benjamini and Hochberg"}
@@ -29,7 +29,7 @@ def sections(frame: Frame, stored: Stored, store: Store | None) -> list[ChartSec
     """One section; ranks over data sets need no store."""
     rows: list[Row] = []
     untested: dict[str, None] = {}
-    rules = Rules()
+    rules = TestConfig()
     for place, _ in stored.places if store is not None else ():
         rules = place.table.marks.rules if place.table.marks else rules
         assert store is not None
@@ -103,7 +103,7 @@ def interval_of(one: Pairwise, i: int, j: int) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def _map(frame: Frame, rows: list[Row], rules: Rules) -> Chart:
+def _map(frame: Frame, rows: list[Row], rules: TestConfig) -> Chart:
     metrics = [m for m in frame.metrics if any(r["metric"] == m for r in rows)]
     caption = (
         "Row less column. Blue: the row is better, orange: the column is, the darker the larger against how "

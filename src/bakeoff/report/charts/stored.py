@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.figures.material import Fits, fits, missing
-from bakeoff.store import Store
+from bakeoff.storage.store import Store
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from bakeoff.arrays import Array, Codes, Doubles
 from bakeoff.report.pairs.samples import column_name, keys_by_split
 from bakeoff.report.tables import Column, Table
 from bakeoff.splits.base import Split
-from bakeoff.store import Store
+from bakeoff.storage.store import Store
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from bakeoff.cell import Cell
 from bakeoff.data.description import Description
 from bakeoff.hashing import canonical_json
-from bakeoff.record import STORED
 from bakeoff.report.layout import Grid, Head
 from bakeoff.report.page.detail import budget_text
 from bakeoff.report.tables import Part, Result, Table
 from bakeoff.report.wording import NOTHING, Entry, reason_texts, settings_text, title, visible
+from bakeoff.run.cell import Cell
+from bakeoff.storage.record import STORED
 
 Describe = Callable[[Cell], Description | str]
 """Gives the description of a cell's data set, or says why there is none."""

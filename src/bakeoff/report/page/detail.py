@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.hashing import canonical_json
-from bakeoff.record import Record
 from bakeoff.report.layout import Grid, Head
 from bakeoff.report.tables import Result, Row
 from bakeoff.report.wording import NOTHING, Entry, seconds_entry, visible
+from bakeoff.storage.record import Record
 
 _FILE = re.compile(r'(?<=File ")[^"]+(?=")')
 

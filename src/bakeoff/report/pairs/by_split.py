@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bakeoff.evaluation import significance
-from bakeoff.evaluation.significance import Rules
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.pairs.changes import Change, largest_changes
 from bakeoff.report.pairs.flips import Segment, segments
 from bakeoff.report.pairs.samples import Place
 from bakeoff.report.pairs.sides import Match
 from bakeoff.report.pairs.versus import Difference, Line, difference_of, pair_samples
-from bakeoff.runner import Workspace
+from bakeoff.run.runner import Workspace
 
 LIST_LENGTH = 10
 """So many items of a list are shown where the metric has no cutoff."""
@@ -39,7 +39,9 @@ class OfSplit:
     absent: str = ""
 
 
-def by_split(match: Match, line: Line, workspace: Workspace, rules: Rules, users: int) -> tuple[OfSplit, ...]:
+def by_split(
+    match: Match, line: Line, workspace: Workspace, rules: TestConfig, users: int
+) -> tuple[OfSplit, ...]:
     """Look at every split of a match, in a metric that has a test.
 
     Args:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bakeoff.arrays import Array
-from bakeoff.cell import Cell, build_source
 from bakeoff.data.source import NamesItems
 from bakeoff.errors import DataError
 from bakeoff.evaluation.sample import Sample
 from bakeoff.report.pairs.samples import Place
-from bakeoff.runner import Workspace
+from bakeoff.run.cell import Cell, build_source
+from bakeoff.run.runner import Workspace
 from bakeoff.splits.base import Split
 
 

@@ -10,7 +10,7 @@ from bakeoff.arrays import Bools
 from bakeoff.evaluation import significance
 from bakeoff.evaluation.multiple import corrected
 from bakeoff.evaluation.sample import Sample
-from bakeoff.evaluation.significance import Rules
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.figures.grouping import by_acquaintance, by_features, by_history, history_edges
 from bakeoff.splits.base import Split
 
@@ -47,7 +47,7 @@ class Segment:
     flips: bool
 
 
-def segments(sample: Sample, split: Split, rules: Rules) -> list[Segment]:
+def segments(sample: Sample, split: Split, rules: TestConfig) -> list[Segment]:
     """Compare two systems in one metric within groups of the users of a split.
 
     Groups are quarters of the history's length, what train knows of the user, and every user feature of the

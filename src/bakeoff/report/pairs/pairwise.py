@@ -1,6 +1,6 @@
 """Every pair of models of a table, metric by metric: numbers only.
 
-    found = pairwise(table, metrics, store, Rules())
+    found = pairwise(table, metrics, store, TestConfig())
     found.pairs[Column("ndcg", 10)].difference     # [n, n], row less column
     found.untested                                 # column -> why it has no test
 
@@ -20,11 +20,11 @@ from bakeoff.evaluation import significance
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.multiple import corrected
 from bakeoff.evaluation.sample import Sample, all_pairs, testable
-from bakeoff.evaluation.significance import Differences, Rules
+from bakeoff.evaluation.significance import Differences, TestConfig
 from bakeoff.report.comparison import complete
 from bakeoff.report.pairs.samples import Place, places, read, without_values
 from bakeoff.report.tables import Column, Table
-from bakeoff.store import Store
+from bakeoff.storage.store import Store
 
 _AT_ONCE = 2**24
 """Numbers of values by user held at once; more metrics than fit are done in turns."""
@@ -79,7 +79,7 @@ def pairwise(
     table: Table,
     metrics: Mapping[str, Metric],
     store: Store,
-    rules: Rules,
+    rules: TestConfig,
     columns: Sequence[Column] | None = None,
     *,
     intervals: bool = True,

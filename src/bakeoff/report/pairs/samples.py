@@ -11,7 +11,7 @@ from bakeoff.arrays import Array, Doubles
 from bakeoff.errors import UsageError
 from bakeoff.evaluation.sample import Sample
 from bakeoff.report.tables import Column, Part, Result, Row, Table
-from bakeoff.store import Store
+from bakeoff.storage.store import Store
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bakeoff.cell import Cell
 from bakeoff.errors import UsageError, nearest
 from bakeoff.report.pairs.samples import Place, keys_by_split, ratio
 from bakeoff.report.tables import Part, Result, Row, Table
 from bakeoff.report.wording import settings_text, title, visible
+from bakeoff.run.cell import Cell
 
 
 @dataclass(frozen=True, eq=False)

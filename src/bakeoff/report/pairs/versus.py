@@ -15,11 +15,11 @@ from bakeoff.evaluation import significance
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.multiple import corrected
 from bakeoff.evaluation.sample import Sample, all_pairs, testable
-from bakeoff.evaluation.significance import Differences, Rules
+from bakeoff.evaluation.significance import Differences, TestConfig
 from bakeoff.report.pairs.samples import column_name, read, without_values
 from bakeoff.report.pairs.sides import Match
 from bakeoff.report.tables import Column, Result
-from bakeoff.store import Store
+from bakeoff.storage.store import Store
 
 Answer = Literal["PROMOTED", "REJECTED", "UNDECIDED"]
 
@@ -113,7 +113,11 @@ def measured(match: Match, metrics: Mapping[str, Metric], ks: Sequence[int]) -> 
 
 
 def versus(
-    matches: Sequence[Match], metrics: Mapping[str, Metric], ks: Sequence[int], store: Store, rules: Rules
+    matches: Sequence[Match],
+    metrics: Mapping[str, Metric],
+    ks: Sequence[int],
+    store: Store,
+    rules: TestConfig,
 ) -> list[Versus]:
     """Compare every match in all metrics that both sides have.
 
@@ -163,7 +167,7 @@ def all_of(answers: Iterable[Answer]) -> Answer:
 
 
 def _raw(
-    match: Match, columns: Sequence[Column], metrics: Mapping[str, Metric], store: Store, rules: Rules
+    match: Match, columns: Sequence[Column], metrics: Mapping[str, Metric], store: Store, rules: TestConfig
 ) -> _Raw:
     raw = _Raw(columns)
     by_user = [c for c in columns if metrics[c.metric].per_user]
@@ -192,7 +196,7 @@ def _test(
     columns: Sequence[Column],
     metrics: Mapping[str, Metric],
     store: Store,
-    rules: Rules,
+    rules: TestConfig,
 ) -> None:
     samples = [read(store, place, columns) for place in match.places]
     good = np.logical_and.reduce([testable(s) for s in samples])
@@ -233,7 +237,7 @@ def _line(
     raw: _Raw,
     beside: Sequence[_Raw],
     metrics: Mapping[str, Metric],
-    rules: Rules,
+    rules: TestConfig,
 ) -> Line:
     tested = raw.tested.get(column)
     if tested is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from bakeoff.evaluation.significance import Rules
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.pairs.by_split import OfSplit
 from bakeoff.report.pairs.samples import column_name
 from bakeoff.report.pairs.versus import Answer, Line, Versus
@@ -37,7 +37,7 @@ class Told(Protocol):
 
 
 def print_comparison(
-    told: Told, rules: Rules, gate: str | None, tolerance: float, console: Console | None = None
+    told: Told, rules: TestConfig, gate: str | None, tolerance: float, console: Console | None = None
 ) -> None:
     """Print metrics, segments, users, and the answer of a gate; text from data is never markup."""
     console = _console(console)
@@ -81,7 +81,7 @@ def _print_same(found: Versus, console: Console) -> None:
     print_table(console, ("metric", "both"), rows)
 
 
-def _how(found: Versus, rules: Rules) -> str:
+def _how(found: Versus, rules: TestConfig) -> str:
     """How the numbers were made, in two sentences."""
     if all(line.tested is None for line in found.lines):
         return "Differences are candidate less baseline; none has a test."
@@ -98,7 +98,7 @@ def _how(found: Versus, rules: Rules) -> str:
     return f"Differences are candidate less baseline: {test}.{corrected}{seeds}"
 
 
-def _print_metrics(found: Versus, rules: Rules, console: Console) -> None:
+def _print_metrics(found: Versus, rules: TestConfig, console: Console) -> None:
     heads = (
         *("metric", "candidate", "baseline", "difference", f"{100 * rules.confidence:.3g} % interval"),
         *("p", "p corr.", "d_z", "win / tie / loss", "better"),
@@ -126,7 +126,7 @@ def _print_metrics(found: Versus, rules: Rules, console: Console) -> None:
             )
 
 
-def _metric(line: Line, rules: Rules) -> tuple[str, ...]:
+def _metric(line: Line, rules: TestConfig) -> tuple[str, ...]:
     places = 4
     name = visible(column_name(line.column))
     means = f"{line.candidate:.{places}f}", f"{line.baseline:.{places}f}"
@@ -145,7 +145,7 @@ def _metric(line: Line, rules: Rules) -> tuple[str, ...]:
     )
 
 
-def _verdict(answer: Answer, line: Line, rules: Rules, tolerance: float) -> str:
+def _verdict(answer: Answer, line: Line, rules: TestConfig, tolerance: float) -> str:
     found = line.tested
     if found is None:  # a cell beside itself is compared by nothing
         return f"{answer}: {column_name(line.column)} {line.candidate - line.baseline:+.4f}, the same cells"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from bakeoff.choice import label
-from bakeoff.foresight import Estimate, seconds_text
-from bakeoff.grid import Plan
-from bakeoff.record import Asked
+from bakeoff.queries.select import label
 from bakeoff.report.render.console import say
 from bakeoff.report.tables import tune_name
 from bakeoff.report.wording import visible
+from bakeoff.run.grid import Plan
+from bakeoff.run.preflight import Estimate, seconds_text
+from bakeoff.storage.record import CellRequest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,7 +88,7 @@ def _columns(planned: Plan, ahead: Mapping[str, str], estimate: Estimate) -> lis
     return [c for c in columns if not set(c.texts) <= unsaid.get(c.head, set())]
 
 
-def _state(asked: Asked, planned: Plan, ahead: Mapping[str, str], stored: set[str]) -> str:
+def _state(asked: CellRequest, planned: Plan, ahead: Mapping[str, str], stored: set[str]) -> str:
     if asked.key in ahead:
         return "will skip"
     if asked.key in planned.refitted:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.foresight import seconds_text
-from bakeoff.grid import Progress
-from bakeoff.record import Asked, Record
+from bakeoff.run.grid import Progress
+from bakeoff.run.preflight import seconds_text
+from bakeoff.storage.record import CellRequest, Record
 
 
 class Silent:
     """Says nothing: for logs and pipes."""
 
-    def start(self, missing: Sequence[Asked], stored: int, seconds_left: float | None) -> None: ...
-    def begin(self, asked: Asked) -> None: ...
-    def end(self, asked: Asked, record: Record, seconds_left: float | None) -> None: ...
+    def start(self, missing: Sequence[CellRequest], stored: int, seconds_left: float | None) -> None: ...
+    def begin(self, asked: CellRequest) -> None: ...
+    def end(self, asked: CellRequest, record: Record, seconds_left: float | None) -> None: ...
     def stop(self) -> None: ...
 
 
@@ -36,7 +36,7 @@ class Bar:
             transient=True,
         )
 
-    def start(self, missing: Sequence[Asked], stored: int, seconds_left: float | None) -> None:
+    def start(self, missing: Sequence[CellRequest], stored: int, seconds_left: float | None) -> None:
         if not missing:
             return
         if stored:
@@ -44,11 +44,11 @@ class Bar:
         self._task = self._bar.add_task("", total=len(missing), left=seconds_text(seconds_left))
         self._bar.start()
 
-    def begin(self, asked: Asked) -> None:
+    def begin(self, asked: CellRequest) -> None:
         self._running.append(label(asked))
         self._show()
 
-    def end(self, asked: Asked, record: Record, seconds_left: float | None) -> None:
+    def end(self, asked: CellRequest, record: Record, seconds_left: float | None) -> None:
         from rich.markup import escape
 
         self._running.remove(label(asked))
@@ -68,7 +68,7 @@ class Bar:
         self._bar.update(self._task, description=escape("; ".join(self._running)))
 
 
-def label(asked: Asked) -> str:
+def label(asked: CellRequest) -> str:
     """A cell in a few words."""
     cell = asked.cell
     fold = "" if cell.fold is None else f", fold {cell.fold}"

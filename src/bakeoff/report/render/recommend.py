@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.errors import check_choice
-from bakeoff.recommend import Answer, Item, Listed, ModelList, overlap
+from bakeoff.queries.recommend import Answer, Item, Listed, ModelList, overlap
 from bakeoff.report.render import csv
 from bakeoff.report.render.console import say
 from bakeoff.report.wording import visible
 from bakeoff.splits.base import iso
-from bakeoff.store import write_text
+from bakeoff.storage.store import write_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from bakeoff.store import write_text
+from bakeoff.storage.store import write_text
 
 _CALL = "window.vegaEmbed = vegaEmbed;"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bakeoff.evaluation.significance import Rules
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.pairs.by_split import OfSplit
 from bakeoff.report.pairs.changes import Recommended
 from bakeoff.report.pairs.flips import Segment
@@ -27,7 +27,9 @@ HIT = "*"
 ITEM_WIDTH = 40
 
 
-def print_splits(match: Match, by: Line, splits: Sequence[OfSplit], rules: Rules, console: Console) -> None:
+def print_splits(
+    match: Match, by: Line, splits: Sequence[OfSplit], rules: TestConfig, console: Console
+) -> None:
     """Print the splits beside each other where there are several, then the segments and users of each."""
     name = column_name(by.column)
     if len(splits) > 1:
@@ -40,7 +42,7 @@ def print_splits(match: Match, by: Line, splits: Sequence[OfSplit], rules: Rules
         _print_changes(split, said, match, console)
 
 
-def _print_beside(splits: Sequence[OfSplit], name: str, rules: Rules, console: Console) -> None:
+def _print_beside(splits: Sequence[OfSplit], name: str, rules: TestConfig, console: Console) -> None:
     console.print()
     say(console, f"Each split alone, in {name}", style="bold")
     interval = f"{100 * rules.confidence:.3g} % interval"
@@ -59,7 +61,7 @@ def _print_beside(splits: Sequence[OfSplit], name: str, rules: Rules, console: C
 
 
 def _print_segments(
-    found: Sequence[Segment], name: str, higher: bool | None, rules: Rules, console: Console
+    found: Sequence[Segment], name: str, higher: bool | None, rules: TestConfig, console: Console
 ) -> None:
     if not found:
         return

@@ -1,0 +1,1 @@
+"""The edge to Hydra: compose, check and explain a configuration."""

@@ -1,0 +1,1 @@
+"""Questions about stored results: which cells, what they recommend, which hyperparameters."""

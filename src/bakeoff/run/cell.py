@@ -1,0 +1,292 @@
+"""One cell of the grid: its coordinates, the objects behind them, and the key that is its identity."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from bakeoff.data.source import Source
+from bakeoff.errors import BakeoffError, ConfigError, UsageError, nearest
+from bakeoff.hashing import identity
+from bakeoff.models.base import Model
+from bakeoff.splits.base import Splitter
+
+KEY_VERSION = 2
+"""Raised whenever a change can move a number of an unchanged configuration; see the changelog."""
+
+Config = Mapping[str, Any]
+
+_LABELS = ("_target_", "_partial_", "name")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (data set, split, model, tuning, seed), as plain JSON, so that a worker process can be handed one.
+
+    Args:
+        dataset: a source's configuration (`_target_` and knobs).
+        split: a splitter's configuration.
+        model: `name`, `build` (`_target_` and hyperparameters) and, where there is one, `space`.
+        tune: the tuner's configuration, or None.
+        seed: the model's seed, as asked.
+        split_seed: the split's seed, as asked.
+        depth: length of the lists.
+        contents: identities of the objects that read files, by coordinate (filled by `identified`).
+        variant: the knobs that differ from the model's YAML, for people.
+        split_variant, dataset_variant: likewise for the split's and the data set's.
+    """
+
+    dataset: Config
+    split: Config
+    model: Config
+    tune: Config | None = None
+    seed: int = 1
+    split_seed: int = 42
+    depth: int = 100
+    contents: Mapping[str, Any] = field(default_factory=dict)
+    variant: str = ""
+    split_variant: str = ""
+    dataset_variant: str = ""
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of everything that can change the cell's numbers, and of nothing else."""
+        model = build_model(self.model)
+        return identity(
+            "c",
+            _plain(
+                {
+                    "version": KEY_VERSION,
+                    "split": self._split_identity,
+                    "model": [
+                        self.model["build"]["_target_"],
+                        self.contents.get("model") or parameters(self.model["build"], "model.build"),
+                    ],
+                    "tune": self._tune_identity,
+                    "seed": self.seed if model.stochastic or self.tune is not None else None,
+                    "depth": self.depth,
+                }
+            ),
+        )
+
+    @cached_property
+    def split_key(self) -> str:
+        """Name of the split in the store: data set, splitter and split seed."""
+        return identity("p", _plain(self._split_identity))
+
+    @cached_property
+    def data_key(self) -> str:
+        """Name of the prepared data set in the store."""
+        return identity("d", _plain(self._data_identity))
+
+    @cached_property
+    def split_family(self) -> str:
+        """What repetitions of one split share: everything but its seed and its fold."""
+        content = {k: v for k, v in self._split_content.items() if k != "fold"}
+        return identity("f", _plain([self._data_identity, self.split["_target_"], content]))
+
+    @property
+    def fold(self) -> int | None:
+        return cast("int | None", self.split.get("fold"))
+
+    @property
+    def _tune_identity(self) -> Config | None:
+        """Where trials are kept, who is taken for dead, and what the tuner is called, move no number.
+
+        Nor do a rule that picks of several objectives where there is one, what prunes where there are
+        several, and what another rule would go by.
+        """
+        if self.tune is None:
+            return None
+        silent = {"storage", "stale", "name", "objectives", "pick"}
+        told: dict[str, Any] = {"space": self.model.get("space")}
+        if self.tune.get("objectives"):
+            silent |= {"metric", "pruner", "users"}
+            pick = self.tune.get("pick") or {}
+            rule = pick.get("rule")
+            told |= {"objectives": self.tune["objectives"], "pick": [rule, pick.get(rule)]}
+        return {**{k: v for k, v in self.tune.items() if k not in silent}, **told}
+
+    @property
+    def _data_identity(self) -> list[Any]:
+        content = self.contents.get("dataset") or parameters(self.dataset, "dataset")
+        return [self.dataset["_target_"], {k: v for k, v in content.items() if k not in _LABELS}]
+
+    @property
+    def _split_content(self) -> Config:
+        return cast("Config", self.contents.get("split") or parameters(self.split, "split"))
+
+    @property
+    def _split_identity(self) -> list[Any]:
+        seeded = build_splitter(self.split).seeded
+        seed = self.split_seed if seeded else None
+        return [self._data_identity, self.split["_target_"], self._split_content, seed]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def import_object(path: str, where: str) -> Any:
+    """The object behind an import path; ConfigError names what could not be found."""
+    module_name, _, name = path.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(f"{where}={path!r}: cannot import {module_name!r} ({error})") from error
+    except Exception as error:  # whatever a module of the user's raises while it is imported
+        raise ConfigError(
+            f"{where}={path!r}: {module_name!r} breaks while it is imported: {_in_place(error)}"
+        ) from error
+    if not hasattr(module, name):
+        public = [n for n in vars(module) if not n.startswith("_")]
+        raise ConfigError(f"{where}={path!r}: {module_name} has no {name!r}; {nearest(name, public)}")
+    return getattr(module, name)
+
+
+def _in_place(error: Exception) -> str:
+    """An error with the file and the line that raised it, the last that is no library's."""
+    text = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    libraries = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    others = ("<", *libraries, str(Path(__file__).parents[1]))
+    theirs = [f for f in frames if not f.filename.startswith(others)]
+    file, line = (theirs or frames)[-1].filename, (theirs or frames)[-1].lineno
+    if isinstance(error, SyntaxError):
+        file, line = error.filename or file, error.lineno
+    return f"{text} ({Path(file).name}, line {line})"
+
+
+@contextmanager
+def user_code_errors(config: Config, where: str, kind: type[UsageError] = ConfigError) -> Iterator[None]:
+    """What a class of the user's raises becomes one line with its place; a fault of ours stays as it is."""
+    try:
+        yield
+    except BakeoffError:
+        raise
+    except Exception as error:
+        if str(config["_target_"]).startswith("bakeoff."):
+            raise
+        raise kind(f"{where}: {config['_target_']} breaks: {_in_place(error)}") from error
+
+
+def parameters(spec: Config, where: str) -> dict[str, Any]:
+    """The arguments that a `_target_` will get, its own defaults included.
+
+    The constructor's signature is the schema.
+
+    Raises:
+        ConfigError: an argument that it does not have, or one without a value.
+    """
+    target = _target(spec, where)
+    known = inspect.signature(target).parameters
+    given = {k: v for k, v in spec.items() if k not in ("_target_", "_partial_")}
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    named = {n: p for n, p in known.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    for name in given:
+        if name not in named and not open_ended and name != "name":
+            raise ConfigError(f"{where}.{name}: {spec['_target_']} has no such knob; {nearest(name, named)}")
+    if "name" not in named and not open_ended:
+        given.pop("name", None)
+    missing = [n for n, p in named.items() if p.default is p.empty and n not in given]
+    if missing:
+        raise ConfigError(f"{where}.{missing[0]}: no value; give one as {where}.{missing[0]}=...")
+    defaults = {n: p.default for n, p in named.items() if p.default is not p.empty and _is_json(p.default)}
+    return {**defaults, **given}
+
+
+def build(spec: Config, where: str, **more: Any) -> Any:
+    """The object that a configuration describes: its `_target_` called with the rest, nested ones first."""
+    target = _target(spec, where)
+    given = parameters({**spec, **more}, where)
+    nested = {
+        k: build(v, f"{where}.{k}") if isinstance(v, Mapping) and "_target_" in v else v
+        for k, v in given.items()
+    }
+    try:
+        with user_code_errors(spec, where):
+            return target(**nested)
+    except TypeError as error:
+        raise ConfigError(f"{where}: {spec['_target_']} does not take these values ({error})") from error
+
+
+def build_source(config: Config) -> Source:
+    return cast("Source", _complete(build(config, "dataset"), Source, config, "dataset"))
+
+
+def build_splitter(config: Config) -> Splitter:
+    return cast("Splitter", _complete(build(config, "split"), Splitter, config, "split"))
+
+
+def build_model(config: Config, **more: Any) -> Model:
+    """The model of a cell; `more` takes the place of the configured hyperparameters (tuning)."""
+    if "build" not in config:
+        raise ConfigError(f"model {config.get('name')!r}: no `build` with a `_target_`")
+    made = build(config["build"], "model.build", **more)
+    return cast("Model", _complete(made, Model, config["build"], "model.build"))
+
+
+def _complete(made: Any, protocol: type, config: Config, where: str) -> Any:
+    """What was made, if it has all that the rest of the program will ask it for."""
+    methods = [n for n, member in vars(protocol).items() if callable(member) and not n.startswith("_")]
+    lacking = [n for n in (*inspect.get_annotations(protocol), *methods) if not hasattr(made, n)]
+    if lacking:
+        page = ", see docs/how-to/own-model.md" if protocol is Model else ""
+        raise ConfigError(
+            f"{where}: {config['_target_']} has no {', '.join(map(repr, lacking))}; expected what "
+            f"{protocol.__module__}.{protocol.__name__} has{page}"
+        )
+    return made
+
+
+def with_content_hashes(cell: Cell, known: dict[str, Any] | None = None) -> Cell:
+    """The cell with the identities of its objects that read files (they have a method `identity`).
+
+    `known` remembers what has been identified, so that a grid reads each file once to hash it.
+    """
+    memory: dict[str, Any] = {} if known is None else known
+    contents: dict[str, Any] = {}
+    makers: dict[str, Callable[[], Any]] = {
+        "dataset": lambda: build_source(cell.dataset),
+        "split": lambda: build_splitter(cell.split),
+        "model": lambda: build_model(cell.model),
+    }
+    for coordinate, make in makers.items():
+        config = getattr(cell, coordinate)
+        name = coordinate + identity("", _plain(config if coordinate != "model" else config["build"]))
+        if name not in memory:
+            made = make()
+            reads_files = callable(getattr(made, "identity", None))  # a hyperparameter may bear the name
+            with user_code_errors(config if coordinate != "model" else config["build"], coordinate):
+                memory[name] = made.identity() if reads_files else None
+        if memory[name] is not None:
+            contents[coordinate] = memory[name]
+    return Cell(**{**cell.__dict__, "contents": contents}) if contents else cell
+
+
+def _target(spec: Config, where: str) -> Any:
+    if not isinstance(spec, Mapping) or "_target_" not in spec:
+        raise ConfigError(f"{where}: no `_target_`; expected the import path of a class")
+    return import_object(spec["_target_"], f"{where}._target_")
+
+
+def _is_json(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str | list | tuple | Mapping)
+
+
+def _plain(value: Any) -> Any:
+    """JSON in which equal numbers are equal texts (300.0 is 300) and tuples are lists."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value

@@ -1,0 +1,256 @@
+"""A grid of cells: what is stored, what is missing, what it will take, and running it, without Hydra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from bakeoff.errors import DataError, UsageError
+from bakeoff.run.cell import Cell, build_source
+from bakeoff.run.environment import environment
+from bakeoff.run.isolated import run_isolated
+from bakeoff.run.preflight import Estimate, check_ks
+from bakeoff.run.runner import EvaluationSpec, Workspace, cut, run_cell
+from bakeoff.storage.experiment import Experiment
+from bakeoff.storage.record import CellRequest, Record
+from bakeoff.storage.store import Store
+
+
+@dataclass(frozen=True)
+class Options:
+    """How cells are run; nothing here changes a number.
+
+    Args:
+        rerun: run again what is stored.
+        isolate: each cell in a process of its own; implied by workers > 1 and by a limit.
+        debug: let the first error of a cell through.
+        workers: cells at once.
+        time_limit: wall seconds a cell, or None.
+        memory_limit: 10^6 bytes a cell, or None.
+    """
+
+    rerun: bool = False
+    isolate: bool = False
+    debug: bool = False
+    workers: int = 1
+    time_limit: float | None = None
+    memory_limit: float | None = None
+
+    @property
+    def isolated(self) -> bool:
+        limits = self.time_limit is not None or self.memory_limit is not None
+        return self.isolate or limits or self.workers > 1
+
+
+class Progress(Protocol):
+    """Told what happens while a grid runs."""
+
+    def start(self, missing: Sequence[CellRequest], stored: int, seconds_left: float | None) -> None: ...
+    def begin(self, asked: CellRequest) -> None: ...
+    def end(self, asked: CellRequest, record: Record, seconds_left: float | None) -> None: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    Args:
+        stored: cells that are done.
+        missing: one of each key that is not, in the order they would run.
+        refused: key -> why a cell cannot run, known before the first fit.
+        refitted: keys of missing cells that are done, but without the model that is asked for.
+        damaged: key -> what is wrong with the stored record of a missing cell.
+    """
+
+    asked: tuple[CellRequest, ...]
+    stored: tuple[CellRequest, ...]
+    missing: tuple[CellRequest, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    refitted: frozenset[str] = frozenset()
+    damaged: Mapping[str, str] = field(default_factory=dict)
+
+
+def plan(
+    asked: Sequence[CellRequest], store: Store, *, rerun: bool = False, save_model: bool = False
+) -> Plan:
+    """Sort cells by what is stored (with save_model: with a model); cells of one split stay together.
+
+    A cell whose record cannot be read is missing.
+    """
+    ordered = sorted(asked, key=lambda a: (a.cell.data_key, a.cell.split_key, a.order))
+    by_key = {a.key: a for a in reversed(ordered)}
+    records = {k: store.readable(k) for k in by_key}
+    done = {k for k, (record, _) in records.items() if not rerun and record is not None and record.done}
+    damaged = {k: what for k, (_, what) in records.items() if what}
+    refitted = frozenset(k for k in done if save_model and not store.model_answered(k))
+    done -= refitted
+    missing = [a for a in ordered if by_key[a.key] is a and a.key not in done]
+    stored = tuple(a for a in ordered if a.key in done)
+    return Plan(tuple(ordered), stored, tuple(missing), refitted=refitted, damaged=damaged)
+
+
+def prepare(planned: Plan, workspace: Workspace, wanted: EvaluationSpec) -> Plan:
+    """Load, cut and check everything that can be known before the first fit.
+
+    A cell that cannot run is refused with its reason, the others go on.
+
+    Raises:
+        UsageError: no cell can run; then nothing has been written.
+    """
+    refused: dict[str, UsageError] = {}
+    by_split: dict[str, list[CellRequest]] = {}
+    for asked in planned.asked:
+        by_split.setdefault(asked.cell.split_key, []).append(asked)
+    broken: dict[str, UsageError] = {}
+    for group in by_split.values():
+        cell = group[0].cell
+        try:
+            if cell.data_key in broken:
+                raise broken[cell.data_key]
+            _check_split(cell, workspace, wanted, broken)
+        except UsageError as error:
+            refused |= {a.key: error for a in group}
+    if planned.asked and all(a.key in refused for a in planned.asked):
+        raise refused[planned.asked[0].key]
+    missing = tuple(a for a in planned.missing if a.key not in refused)
+    return replace(planned, missing=missing, refused={k: str(e) for k, e in refused.items()})
+
+
+def _check_split(
+    cell: Cell, workspace: Workspace, wanted: EvaluationSpec, broken: dict[str, UsageError]
+) -> None:
+    store = workspace.store
+    if store.has_split(cell.split_key):
+        catalogue = store.split(cell.split_key).train.n_items
+    else:
+        try:
+            dataset = workspace.dataset(cell)
+        except UsageError as error:
+            broken[cell.data_key] = error
+            raise
+        split = cut(cell, dataset)
+        catalogue = split.train.n_items
+        check_ks(wanted, catalogue, cell)
+        store.write_data(cell.data_key, dataset)
+        store.write_split(cell.split_key, split)
+    check_ks(wanted, catalogue, cell)
+
+
+def check_same_data(experiment: Experiment, asked: Iterable[CellRequest]) -> None:
+    """Refuse to add to an experiment whose data have changed since its splits were stored.
+
+    Raises:
+        DataError: the same data set, split and seed now mean other content.
+    """
+
+    def place(a: CellRequest) -> tuple[Any, ...]:
+        cell = a.cell
+        return (
+            *(cell.dataset.get("name"), cell.dataset_variant, cell.split.get("name"), cell.split_variant),
+            *(cell.split_seed, cell.fold),
+        )
+
+    stored = {place(a): a.cell for a in experiment.asked}
+    for new in asked:
+        old = stored.get(place(new))
+        if old is None or old.split_key == new.cell.split_key:
+            continue
+        raise DataError(
+            f"data set {new.cell.dataset.get('name')!r}{_changed(old, new.cell)} after experiment "
+            f"{experiment.name!r} stored its split {new.cell.split.get('name')!r}; "
+            "one table never mixes two: restore it, or use fresh=true or another name"
+        )
+
+
+def _changed(old: Cell, new: Cell) -> str:
+    """Whose content is not what it was, with its files."""
+    if old.contents.get("dataset") != new.contents.get("dataset"):
+        files = ", ".join(str(p) for p in build_source(new.dataset).files().values())
+        return f"{f' ({files})' if files else ''}: its data file changed"
+    if old.contents.get("split") != new.contents.get("split"):
+        given = [str(v) for k, v in new.split.items() if k in ("test", "validation") and v]
+        return f": the files of split {new.split.get('name')!r} ({', '.join(given)}) changed"
+    return ": its configuration changed"
+
+
+def run(
+    planned: Plan,
+    workspace: Workspace,
+    wanted: EvaluationSpec,
+    options: Options,
+    progress: Progress,
+    launch: Callable[[Sequence[CellRequest]], None] | None = None,
+) -> list[Record]:
+    """Run what is missing and return the records of all cells asked for, refused ones as skipped.
+
+    Args:
+        launch: runs cells elsewhere and returns when they are stored; None runs them here.
+    """
+    estimate = Estimate(workspace.store, planned.asked)
+    progress.start(planned.missing, len(planned.stored), estimate.total(planned.missing))
+    try:
+        if launch is not None:
+            launch(planned.missing)
+        else:
+            left = list(planned.missing)
+            for asked, record in _run_here(planned.missing, workspace, wanted, options, progress):
+                left.remove(asked)
+                estimate.learn(asked.cell, record)
+                progress.end(asked, record, estimate.total(left, options.workers))
+    finally:
+        progress.stop()
+    return [_record_of(a, planned, workspace.store) for a in planned.asked]
+
+
+def _run_here(
+    missing: Sequence[CellRequest],
+    workspace: Workspace,
+    wanted: EvaluationSpec,
+    options: Options,
+    progress: Progress,
+) -> Iterator[tuple[CellRequest, Record]]:
+    inside = not options.isolated or options.debug
+
+    def one(asked: CellRequest) -> Record:
+        progress.begin(asked)
+        lacks_model = wanted.save_model and not workspace.store.model_answered(asked.key)
+        meanwhile = None if options.rerun or lacks_model else workspace.store.record(asked.key)
+        if meanwhile is not None and meanwhile.done:  # another process was faster
+            return meanwhile
+        if inside:
+            return run_cell(asked.cell, workspace, wanted, debug=options.debug)
+        limits = {"time_limit": options.time_limit, "memory_limit": options.memory_limit}
+        return run_isolated(asked.cell, workspace.store, wanted, **limits)
+
+    if inside:
+        yield from ((asked, one(asked)) for asked in missing)
+        return
+    with ThreadPoolExecutor(options.workers) as pool:
+        waiting: dict[Future[Record], CellRequest] = {pool.submit(one, a): a for a in missing}
+        try:
+            while waiting:
+                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield waiting.pop(future), future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _record_of(asked: CellRequest, planned: Plan, store: Store) -> Record:
+    record = store.record(asked.key)
+    if asked.key in planned.refused:
+        skipped = Record(
+            key=asked.key,
+            status="skipped",
+            reason=planned.refused[asked.key],
+            cell=asked.cell.as_json(),
+            environment=environment(),
+        )
+        if record is None or not record.done:  # a later report tells the reason too
+            store.write_record(skipped)
+        return skipped
+    nothing = "no result was stored; run the command again"
+    return record or Record(key=asked.key, status="failed", reason=nothing, cell=asked.cell.as_json())

@@ -1,0 +1,1 @@
+"""What is stored: records, lists, splits, data, fitted models, experiments."""

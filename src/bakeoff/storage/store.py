@@ -1,0 +1,227 @@
+"""Results on disk: one folder a cell, splits and prepared data stored once, nothing half-written.
+
+    <root>/cells/<key>/   record.json  items.npy  scores.npy  [above.npy ties.npy predicted.npy]
+                          per_user.parquet  [model.npz model.json]
+    <root>/splits/<key>/  the arrays of a split and split.json
+    <root>/data/<key>/    a prepared data set
+
+Every file and folder is written under a temporary name beside its place and moved there whole; a cell's
+record comes last, so a cell without a record was never finished. Two processes on one key are harmless: both
+write the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bakeoff.arrays import Array, Codes, Floats
+from bakeoff.data.folder import load_dataset, save_dataset
+from bakeoff.data.source import Dataset
+from bakeoff.errors import UsageError
+from bakeoff.splits.base import Split
+from bakeoff.splits.files import load as load_split
+from bakeoff.splits.files import save as save_split
+from bakeoff.storage.record import Record
+
+
+class StoredLists(NamedTuple):
+    """What was kept of a cell's lists; the rest of a TopK follows from the split."""
+
+    items: Codes
+    scores: Floats
+    above: Codes | None
+    ties: Codes | None
+    predicted: Floats | None
+
+
+class DamagedRecordError(UsageError):
+    """A stored record that cannot be read.
+
+    what: the file and what is wrong with it, for a message that says by itself what to do.
+    """
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.what = f"{path}: not a record ({why})"
+        super().__init__(f"{self.what}; run the cell again, or delete its folder")
+
+
+class Store:
+    """The results below one folder."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+
+    def cell_folder(self, key: str) -> Path:
+        return self.root / "cells" / key
+
+    def split_folder(self, key: str) -> Path:
+        return self.root / "splits" / key
+
+    def data_folder(self, key: str) -> Path:
+        return self.root / "data" / key
+
+    # -- cells -----------------------------------------------------------------------------------
+
+    def record(self, key: str) -> Record | None:
+        """The stored record, or None where the cell has none.
+
+        Raises:
+            DamagedRecordError: the file is there, and no record can be read from it.
+        """
+        path = self.cell_folder(key) / "record.json"
+        if not path.exists():
+            return None
+        try:
+            record = Record.from_json(json.loads(path.read_text(encoding="utf-8")))
+            if record.key != key:
+                raise ValueError(f"it is of cell {record.key!r}")
+        except ValueError as error:
+            raise DamagedRecordError(path, str(error)) from error
+        return record
+
+    def readable(self, key: str) -> tuple[Record | None, str]:
+        """The stored record, or None and what is wrong with it; "" where there is none."""
+        try:
+            return self.record(key), ""
+        except DamagedRecordError as damage:
+            return None, damage.what
+
+    def done(self, key: str) -> bool:
+        """Whether the cell is finished with lists. What failed or was skipped is tried again."""
+        record = self.record(key)
+        return record is not None and record.done
+
+    def model_answered(self, key: str) -> bool:
+        """Return whether the cell's model is stored, or the reason why it cannot be."""
+        return (self.cell_folder(key) / "model.json").exists()
+
+    def begin(self, key: str) -> None:
+        """Forget what an earlier try left, so that no old record or model stands beside new lists."""
+        for name in ("record.json", "model.json", "model.npz"):
+            (self.cell_folder(key) / name).unlink(missing_ok=True)
+
+    def write_lists(self, key: str, lists: StoredLists) -> None:
+        for name, array in lists._asdict().items():
+            if array is not None:
+                write_array(self.cell_folder(key) / f"{name}.npy", array)
+
+    def lists(self, key: str) -> StoredLists:
+        """The stored lists, memory-mapped.
+
+        Raises:
+            UsageError: the cell's lists are missing or damaged.
+        """
+        folder = self.cell_folder(key)
+        paths = {name: folder / f"{name}.npy" for name in StoredLists._fields}
+        there = {n for n, path in paths.items() if n in ("items", "scores") or path.exists()}
+        try:
+            arrays: dict[str, Any] = {
+                name: np.load(path, mmap_mode="r", allow_pickle=False) if name in there else None
+                for name, path in paths.items()
+            }
+        except (FileNotFoundError, ValueError, EOFError) as error:
+            raise UsageError(
+                f"{folder}: its lists are missing or damaged ({error}); "
+                "delete the folder to have the cell run again"
+            ) from error
+        return StoredLists(**arrays)
+
+    def write_per_user(self, key: str, columns: dict[str, Array]) -> None:
+        """One row a user, one column a metric and k, as Parquet."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        with replacing(self.cell_folder(key) / "per_user.parquet") as path:
+            parquet.write_table(pa.table(columns), path, compression="zstd")
+
+    def per_user(self, key: str, columns: Sequence[str] | None = None) -> dict[str, Array] | None:
+        """The users' ids (`user`) and values (`ndcg@10`, `auc`); a column that the file has not is left out.
+
+        None where the cell's file is not there.
+        """
+        from pyarrow import parquet
+
+        path = self.cell_folder(key) / "per_user.parquet"
+        if not path.exists():
+            return None
+        with parquet.ParquetFile(path) as file:
+            there = file.schema_arrow.names
+            wanted = (
+                there if columns is None else [c for c in dict.fromkeys(("user", *columns)) if c in there]
+            )
+            table = file.read(columns=wanted, use_threads=False)
+        return {name: table.column(name).to_numpy() for name in wanted}
+
+    def write_record(self, record: Record) -> None:
+        write_json(self.cell_folder(record.key) / "record.json", record.as_json())
+
+    # -- splits and data -------------------------------------------------------------------------
+
+    def has_split(self, key: str) -> bool:
+        return self.split_folder(key).is_dir()
+
+    def write_split(self, key: str, split: Split) -> None:
+        self._fill(self.split_folder(key), lambda folder: save_split(split, folder))
+
+    def split(self, key: str) -> Split:
+        return load_split(self.split_folder(key))
+
+    def has_data(self, key: str) -> bool:
+        return self.data_folder(key).is_dir()
+
+    def write_data(self, key: str, dataset: Dataset) -> None:
+        self._fill(self.data_folder(key), lambda folder: save_dataset(dataset, folder))
+
+    def data(self, key: str) -> Dataset:
+        return load_dataset(self.data_folder(key))
+
+    def _fill(self, target: Path, fill: Callable[[Path], None]) -> None:
+        """Write a folder whole: it is there with all its files, or not at all."""
+        if target.is_dir():
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            fill(temporary)
+            temporary.chmod(0o755)  # mkdtemp gives a folder nobody else may read
+            temporary.replace(target)
+        except OSError:
+            if not target.is_dir():  # else somebody was faster with the same content
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path in the same folder that takes path's place when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_array(path: Path, array: Array) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,158 @@
+"""What users write themselves, wrong: one line that names the place, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bakeoff import cli
+from bakeoff.config import compose
+
+SMALL = ("dataset.n_users=60", "dataset.n_items=120", "dataset.n_rows=1200")
+
+Plan = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Plan:
+    """`bakeoff plan` on small data in an empty folder, with the user's own folder `mine`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    for group in ("model", "experiment"):
+        (tmp_path / "mine" / group).mkdir(parents=True)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = cli.main(["plan", "--config-dir", "mine", *SMALL, *words])
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+def refused(answer: tuple[int, str, str]) -> str:
+    code, out, err = answer
+    assert (code, out, err.count("\n")) == (2, "", 1), answer
+    return err
+
+
+def test_yaml_that_does_not_parse_is_named_with_its_line(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "mine/model/bad.yaml").write_text("name: bad\nbuild: {_target_: toys.X\nx: 1\n")
+    assert "bad.yaml, line 3: not YAML" in refused(plan("model=bad"))
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("import os\nraise RuntimeError('no licence')", "RuntimeError: no licence (own_a.py, line 2)"),
+        ("x = 1\ndef broken(:\n    pass", "SyntaxError: invalid syntax (own_b.py, line 2)"),
+        (
+            "class Own:\n    def __init__(self):\n        import json\n        json.loads('{')",
+            "own_d.Own breaks: JSONDecodeError: Expecting property name enclosed in double quotes: "
+            "line 1 column 2 (char 1) (own_d.py, line 4)",
+        ),
+        (
+            "class Own:\n    def fit(self, train): ...",
+            "own_c.Own has no 'stochastic', 'folds_in', 'recommend'",
+        ),
+    ],
+)
+def test_a_class_of_ones_own_that_breaks_is_named_with_its_place(
+    plan: Plan, tmp_path: Path, code: str, says: str
+) -> None:
+    module = next(name for name in ("own_a", "own_b", "own_c", "own_d") if name in says)
+    (tmp_path / f"{module}.py").write_text(code)
+    (tmp_path / "mine/model/own.yaml").write_text(f"name: own\nbuild: {{_target_: {module}.Own}}\n")
+    assert says in refused(plan("model=own"))
+
+
+@pytest.mark.parametrize("breaks", ["identity", "load"])
+def test_a_source_of_ones_own_that_breaks_is_named_with_its_place(
+    plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str], breaks: str
+) -> None:
+    lines = ["class Own:", "    name = 'own'", "    def files(self): return {}"]
+    for method in ("identity", "load"):
+        lines += [f"    def {method}(self): return {'{}[3]' if method == breaks else '{}'}"]
+    (tmp_path / f"own_{breaks}.py").write_text("\n".join(lines))
+    (tmp_path / "mine/dataset").mkdir()
+    (tmp_path / "mine/dataset/own.yaml").write_text(f"_target_: own_{breaks}.Own\n")
+    assert cli.main(["run", "--config-dir", "mine", "dataset=own"]) == 2
+    line = 4 if breaks == "identity" else 5
+    said = f"bakeoff: dataset: own_{breaks}.Own breaks: KeyError: 3 (own_{breaks}.py, line {line})\n"
+    assert capsys.readouterr().err == said
+    assert not (tmp_path / "results").exists()
+
+
+def test_yaml_in_another_encoding_is_named(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "mine/model/own.yaml").write_bytes("name: café".encode("latin-1"))
+    assert "mine/model/own.yaml: not UTF-8" in refused(plan("model=own"))
+
+
+def test_a_preset_without_its_first_line_is_told_of_it(plan: Plan, tmp_path: Path) -> None:
+    preset = tmp_path / "mine/experiment/own.yaml"
+    for text in ("k: [3]\n", "defaults:\n  - override /model: als\n"):
+        preset.write_text(text)
+        assert "a preset begins with the line `# @package _global_`" in refused(plan("experiment=own"))
+
+
+def test_a_key_of_a_preset_that_does_not_exist_is_refused(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "mine/experiment/own.yaml").write_text("# @package _global_\nk: [3]\nsede: 7\n")
+    assert "sede: there is no such option" in refused(plan("experiment=own"))
+
+
+def test_a_space_of_ones_own_is_named_by_the_file_it_stands_in(plan: Plan, tmp_path: Path) -> None:
+    text = "name: own\nbuild: {_target_: bakeoff.models.implicit.ALS}\nspace: {factors: {_target_: "
+    text += "optuna.distributions.IntDistribution, low: 9, high: 3}}\n"
+    (tmp_path / "mine/model/own.yaml").write_text(text)
+    line = refused(plan("model=own", "tune=optuna"))
+    assert line.startswith("bakeoff: model/own.yaml: model.space.factors.low=9")
+
+
+def test_one_value_of_a_knob_reaches_every_model_that_has_it(plan: Plan) -> None:
+    code, shown, _ = plan("model=warp,lightfm_bpr", "model.build.no_components=30", "baselines=[]")
+    assert code == 0
+    assert "warp (no_components=30)" in shown and "lightfm_bpr (no_components=30)" in shown
+
+
+def test_a_knob_that_one_model_lacks_names_that_model(plan: Plan) -> None:
+    assert "no such option of model 'warp'" in refused(plan("model=ease,warp", "model.build.l2=300"))
+
+
+@pytest.mark.parametrize(
+    ("word", "axis"),
+    [
+        ("dataset.filters=[{k_core: 5}]", "dataset.filters=choice([{k_core: 5}])"),
+        ("dataset.path='a, b.csv'", "dataset.path=choice('a, b.csv')"),
+        ("++tune.trials=5", "++tune.trials=choice(5)"),
+        ("model.build.K=5,10", "model.build.K=5,10"),
+        ("model.build.K=range(1,4)", "model.build.K=range(1,4)"),
+        ("model.build.weights=null", "model.build.weights=null"),
+        ("model=als", "model=als"),
+        ("seed=1", "seed=1"),
+        ("~model.space", "~model.space"),
+        ("--config-dir=mine", "--config-dir=mine"),
+    ],
+)
+def test_a_knob_of_a_group_is_an_axis_of_one_value(word: str, axis: str) -> None:
+    assert compose._late(word) == axis
+
+
+def test_a_knob_without_its_group_is_answered_with_it(plan: Plan) -> None:
+    assert "did you mean split.fold?" in refused(plan("split=kfold", "fold=0,1"))
+
+
+def test_an_empty_results_folder_is_refused(plan: Plan) -> None:
+    assert "results_dir=: expected a folder" in refused(plan("results_dir="))
+
+
+def test_lists_made_elsewhere_stand_in_one_grid_with_models(plan: Plan, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text(f"user,item,rank\nu1,{name},1\n")
+    code, shown, _ = plan("model=ease,external", "model.path=a.csv", "baselines=[popularity]")
+    assert code == 0 and "3 cells asked for" in shown
+    assert "no such option of model 'ease'" in refused(plan("model=ease", "model.path=a.csv"))
+    assert "model.path: no value" in refused(plan("model=ease,external"))
+    several = plan("model=ease,external", "model.path=a.csv,b.csv", "baselines=[]")
+    assert several[0] == 0 and "3 cells asked for" in several[1]
