@@ -82,7 +82,7 @@ def lists(model: Model, workspace: Workspace, cell: Cell) -> Any:
 def test_a_kept_model_makes_the_lists_of_its_cell_again(
     tmp_path: Path, isolated: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # the toys, for the child
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # the toys, for the child
     cell = a_cell(factors=4, iterations=3)
     workspace = Workspace(Store(tmp_path))
     if isolated:
@@ -214,7 +214,7 @@ class _Silent:
 def test_a_grid_fits_again_what_lacks_its_model(
     tmp_path: Path, isolate: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     cell = with_content_hashes(a_cell(factors=4, iterations=2))
     before, workspace = run(cell, tmp_path, EvaluationSpec(WANTED.ks, WANTED.metrics))
     planned = grid.plan([CellRequest(cell.key, cell)], workspace.store, save_model=True)
