@@ -1,7 +1,7 @@
 """Five experiments whose keys, labels and numbers are those of the first version that stored them.
 
-A change that moves one of them on purpose writes the files anew with `python tests/golden/test_golden.py` and says
-so under Results in the changelog.
+A change that moves one of them on purpose writes the files anew with `python tests/golden/test_golden.py FOLDER`
+and says so under Results in the changelog.
 """
 
 from __future__ import annotations
@@ -94,9 +94,10 @@ def check(name: str, folder: Path) -> None:
     assert new == golden
     for column in ("value", "stderr"):
         values = [
-            np.array([float(row[column] or 0) for row in rows(f / "metrics.csv")]) for f in (folder, HERE / name)
+            np.array([float(row[column] or 0) for row in rows(f / "metrics.csv")])
+            for f in (folder, HERE / name)
         ]
-        # Another BLAS kernel may swap two neighbours of a list: that moves a mean over users by less than this.
+        # Another BLAS kernel may swap two neighbours of a list: a mean over users moves by less.
         scale = np.array([max(1.0, abs(value)) for value in values[1]])
         np.testing.assert_array_less(np.abs(values[0] - values[1]) / scale, 0.02)
 
