@@ -1,7 +1,7 @@
 """Five experiments whose keys, labels and numbers are those of the first version that stored them.
 
-A change that moves one of them on purpose writes the files anew with `python tests/golden/test_golden.py FOLDER`
-and says so under Results in the changelog.
+To move one on purpose, write the files anew (`python tests/golden/test_golden.py FOLDER`) and say so
+under Results in the changelog.
 """
 
 from __future__ import annotations
