@@ -11,6 +11,7 @@ from bakeoff.data.interactions import Interactions
 from bakeoff.errors import ConfigError, ModelError, Unsupported
 from bakeoff.models.implicit import ALS, BPR, LMF
 from bakeoff.models.threads import limited
+from numerics import assert_close
 from toys import blocks
 
 TRAIN = blocks()
@@ -66,12 +67,12 @@ def test_lists_are_the_librarys_without_its_padding(model: Any) -> None:
     ids, values = theirs(model, matrix).recommend(USERS, matrix, N=TRAIN.n_items)
     padding = values < -3e38
     assert (items == -1).sum() == padding.sum() > 0
-    np.testing.assert_allclose(scores[~padding], values[~padding], rtol=1e-5, atol=1e-6)
+    assert_close(scores[~padding], values[~padding], 1e-5)
     for user in USERS:  # scores that differ by rounding alone may stand in another order
         theirs_of = dict(zip(ids[user], values[user], strict=True))
         found = [theirs_of[i] for i in items[user] if i >= 0]
         assert len(set(items[user])) == len(found) + ((items[user] == -1).any())
-        np.testing.assert_allclose(found, values[user][: len(found)], rtol=1e-5, atol=1e-6)
+        assert_close(found, values[user][: len(found)], 1e-5)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_als_serves_a_new_user_with_the_exact_solution_for_the_history() -> None
     y, confidence = model.item_factors.astype(np.float64), 3.0 * history[0].toarray().ravel()
     weights = np.where(confidence > 0, confidence, 1.0)
     expected = np.linalg.solve((y.T * weights) @ y + 0.5 * np.eye(4), y.T @ confidence)
-    np.testing.assert_allclose(found[0], expected, rtol=1e-4)
+    assert_close(found[0], expected, 1e-5)
     np.testing.assert_array_equal(found[1], model.user_factors[6])
 
 

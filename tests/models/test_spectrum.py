@@ -10,6 +10,7 @@ from bakeoff.data.interactions import Ids, Interactions
 from bakeoff.errors import Unsupported
 from bakeoff.models.linear import EASE
 from bakeoff.models.spectrum import Ridge, Spectrum
+from numerics import assert_close
 
 
 def data(n_users: int, n_items: int, values: bool = False, seed: int = 3) -> Interactions:
@@ -45,10 +46,8 @@ def test_one_decomposition_gives_the_closed_form_of_every_penalty(l2: float, wei
     dense = train.matrix().toarray().astype(np.float64)
     x = {"none": (dense > 0).astype(float), "raw": dense, "log1p": np.log1p(dense)}[weights]
     expected = in_closed_form(x, l2)
-    np.testing.assert_allclose(
-        model.scores(np.arange(40, dtype=np.int32), train.matrix()), x @ expected, atol=1e-4
-    )
-    np.testing.assert_allclose(model.item_weights, expected, atol=1e-4)
+    assert_close(model.scores(np.arange(40, dtype=np.int32), train.matrix()), x @ expected, 1e-5)
+    assert_close(model.item_weights, expected, 1e-5)
     np.testing.assert_array_equal(np.diag(model.item_weights), 0)
 
 
@@ -59,8 +58,8 @@ def test_a_history_that_train_does_not_know_is_scored_too() -> None:
     history = sparse.csr_matrix((np.random.default_rng(4).random((6, 130)) < 0.1).astype(np.float32))
     expected = history.toarray() @ in_closed_form(x, 5.0)
     newcomers, moved = np.full(6, 40, dtype=np.int32), np.arange(6, dtype=np.int32)
-    np.testing.assert_allclose(ridge.scores(newcomers, history), expected, atol=1e-4)
-    np.testing.assert_allclose(ridge.scores(moved, history), expected, atol=1e-4)
+    assert_close(ridge.scores(newcomers, history), expected, 1e-5)
+    assert_close(ridge.scores(moved, history), expected, 1e-5)
 
 
 def test_users_who_are_alike_and_users_without_anything_do_no_harm() -> None:
@@ -70,7 +69,7 @@ def test_users_who_are_alike_and_users_without_anything_do_no_harm() -> None:
     assert len(spectrum.squares) <= 20
     x = twins.toarray().astype(np.float64)
     found = Ridge(spectrum, 2.0).scores(np.arange(43, dtype=np.int32), twins)
-    np.testing.assert_allclose(found, x @ in_closed_form(x, 2.0), atol=1e-4)
+    assert_close(found, x @ in_closed_form(x, 2.0), 1e-5)
 
 
 @pytest.mark.parametrize("shape", [(40, 130), (130, 40)])
@@ -83,13 +82,11 @@ def test_lists_with_work_shared_are_those_of_a_plain_fit_up_to_near_ties(shape: 
         plain.fit(train, seed=1)
         shared.fit(train, seed=1, prepared=prepared)
         (items, scores), (others, near) = (m.recommend(users, train.matrix(), 10) for m in (plain, shared))
-        np.testing.assert_allclose(scores, near, atol=2e-5)
+        assert_close(scores, near, 1e-5)
         assert (items == others).mean() > 0.98
         close = plain.scores(users, train.matrix())
         differ = np.nonzero(items != others)
-        np.testing.assert_allclose(
-            close[differ[0], items[differ]], close[differ[0], others[differ]], atol=2e-5
-        )
+        assert_close(close[differ[0], items[differ]], close[differ[0], others[differ]], 1e-5)
 
 
 def test_where_items_are_few_the_gram_matrix_is_shared_to_the_last_bit() -> None:

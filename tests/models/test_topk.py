@@ -12,6 +12,7 @@ from bakeoff.errors import ModelError
 from bakeoff.models import topk
 from bakeoff.models.base import Ranked
 from bakeoff.models.topk import FactorModel, ScoringModel
+from numerics import assert_close
 
 N_USERS, N_ITEMS = 37, 53
 USERS = np.arange(N_USERS, dtype=np.int32)
@@ -85,7 +86,7 @@ def test_lists_and_ranks_are_those_of_a_loop_in_blocks_of_every_size(
         found = asked.rank(USERS, history, k, targets)
         for name in ("items", "above", "ties"):
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
-        np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-5, atol=1e-6)
+        assert_close(found.scores, expected.scores, 1e-6)
         np.testing.assert_array_equal(asked.recommend(USERS, history, k)[0], expected.items)
 
 
