@@ -22,15 +22,6 @@ def list_length(evidence, ks):
     return np.stack([np.minimum(evidence.lists.lengths, k) for k in ks])
 
 
-@metric()
-def too_narrow(evidence, ks):
-    return np.zeros(len(ks))
-
-
-def plain_function(evidence, ks):
-    return np.zeros(len(ks))
-
-
 def test_means_and_standard_errors_are_over_users():
     found = measure(toy(), {"precision": ranking.precision}, [3])
     values = np.array([2 / 3, 2 / 3, 0, 1 / 3, 0])
@@ -101,11 +92,6 @@ def test_a_cutoff_must_be_a_whole_number_within_the_lists(k, error):
         measure(at_random(0), {}, [k])
 
 
-def test_a_metric_of_the_wrong_shape_is_named():
-    with pytest.raises(TypeError, match=r"metric 'narrow': expected an array of shape \(2, 40\), got \(2,\)"):
-        measure(at_random(0), {"narrow": too_narrow}, [5, 10])
-
-
 def test_what_metrics_share_is_made_once():
     evidence, made = at_random(0), []
     for _ in range(2):
@@ -120,20 +106,11 @@ def test_a_metric_of_ones_own_is_found_by_its_import_path():
     assert resolve({"length": path})["length"].higher_is_better is None
 
 
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("bakeoff.evaluation.ranking.ndgc", "did you mean 'ndcg'"),
-        ("bakeoff.evaluation.rankin.ndcg", "No module named 'bakeoff.evaluation.rankin'"),
-        ("ndcg", "expected an import path"),
-        ("bakeoff.evaluation.ranking.hits_at", "it is no metric; declare it"),
-    ],
-)
-def test_an_import_path_that_leads_to_no_metric_is_refused_with_what_exists(path, message):
-    with pytest.raises(ConfigError, match=message) as error:
-        resolve({"mine": path})
-    assert str(error.value).startswith(f"metrics.mine={path!r}: ")
-    assert "\n" not in str(error.value)
+def test_an_import_path_that_leads_to_something_else_is_refused():
+    with pytest.raises(
+        ConfigError, match=r"^metrics\.mine='bakeoff\.evaluation\.ranking\.hits_at': not a metric"
+    ):
+        resolve({"mine": "bakeoff.evaluation.ranking.hits_at"})
 
 
 @pytest.mark.parametrize("file", sorted(CONF.glob("*.yaml")), ids=lambda f: f.stem)

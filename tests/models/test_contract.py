@@ -14,8 +14,9 @@ from scipy import sparse
 from bakeoff import config_files
 from bakeoff.data.interactions import Features, Ids, Interactions
 from bakeoff.evaluation.topk import TopK
+from bakeoff.importing import import_object
 from bakeoff.models.base import Keeps, LikensItems, Model, PredictsValues, RanksTargets, SaysRepeatable
-from bakeoff.run.cell import build_model, build_source, build_splitter, import_object
+from bakeoff.run.cell import build_model, build_source, build_splitter
 from bakeoff.run.inference import recommend
 from bakeoff.storage.saved_models import packed, read, unpacked, write
 from bakeoff.tuning.space import parse

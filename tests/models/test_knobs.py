@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 import pytest
 
 from bakeoff.errors import ConfigError
+from bakeoff.importing import import_object
 from bakeoff.models.knobs import check_knobs
-from bakeoff.run.cell import import_object
 
 MODELS = (
     *("implicit.ALS", "implicit.BPR", "implicit.LMF", "neighbours.ItemKNN", "linear.EASE", "sar.SAR"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bakeoff.errors import ConfigError
-from bakeoff.run.cell import Cell, build, build_model, import_object, parameters, with_content_hashes
+from bakeoff.run.cell import Cell, build, build_model, parameters, with_content_hashes
 
 
 def a_cell(**changes: Any) -> Cell:
@@ -92,13 +92,6 @@ def test_an_unknown_knob_is_refused_with_the_nearest() -> None:
 def test_a_knob_without_a_value_is_asked_for() -> None:
     with pytest.raises(ConfigError, match=r"x\.path: no value; give one as x\.path="):
         build({"_target_": "toys.from_path"}, "x")
-
-
-def test_an_import_path_that_leads_nowhere_is_named() -> None:
-    with pytest.raises(ConfigError, match="cannot import 'nowhere'"):
-        import_object("nowhere.Thing", "model.build._target_")
-    with pytest.raises(ConfigError, match="toys has no 'ByItm'; did you mean 'ByItem'"):
-        import_object("toys.ByItm", "model.build._target_")
 
 
 def test_tuned_values_take_the_place_of_configured_ones() -> None:

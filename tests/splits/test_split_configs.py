@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from bakeoff.run.cell import build_splitter, import_object
+from bakeoff.importing import import_object
+from bakeoff.run.cell import build_splitter
 
 CONF = Path(__file__).parents[2] / "conf" / "split"
 FILES = sorted(CONF.glob("*.yaml"))

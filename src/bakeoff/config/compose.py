@@ -86,8 +86,6 @@ def _run_session(session: Session, words: Sequence[str]) -> Session:
     import hydra
 
     token = _session.set(session)
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # a user's own class is found from the working directory
     argv, sys.argv = sys.argv, ["bakeoff", "--multirun", *map(_late, words_of.ordered(words))]
     try:
         hydra.main(version_base="1.3", config_path=str(config_files.folder()), config_name="config")(

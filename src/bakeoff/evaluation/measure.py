@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import ModuleType
 
 import numpy as np
 
 from bakeoff.arrays import Doubles
-from bakeoff.errors import ConfigError, Unsupported, check_range, nearest
+from bakeoff.errors import ConfigError, Unsupported, check_range
 from bakeoff.evaluation.metric import EvaluationInputs, Metric
+from bakeoff.importing import import_object, user_code_errors
 
 Key = tuple[str, int | None]
 """A metric's name and its cutoff, None for a metric without one."""
@@ -38,12 +37,12 @@ class Measurements:
 def measure(evidence: EvaluationInputs, metrics: Mapping[str, Metric], ks: Sequence[int]) -> Measurements:
     """Measure the lists by every metric at every k.
 
-    A metric that raises Unsupported is absent, with that reason; any other error goes through.
+    A metric that raises Unsupported is absent, with that reason.
 
     Raises:
-        ConfigError: a cutoff is not a whole number above 0.
+        ConfigError: a cutoff is not a whole number above 0, a user's metric raises an error, or a metric
+            returns an array of another shape than it declares.
         Unsupported: a cutoff is larger than the lists are long.
-        TypeError: a metric gives an array of another shape than it declares.
     """
     for k in ks:
         check_range("k", k, 1, integer=True)
@@ -54,7 +53,8 @@ def measure(evidence: EvaluationInputs, metrics: Mapping[str, Metric], ks: Seque
     absent: dict[str, str] = {}
     for name, metric in metrics.items():
         try:
-            values = _values(name, metric, evidence, ks)
+            with user_code_errors(metric.path, f"metrics.{name}"):
+                values = _values(name, metric, evidence, ks)
         except Unsupported as reason:
             absent[name] = str(reason)
             continue
@@ -80,7 +80,9 @@ def _values(
     else:
         expected = (len(ks), width) if metric.per_user else (len(ks),)
     if values.shape != expected:
-        raise TypeError(f"metric {name!r}: expected an array of shape {expected}, got {values.shape}")
+        raise ConfigError(
+            f"metrics.{name}: {metric.path} returns an array of shape {values.shape}, expected {expected}"
+        )
     if not metric.cutoff:
         return {None: values}
     return dict(zip(ks, values.reshape(len(ks), width), strict=True))
@@ -99,31 +101,19 @@ def _column(name: str, k: int | None) -> str:
     return name if k is None else f"{name}@{k}"
 
 
-def resolve(names: Mapping[str, str]) -> dict[str, Metric]:
-    """Find metrics by import path: {"ndcg": "bakeoff.evaluation.ranking.ndcg"}.
+def resolve(paths: Mapping[str, str]) -> dict[str, Metric]:
+    """Import metrics by path, such as {"ndcg": "bakeoff.evaluation.ranking.ndcg"}.
 
     Raises:
-        ConfigError: a path that leads nowhere, or to something that is no metric.
+        ConfigError: a path that cannot be imported, or that leads to something that is not a metric.
     """
-    return {name: _find(name, path) for name, path in names.items()}
+    return {name: _import_metric(path, f"metrics.{name}") for name, path in paths.items()}
 
 
-def _find(name: str, path: str) -> Metric:
-    key = f"metrics.{name}={path!r}"
-    module_name, _, attribute = str(path).rpartition(".")
-    if not module_name:
-        raise ConfigError(f"{key}: expected an import path such as bakeoff.evaluation.ranking.ndcg")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ConfigError(f"{key}: {error}; expected the import path of a metric") from error
-    found = getattr(module, attribute, None)
-    if isinstance(found, Metric):
-        return found
-    if found is not None:
-        raise ConfigError(f"{key}: it is no metric; declare it with @bakeoff.evaluation.metric.metric()")
-    raise ConfigError(f"{key}: {module_name} has no {attribute!r}; {nearest(attribute, _metrics_of(module))}")
-
-
-def _metrics_of(module: ModuleType) -> list[str]:
-    return [name for name, value in vars(module).items() if isinstance(value, Metric)]
+def _import_metric(path: str, where: str) -> Metric:
+    metric = import_object(path, where)
+    if not isinstance(metric, Metric):
+        raise ConfigError(
+            f"{where}={path!r}: not a metric; declare the function with @bakeoff.evaluation.metric.metric()"
+        )
+    return metric

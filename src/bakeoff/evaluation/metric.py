@@ -61,6 +61,11 @@ class Metric:
     cutoff: bool = True
 
     @property
+    def path(self) -> str:
+        """The import path of the function."""
+        return f"{self.compute.__module__}.{getattr(self.compute, '__name__', '')}"
+
+    @property
     def __doc__(self) -> str | None:  # type: ignore[override]
         return self.compute.__doc__
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import sysconfig
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, cast
 
 from bakeoff.data.source import Source
-from bakeoff.errors import BakeoffError, ConfigError, UsageError, nearest
+from bakeoff.errors import ConfigError, nearest
 from bakeoff.hashing import identity
+from bakeoff.importing import import_object, user_code_errors
 from bakeoff.models.base import Model
 from bakeoff.splits.base import Splitter
 
@@ -134,49 +130,6 @@ class Cell:
         return asdict(self)
 
 
-def import_object(path: str, where: str) -> Any:
-    """The object behind an import path; ConfigError names what could not be found."""
-    module_name, _, name = path.rpartition(".")
-    try:
-        module = importlib.import_module(module_name)
-    except (ImportError, ValueError) as error:
-        raise ConfigError(f"{where}={path!r}: cannot import {module_name!r} ({error})") from error
-    except Exception as error:  # whatever a module of the user's raises while it is imported
-        raise ConfigError(
-            f"{where}={path!r}: {module_name!r} breaks while it is imported: {_in_place(error)}"
-        ) from error
-    if not hasattr(module, name):
-        public = [n for n in vars(module) if not n.startswith("_")]
-        raise ConfigError(f"{where}={path!r}: {module_name} has no {name!r}; {nearest(name, public)}")
-    return getattr(module, name)
-
-
-def _in_place(error: Exception) -> str:
-    """An error with the file and the line that raised it, the last that is no library's."""
-    text = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
-    frames = traceback.extract_tb(error.__traceback__)
-    libraries = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    others = ("<", *libraries, str(Path(__file__).parents[1]))
-    theirs = [f for f in frames if not f.filename.startswith(others)]
-    file, line = (theirs or frames)[-1].filename, (theirs or frames)[-1].lineno
-    if isinstance(error, SyntaxError):
-        file, line = error.filename or file, error.lineno
-    return f"{text} ({Path(file).name}, line {line})"
-
-
-@contextmanager
-def user_code_errors(config: Config, where: str, kind: type[UsageError] = ConfigError) -> Iterator[None]:
-    """What a class of the user's raises becomes one line with its place; a fault of ours stays as it is."""
-    try:
-        yield
-    except BakeoffError:
-        raise
-    except Exception as error:
-        if str(config["_target_"]).startswith("bakeoff."):
-            raise
-        raise kind(f"{where}: {config['_target_']} breaks: {_in_place(error)}") from error
-
-
 def parameters(spec: Config, where: str) -> dict[str, Any]:
     """The arguments that a `_target_` will get, its own defaults included.
 
@@ -211,7 +164,7 @@ def build(spec: Config, where: str, **more: Any) -> Any:
         for k, v in given.items()
     }
     try:
-        with user_code_errors(spec, where):
+        with user_code_errors(spec["_target_"], where):
             return target(**nested)
     except TypeError as error:
         raise ConfigError(f"{where}: {spec['_target_']} does not take these values ({error})") from error
@@ -264,7 +217,8 @@ def with_content_hashes(cell: Cell, known: dict[str, Any] | None = None) -> Cell
         if name not in memory:
             made = make()
             reads_files = callable(getattr(made, "identity", None))  # a hyperparameter may bear the name
-            with user_code_errors(config if coordinate != "model" else config["build"], coordinate):
+            spec = config if coordinate != "model" else config["build"]
+            with user_code_errors(spec["_target_"], coordinate):
                 memory[name] = made.identity() if reads_files else None
         if memory[name] is not None:
             contents[coordinate] = memory[name]

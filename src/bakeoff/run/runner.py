@@ -19,9 +19,10 @@ from bakeoff.errors import DataError, Unsupported
 from bakeoff.evaluation.measure import Measurements, measure, per_user_table, resolve
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
+from bakeoff.importing import user_code_errors
 from bakeoff.models.base import Model, Remarks, SaysRepeatable
 from bakeoff.models.threads import limited
-from bakeoff.run.cell import Cell, build_model, build_source, build_splitter, parameters, user_code_errors
+from bakeoff.run.cell import Cell, build_model, build_source, build_splitter, parameters
 from bakeoff.run.environment import environment
 from bakeoff.run.inference import evidence_of, recommend
 from bakeoff.run.resources import Meter
@@ -54,7 +55,7 @@ class Workspace:
             if self.store.has_data(cell.data_key):
                 dataset = self.store.data(cell.data_key)
                 return replace(dataset, name=str(cell.dataset.get("name", dataset.name)))
-            with user_code_errors(cell.dataset, "dataset", DataError):
+            with user_code_errors(cell.dataset["_target_"], "dataset", DataError):
                 return build_source(cell.dataset).load()
 
     def split(self, cell: Cell, meter: Meter | None = None) -> Split:
@@ -91,7 +92,7 @@ def cut(cell: Cell, dataset: Dataset) -> Split:
     if splitter.needs_times and dataset.interactions.times is None:
         raise needs_times(cell, dataset.name)
     try:
-        with user_code_errors(cell.split, "split", DataError):
+        with user_code_errors(cell.split["_target_"], "split", DataError):
             return splitter.split(dataset.interactions, cell.split_seed)
     except DataError as error:
         raise DataError(f"data set {dataset.name!r}, split {cell.split.get('name')!r}: {error}") from error

@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GridSampler, QMCSampler, 
 
 from bakeoff.errors import ConfigError
 from bakeoff.hashing import combine, hash_text
-from bakeoff.run.cell import import_object
+from bakeoff.importing import import_object
 from bakeoff.tuning.pareto import Direction
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import Tuning
