@@ -20,7 +20,7 @@ def test_wrong_configuration_and_wrong_data_are_usage_errors() -> None:
 
 
 def test_a_name_like_no_other_is_answered_with_all_that_there_is() -> None:
-    assert nearest("zzz", ["bpr", "als"]) == "There are: als, bpr"
+    assert nearest("zzz", ["bpr", "als"]) == "choose one of: als, bpr"
 
 
 @pytest.mark.parametrize("value", [0, 1, 0.5])
@@ -53,8 +53,12 @@ def test_a_choice_that_is_known_passes() -> None:
     check_choice("split.cold_users", "drop", ["drop", "keep"])
 
 
+def test_a_name_in_other_letter_case_is_answered_with_the_name() -> None:
+    assert nearest("ALS", ["als", "bpr"]).startswith("did you mean 'als'?")
+
+
 def test_a_choice_that_is_not_known_is_answered_with_the_nearest() -> None:
     with pytest.raises(
-        ConfigError, match=r"^split.cold_users='dorp': did you mean 'drop'\? There are: drop, keep$"
+        ConfigError, match=r"^split.cold_users='dorp': did you mean 'drop'\? choose one of: drop, keep$"
     ):
         check_choice("split.cold_users", "dorp", ["drop", "keep"])

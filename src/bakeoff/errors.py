@@ -40,18 +40,29 @@ class ModelError(BakeoffError):
     """A model broke its contract, for example by recommending what the user has seen."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Answer a misspelt name with what exists, the nearest first.
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Return the choice most like a wrong name (letter case aside) and all choices, for an error message.
 
     >>> nearest("popularty", ["als", "popularity"])
-    "did you mean 'popularity'? There are: als, popularity"
+    "did you mean 'popularity'? choose one of: als, popularity"
     """
-    names = sorted(known)
+    names = sorted(choices)
     if not names:
         return "there is none"
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}There are: {', '.join(names)}"
+    close = closest(name, names)
+    hint = f"did you mean {close!r}? " if close else ""
+    return f"{hint}choose one of: {', '.join(names)}"
+
+
+def closest(name: str, choices: Iterable[str]) -> str | None:
+    """Return the choice most like a wrong name, letter case aside; None where none is similar.
+
+    >>> closest("ALS", ["als", "popularity"])
+    'als'
+    """
+    by_lower = {choice.lower(): choice for choice in choices}
+    match = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[match[0]] if match else None
 
 
 def check_range(

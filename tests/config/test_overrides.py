@@ -23,7 +23,7 @@ def test_flags_come_first_with_their_values() -> None:
         ("--config-dir", "no value"),
         ("model", "expected key=value"),
         ("=als", "expected key=value"),
-        ("split=null", "There are: "),
+        ("split=null", "choose one of: "),
         ("model=[als, bpr]", "without brackets: model=als,bpr"),
         ("metrics=[ndcg,recall]", "single ones are for reports of stored lists"),
     ],

@@ -214,7 +214,7 @@ def test_one_user_is_no_sample() -> None:
     ("knobs", "said"),
     [
         ({"test": "u"}, "test='u'"),
-        ({"correction": "bonferroni"}, "There are: bh, holm"),
+        ({"correction": "bonferroni"}, "choose one of: bh, holm"),
         ({"resamples": 10}, "resamples=10"),
         ({"seed": -1}, "seed=-1"),
         ({"confidence": 1.0}, "confidence=1.0"),

@@ -328,7 +328,7 @@ def test_the_inner_split_of_a_fold_is_a_fold_of_train(log, train_of, test_of) ->
         (KFold, {"fold": 5}, "split.fold=5: expected a number below split.n_folds=5, from 0"),
         (KFold, {"within": "users"}, "split.within='users': did you mean 'user'?"),
         (Random, {"cold_items": "kep"}, "split.cold_items='kep': did you mean 'keep'?"),
-        (Temporal, {"cold_users": None}, "split.cold_users=None: There are: drop, keep"),
+        (Temporal, {"cold_users": None}, "split.cold_users=None: choose one of: drop, keep"),
     ],
 )
 def test_a_knob_out_of_range_is_refused_by_its_name(family, knobs, message: str) -> None:
