@@ -27,7 +27,7 @@ import numpy as np
 import optuna
 
 from bakeoff import config_files
-from bakeoff.models.threads import limited
+from bakeoff.models.fitting import limit_threads
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter
 from bakeoff.tuning import space as spaces
 from bakeoff.tuning.objective import Objective
@@ -141,7 +141,7 @@ def main() -> None:
     for dataset in args.datasets:
         for model in args.models:
             if (dataset, model) not in known:
-                with limited(1):
+                with limit_threads(1):
                     known[dataset, model] = recorded(dataset, model, args.trials)
                 with args.curves.open("a") as file:
                     file.writelines(json.dumps(asdict(c)) + "\n" for c in known[dataset, model])

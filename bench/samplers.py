@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff import config_files
-from bakeoff.models.threads import limited
+from bakeoff.models.fitting import limit_threads
 from bakeoff.run.cell import Cell, build_source, build_splitter
 from bakeoff.storage.store import Store
 from bakeoff.tuning import check, tune
@@ -57,7 +57,7 @@ def runs(trials: int, seeds: int) -> Iterator[dict[str, Any]]:
         told = {"trials": trials, "sampler": sampler, "pruner": "none"}
         cell = Cell(dataset, split, model_of(model), told, seed=seed, depth=10)
         check(cell)
-        with limited(1), tempfile.TemporaryDirectory() as folder:
+        with limit_threads(1), tempfile.TemporaryDirectory() as folder:
             start = time.process_time()
             record = tune(cell, cut, Store(Path(folder))).record
             seconds = time.process_time() - start

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import CSR, Codes, Floats
-from bakeoff.models.threads import limited
+from bakeoff.models.fitting import limit_threads
 from bakeoff.models.topk import FactorModel
 
 SHAPES = {
@@ -110,7 +110,7 @@ def main() -> None:
 def measure(shape: str, n_users: int | None, depth: int, peers: bool) -> None:
     model, users, history, targets = draw(shape, n_users)
     print(f"{shape}: {len(users):,} users x {history.shape[1]:,} items, depth {depth}")
-    with limited(1):
+    with limit_threads(1):
         timed("product alone", lambda: gemm_alone(model))
         ours = timed("ours, lists", lambda: model.recommend(users, history, depth))[0]
         ranked = timed("ours, lists + target ranks", lambda: model.rank(users, history, depth, targets))

@@ -21,7 +21,7 @@ from typing import Any
 
 from bakeoff import config_files
 from bakeoff.evaluation.measure import measure
-from bakeoff.models.threads import limited
+from bakeoff.models.fitting import limit_threads
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter
 from bakeoff.run.inference import evidence_of, recommend
 from bakeoff.splits.base import Split
@@ -156,7 +156,7 @@ def main() -> None:
             f"  {'model':<15}{'saving':<28}{'trials':>5}{'memory':>7}{'pruned':>8}"
             f"{'plain s':>11}{'ours s':>11}{'ratio':>8}{'best':>10}{'best ours':>10}"
         )
-        with limited(1):
+        with limit_threads(1):
             with tempfile.TemporaryDirectory() as folder:
                 tune(warm, split, Store(Path(folder)))  # imports
             for name in args.cases:

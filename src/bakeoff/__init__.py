@@ -10,8 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bakeoff.data.ids import Ids
-    from bakeoff.data.interactions import Features, Interactions
+    from bakeoff.data.interactions import Features, Ids, Interactions
     from bakeoff.data.source import Dataset
     from bakeoff.errors import BakeoffError, ConfigError, DataError, ModelError, Unsupported, UsageError
     from bakeoff.evaluation.measure import measure
@@ -67,7 +66,7 @@ _HOMES = {
     "Evaluation": "bakeoff.notebook.foreign",
     "EvaluationInputs": "bakeoff.evaluation.metric",
     "Features": "bakeoff.data.interactions",
-    "Ids": "bakeoff.data.ids",
+    "Ids": "bakeoff.data.interactions",
     "Interactions": "bakeoff.data.interactions",
     "Loaded": "bakeoff.notebook.loaded",
     "Metric": "bakeoff.evaluation.metric",

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
-from bakeoff.data.describe import describe, spread
-from bakeoff.data.description import SHARES, TOPS, Description
+from bakeoff.data.describe import SHARES, TOPS, Description, describe, spread
 from bakeoff.data.interactions import Features, Ids, Interactions
 from bakeoff.data.source import Dataset, Step
 from bakeoff.errors import DataError

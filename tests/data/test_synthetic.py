@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from bakeoff.data.interactions import Interactions
-from bakeoff.data.knobs import Knobs
 from bakeoff.data.readers import Table
-from bakeoff.data.synthetic import END, Simulated, main, write_csv
-from bakeoff.data.tastes import draw
+from bakeoff.data.synthetic import END, Knobs, Simulated, draw, main, write_csv
 from bakeoff.errors import ConfigError
 
 SMALL = Simulated(n_users=150, n_items=400, n_rows=4000, n_genres=8, n_countries=4)

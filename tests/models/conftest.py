@@ -10,7 +10,7 @@ import pytest
 from bakeoff import config_files
 from bakeoff.data.interactions import Interactions
 from bakeoff.models.base import Model
-from bakeoff.models.threads import limited
+from bakeoff.models.fitting import limit_threads
 from bakeoff.run.cell import build_model
 
 SMALL = {"factors": 8, "no_components": 8, "iterations": 100, "epochs": 15, "K": 16, "l2": 5.0}
@@ -18,7 +18,7 @@ SMALL = {"factors": 8, "no_components": 8, "iterations": 100, "epochs": 15, "K":
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    with limited(1):
+    with limit_threads(1):
         yield
 
 

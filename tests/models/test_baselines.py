@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse, stats
 
 from bakeoff.arrays import CSR
 from bakeoff.data.interactions import Ids, Interactions
-from bakeoff.errors import ConfigError, Unsupported
+from bakeoff.errors import ConfigError, ModelError, Unsupported
+from bakeoff.hashing import combine
+from bakeoff.models import baselines
 from bakeoff.models.base import Ranked
-from bakeoff.models.baselines import Biases, Popularity, Random
+from bakeoff.models.baselines import Biases, Popularity, Random, Shuffled, StaticModel
+from bakeoff.models.topk import ScoringModel
 from numerics import assert_close
 from toys import blocks
 
@@ -140,3 +145,88 @@ def test_biases_need_values() -> None:
     )
     with pytest.raises(Unsupported, match="need values"):
         Biases().fit(plain, seed=1)
+
+
+class Fixed(StaticModel):
+    def __init__(self, scores: np.ndarray) -> None:
+        self.item_scores = np.asarray(scores, np.float32)
+
+
+class Scored(ScoringModel):
+    """The same scores, ranked by the pass over the whole catalogue."""
+
+    def __init__(self, scores: np.ndarray) -> None:
+        self.item_scores = np.asarray(scores, np.float32)
+
+    def scores(self, users: np.ndarray, history: object) -> np.ndarray:
+        return np.tile(self.item_scores, (len(users), 1))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 9), st.integers(1, 25), st.integers(0, 30))
+def test_positions_give_what_scores_give(seed: int, n_users: int, n_items: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, rng.integers(1, 30), n_items)
+    kinds = rng.choice(3, (n_users, n_items))
+    history, targets = (sparse.csr_matrix((kinds == kind).astype(np.float32)) for kind in (1, 2))
+    users = np.arange(n_users, dtype=np.int32)
+    found = Fixed(scores).rank(users, history, k, targets)
+    expected = Scored(scores).rank(users, history, k, targets)
+    for name in Ranked._fields:
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
+        assert getattr(found, name).dtype == getattr(expected, name).dtype
+
+
+def test_lists_do_not_depend_on_how_users_are_cut_into_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    model = Fixed(rng.integers(0, 9, 40))
+    history = sparse.random(30, 40, 0.3, "csr", dtype=np.float32, random_state=3)
+    users = np.arange(30, dtype=np.int32)
+    whole = model.recommend(users, history, 6)[0]
+    monkeypatch.setattr(baselines, "BLOCK_ENTRIES", 50)
+    np.testing.assert_array_equal(model.recommend(users, history, 6)[0], whole)
+
+
+def test_a_score_that_is_not_finite_is_refused() -> None:
+    history = sparse.csr_matrix((1, 3), dtype=np.float32)
+    with pytest.raises(ModelError, match="Fixed: the score of item 1 is not finite"):
+        Fixed(np.array([1, np.inf, 2])).recommend(np.zeros(1, np.int32), history, 2)
+
+
+def shuffled(n_items: int, n_users: int) -> Shuffled:
+    return Shuffled(combine(np.arange(n_users, dtype=np.uint64), np.uint64(7)), n_items)
+
+
+def orders(n_items: int, n_users: int) -> np.ndarray:
+    """int32 [n_users, n_items]: everybody's whole order."""
+    positions = np.tile(np.arange(n_items), (n_users, 1))
+    return shuffled(n_items, n_users).items_at(np.arange(n_users, dtype=np.int32), positions)[0]
+
+
+@pytest.mark.parametrize("n_items", [1, 2, 3, 4, 5, 16, 17, 100, 1000])
+def test_every_item_has_one_position_and_back(n_items: int) -> None:
+    found = orders(n_items, 20)
+    assert (np.sort(found, axis=1) == np.arange(n_items)).all()
+    users = np.repeat(np.arange(20, dtype=np.int32), n_items)
+    positions = shuffled(n_items, 20).positions_of(users, found.ravel())
+    np.testing.assert_array_equal(positions.reshape(found.shape), np.tile(np.arange(n_items), (20, 1)))
+
+
+@pytest.mark.parametrize("n_items", [3, 7, 20])
+def test_every_item_stands_at_every_position_equally_often(n_items: int) -> None:
+    found = orders(n_items, 6000)
+    for position in range(n_items):
+        counts = np.bincount(found[:, position], minlength=n_items)
+        assert stats.chisquare(counts).pvalue > 1e-5
+
+
+def test_neighbours_in_code_are_no_neighbours_in_order() -> None:
+    found = orders(50, 4000)
+    followers = (found[:, 1] - found[:, 0]) % 50
+    assert stats.chisquare(np.bincount(followers, minlength=50)[1:]).pvalue > 1e-5
+
+
+def test_scores_fall_along_the_order() -> None:
+    positions = np.tile(np.arange(9), (2, 1))
+    scores = shuffled(9, 2).items_at(np.arange(2, dtype=np.int32), positions)[1]
+    assert (np.diff(scores) < 0).all()

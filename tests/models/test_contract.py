@@ -15,7 +15,14 @@ from bakeoff import config_files
 from bakeoff.data.interactions import Features, Ids, Interactions
 from bakeoff.evaluation.topk import TopK
 from bakeoff.importing import import_object
-from bakeoff.models.base import Keeps, LikensItems, Model, PredictsValues, RanksTargets, SaysRepeatable
+from bakeoff.models.base import (
+    HasDeterminism,
+    ItemSimilarity,
+    Model,
+    PredictsValues,
+    RanksTargets,
+    Serializable,
+)
 from bakeoff.run.cell import build_model, build_source, build_splitter
 from bakeoff.run.inference import recommend
 from bakeoff.storage.saved_models import packed, read, unpacked, write
@@ -124,7 +131,7 @@ def test_fewer_users_than_k_and_fewer_items_too(made: Made, name: str) -> None:
 def test_the_same_seed_gives_the_same_lists_also_on_a_second_fit(made: Made, name: str) -> None:
     train = data()
     model = made(name, train)
-    if isinstance(model, SaysRepeatable):
+    if isinstance(model, HasDeterminism):
         assert model.not_repeatable is None
     first = lists(model, train, 10)
     other = lists(model, dense(np.array([[1, 0], [0, 1]])), 2) if name not in FROM_ELSEWHERE else None
@@ -236,7 +243,7 @@ def test_target_ranks_agree_with_a_list_of_the_whole_catalogue(made: Made, name:
 def test_it_saves_and_loads_to_the_same_answers(made: Made, name: str, tmp_path: Path) -> None:
     train = data()
     model, twin = made(name, train), made(name, train)
-    assert isinstance(model, Keeps) and isinstance(twin, Keeps)
+    assert isinstance(model, Serializable) and isinstance(twin, Serializable)
     before = lists(model, train, 12)
     write(tmp_path / "model.npz", packed(model.state()))
     twin.restore(unpacked(read(tmp_path / "model.npz")))
@@ -249,7 +256,7 @@ def test_it_saves_and_loads_to_the_same_answers(made: Made, name: str, tmp_path:
     if isinstance(model, PredictsValues) and isinstance(twin, PredictsValues):
         values = [m.predict(train.users, train.items) for m in (model, twin)]
         np.testing.assert_array_equal(*values)
-    if isinstance(model, LikensItems) and isinstance(twin, LikensItems):
+    if isinstance(model, ItemSimilarity) and isinstance(twin, ItemSimilarity):
         np.testing.assert_array_equal(model.similar(4), twin.similar(4))
 
 
@@ -276,7 +283,7 @@ def test_items_of_one_kind_are_more_alike_than_others(made: Made, name: str) -> 
     train = data()
     model = made(name, train)
     model.fit(train, seed=1)
-    if not isinstance(model, LikensItems):
+    if not isinstance(model, ItemSimilarity):
         pytest.skip("it has no notion of items that are alike")
     for item in (2, 3):
         likeness = model.similar(item)

@@ -9,8 +9,8 @@ from scipy import sparse
 
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import ConfigError, ModelError, Unsupported
+from bakeoff.models.fitting import limit_threads
 from bakeoff.models.implicit import ALS, BPR, LMF
-from bakeoff.models.threads import limited
 from numerics import assert_close
 from toys import blocks
 
@@ -26,7 +26,7 @@ def theirs(model: Any, matrix: Any, seed: int = 1, **more: Any) -> Any:
 
     kinds = {ALS: AlternatingLeastSquares, BPR: BayesianPersonalizedRanking, LMF: LogisticMatrixFactorization}
     knobs = {k: v for k, v in asdict(model).items() if k not in ("weights", "dtype")}
-    with limited(1):
+    with limit_threads(1):
         library = kinds[type(model)](**knobs, random_state=seed, **more)
         library.fit(matrix, show_progress=False)
     return library
@@ -185,7 +185,7 @@ def test_factors_that_diverge_are_told_with_what_to_do() -> None:
 
 def test_the_librarys_warning_of_blas_threads_has_no_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("implicit.utils._checked_blas_config", False)
-    with limited(2):
+    with limit_threads(2):
         ALS(factors=4, iterations=1).fit(TRAIN, seed=1)
 
 

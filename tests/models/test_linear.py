@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from bakeoff.data.interactions import Ids, Interactions
 from bakeoff.errors import ConfigError, Unsupported
 from bakeoff.models import linear
-from bakeoff.models.linear import EASE
+from bakeoff.models.linear import EASE, Ridge, Spectrum
 from numerics import assert_close
 from toys import blocks
 
@@ -76,7 +77,7 @@ def test_what_does_not_fit_in_memory_is_told_with_the_figure() -> None:
 
     with (
         patch("psutil.virtual_memory", return_value=Little()),
-        pytest.raises(Unsupported, match=r"EASE needs \d+ GB of memory for 16 items, and 0 GB are available"),
+        pytest.raises(Unsupported, match=r"EASE for 16 items needs [\d.]+ GB of memory"),
     ):
         EASE().fit(blocks(), seed=1)
 
@@ -84,3 +85,122 @@ def test_what_does_not_fit_in_memory_is_told_with_the_figure() -> None:
 def test_a_penalty_of_nothing_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"model\.build\.l2=0"):
         EASE(l2=0)
+
+
+def data(n_users: int, n_items: int, values: bool = False, seed: int = 3) -> Interactions:
+    """Popular items and rare ones; a tenth of the pairs."""
+    rng = np.random.default_rng(seed)
+    chance = np.minimum(0.9, 2.0 / np.sqrt(np.arange(1, n_items + 1)))
+    users, items = np.nonzero(rng.random((n_users, n_items)) < chance)
+    worth = rng.integers(1, 6, len(users)) if values else np.ones(len(users))
+    return Interactions.of(
+        users.astype(np.int32),
+        items.astype(np.int32),
+        worth.astype(np.float32),
+        None,
+        Ids.of([f"u{i:03d}" for i in range(n_users)]),
+        Ids.of([f"i{i:03d}" for i in range(n_items)]),
+    )
+
+
+def in_closed_form(x: np.ndarray, l2: float) -> np.ndarray:
+    inverse = np.linalg.inv(x.T @ x + l2 * np.eye(x.shape[1]))
+    return np.eye(x.shape[1]) - inverse / np.diag(inverse)
+
+
+@pytest.mark.parametrize("l2", [1.0, 30.0, 10_000.0])
+@pytest.mark.parametrize("weights", ["none", "raw", "log1p"])
+def test_one_decomposition_gives_the_closed_form_of_every_penalty(l2: float, weights: str) -> None:
+    train = data(40, 130, values=True)
+    made = EASE(weights=weights)  # type: ignore[arg-type]
+    prepared = made.prepare(train, fits=20)
+    assert isinstance(prepared, Spectrum)
+    model = EASE(l2=l2, weights=weights)  # type: ignore[arg-type]
+    model.fit(train, seed=1, prepared=prepared)
+    dense = train.matrix().toarray().astype(np.float64)
+    x = {"none": (dense > 0).astype(float), "raw": dense, "log1p": np.log1p(dense)}[weights]
+    expected = in_closed_form(x, l2)
+    assert_close(model.scores(np.arange(40, dtype=np.int32), train.matrix()), x @ expected, 1e-5)
+    assert_close(model.item_weights, expected, 1e-5)
+    np.testing.assert_array_equal(np.diag(model.item_weights), 0)
+
+
+def test_a_history_that_train_does_not_know_is_scored_too() -> None:
+    train = data(40, 130)
+    x = train.matrix().toarray().astype(np.float64)
+    ridge = Ridge(Spectrum.of(train.matrix()), 5.0)
+    history = sparse.csr_matrix((np.random.default_rng(4).random((6, 130)) < 0.1).astype(np.float32))
+    expected = history.toarray() @ in_closed_form(x, 5.0)
+    newcomers, moved = np.full(6, 40, dtype=np.int32), np.arange(6, dtype=np.int32)
+    assert_close(ridge.scores(newcomers, history), expected, 1e-5)
+    assert_close(ridge.scores(moved, history), expected, 1e-5)
+
+
+def test_users_who_are_alike_and_users_without_anything_do_no_harm() -> None:
+    matrix = data(20, 90).matrix()
+    twins = sparse.vstack([matrix, matrix, sparse.csr_matrix((3, 90), dtype=np.float32)], format="csr")
+    spectrum = Spectrum.of(twins)
+    assert len(spectrum.squares) <= 20
+    x = twins.toarray().astype(np.float64)
+    found = Ridge(spectrum, 2.0).scores(np.arange(43, dtype=np.int32), twins)
+    assert_close(found, x @ in_closed_form(x, 2.0), 1e-5)
+
+
+@pytest.mark.parametrize("shape", [(40, 130), (130, 40)])
+def test_lists_with_work_shared_are_those_of_a_plain_fit_up_to_near_ties(shape: tuple[int, int]) -> None:
+    train = data(*shape)
+    users = np.arange(shape[0], dtype=np.int32)
+    prepared = EASE().prepare(train, fits=20)
+    for l2 in (1.0, 50.0, 2_000.0):
+        plain, shared = EASE(l2=l2), EASE(l2=l2)
+        plain.fit(train, seed=1)
+        shared.fit(train, seed=1, prepared=prepared)
+        (items, scores), (others, near) = (m.recommend(users, train.matrix(), 10) for m in (plain, shared))
+        assert_close(scores, near, 1e-5)
+        assert (items == others).mean() > 0.98
+        close = plain.scores(users, train.matrix())
+        differ = np.nonzero(items != others)
+        assert_close(close[differ[0], items[differ]], close[differ[0], others[differ]], 1e-5)
+
+
+def test_where_items_are_few_the_gram_matrix_is_shared_to_the_last_bit() -> None:
+    train = data(130, 40)
+    prepared = EASE().prepare(train, fits=20)
+    assert isinstance(prepared, np.ndarray)
+    before = prepared.copy()
+    plain, shared = EASE(l2=7.0), EASE(l2=7.0)
+    plain.fit(train, seed=1)
+    shared.fit(train, seed=1, prepared=prepared)
+    np.testing.assert_array_equal(plain.item_weights, shared.item_weights)
+    np.testing.assert_array_equal(prepared, before)
+
+
+def test_a_plain_fit_after_a_shared_one_starts_anew() -> None:
+    few, many = data(40, 130), data(60, 130, seed=9)
+    model, fresh = EASE(), EASE()
+    model.fit(few, seed=1, prepared=model.prepare(few, fits=20))
+    assert model.item_weights.shape == (130, 130)
+    model.fit(many, seed=1)
+    fresh.fit(many, seed=1)
+    np.testing.assert_array_equal(model.item_weights, fresh.item_weights)
+
+
+def test_a_decomposition_pays_where_users_are_few_and_fits_are_many() -> None:
+    assert Spectrum.pays((1_900, 13_000), 2)
+    assert not Spectrum.pays((900, 1_600), 2)
+    assert Spectrum.pays((900, 1_600), 25)
+    assert not Spectrum.pays((6_000, 3_700), 1_000)
+
+
+@pytest.mark.parametrize("shape", [(40, 130), (130, 40)])
+def test_what_does_not_fit_in_memory_is_refused_with_the_figure(shape: tuple[int, int]) -> None:
+    class Little:
+        available = 7 * 130**2  # enough for a plain fit with few items
+
+    train = data(*shape)
+    with (
+        patch("psutil.virtual_memory", return_value=Little()),
+        pytest.raises(Unsupported, match=r"needs [\d.]+ GB"),
+    ):
+        Little.available = 8 * shape[1] ** 2
+        EASE().prepare(train, fits=20)

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from bakeoff.data.describe import describe
-from bakeoff.data.description import Description
+from bakeoff.data.describe import Description, describe
 from bakeoff.data.interactions import Ids, Interactions
 from bakeoff.data.source import Dataset, Step
 from bakeoff.data.synthetic import Simulated

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from bakeoff.models.base import CountsEpochs
+from bakeoff.models.base import EpochParam
 from bakeoff.models.implicit import ALS, BPR, LMF
 from bakeoff.models.lightfm import LightFM
 from bakeoff.run.cell import Cell
@@ -180,7 +180,7 @@ def test_the_shipped_models_are_at_each_epoch_what_a_shorter_fit_is(
 
 def test_the_shipped_models_say_what_counts_their_epochs() -> None:
     for model in (ALS(), BPR(), LMF(), LightFM()):
-        assert isinstance(model, CountsEpochs)
+        assert isinstance(model, EpochParam)
         assert hasattr(model, model.epochs_in)
 
 

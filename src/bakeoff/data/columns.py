@@ -1,5 +1,3 @@
-"""Columns of a file as arrays: ids coded while read, keys of several columns, times in unix seconds."""
-
 from __future__ import annotations
 
 import datetime
@@ -20,7 +18,7 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _WHOLE = r"^(0|-?[1-9][0-9]{0,18})$"  # texts that a whole number is printed as, -0 and 007 not among them
 
 
-class Growing:
+class GrowableArray:
     """One array put together from batches, without holding all of them and the whole at once."""
 
     def __init__(self, dtype: type[np.generic]) -> None:
@@ -42,7 +40,7 @@ class Growing:
         return whole
 
 
-class Coder:
+class IdEncoder:
     """Codes of a dictionary-encoded column, batch by batch, against one growing list of distinct ids.
 
     What it keeps is one code (int32) a row and the distinct ids once. Dictionaries of batches wait until they
@@ -53,7 +51,7 @@ class Coder:
         self._known: Any = None
         self._waiting: list[Any] = []
         self._length = 0
-        self._codes = Growing(np.int32)
+        self._codes = GrowableArray(np.int32)
 
     def add(self, column: Any) -> None:
         """Take a batch: an Arrow dictionary array; nulls get the code -1."""

@@ -1,8 +1,11 @@
-"""The one table everything starts from: who had to do with what, how much, and when."""
+"""Interactions: user, item, value and time, with the ids and the side features of users and items."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import bisect
+import difflib
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -11,18 +14,83 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Bools, Codes, Floats, Hashes, Times, frozen
-from bakeoff.data.ids import Ids
-from bakeoff.errors import DataError
-from bakeoff.hashing import digest_rows, hash_numbers
+from bakeoff.errors import DataError, UsageError
+from bakeoff.hashing import digest_rows, hash_numbers, hash_texts
 
-__all__ = ["Features", "Ids", "Interactions", "Merge", "concatenate"]
+
+@dataclass(frozen=True, eq=False)
+class Ids:
+    """The user's own ids, distinct and sorted: whole numbers by size, texts by code point.
+
+    Texts are kept as one block of UTF-8 bytes with offsets, so that ids load from disk without being decoded
+    and cost their own length, not that of the longest. A code (int32) is a position in this list.
+
+    Args:
+        integers: int64 [n], or None where the ids are texts.
+        utf8: uint8 [bytes] and offsets: int64 [n + 1], or None where the ids are whole numbers.
+    """
+
+    integers: Array | None = None
+    utf8: Array | None = None
+    offsets: Array | None = None
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> Ids:
+        """Distinct ids from any iterable. Whole numbers stay numbers; everything else becomes its text."""
+        found = list(dict.fromkeys(v.item() if isinstance(v, np.generic) else v for v in values))
+        if all(type(v) is int and -(2**63) <= v < 2**63 for v in found):
+            return cls(integers=np.array(sorted(found), dtype=np.int64))
+        encoded = [t.encode() for t in sorted({str(v) for v in found})]
+        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
+        np.cumsum([len(e) for e in encoded], out=offsets[1:])
+        return cls(utf8=np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets=offsets)
+
+    def __len__(self) -> int:
+        if self.integers is not None:
+            return len(self.integers)
+        return len(self.offsets) - 1 if self.offsets is not None else 0
+
+    @cached_property
+    def values(self) -> Array:
+        """All ids: int64 [n], or object [n] of str."""
+        if self.integers is not None:
+            return self.integers
+        if self.utf8 is None or self.offsets is None:
+            return np.zeros(0, dtype=np.int64)
+        blob, cuts = self.utf8.tobytes(), self.offsets.tolist()
+        texts = np.empty(len(self), dtype=object)
+        texts[:] = [blob[a:b].decode() for a, b in itertools.pairwise(cuts)]
+        return texts
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """uint64 [n]: hash of each id's text, so that 7 and "7" are one id whatever type a file gave it."""
+        return hash_texts(str(v) for v in self.values.tolist())
+
+    def take(self, codes: Array) -> Ids:
+        """The ids at ascending codes, as a smaller list."""
+        if self.utf8 is None or self.offsets is None:
+            return Ids(integers=self.values[codes])
+        starts, lengths = self.offsets[codes], np.diff(self.offsets)[codes]
+        offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+        places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        return Ids(utf8=self.utf8[places], offsets=offsets)
+
+    def codes(self, values: Array) -> Codes:
+        """int32 [n]: the code of each value, -1 for one that is not in the list."""
+        known = {v: c for c, v in enumerate(self.values.tolist())}
+        text = self.integers is None
+        return np.fromiter(
+            (known.get(str(v) if text else v, -1) for v in values.tolist()), dtype=np.int32, count=len(values)
+        )
+
 
 Merge = Literal["sum", "max", "last"]
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Side information as sparse columns with names: CSR float32 [n users or items, n features]."""
+    """SideTable information as sparse columns with names: CSR float32 [n users or items, n features]."""
 
     matrix: CSR
     names: tuple[str, ...]
@@ -268,3 +336,66 @@ def concatenate(parts: Sequence[Interactions]) -> Interactions:
         user_features=first.user_features,
         item_features=first.item_features,
     )
+
+
+_NEIGHBOURS = 200  # ids beside an unknown one among which the nearest is looked for
+_ALIKE = 0.6  # likeness from which a text is taken for a slip of another, as difflib has it
+
+
+def find_code(ids: Ids, text: str, what: str, where: str, names: Mapping[str, str] | None = None) -> int:
+    """The code of an id given as text.
+
+    Raises:
+        UsageError: it is not among them; the message names the nearest text, or says what ids there are.
+    """
+    known = list(map(str, ids.values.tolist())) if ids.integers is None else ids.values.tolist()
+    wanted: str | int = text
+    if ids.integers is not None:
+        wanted = int(text) if text.lstrip("-").isdecimal() and str(int(text)) == text else text
+    if isinstance(wanted, str) == (ids.integers is None):
+        at = bisect.bisect_left(known, wanted)
+        if at < len(known) and known[at] == wanted:
+            return at
+    wished = text.strip().casefold()
+    called = next((i for i, name in (names or {}).items() if name.strip().casefold() == wished), None)
+    raise UsageError(
+        f"{what} {text!r}: not known to train of {where}; {_hint(known, text, called, names or {})}"
+    )
+
+
+def _hint(known: Sequence[str | int], text: str, called: str | None, names: Mapping[str, str]) -> str:
+    """What was meant, where that can be told; else what ids look like."""
+    meant = called if called is not None else _nearest(known, text)
+    if meant is not None:
+        return f"did you mean {meant!r}{f' ({names[meant].strip()})' if meant in names else ''}?"
+    if not known:
+        return "it has none"
+    first, last = known[0], known[-1]
+    if isinstance(first, int):
+        return f"its ids are {len(known):,} whole numbers from {first} to {last}"
+    return f"its {len(known):,} ids are texts from {first!r} to {last!r}"
+
+
+def _nearest(known: Sequence[str | int], text: str) -> str | None:
+    """The text id most like an unknown one, looked for beside it in their order and among those that hold it.
+
+    None where none is much like it, and of numbers always: of those that lie near, none is more likely meant.
+    """
+    texts = [i for i in known if isinstance(i, str)]
+    if not texts or not any(c.isalpha() for c in text):
+        return None
+    at = bisect.bisect_left(texts, text)
+    beside = texts[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS]
+    holding = [t for t in texts if text.casefold() in t.casefold()][:_NEIGHBOURS]
+
+    def likeness(other: str) -> tuple[float, int]:
+        return difflib.SequenceMatcher(None, text.casefold(), other.casefold()).ratio(), _common(text, other)
+
+    best = max([*holding, *beside], key=likeness)
+    return best if likeness(best)[0] >= _ALIKE else None
+
+
+def _common(one: str, other: str) -> int:
+    """How many first characters two texts share."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -53,7 +53,7 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class TellsParts(Protocol):
+class DeclaresColumns(Protocol):
     """A source that knows, before it reads, what the interactions may have beside users, items and values."""
 
     @property
@@ -63,7 +63,7 @@ class TellsParts(Protocol):
 
 
 @runtime_checkable
-class NamesItems(Protocol):
+class ItemTitles(Protocol):
     """A source that knows what its items are called."""
 
     def names_of_items(self) -> Mapping[str, str]:

@@ -78,7 +78,7 @@ class PredictsValues(Protocol):
 
 
 @runtime_checkable
-class Keeps(Protocol):
+class Serializable(Protocol):
     """A model that can be stored and come back: what it has learnt is arrays, nothing of it is code."""
 
     def state(self) -> State:
@@ -91,7 +91,7 @@ class Keeps(Protocol):
 
 
 @runtime_checkable
-class LikensItems(Protocol):
+class ItemSimilarity(Protocol):
     """A model that has a notion of how alike two items are."""
 
     def similar(self, item: int) -> Floats:
@@ -100,7 +100,7 @@ class LikensItems(Protocol):
 
 
 @runtime_checkable
-class SaysNeeds(Protocol):
+class HasRequirements(Protocol):
     """A model that with these hyperparameters cannot be fitted without some part of the data."""
 
     @property
@@ -110,7 +110,7 @@ class SaysNeeds(Protocol):
 
 
 @runtime_checkable
-class SaysRepeatable(Protocol):
+class HasDeterminism(Protocol):
     """A model of which the same seed does not always give the same lists."""
 
     @property
@@ -120,7 +120,7 @@ class SaysRepeatable(Protocol):
 
 
 @runtime_checkable
-class Remarks(Protocol):
+class HasNotes(Protocol):
     """A model that has something to say of its fit which a reader of the numbers must know."""
 
     @property
@@ -130,7 +130,7 @@ class Remarks(Protocol):
 
 
 @runtime_checkable
-class CountsEpochs(Protocol):
+class EpochParam(Protocol):
     """A model of which one hyperparameter says after how many epochs a fit ends, and changes nothing else.
 
     One run then serves every number of them: at each that it tells `on_epoch` it is what a fit that ends
@@ -144,7 +144,7 @@ class CountsEpochs(Protocol):
 
 
 @runtime_checkable
-class SharesWork(Protocol):
+class SharedPrecompute(Protocol):
     """A model whose fits have work in common where they differ in some hyperparameters alone.
 
     A tuner calls `prepare` once and hands what it gave to the `fit` of each such trial, as `prepared`. The

@@ -1,20 +1,210 @@
-"""What every comparison needs to be read: popularity, chance, and damped means."""
+"""Baselines: popularity, chance and damped means. They rank by position, without scoring the catalogue."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
+from scipy import sparse
 
-from bakeoff.arrays import Codes, Doubles, Floats, Hashes
+from bakeoff.arrays import CSR, Array, Codes, Doubles, Floats, Hashes
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import Unsupported, check_choice
-from bakeoff.hashing import combine, hash_text
-from bakeoff.models.base import OnEpoch, State
-from bakeoff.models.knobs import check_knobs
-from bakeoff.models.shuffle import Shuffled
-from bakeoff.models.static import Order, OrderedModel, StaticModel
+from bakeoff.errors import ModelError, Unsupported
+from bakeoff.hashing import combine, hash_text, mix
+from bakeoff.models.base import OnEpoch, Ranked, State
+from bakeoff.models.topk import entries, joined
+from bakeoff.parameters import NonNegative, Positive, check_parameters
+
+BLOCK_ENTRIES = 2**20
+"""List places and history entries handled at once; lists do not depend on it."""
+
+
+class Order(Protocol):
+    """An order of the catalogue for each user that can be asked at one position, or for one item."""
+
+    def items_at(self, users: Codes, positions: Array) -> tuple[Codes, Floats]:
+        """Items int32 [b, k] and scores float32 [b, k], not rising, at int64 positions [b, k] of b users."""
+        ...
+
+    def positions_of(self, users: Codes, items: Codes) -> Array:
+        """int64 [n]: the position of each item in the order of the user beside it."""
+        ...
+
+    def tied_with(self, positions: Array) -> tuple[Array, Array]:
+        """int64 [n] twice: the first position with the same score as each, and the one after the last."""
+        ...
+
+
+class OrderedModel(ABC):
+    """A model that ranks by position: the catalogue's size does not enter the cost.
+
+    The best k are the first k positions whose item is unseen; a target's rank is its position less what was
+    seen before it.
+    """
+
+    @abstractmethod
+    def order(self) -> Order:
+        """What `fit` has learnt."""
+
+    def recommend(self, users: Codes, history: CSR, k: int) -> tuple[Codes, Floats]:
+        """The k best unseen items of each user; see :class:`bakeoff.models.base.Model`."""
+        return self.rank(users, history, k, sparse.csr_matrix(history.shape, dtype=np.float32))[:2]
+
+    def rank(self, users: Codes, history: CSR, k: int, targets: CSR) -> Ranked:
+        """As `recommend`, with the rank of each target; see :class:`bakeoff.models.base.RanksTargets`."""
+        return joined(_parts(self.order(), users, history, k, targets), k)
+
+
+class StaticModel(OrderedModel):
+    """A model with one score an item, the same for every user; ties by item code.
+
+    Attributes:
+        item_scores: float32 [I], set by `fit`.
+    """
+
+    item_scores: Floats
+
+    def state(self) -> State:
+        """The scores; see :class:`bakeoff.models.base.Serializable`."""
+        return {"item_scores": self.item_scores}
+
+    def restore(self, state: State) -> None:
+        """Put the scores back."""
+        self.item_scores = state["item_scores"]
+
+    def order(self) -> Order:
+        """The items by falling score, then rising code.
+
+        Raises:
+            ModelError: a score is not finite.
+        """
+        wrong = np.flatnonzero(~np.isfinite(self.item_scores))
+        if len(wrong):
+            raise ModelError(
+                f"{type(self).__name__}: the score of item {wrong[0]} is not finite; expected finite scores: "
+                "scale the values down, for example by dataset.transform=log1p"
+            )
+        return _Shared(self.item_scores)
+
+
+class _Shared:
+    """One order for all users, by falling score, then rising item code."""
+
+    def __init__(self, scores: Floats) -> None:
+        self._items = np.argsort(-scores, kind="stable").astype(np.int32)
+        self._scores = scores[self._items]
+        self._position = np.empty(len(scores), dtype=np.int64)
+        self._position[self._items] = np.arange(len(scores))
+
+    def items_at(self, users: Codes, positions: Array) -> tuple[Codes, Floats]:
+        return self._items[positions], self._scores[positions]
+
+    def positions_of(self, users: Codes, items: Codes) -> Array:
+        found: Array = self._position[items]
+        return found
+
+    def tied_with(self, positions: Array) -> tuple[Array, Array]:
+        falling = -self._scores
+        values = falling[positions]
+        return np.searchsorted(falling, values, side="left"), np.searchsorted(falling, values, side="right")
+
+
+def _parts(order: Order, users: Codes, history: CSR, k: int, targets: CSR) -> Iterator[Ranked]:
+    """The answer block by block."""
+    size = max(1, BLOCK_ENTRIES // (k + 1 + history.nnz // max(len(users), 1)))
+    for start in range(0, len(users), size):
+        block = slice(start, start + size)
+        yield _ranked(order, users[block], history[block], k, targets[block])
+
+
+def _ranked(order: Order, users: Codes, history: CSR, k: int, targets: CSR) -> Ranked:
+    n_items = history.shape[1]
+    rows, seen = entries(history)
+    seen_keys = np.sort(rows * n_items + order.positions_of(users[rows], seen))
+    seen_at = seen_keys - rows * n_items  # positions, rising within each row
+    items, scores = _lists(order, users, rows, seen_at, history, k)
+
+    rows, wanted = entries(targets)
+    first, end = order.tied_with(order.positions_of(users[rows], wanted))
+    before = history.indptr[rows]
+    above = first - (np.searchsorted(seen_keys, rows * n_items + first) - before)
+    not_below = end - (np.searchsorted(seen_keys, rows * n_items + end) - before)
+    return Ranked(items, scores, above.astype(np.int32), (not_below - above - 1).astype(np.int32))
+
+
+def _lists(
+    order: Order, users: Codes, rows: Array, seen_at: Array, history: CSR, k: int
+) -> tuple[Codes, Floats]:
+    """What stands at the first k unseen positions of each user, given the seen ones [nnz]."""
+    b, n_items = history.shape
+    # With i seen positions before it, the seen position p stands before the unseen one of rank p - i.
+    rank = seen_at - (np.arange(len(rows)) - history.indptr[rows])
+    early = rank < k
+    skipped = np.bincount(rows[early] * k + rank[early], minlength=b * k).reshape(b, k).cumsum(axis=1)
+    positions = np.arange(k) + skipped
+    exists = positions < n_items
+    items, scores = order.items_at(users, np.minimum(positions, n_items - 1))
+    return np.where(exists, items, np.int32(-1)), np.where(exists, scores, np.float32(-np.inf))
+
+
+_ROUNDS = 6
+
+
+class Shuffled:
+    """A pseudo-random permutation of the catalogue for each user, which can be asked both ways.
+
+    A Feistel network permutes the smallest power of two, at least 4, that holds the catalogue; what lands
+    outside is sent through again until it lands inside (cycle walking; Black and Rogaway 2002).
+
+    Args:
+        keys: uint64 [U], one a user, which decide the permutation.
+        n_items: the size of the catalogue.
+    """
+
+    def __init__(self, keys: Hashes, n_items: int) -> None:
+        self._keys, self._n_items = keys, np.uint64(n_items)
+        bits = max(2, (n_items - 1).bit_length())
+        self._low = np.uint64(bits // 2)
+        self._right = np.uint64(2 ** (bits // 2) - 1)
+        self._left = np.uint64(2 ** (bits - bits // 2) - 1)
+
+    def items_at(self, users: Codes, positions: Array) -> tuple[Codes, Floats]:
+        """Items int32 [b, k] at positions [b, k], and as their scores the positions with a minus."""
+        rows = np.repeat(users, positions.shape[1])
+        items = self._walked(rows, positions.ravel(), range(_ROUNDS)).reshape(positions.shape)
+        return items.astype(np.int32), -positions.astype(np.float32)
+
+    def positions_of(self, users: Codes, items: Codes) -> Array:
+        """int64 [n]: the position of each item in the order of the user beside it."""
+        return self._walked(users, items, reversed(range(_ROUNDS))).astype(np.int64)
+
+    def tied_with(self, positions: Array) -> tuple[Array, Array]:
+        """No two are tied."""
+        return positions, positions + 1
+
+    def _walked(self, users: Codes, values: Array, rounds: Iterable[int]) -> Hashes:
+        """uint64 [n]: where the user's permutation takes each value; the rounds in reverse undo it."""
+        order, keys = list(rounds), self._keys[users]
+        state = self._once(keys, values.astype(np.uint64), order)
+        outside = np.flatnonzero(state >= self._n_items)
+        while len(outside):
+            state[outside] = self._once(keys[outside], state[outside], order)
+            outside = outside[state[outside] >= self._n_items]
+        return state
+
+    def _once(self, keys: Hashes, state: Hashes, rounds: list[int]) -> Hashes:
+        left, right = state >> self._low, state & self._right
+        for number in rounds:
+            key = keys + np.uint64(number)
+            if number % 2:
+                right = right ^ (mix(key ^ mix(left)) & self._right)
+            else:
+                left = left ^ (mix(key ^ mix(right)) & self._left)
+        return (left << self._low) | right
+
 
 By = Literal["users", "count", "recent"]
 
@@ -26,20 +216,20 @@ class Popularity(StaticModel):
     """The same order for everybody: by how many users have an item, how often, or how lately.
 
     Args:
-        by: users counts an item's users; count sums its values; recent counts users, each worth half as much
-            for every half_life_days between their interaction and the last one of train.
-        half_life_days: of `recent`.
+        by: popularity of an item: users (number of its users), count (sum of its values) or recent (number of
+            its users, each weighted by the age of the interaction).
+        half_life_days: age at which an interaction counts half in `recent`, in days before the last one of
+            train.
     """
 
     stochastic: ClassVar[bool] = False
     folds_in: ClassVar[bool] = True
 
     by: By = "users"
-    half_life_days: float = 30.0
+    half_life_days: Positive = 30.0
 
     def __post_init__(self) -> None:
-        check_choice("model.build.by", self.by, get_args(By))
-        check_knobs(self, above_zero=("half_life_days",))
+        check_parameters(self, "model.build")
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -100,17 +290,18 @@ class Biases(StaticModel):
     values for rating errors.
 
     Args:
-        item_damping, user_damping: pairs at the mean that every item and user is given for a start.
+        item_damping: pairs at the mean value that are added to each item.
+        user_damping: pairs at the mean value that are added to each user.
     """
 
     stochastic: ClassVar[bool] = False
     folds_in: ClassVar[bool] = True
 
-    item_damping: float = 10.0
-    user_damping: float = 10.0
+    item_damping: NonNegative = 10.0
+    user_damping: NonNegative = 10.0
 
     def __post_init__(self) -> None:
-        check_knobs(self, from_zero=("item_damping", "user_damping"))
+        check_parameters(self, "model.build")
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
         """Average; the seed has no effect.

@@ -10,16 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bakeoff.arrays import CSR, Array, Codes, Floats
-from bakeoff.data.catalogue import sha256
-from bakeoff.data.columns import Coder, Growing
-from bakeoff.data.files import Kind, batches, check_columns, column_names, row_of
-from bakeoff.data.ids import Ids
-from bakeoff.data.interactions import Interactions
-from bakeoff.data.text import Layout
+from bakeoff.data.columns import GrowableArray, IdEncoder
+from bakeoff.data.download import sha256
+from bakeoff.data.file_formats import CsvDialect, Kind, batches, check_columns, column_names, row_of
+from bakeoff.data.interactions import Ids, Interactions
 from bakeoff.errors import DataError, Unsupported
 from bakeoff.models.base import OnEpoch, State
 
-_LAYOUT = Layout()
+_LAYOUT = CsvDialect()
 
 
 @dataclass
@@ -32,8 +30,9 @@ class External:
     the data set does not have, and of items outside the catalogue, are left out and counted in `remarks`.
 
     Args:
-        path: the file.
-        split_seed, fold: of the run; its seed comes with `fit`.
+        path: the file of lists, CSV or Parquet.
+        split_seed: value of the column split_seed that chooses the rows of a run.
+        fold: value of the column fold that chooses the rows of a run.
     """
 
     folds_in: ClassVar[bool] = True
@@ -125,7 +124,8 @@ class External:
     def _read(self) -> dict[str, Any]:
         """Columns as codes with their distinct ids, or as float64 (NaN where the field is empty)."""
         columns = {
-            name: Coder() if kind == "id" else Growing(np.float64) for name, kind in self._kinds.items()
+            name: IdEncoder() if kind == "id" else GrowableArray(np.float64)
+            for name, kind in self._kinds.items()
         }
         for batch in batches(self._file, _LAYOUT, self._kinds):
             for (name, column), field in zip(columns.items(), batch.columns, strict=True):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from bakeoff.arrays import CSR, Bools, Codes, Floats
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import ModelError, check_choice
+from bakeoff.errors import ModelError
 from bakeoff.models.base import OnEpoch, State
-from bakeoff.models.knobs import check_knobs
-from bakeoff.models.threads import limited
+from bakeoff.models.fitting import Weights, limit_threads, weighted
 from bakeoff.models.topk import FactorModel
-from bakeoff.models.weights import Weights, check_weights, weighted
+from bakeoff.parameters import Count, NonNegative, Positive, check_parameters
 
 Dtype = Literal["float32", "float64"]
 
@@ -32,7 +31,7 @@ class _Factorisation(FactorModel):
     advice: ClassVar[str]
 
     def __post_init__(self) -> None:
-        check_knobs(self, counts=("factors", "iterations", "num_threads"), from_zero=("regularization",))
+        check_parameters(self, "model.build")
 
     @abstractmethod
     def _unfitted(self, seed: int) -> Any:
@@ -53,7 +52,7 @@ class _Factorisation(FactorModel):
 
         pairs = self._pairs(train)
         # One BLAS thread from the start: the library warns of more, and rightly: they slow it down.
-        with limited(1):
+        with limit_threads(1):
             library = self._unfitted(seed)
 
             def after(iteration: int, _seconds: float, *more: Any) -> None:
@@ -85,37 +84,32 @@ class ALS(_Factorisation):
     solved for their history. A pair's confidence is alpha times its weight, that of an unseen pair is 1.
 
     Args:
-        factors: dimensions.
-        regularization: of all factors, not scaled by how often a user or an item occurs.
-        alpha: confidence of a weight of 1.
-        iterations: each solves all users, then all items.
-        weights: none (every pair 1), raw (its value; below 0 means dislike) or log1p of it.
-        use_cg: three steps of conjugate gradients in place of an exact solution.
-        use_native: compiled code; without it a slow reference in Python runs.
-        calculate_training_loss: after each iteration, for the record.
-        dtype: float32 or float64, while fitting.
-        num_threads: of the fit; the result does not depend on it.
+        factors: number of latent dimensions.
+        regularization: L2 penalty of all factors, not scaled by the number of pairs of a user or an item.
+        alpha: confidence of a pair of weight 1; a pair's confidence is alpha times its weight, that of an
+            unseen pair is 1.
+        iterations: number of iterations; each solves all users, then all items.
+        weights: weight of a pair: none (1), raw (its value; below 0 is a dislike) or log1p (of its value).
+        use_cg: three steps of conjugate gradients in place of the exact solution.
+        use_native: use compiled code; without it, the library's slow reference in Python runs.
+        calculate_training_loss: compute the loss after each iteration; it is recorded, and changes no factor.
+        dtype: precision of the fit, float32 or float64; the fitted factors are float32.
+        num_threads: threads of the fit; the result does not depend on them.
     """
 
     folds_in: ClassVar[bool] = True
     advice: ClassVar[str] = "raise regularization, or lower alpha"
 
-    factors: int = 64
-    regularization: float = 10.0
-    alpha: float = 5.0
-    iterations: int = 15
+    factors: Count = 64
+    regularization: NonNegative = 10.0
+    alpha: Positive = 5.0
+    iterations: Count = 15
     weights: Weights = "none"
     use_cg: bool = True
     use_native: bool = True
     calculate_training_loss: bool = True
     dtype: Dtype = "float32"
-    num_threads: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_knobs(self, above_zero=("alpha",))
-        check_weights(self.weights)
-        check_choice("model.build.dtype", self.dtype, get_args(Dtype))
+    num_threads: Count = 1
 
     def _unfitted(self, seed: int | None) -> Any:
         from implicit.cpu.als import AlternatingLeastSquares
@@ -154,7 +148,7 @@ class ALS(_Factorisation):
         found = super().factors_of(inside, history)
         new = np.flatnonzero((users != inside) | ~self._fitted[inside])
         if len(new):
-            with limited(1):
+            with limit_threads(1):
                 solved = self._for_new_users().recalculate_user(new, self._weighted(history[new]))
             found[new] = solved
         return found
@@ -186,30 +180,25 @@ class BPR(_Factorisation):
     more dimension of the factors.
 
     Args:
-        factors: dimensions.
-        learning_rate: step of the descent.
-        regularization: of all factors.
-        iterations: passes over as many samples as there are pairs.
-        verify_negative_samples: draw no negative that the user has seen.
-        dtype: float32 or float64, while fitting.
-        num_threads: of the fit; with more than one, threads race and no two fits are the same.
+        factors: number of latent dimensions.
+        learning_rate: step of the gradient descent.
+        regularization: L2 penalty of all factors.
+        iterations: number of iterations; each draws as many samples as there are pairs.
+        verify_negative_samples: draw no negative that the user has in train.
+        dtype: precision of the fit, float32 or float64; the fitted factors are float32.
+        num_threads: threads of the fit; with more than one, threads race and no two fits are the same.
     """
 
     advice: ClassVar[str] = "lower learning_rate, or raise regularization"
     biases: ClassVar[int] = 1
 
-    factors: int = 64
-    learning_rate: float = 0.01
-    regularization: float = 0.01
-    iterations: int = 100
+    factors: Count = 64
+    learning_rate: Positive = 0.01
+    regularization: NonNegative = 0.01
+    iterations: Count = 100
     verify_negative_samples: bool = True
     dtype: Dtype = "float32"
-    num_threads: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_knobs(self, above_zero=("learning_rate",))
-        check_choice("model.build.dtype", self.dtype, get_args(Dtype))
+    num_threads: Count = 1
 
     @property
     def not_repeatable(self) -> str | None:
@@ -238,30 +227,26 @@ class LMF(_Factorisation):
     Johnson (2014), Logistic matrix factorization for implicit feedback data. The library fits in float32.
 
     Args:
-        factors: dimensions.
-        learning_rate: step of the ascent, scaled by AdaGrad.
-        regularization: of all factors.
-        iterations: each moves all users, then all items.
-        neg_prop: sampled negatives for each positive pair.
-        weights: how a pair counts: none (every pair 1), raw (its value) or log1p of it.
-        num_threads: of the fit; each number gives a result of its own, and always the same.
+        factors: number of latent dimensions.
+        learning_rate: step of the gradient ascent, scaled by AdaGrad.
+        regularization: L2 penalty of all factors.
+        iterations: number of iterations; each moves all users, then all items.
+        neg_prop: negatives sampled for each pair.
+        weights: weight of a pair: none (1), raw (its value) or log1p (of its value).
+        num_threads: threads of the fit; for each number of threads the result is another, and always the
+            same.
     """
 
     advice: ClassVar[str] = "lower learning_rate, or raise regularization"
     biases: ClassVar[int] = 2
 
-    factors: int = 30
-    learning_rate: float = 1.0
-    regularization: float = 3.0
-    iterations: int = 30
-    neg_prop: int = 30
+    factors: Count = 30
+    learning_rate: Positive = 1.0
+    regularization: NonNegative = 3.0
+    iterations: Count = 30
+    neg_prop: Count = 30
     weights: Weights = "none"
-    num_threads: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_knobs(self, counts=("neg_prop",), above_zero=("learning_rate",))
-        check_weights(self.weights)
+    num_threads: Count = 1
 
     def _pairs(self, train: Interactions) -> CSR:
         return weighted(train.matrix(), self.weights, model="LMF")

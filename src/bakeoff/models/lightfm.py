@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Floats
 from bakeoff.data.interactions import Features, Interactions
-from bakeoff.errors import ConfigError, ModelError, Unsupported, check_choice, check_range
+from bakeoff.errors import ConfigError, ModelError, Unsupported
 from bakeoff.models.base import OnEpoch
-from bakeoff.models.knobs import check_knobs
+from bakeoff.models.fitting import Weights, weighted
 from bakeoff.models.topk import FactorModel
-from bakeoff.models.weights import Weights, check_weights, weighted
+from bakeoff.parameters import Count, NonNegative, OpenShare, Positive, check_parameters
 
 Loss = Literal["warp", "warp-kos", "bpr", "logistic"]
 Schedule = Literal["adagrad", "adadelta"]
@@ -28,24 +28,28 @@ class LightFM(FactorModel):
     product of the two representations plus the item's bias; the user's bias changes no order.
 
     Args:
-        loss: warp and bpr rank a pair above a sampled one, warp-kos the k-th best of n pairs; logistic tells
-            pairs from negatives, of which `negatives` are drawn anew in each epoch.
-        no_components: dimensions.
-        learning_schedule: how steps shrink; adadelta has no use for learning_rate.
+        loss: warp and bpr rank a pair above a sampled negative, warp-kos the k-th best of n pairs; logistic
+            tells pairs from negatives, of which `negatives` are drawn anew in each epoch.
+        no_components: number of latent dimensions.
+        learning_schedule: how steps shrink; adadelta does not use learning_rate.
         learning_rate: first step of adagrad.
-        rho, epsilon: of adadelta.
-        item_alpha, user_alpha: L2 penalties of the factors of item and of user features.
-        max_sampled: most negatives that warp draws in search of one that ranks too high.
-        k, n: of warp-kos.
-        epochs: passes over the pairs.
-        weights: of a pair's step: none (1), raw (its value) or log1p of it, scaled to a mean of 1, so that
-            learning_rate keeps its meaning. warp-kos takes none.
-        negatives: for each pair, unseen items drawn uniformly; for the logistic loss alone.
-        user_features, item_features: whether the data set's are used.
-        identity: beside side features each user or item has a feature of its own; else those without any
-            share one.
+        rho: decay of adadelta's running averages.
+        epsilon: constant that adadelta adds to them.
+        item_alpha: L2 penalty of the factors of item features.
+        user_alpha: L2 penalty of the factors of user features.
+        max_sampled: negatives that warp draws at most in search of one that ranks too high.
+        k: rank of the pair that warp-kos takes, among n sampled pairs of a user.
+        n: pairs of a user that warp-kos samples.
+        epochs: number of passes over the pairs.
+        weights: weight of a pair's step: none (1), raw (its value) or log1p (of its value), scaled to a mean
+            of 1 so that learning_rate keeps its meaning. warp-kos takes none.
+        negatives: unseen items drawn uniformly for each pair; used by the logistic loss alone.
+        user_features: use the user features of the data set.
+        item_features: use the item features of the data set.
+        identity: with side features, each user or item also has a feature of its own; without, those that
+            have no side feature share one.
         normalize: scale each row of features, identity included, to a sum of 1.
-        num_threads: of the fit; with more than one, threads race and no two fits are the same.
+        num_threads: threads of the fit; with more than one, threads race and no two fits are the same.
     """
 
     stochastic: ClassVar[bool] = True
@@ -54,36 +58,27 @@ class LightFM(FactorModel):
     epochs_in: ClassVar[str] = "epochs"
 
     loss: Loss = "warp"
-    no_components: int = 64
+    no_components: Count = 64
     learning_schedule: Schedule = "adagrad"
-    learning_rate: float = 0.05
-    rho: float = 0.95
-    epsilon: float = 1e-6
-    item_alpha: float = 0.0
-    user_alpha: float = 0.0
-    max_sampled: int = 10
-    k: int = 5
-    n: int = 10
-    epochs: int = 30
+    learning_rate: Positive = 0.05
+    rho: OpenShare = 0.95
+    epsilon: NonNegative = 1e-6
+    item_alpha: NonNegative = 0.0
+    user_alpha: NonNegative = 0.0
+    max_sampled: Count = 10
+    k: Count = 5
+    n: Count = 10
+    epochs: Count = 30
     weights: Weights = "none"
-    negatives: int = 1
+    negatives: Count = 1
     user_features: bool = False
     item_features: bool = False
     identity: bool = True
     normalize: bool = True
-    num_threads: int = 1
+    num_threads: Count = 1
 
     def __post_init__(self) -> None:
-        check_choice("model.build.loss", self.loss, get_args(Loss))
-        check_choice("model.build.learning_schedule", self.learning_schedule, get_args(Schedule))
-        check_knobs(
-            self,
-            counts=("no_components", "max_sampled", "k", "n", "epochs", "negatives", "num_threads"),
-            above_zero=("learning_rate",),
-            from_zero=("epsilon", "item_alpha", "user_alpha"),
-        )
-        check_range("model.build.rho", self.rho, above=0, below=1)
-        check_weights(self.weights)
+        check_parameters(self, "model.build")
         if self.loss == "warp-kos" and self.weights != "none":
             raise ConfigError(
                 f"model.build.weights={self.weights!r}: the loss warp-kos takes no weights; "

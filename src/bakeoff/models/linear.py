@@ -1,4 +1,4 @@
-"""Linear item-to-item models in closed form."""
+"""EASE, a linear item-to-item model in closed form; one eigendecomposition serves every penalty."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
+from scipy import sparse
 
-from bakeoff.arrays import CSR, Array, Codes, Floats
+from bakeoff.arrays import CSR, Array, Codes, Doubles, Floats
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import ModelError, Unsupported
+from bakeoff.errors import ModelError
 from bakeoff.models.base import OnEpoch, State
-from bakeoff.models.knobs import check_knobs
-from bakeoff.models.spectrum import Ridge, Spectrum
-from bakeoff.models.threads import limited
+from bakeoff.models.fitting import FEWER_ITEMS, Weights, check_memory, limit_threads, weighted
 from bakeoff.models.topk import ScoringModel
-from bakeoff.models.weights import Weights, check_weights, weighted
+from bakeoff.parameters import Count, Positive, check_parameters
 
 CHOLESKY_ITEMS = 8192
 """Rows that LAPACK inverts at once: SciPy's bundled OpenBLAS has crashed in a float32 Cholesky of 30,000."""
@@ -34,22 +33,21 @@ class EASE(ScoringModel):
     The model is dense: 4·I² bytes, and half as much again while it is solved.
 
     Args:
-        l2: ridge penalty, above 0.
-        weights: what stands in X: none (1 a pair), raw values, or log1p of them.
-        num_threads: of BLAS while it is solved.
+        l2: ridge penalty.
+        weights: entries of X: none (1 a pair), raw (its value) or log1p (of its value).
+        num_threads: BLAS threads of the fit.
     """
 
     stochastic: ClassVar[bool] = False
     folds_in: ClassVar[bool] = True
     shared_over: ClassVar[tuple[str, ...]] = ("l2",)
 
-    l2: float = 300.0
+    l2: Positive = 300.0
     weights: Weights = "none"
-    num_threads: int = 1
+    num_threads: Count = 1
 
     def __post_init__(self) -> None:
-        check_knobs(self, counts=("num_threads",), above_zero=("l2",))
-        check_weights(self.weights)
+        check_parameters(self, "model.build")
         self._ridge: Ridge | None = None
 
     def fit(
@@ -70,9 +68,9 @@ class EASE(ScoringModel):
             self._ridge = Ridge(prepared, self.l2)
             return
         self._ridge = None
-        _refuse_too_large(train.n_items, _SOLVED)
+        _check_memory(train.n_items, _SOLVED)
         matrix = self._weighted(train.matrix())
-        with limited(self.num_threads):
+        with limit_threads(self.num_threads):
             inverse = gram(matrix) if prepared is None else prepared.copy()
             inverse.flat[:: train.n_items + 1] += np.float32(self.l2)
             try:
@@ -87,25 +85,25 @@ class EASE(ScoringModel):
 
     def prepare(self, train: Interactions, fits: int) -> Spectrum | Floats:
         """For every l2: the spectrum of X where users are few, else the Gram matrix (float32 [I, I])."""
-        _refuse_too_large(train.n_items, _SOLVED)  # the winner's fit is plain
+        _check_memory(train.n_items, _SOLVED)  # the winner's fit is plain
         matrix = self._weighted(train.matrix())
-        with limited(self.num_threads):
+        with limit_threads(self.num_threads):
             if Spectrum.pays(matrix.shape, fits):
                 return Spectrum.of(matrix)
-            _refuse_too_large(train.n_items, _SOLVED + _KEPT)
+            _check_memory(train.n_items, _SOLVED + _KEPT)
             return gram(matrix)
 
     @cached_property
     def item_weights(self) -> Floats:
         """float32 [I, I]; of a fit by a spectrum made when they are asked for: the lists do without."""
         assert self._ridge is not None
-        with limited(1):
+        with limit_threads(1):
             return self._ridge.weights()
 
     def scores(self, users: Codes, history: CSR) -> Floats:
         """float32 [b, I]: the users' weighted histories times the item weights."""
         weighted_history = self._weighted(history)
-        with limited(1):
+        with limit_threads(1):
             if self._ridge is not None:
                 return self._ridge.scores(users, weighted_history)
             found: Floats = weighted_history @ self.item_weights
@@ -182,13 +180,125 @@ def _invert_at_once(matrix: Array) -> None:
         matrix[strip, strip] = square + np.tril(square, -1).T
 
 
-def _refuse_too_large(n_items: int, bytes_a_pair: int) -> None:
-    import psutil
+def _check_memory(n_items: int, bytes_a_pair: int) -> None:
+    check_memory(bytes_a_pair * n_items**2, f"EASE for {n_items:,} items needs", FEWER_ITEMS)
 
-    needed, available = bytes_a_pair * n_items**2, int(psutil.virtual_memory().available)
-    if needed > available:
-        raise Unsupported(
-            f"EASE needs {needed / 1e9:.0f} GB of memory for {n_items:,} items, and {available / 1e9:.0f} GB "
-            "are available: leave out rare items ('dataset.filters=[{min_item_interactions: 5}]') or use "
-            "item neighbours"
-        )
+
+_NOTHING = 1e-10
+"""Eigenvalues below this share of the largest are left out: rounding, where the rank is less than U."""
+
+_EIGEN, _PRODUCT = 14.0, 1.5
+"""Cost of a decomposition for n³, and of scoring all users for U²·I, where inverting I items costs I³:
+measured with one thread of OpenBLAS, 800 to 3,000 rows."""
+
+_BLOCK = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """X = W·diag(s)·Vᵀ of CSR float32 [U, I], by the eigendecomposition of XXᵀ: the side of the users.
+
+    Args:
+        train: X.
+        users: float32 [U, r], W·diag(s).
+        items: float32 [I, r], V.
+        squares: float64 [r], s².
+        outside: float64 [I], how much of each item's unit vector the rows of X do not span.
+    """
+
+    train: CSR
+    users: Floats
+    items: Floats
+    squares: Doubles
+    outside: Doubles
+
+    @staticmethod
+    def pays(shape: tuple[int, int], fits: int) -> bool:
+        """Whether one decomposition and so many products cost less than so many inverses.
+
+        On the side of the items it never does: it costs 14 inverses, and each penalty as much as one.
+        """
+        n_users, n_items = shape
+        shared = _EIGEN * n_users**3 + fits * _PRODUCT * n_users**2 * n_items
+        return n_users < n_items and shared < fits * n_items**3
+
+    @classmethod
+    def of(cls, train: CSR) -> Spectrum:
+        """Decompose in float64, and keep float32.
+
+        Raises:
+            Unsupported: it does not fit in memory.
+        """
+        n_users, n_items = train.shape
+        # XXᵀ, its eigenvectors, a copy of them and LAPACK's own; then the items', and a block of them.
+        needed = 40 * n_users**2 + 4 * n_items * n_users + 16 * _BLOCK * n_users
+        check_memory(needed, f"the eigendecomposition for {n_users:,} users and {n_items:,} items needs")
+        exact = train.astype(np.float64)
+        squares, left = np.linalg.eigh((exact @ exact.T).toarray())
+        kept = squares > _NOTHING * squares.max(initial=0.0)
+        squares, left = squares[kept], np.ascontiguousarray(left[:, kept])
+        by_item = exact.T.tocsr()
+        items = np.empty((n_items, len(squares)), dtype=np.float32)
+        outside = np.empty(n_items)
+        for start in range(0, n_items, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            found = (by_item[block] @ left) / np.sqrt(squares)
+            items[block] = found
+            outside[block] = np.maximum(1.0 - np.einsum("ir,ir->i", found, found), 0.0)
+        return cls(train, (left * np.sqrt(squares)).astype(np.float32), items, squares, outside)
+
+
+class Ridge:
+    """EASE's scores at one penalty, without the matrix of item weights.
+
+    With P = (XᵀX + l2·I)⁻¹ = V·diag(1 / (s² + l2))·Vᵀ + (I - VVᵀ) / l2, a history h scores h - hP / diag P.
+
+    Args:
+        spectrum: of X.
+        l2: the penalty, above 0.
+    """
+
+    def __init__(self, spectrum: Spectrum, l2: float) -> None:
+        self._of, self._l2 = spectrum, l2
+        self._shrunk: Doubles = 1.0 / (spectrum.squares + l2)
+        diagonal = spectrum.outside / l2
+        for start in range(0, len(diagonal), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            diagonal[block] += spectrum.items[block].astype(np.float64) ** 2 @ self._shrunk
+        self._scale: Floats = (-1.0 / diagonal).astype(np.float32)
+
+    def scores(self, users: Codes, history: CSR) -> Floats:
+        """float32 [b, I] of users (int32 [b]) whose weighted history is given (CSR float32 [b, I])."""
+        if self._in_train(users, history):  # hV = w·s: what lies outside of the rows of X is nothing
+            found: Floats = (self._of.users[users] * self._shrunk.astype(np.float32)) @ self._of.items.T
+        else:
+            inside = (history @ self._of.items) * (self._shrunk - 1.0 / self._l2).astype(np.float32)
+            found = inside @ self._of.items.T
+            _add(found, history, np.float32(1.0 / self._l2))
+        found *= self._scale
+        _add(found, history, np.float32(1.0))
+        return found
+
+    def weights(self) -> Floats:
+        """float32 [I, I]: the item weights, as a plain fit solves for them."""
+        found = np.empty((len(self._scale),) * 2, dtype=np.float32)
+        for start in range(0, len(found), _BLOCK):
+            one = sparse.identity(len(found), dtype=np.float32, format="csr")[start : start + _BLOCK]
+            nobody = np.full(one.shape[0], self._of.train.shape[0], dtype=np.int32)
+            found[start : start + _BLOCK] = self.scores(nobody, one)
+        np.fill_diagonal(found, 0.0)
+        return found
+
+    def _in_train(self, users: Codes, history: CSR) -> bool:
+        """Whether the histories are the rows of X of their users."""
+        if len(users) and int(users.max()) >= self._of.train.shape[0]:
+            return False
+        rows = self._of.train[users]
+        pairs = ((rows.indptr, history.indptr), (rows.indices, history.indices), (rows.data, history.data))
+        return all(np.array_equal(one, other) for one, other in pairs)
+
+
+def _add(scores: Floats, history: CSR, times: np.float32) -> None:
+    """Add a multiple of the histories to the scores [b, I], in place."""
+    rows: Array = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
+    scores[rows, history.indices] += times * history.data

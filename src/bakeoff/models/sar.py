@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Codes, Floats
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import Unsupported, check_choice, check_range
+from bakeoff.errors import Unsupported
 from bakeoff.models.base import OnEpoch, State
-from bakeoff.models.knobs import check_knobs
+from bakeoff.models.fitting import FEWER_ITEMS, Weights, check_memory, weighted
 from bakeoff.models.topk import ScoringModel
-from bakeoff.models.weights import Weights, check_weights, weighted
+from bakeoff.parameters import Count, Positive, Range, check_parameters
 
 Similarity = Literal[
     "cooccurrence",
@@ -44,12 +44,13 @@ class SAR(ScoringModel):
     multiplies matrices where the lexicographer's multiplies entries. Its `normalize` changes no order.
 
     Args:
-        similarity_type: one of the above.
-        timedecay_formula: whether affinities decay with time.
-        time_decay_coefficient: days in which an affinity halves.
-        time_now: unix seconds at which it is whole; None takes the latest time in train.
-        threshold: pairs of items that fewer users have are not similar.
-        weights: what an affinity is: none (1 a pair), raw (the value) or log1p of it.
+        similarity_type: formula of the similarity of two items, one of the above.
+        timedecay_formula: let affinities decay with time.
+        time_decay_coefficient: half-life of an affinity, in days.
+        time_now: moment at which an affinity has not decayed, in unix seconds; null is the latest time of
+            train.
+        threshold: smallest number of common users from which two items are similar.
+        weights: affinity of a pair: none (1), raw (its value) or log1p (of its value).
     """
 
     stochastic: ClassVar[bool] = False
@@ -57,17 +58,13 @@ class SAR(ScoringModel):
 
     similarity_type: Similarity = "jaccard"
     timedecay_formula: bool = False
-    time_decay_coefficient: float = 30.0
-    time_now: int | None = None
-    threshold: int = 1
+    time_decay_coefficient: Positive = 30.0
+    time_now: Annotated[int, Range()] | None = None
+    threshold: Count = 1
     weights: Weights = "none"
 
     def __post_init__(self) -> None:
-        check_choice("model.build.similarity_type", self.similarity_type, get_args(Similarity))
-        check_knobs(self, counts=("threshold",), above_zero=("time_decay_coefficient",))
-        if self.time_now is not None:
-            check_range("model.build.time_now", self.time_now, integer=True)
-        check_weights(self.weights)
+        check_parameters(self, "model.build")
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -84,7 +81,9 @@ class SAR(ScoringModel):
         if self.timedecay_formula and train.times is None:
             raise Unsupported("SAR with timedecay_formula needs timestamps; the data set has none")
         affinity = self._weighted(train.matrix())
-        _refuse_too_large(affinity)
+        lengths = np.diff(affinity.indptr).astype(np.int64)
+        pairs = min(int((lengths**2).sum()), train.n_items**2)  # the most pairs of items that users can have
+        check_memory(_BYTES * pairs, f"SAR for up to {pairs:,} pairs of items needs", FEWER_ITEMS)
         self._decayed: CSR | None = None
         if self.timedecay_formula:
             decayed = affinity.data * self._decay(train.merged().times)
@@ -151,18 +150,3 @@ class SAR(ScoringModel):
         found = sparse.csr_matrix((values.astype(np.float32), counts.indices, counts.indptr), counts.shape)
         found.eliminate_zeros()
         return found
-
-
-def _refuse_too_large(matrix: CSR) -> None:
-    """Foresee the memory that similarities take, from the most pairs of items that users can have."""
-    import psutil
-
-    lengths = np.diff(matrix.indptr).astype(np.int64)
-    pairs = min(int((lengths**2).sum()), matrix.shape[1] ** 2)
-    available = int(psutil.virtual_memory().available)
-    if _BYTES * pairs > available:
-        raise Unsupported(
-            f"SAR needs up to {_BYTES * pairs / 1e9:.0f} GB of memory for {pairs:,} pairs of items, and "
-            f"{available / 1e9:.0f} GB are available: leave out rare items "
-            "(dataset.filters=[{min_item_interactions: 5}]) or use itemknn"
-        )

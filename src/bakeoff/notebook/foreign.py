@@ -12,14 +12,13 @@ import numpy as np
 
 from bakeoff import commands, config_files
 from bakeoff.arrays import Array
-from bakeoff.data.ids import Ids
-from bakeoff.data.interactions import Interactions
+from bakeoff.data.interactions import Ids, Interactions
 from bakeoff.errors import DataError, UsageError
 from bakeoff.evaluation.measure import Measurements, measure, per_user_table, resolve
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.models.base import Model
 from bakeoff.models.external import External
-from bakeoff.models.threads import limited
+from bakeoff.models.fitting import limit_threads
 from bakeoff.notebook.selection import Names
 from bakeoff.run.inference import evidence_of, recommend
 from bakeoff.splits.base import Split, assemble
@@ -91,7 +90,7 @@ def evaluate(
     names = [metrics] if isinstance(metrics, str) else metrics
     wanted = resolve(config_files.metrics() if names is None else commands.named_metrics(names))
     columns = _columns(lists, split)
-    with limited(1):
+    with limit_threads(1):
         model = _read(columns, split)
         found, _ = recommend(cast("Model", model), split, max(*ks, _longest(columns["user"])))
         evidence = evidence_of(

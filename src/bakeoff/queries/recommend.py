@@ -9,11 +9,11 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Floats
-from bakeoff.data.lookup import find
-from bakeoff.data.source import NamesItems
+from bakeoff.data.interactions import find_code
+from bakeoff.data.source import ItemTitles
 from bakeoff.errors import ConfigError, DataError, UsageError, check_range
-from bakeoff.models.base import LikensItems, Model
-from bakeoff.models.threads import limited
+from bakeoff.models.base import ItemSimilarity, Model
+from bakeoff.models.fitting import limit_threads
 from bakeoff.queries.select import CellFilter, Selection, choose, narrowed
 from bakeoff.queries.select import place as place_of
 from bakeoff.run.cell import Cell, build_model, build_source
@@ -173,9 +173,9 @@ def _check_known(question: Question, asked: Sequence[CellRequest], store: Store)
         train, where = store.split(cell.split_key).train, place_of(cell)
         try:
             if question.user is not None:
-                find(train.user_ids, question.user, "user", where)
+                find_code(train.user_ids, question.user, "user", where)
             for item in (*(question.items or ()), *filter(None, [question.similar_to])):
-                find(train.item_ids, item, "item", where, _names(cell)[0])
+                find_code(train.item_ids, item, "item", where, _names(cell)[0])
         except UsageError as error:
             unknown = unknown or error
         else:
@@ -187,7 +187,7 @@ def _check_known(question: Question, asked: Sequence[CellRequest], store: Store)
 def _answered(ask: Ask, record: Record, cell: Cell) -> tuple[tuple[Listed, ...], str, str]:
     """A list with its source and no reason, or a reason. One model that breaks leaves the others alone."""
     try:
-        with limited(1):
+        with limit_threads(1):
             listed, source = ask(record, cell)
     except NotKept as why:
         return (), "", str(why)
@@ -200,7 +200,7 @@ def _answered(ask: Ask, record: Record, cell: Cell) -> tuple[tuple[Listed, ...],
 
 def _for_user(question: Question, place: _Place, where: str) -> tuple[Answer, Ask]:
     split = place.split
-    code = find(split.train.user_ids, str(question.user), "user", where)
+    code = find_code(split.train.user_ids, str(question.user), "user", where)
     hits = split.test[[code]].indices
     at = int(np.searchsorted(split.users, code))
     evaluated = at < len(split.users) and split.users[at] == code
@@ -226,7 +226,9 @@ def _for_user(question: Question, place: _Place, where: str) -> tuple[Answer, As
 
 def _for_items(question: Question, place: _Place, where: str) -> tuple[Answer, Ask]:
     train = place.split.train
-    codes = np.unique([find(train.item_ids, i, "item", where, place.names) for i in question.items or ()])
+    codes = np.unique(
+        [find_code(train.item_ids, i, "item", where, place.names) for i in question.items or ()]
+    )
     values = np.ones(len(codes), dtype=np.float32)
     history = sparse.csr_matrix((values, codes.astype(np.int32), [0, len(codes)]), (1, train.n_items))
     users, nothing = np.array([train.n_users], dtype=np.int32), np.zeros(0, dtype=np.int32)
@@ -240,13 +242,13 @@ def _for_items(question: Question, place: _Place, where: str) -> tuple[Answer, A
 
 
 def _beside(question: Question, place: _Place, where: str) -> tuple[Answer, Ask]:
-    code = find(place.split.train.item_ids, str(question.similar_to), "item", where, place.names)
+    code = find_code(place.split.train.item_ids, str(question.similar_to), "item", where, place.names)
 
     def ask(record: Record, cell: Cell) -> tuple[tuple[Listed, ...], str]:
-        if not isinstance(build_model(cell.model, **dict(record.parameters)), LikensItems):
+        if not isinstance(build_model(cell.model, **dict(record.parameters)), ItemSimilarity):
             raise NotKept("it has no notion of items that are alike")
         model = load(record, place.store)
-        assert isinstance(model, LikensItems)
+        assert isinstance(model, ItemSimilarity)
         alike: Floats = np.array(model.similar(code), dtype=np.float32)
         alike[code] = -np.inf
         order = np.argsort(-alike, kind="stable")[: place.k]
@@ -286,6 +288,6 @@ def _names(cell: Cell) -> tuple[Mapping[str, str], tuple[str, ...]]:
     """What items are called; where that cannot be read, the ids do, and a note says why."""
     try:
         source = build_source(cell.dataset)
-        return (source.names_of_items() if isinstance(source, NamesItems) else {}), ()
+        return (source.names_of_items() if isinstance(source, ItemTitles) else {}), ()
     except DataError as error:
         return {}, (f"items go by their ids: {error}",)

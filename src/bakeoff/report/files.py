@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bakeoff.data.describe import describe
-from bakeoff.data.description import Description
+from bakeoff.data.describe import Description, describe
 from bakeoff.errors import ConfigError
 from bakeoff.evaluation.metric import Metric
 from bakeoff.report import rows

@@ -6,12 +6,12 @@ import statistics
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from bakeoff.data.source import TellsParts
+from bakeoff.data.source import DeclaresColumns
 from bakeoff.errors import ConfigError, UsageError
-from bakeoff.models.base import SaysNeeds
+from bakeoff.models.base import HasRequirements
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter
 from bakeoff.run.runner import EvaluationSpec, needs_times, serves_nobody
-from bakeoff.splits.base import HoldsOut
+from bakeoff.splits.base import ColdStartSplitter
 from bakeoff.storage.record import CellRequest, Record
 from bakeoff.storage.store import Store
 
@@ -85,7 +85,7 @@ def _known(cell: Cell, store: Store, wanted: EvaluationSpec) -> tuple[frozenset[
     absent = _absent(cell, store)
     if splitter.needs_times and "times" in absent:
         raise needs_times(cell, str(cell.dataset.get("name")))
-    return absent, isinstance(splitter, HoldsOut)
+    return absent, isinstance(splitter, ColdStartSplitter)
 
 
 def _absent(cell: Cell, store: Store) -> frozenset[str]:
@@ -93,7 +93,7 @@ def _absent(cell: Cell, store: Store) -> frozenset[str]:
         data = store.data(cell.data_key).interactions
         return frozenset(p for p in PARTS if getattr(data, p) is None)
     source = build_source(cell.dataset)
-    return frozenset(PARTS) - source.parts if isinstance(source, TellsParts) else frozenset()
+    return frozenset(PARTS) - source.parts if isinstance(source, DeclaresColumns) else frozenset()
 
 
 def _unable(cell: Cell, absent: Collection[str], held_out: bool) -> str:
@@ -101,7 +101,7 @@ def _unable(cell: Cell, absent: Collection[str], held_out: bool) -> str:
     if held_out and not model.folds_in:
         return serves_nobody(model, cell)
     searched = cell.tune is not None and cell.model.get("space")  # a trial may need less than the defaults
-    needed = model.needs if isinstance(model, SaysNeeds) and not searched else ()
+    needed = model.needs if isinstance(model, HasRequirements) and not searched else ()
     return next((f"needs {PARTS[n]}; the data set has none" for n in needed if n in absent), "")
 
 

@@ -20,8 +20,8 @@ from bakeoff.evaluation.measure import Measurements, measure, per_user_table, re
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
 from bakeoff.importing import user_code_errors
-from bakeoff.models.base import Model, Remarks, SaysRepeatable
-from bakeoff.models.threads import limited
+from bakeoff.models.base import HasDeterminism, HasNotes, Model
+from bakeoff.models.fitting import limit_threads
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter, parameters
 from bakeoff.run.environment import environment
 from bakeoff.run.inference import evidence_of, recommend
@@ -126,7 +126,7 @@ def run_cell(cell: Cell, workspace: Workspace, wanted: EvaluationSpec, *, debug:
     status, reason, trace = "done", "", ""
     with ExitStack() as held:
         try:
-            with limited(1):
+            with limit_threads(1):
                 theirs = _run(cell, workspace, wanted, meter, known, held)
             if theirs is not None:
                 return theirs
@@ -192,7 +192,7 @@ def _run(
     with meter.phase("fit"):
         model.fit(split.train, seed=cell.seed, on_epoch=lambda _, loss: _keep(losses, loss))
     known["training_loss"] = tuple(losses)
-    known["notes"] += model.remarks if isinstance(model, Remarks) else ()
+    known["notes"] += model.remarks if isinstance(model, HasNotes) else ()
     with meter.phase("recommend"):
         lists, predicted = recommend(model, split, cell.depth)
     with meter.phase("evaluate"):
@@ -242,7 +242,7 @@ def remeasure(record: Record, cell: Cell, workspace: Workspace, wanted: Evaluati
         ties=stored.ties,
     )
     everything = EvaluationSpec(tuple(sorted(measured_ks | set(wanted.ks))), wanted.metrics)
-    with limited(1):
+    with limit_threads(1):
         evidence = evidence_of(lists, stored.predicted, split, workspace.stats(cell))
         measured = measure(evidence, resolve(everything.metrics), everything.ks)
     updated = replace(
@@ -281,7 +281,7 @@ def _notes(cell: Cell, model: Model, split: Split) -> tuple[str, ...]:
     notes = []
     if cell.depth > split.train.n_items:
         notes.append(f"depth {cell.depth} clipped to the catalogue of {split.train.n_items} items")
-    if isinstance(model, SaysRepeatable) and model.not_repeatable:
+    if isinstance(model, HasDeterminism) and model.not_repeatable:
         notes.append(f"not repeatable: {model.not_repeatable}")
     return tuple(notes)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import check_range
-from bakeoff.splits.base import Split, assemble
-from bakeoff.splits.draws import ByChance, pair_draws, uniform
+from bakeoff.parameters import OpenShare
+from bakeoff.splits.base import ByChance, Split, assemble, pair_draws, uniform
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class RandomRows(ByChance):
     / n)), because no row's side depends on another row. Duplicates are merged first.
 
     Args:
-        ratio: share of train, in (0, 1).
+        ratio: share of the rows that are train.
 
     >>> import numpy as np
     >>> from bakeoff.data.interactions import Ids
@@ -31,11 +30,7 @@ class RandomRows(ByChance):
     [[0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
     """
 
-    ratio: float = 0.8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("split.ratio", self.ratio, above=0, below=1)
+    ratio: OpenShare = 0.8
 
     def _cut(self, data: Interactions, seed: int, level: int) -> Split:
         pairs = data.merged()

@@ -9,9 +9,17 @@ import numpy as np
 
 from bakeoff.arrays import Array
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import check_range
-from bakeoff.splits.base import ColdPolicy, Split, assemble, times_of
-from bakeoff.splits.draws import by_time, event_hashes, first_of_each, train_quota
+from bakeoff.parameters import OpenShare
+from bakeoff.splits.base import (
+    ColdPolicy,
+    Split,
+    assemble,
+    by_time,
+    event_hashes,
+    first_of_each,
+    times_of,
+    train_quota,
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class Chronological(ColdPolicy):
     to nothing stays there as a whole. Duplicates are merged inside each part.
 
     Args:
-        ratio: share of train, in (0, 1).
+        ratio: share of each user's events that is train.
 
     >>> from bakeoff.data.interactions import Ids
     >>> users, items = np.repeat(np.int32([0, 1]), 4), np.tile(np.arange(4, dtype=np.int32), 2)
@@ -37,14 +45,10 @@ class Chronological(ColdPolicy):
     [[0, 0, 0, 1], [1, 0, 0, 0]]
     """
 
-    ratio: float = 0.8
+    ratio: OpenShare = 0.8
 
     seeded: ClassVar[bool] = False
     needs_times: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("split.ratio", self.ratio, above=0, below=1)
 
     def split(self, data: Interactions, seed: int) -> Split:
         return self._cut(data, level=0)

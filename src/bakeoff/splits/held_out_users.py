@@ -8,9 +8,18 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import DataError, check_range
-from bakeoff.splits.base import Split, assemble
-from bakeoff.splits.draws import ByChance, first_of_each, pair_draws, train_quota, uniform, user_draws
+from bakeoff.errors import DataError
+from bakeoff.parameters import OpenShare
+from bakeoff.splits.base import (
+    ByChance,
+    Split,
+    assemble,
+    first_of_each,
+    pair_draws,
+    train_quota,
+    uniform,
+    user_draws,
+)
 
 
 @dataclass(frozen=True)
@@ -22,8 +31,8 @@ class HeldOutUsers(ByChance):
     of whom nothing would be left to test are not held out: they are in train. Duplicates are merged first.
 
     Args:
-        share: of users that are held out, in (0, 1).
-        ratio: share of a held-out user's items that is history, in (0, 1).
+        share: share of the users that are held out.
+        ratio: share of a held-out user's items that is history.
 
     >>> from bakeoff.data.interactions import Ids
     >>> users, items = np.repeat(np.int32([0, 1, 2]), 4), np.tile(np.arange(4, dtype=np.int32), 3)
@@ -39,13 +48,8 @@ class HeldOutUsers(ByChance):
 
     holds_users_out: ClassVar[Literal[True]] = True
 
-    share: float = 0.1
-    ratio: float = 0.8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("split.share", self.share, above=0, below=1)
-        check_range("split.ratio", self.ratio, above=0, below=1)
+    share: OpenShare = 0.1
+    ratio: OpenShare = 0.8
 
     def _cut(self, data: Interactions, seed: int, level: int) -> Split:
         pairs = data.merged()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 import numpy as np
 
 from bakeoff.arrays import Array
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import ConfigError, check_choice, check_range
-from bakeoff.splits.base import Split, assemble
-from bakeoff.splits.draws import ByChance, order_of_each, pair_draws, uniform, user_draws
+from bakeoff.errors import ConfigError
+from bakeoff.parameters import Range
+from bakeoff.splits.base import ByChance, Split, assemble, order_of_each, pair_draws, uniform, user_draws
 
 Within = Literal["user", "all"]
 
@@ -25,9 +25,9 @@ class KFold(ByChance):
     the same size up to chance. Duplicates are merged first.
 
     Args:
-        n_folds: at least 2.
-        fold: which one is test, from 0.
-        within: "user" (the rows of each user) or "all" (all rows alike).
+        n_folds: number of folds.
+        fold: number of the fold that is test, from 0.
+        within: deal out the rows of each user (user), or all rows alike (all).
 
     >>> from bakeoff.data.interactions import Ids
     >>> users, items = np.repeat(np.int32([0, 1, 2]), 3), np.tile(np.arange(3, dtype=np.int32), 3)
@@ -40,15 +40,12 @@ class KFold(ByChance):
     [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
     """
 
-    n_folds: int = 5
-    fold: int = 0
+    n_folds: Annotated[int, Range(low=2)] = 5
+    fold: Annotated[int, Range(low=0)] = 0
     within: Within = "user"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("split.n_folds", self.n_folds, low=2, integer=True)
-        check_range("split.fold", self.fold, low=0, integer=True)
-        check_choice("split.within", self.within, get_args(Within))
         if self.fold >= self.n_folds:
             raise ConfigError(
                 f"split.fold={self.fold}: expected a number below split.n_folds={self.n_folds}, from 0"

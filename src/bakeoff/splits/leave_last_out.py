@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import check_range
+from bakeoff.parameters import Count
 from bakeoff.splits.base import ColdPolicy, Split, times_of
 from bakeoff.splits.chronological import cut_each_user
 
@@ -21,7 +21,7 @@ class LeaveLastOut(ColdPolicy):
     hash of the ids. A last event that repeats an earlier pair is dropped from test, as train holds it.
 
     Args:
-        last: events held out for each user, at least 1.
+        last: events held out for each user.
 
     >>> from bakeoff.data.interactions import Ids
     >>> users, items = np.int32([0, 0, 0, 1, 1, 2]), np.int32([0, 1, 2, 0, 2, 1])
@@ -36,14 +36,10 @@ class LeaveLastOut(ColdPolicy):
     ([0, 1], 1)
     """
 
-    last: int = 1
+    last: Count = 1
 
     seeded: ClassVar[bool] = False
     needs_times: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("split.last", self.last, low=1, integer=True)
 
     def split(self, data: Interactions, seed: int) -> Split:
         return self._cut(data, level=0)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import check_range
-from bakeoff.splits.base import Split, assemble
-from bakeoff.splits.draws import ByChance, first_of_each, pair_draws, train_quota
+from bakeoff.parameters import OpenShare
+from bakeoff.splits.base import ByChance, Split, assemble, first_of_each, pair_draws, train_quota
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Random(ByChance):
     nothing stays there as a whole. Duplicates are merged first, so that a pair is never on both sides.
 
     Args:
-        ratio: share of train, in (0, 1).
+        ratio: share of each user's items that is train.
 
     >>> from bakeoff.data.interactions import Ids
     >>> users, items = np.repeat(np.int32([0, 1, 2]), 4), np.tile(np.arange(4, dtype=np.int32), 3)
@@ -33,11 +32,7 @@ class Random(ByChance):
     [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]]
     """
 
-    ratio: float = 0.8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_range("split.ratio", self.ratio, above=0, below=1)
+    ratio: OpenShare = 0.8
 
     def _cut(self, data: Interactions, seed: int, level: int) -> Split:
         pairs = data.merged()

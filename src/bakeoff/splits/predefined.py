@@ -10,10 +10,11 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import Codes
-from bakeoff.data.catalogue import sha256
+from bakeoff.data.download import sha256
 from bakeoff.data.interactions import Features, Ids, Interactions
 from bakeoff.data.readers import Table
-from bakeoff.errors import ConfigError, DataError, check_range
+from bakeoff.errors import ConfigError, DataError
+from bakeoff.parameters import OpenShare
 from bakeoff.splits.base import ColdPolicy, Split, assemble
 from bakeoff.splits.per_user import Random
 
@@ -29,21 +30,20 @@ class Predefined(ColdPolicy):
     Args:
         table: the data set, which tells how the files are read; its filters are not applied to them.
         test: path of the test part.
-        validation: path of the validation part, or None.
-        ratio: share of train in the random inner cut, in (0, 1).
+        validation: path of the validation part; null has none.
+        ratio: share of train in the random inner cut, where there is no validation part.
     """
 
     table: Table | None = None
     test: str | None = None
     validation: str | None = None
-    ratio: float = 0.8
+    ratio: OpenShare = 0.8
 
     seeded: ClassVar[bool] = False
     needs_times: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("split.ratio", self.ratio, above=0, below=1)
         if not isinstance(self.table, Table):
             raise ConfigError(
                 "split 'predefined' reads its files as the data set's own file is read: "

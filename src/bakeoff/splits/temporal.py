@@ -10,7 +10,8 @@ import numpy as np
 
 from bakeoff.arrays import Times
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import ConfigError, DataError, check_range
+from bakeoff.errors import ConfigError, DataError
+from bakeoff.parameters import OpenShare
 from bakeoff.splits.base import ColdPolicy, Split, assemble, iso, times_of
 
 
@@ -22,8 +23,8 @@ class Temporal(ColdPolicy):
     is nearest to the ratio (the earlier, where two are as near). Duplicates are merged inside each part.
 
     Args:
-        ratio: share of the events that come before the cut, in (0, 1); not used where `at` is given.
-        at: the cut as ISO text (UTC where it names no zone) or unix seconds, or None.
+        ratio: share of the events before the cut; unused where `at` is given.
+        at: the cut, as ISO 8601 text (UTC where it names no zone) or unix seconds; null cuts by `ratio`.
 
     >>> from bakeoff.data.interactions import Ids
     >>> users, items = np.int32([0, 0, 0, 1, 1, 1]), np.int32([0, 1, 2, 0, 1, 2])
@@ -38,7 +39,7 @@ class Temporal(ColdPolicy):
     '1970-01-01T00:00:50Z'
     """
 
-    ratio: float = 0.8
+    ratio: OpenShare = 0.8
     at: str | int | None = None
 
     seeded: ClassVar[bool] = False
@@ -46,7 +47,6 @@ class Temporal(ColdPolicy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_range("split.ratio", self.ratio, above=0, below=1)
         if self.at is not None:
             _seconds(self.at)
 

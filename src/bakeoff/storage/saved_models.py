@@ -17,7 +17,7 @@ from scipy import sparse
 
 from bakeoff.arrays import Array
 from bakeoff.errors import UsageError
-from bakeoff.models.base import Keeps, Model, State
+from bakeoff.models.base import Model, Serializable, State
 from bakeoff.run.cell import Cell, build_model
 from bakeoff.splits.base import Split
 from bakeoff.storage.record import Record
@@ -42,7 +42,7 @@ def keep(
     Returns "" or, where nothing was kept, why; both are stored.
     """
     reason = ""
-    if isinstance(model, Keeps):
+    if isinstance(model, Serializable):
         try:
             arrays = packed(model.state())
         except TypeError as error:
@@ -86,7 +86,7 @@ def load(record: Record, store: Store) -> Model:
         if about.get(name) != expected:
             raise _damaged(folder / "model.json", f"{name} {about.get(name)!r}, expected {expected!r}")
     model = build_model(cell.model, **dict(record.parameters))
-    if not isinstance(model, Keeps):
+    if not isinstance(model, Serializable):
         raise NotKept(f"{type(model).__name__} no longer has state() and restore()")
     try:
         model.restore(unpacked(read(folder / "model.npz")))
@@ -140,7 +140,7 @@ def _differs(
 ) -> str:
     """Why the model put back is not the same, or ""."""
     twin = build_model(cell.model, **parameters)
-    assert isinstance(twin, Keeps)
+    assert isinstance(twin, Serializable)
     twin.restore(unpacked(arrays))
     users = split.users[:_COMPARED_USERS]
     one, other = (m.recommend(users, split.history[users], depth) for m in (model, twin))

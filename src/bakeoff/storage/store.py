@@ -24,12 +24,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bakeoff.arrays import Array, Codes, Floats
-from bakeoff.data.folder import load_dataset, save_dataset
+from bakeoff.data.serialization import load_dataset, save_dataset
 from bakeoff.data.source import Dataset
 from bakeoff.errors import UsageError
-from bakeoff.splits.base import Split
-from bakeoff.splits.files import load as load_split
-from bakeoff.splits.files import save as save_split
+from bakeoff.splits.base import Split, load_split, save_split
 from bakeoff.storage.record import Record
 
 

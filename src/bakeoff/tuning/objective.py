@@ -13,7 +13,7 @@ from bakeoff.errors import ModelError
 from bakeoff.evaluation.measure import measure
 from bakeoff.evaluation.metric import EvaluationInputs
 from bakeoff.evaluation.stats import TrainStats
-from bakeoff.models.base import CountsEpochs, Model, OnEpoch
+from bakeoff.models.base import EpochParam, Model, OnEpoch
 from bakeoff.run.cell import Cell, build_model, build_splitter
 from bakeoff.run.inference import evidence_of, recommend
 from bakeoff.splits.base import Split
@@ -139,7 +139,7 @@ class Objective:
                 known = way.scores.get(epoch) if validation.sample is validation.inner else None
                 self._report(known or self._score(model, validation.sample, validation.stats), watched, epoch)
 
-        if watched is not None and isinstance(model, CountsEpochs):
+        if watched is not None and isinstance(model, EpochParam):
             watched.set_user_attr(ENDS, getattr(model, model.epochs_in))
         try:
             self._fit(model, run, repeat, trial, after if watched is not None or run.stops else None)
@@ -157,9 +157,7 @@ class Objective:
     def _measure(self, model: Model, validation: Validation, run: Run, way: Way, epoch: int | None) -> None:
         """Measure in full; where it ends the trial, on the pruner's users too."""
         way.scores[epoch] = self._score(model, validation.inner, validation.stats)
-        paced = (
-            self._tuning.pruner == "pace" and self._tuning.repeats == 1 and isinstance(model, CountsEpochs)
-        )
+        paced = self._tuning.pruner == "pace" and self._tuning.repeats == 1 and isinstance(model, EpochParam)
         if paced and epoch == run.own:
             known = way.scores[epoch] if validation.sample is validation.inner else None
             way.sampled = (known or self._score(model, validation.sample, validation.stats))[0]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.models.base import CountsEpochs
+from bakeoff.models.base import EpochParam
 from bakeoff.run.cell import Cell, build_model
 from bakeoff.tuning.shared import expected
 from bakeoff.tuning.space import Space
@@ -44,7 +44,7 @@ class Runs:
 
     def __init__(self, cell: Cell, space: Space, tuning: Tuning) -> None:
         model = build_model(cell.model)
-        named = model.epochs_in if isinstance(model, CountsEpochs) else None
+        named = model.epochs_in if isinstance(model, EpochParam) else None
         self._axis = next((a for a in space.axes if a.name == named), None)
         self._space, self._tuning = space, tuning
 

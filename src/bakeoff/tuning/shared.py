@@ -18,7 +18,7 @@ from scipy import sparse
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import Unsupported
 from bakeoff.hashing import identity
-from bakeoff.models.base import Model, SharesWork
+from bakeoff.models.base import Model, SharedPrecompute
 from bakeoff.run.cell import Cell, build_model, parameters
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import Tuning
@@ -48,7 +48,7 @@ def expected(space: Space, tuning: Tuning, chosen: Mapping[str, Any], over: tupl
 
 
 class SharedWork:
-    """What models with :class:`~bakeoff.models.base.SharesWork` prepared, a few at a time in memory."""
+    """What models with :class:`~bakeoff.models.base.SharedPrecompute` prepared, a few at a time in memory."""
 
     def __init__(self, cell: Cell, space: Space, tuning: Tuning) -> None:
         self._model, self._space, self._tuning = cell.model, space, tuning
@@ -61,7 +61,7 @@ class SharedWork:
 
         Returns it, and why there is none although there should be (empty else).
         """
-        if not isinstance(model, SharesWork):
+        if not isinstance(model, SharedPrecompute):
             return None, ""
         over = tuple(model.shared_over)
         fits = expected(self._space, self._tuning, chosen, over)
@@ -71,7 +71,7 @@ class SharedWork:
         key = identity("", [repeat, others])
         if key not in self._kept:
             largest = build_model(self._model, **{**chosen, **self._largest(over, chosen)})
-            assert isinstance(largest, SharesWork)
+            assert isinstance(largest, SharedPrecompute)
             try:
                 self._keep(key, (largest.prepare(train, fits), ""))
             except (Unsupported, MemoryError) as why:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from bakeoff.data.description import Description
+from bakeoff.data.describe import Description
 from bakeoff.hashing import canonical_json
 from bakeoff.report.layout import Grid, Head
 from bakeoff.report.page.detail import budget_text

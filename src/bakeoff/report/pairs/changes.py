@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bakeoff.arrays import Array
-from bakeoff.data.source import NamesItems
+from bakeoff.data.source import ItemTitles
 from bakeoff.errors import DataError
 from bakeoff.evaluation.sample import Sample
 from bakeoff.report.pairs.samples import Place
@@ -105,6 +105,6 @@ def _names(cell: Cell) -> Mapping[str, str]:
     """What the items are called; where the source cannot be read any more, their ids have to do."""
     try:
         source = build_source(cell.dataset)
-        return source.names_of_items() if isinstance(source, NamesItems) else {}
+        return source.names_of_items() if isinstance(source, ItemTitles) else {}
     except DataError:
         return {}

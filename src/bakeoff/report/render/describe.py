@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.data.description import SHARES, TOPS, Cut, Description, Known, LongTail, Span, Spread
+from bakeoff.data.describe import SHARES, TOPS, Cut, Description, Known, LongTail, Span, Spread
 from bakeoff.data.source import Step
 from bakeoff.report.wording import visible
 

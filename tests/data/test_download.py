@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bakeoff.data.catalogue import Origin
+from bakeoff.data.download import Origin
 from bakeoff.errors import DataError
 from bakeoff.run.cell import build_source
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from bakeoff.data.folder import (
+from bakeoff.data.interactions import Features, Ids, Interactions
+from bakeoff.data.serialization import (
     load_dataset,
     load_interactions,
     load_matrix,
@@ -12,8 +13,6 @@ from bakeoff.data.folder import (
     save_interactions,
     save_matrix,
 )
-from bakeoff.data.ids import Ids
-from bakeoff.data.interactions import Features, Interactions
 from bakeoff.data.source import Dataset, Step
 
 

@@ -5,7 +5,7 @@ import sys
 
 from threadpoolctl import threadpool_info
 
-from bakeoff.models.threads import limited
+from bakeoff.models.fitting import limit_threads
 
 
 def blas() -> list[int]:
@@ -13,17 +13,17 @@ def blas() -> list[int]:
 
 
 def test_the_limit_holds_inside_and_ends_with_the_block() -> None:
-    with limited(2):
+    with limit_threads(2):
         before = blas()
-        with limited(1):
+        with limit_threads(1):
             assert set(blas()) == {1}
         assert blas() == before
 
 
 def test_a_library_that_a_model_would_load_later_is_limited_too() -> None:
     program = (
-        "from bakeoff.models.threads import limited\n"
-        "with limited(1):\n"
+        "from bakeoff.models.fitting import limit_threads\n"
+        "with limit_threads(1):\n"
         "    import scipy.linalg\n"
         "    from threadpoolctl import threadpool_info\n"
         "    print([p['num_threads'] for p in threadpool_info() if p['user_api'] == 'blas'])\n"

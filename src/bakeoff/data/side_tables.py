@@ -1,4 +1,4 @@
-"""Side tables of users and items as sparse features with names."""
+"""SideTable tables: features of users and items, and titles of items."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import Array, Codes, Doubles
-from bakeoff.data.columns import Coder, Growing, joined
-from bakeoff.data.files import Kind, batches, check_columns, column_names, row_of
+from bakeoff.data.columns import GrowableArray, IdEncoder, joined
+from bakeoff.data.file_formats import CsvDialect, Kind, batches, check_columns, column_names, row_of
 from bakeoff.data.interactions import Features, Ids
-from bakeoff.data.text import Layout
 from bakeoff.errors import ConfigError, DataError
 
 _FALSE = {"0", "0.0", "False", "false", "FALSE", ""}
@@ -32,7 +31,7 @@ class Block(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Side:
+class SideTable:
     """A side table: what is known of users or items beside their interactions.
 
     A key may stand in several rows: its categories are put together, of its numbers the mean is taken.
@@ -49,7 +48,7 @@ class Side:
         flags: groups of columns that say yes (1, True) or no (0, False, nothing), named or by pattern:
             `{genre: [Action, Comedy]}` gives `genre=Action`, `{active: ["*active*"]}` all that match.
         labels: for a column of codes the table of their names: `{tagID: {path: ..., key: ..., label: ...}}`.
-        separator, quote, encoding, columns: see `Layout`.
+        separator, quote, encoding, columns: see `CsvDialect`.
     """
 
     role: str
@@ -91,7 +90,7 @@ class Side:
         return knobs
 
     def features(
-        self, ids: Ids, path: Path, files: Mapping[str, Path], shared: Layout
+        self, ids: Ids, path: Path, files: Mapping[str, Path], shared: CsvDialect
     ) -> tuple[Features, str]:
         """The features of the users or items in ids, and a sentence on how many have any.
 
@@ -102,7 +101,7 @@ class Side:
             shared: the layout of the interactions' file, used where the side table has no file of its own.
         """
         own = None if self.columns is None else tuple(self.columns)
-        layout = shared if self.path is None else Layout(self.separator, self.quote, self.encoding, own)
+        layout = shared if self.path is None else CsvDialect(self.separator, self.quote, self.encoding, own)
         columns = _read(path, layout, self._kinds(path, layout))
         keys = [self.key] if isinstance(self.key, str) else list(self.key)
         codes, distinct = joined([columns[k] for k in keys])
@@ -120,7 +119,7 @@ class Side:
             blocks += [_flag(f"{group}={column}", rows, *columns[column]) for column in flagged]
         return _assembled(blocks, len(ids), self.role)
 
-    def _kinds(self, path: Path, layout: Layout) -> dict[str, Kind]:
+    def _kinds(self, path: Path, layout: CsvDialect) -> dict[str, Kind]:
         keys = [self.key] if isinstance(self.key, str) else list(self.key)
         flagged = [c for group in self._flagged(path, layout).values() for c in group]
         kinds: dict[str, Kind] = dict.fromkeys([*keys, *self.categorical, *self.multi, *flagged], "id")
@@ -133,7 +132,7 @@ class Side:
         check_columns(path, layout, dict.fromkeys(kinds, f"dataset.{self.role}"))
         return kinds
 
-    def _flagged(self, path: Path, layout: Layout) -> dict[str, list[str]]:
+    def _flagged(self, path: Path, layout: CsvDialect) -> dict[str, list[str]]:
         """The columns of each group of flags; a pattern may match none."""
         if not self.flags:
             return {}
@@ -154,7 +153,7 @@ class Side:
         knobs = dict(self.labels[column])
         key, label, path = knobs.pop("key"), knobs.pop("label"), files[f".labels.{column}"]
         knobs.pop("path")
-        layout = Layout(**knobs)
+        layout = CsvDialect(**knobs)
         check_columns(path, layout, dict.fromkeys((key, label), f"dataset.{self.role}.labels.{column}"))
         found = _read(path, layout, {key: "id", label: "id"})
         texts = [[None, *map(str, distinct.to_pylist())] for _, distinct in (found[key], found[label])]
@@ -162,10 +161,10 @@ class Side:
         return {str(texts[0][k]): str(texts[1][v]) for k, v in pairs if k and v}
 
 
-def _read(path: Path, layout: Layout, kinds: Mapping[str, Kind]) -> dict[str, tuple[Array, Any]]:
+def _read(path: Path, layout: CsvDialect, kinds: Mapping[str, Kind]) -> dict[str, tuple[Array, Any]]:
     """Columns as codes with their distinct ids, or as float64 (NaN where there is none) with None."""
-    coders = {name: Coder() for name, kind in kinds.items() if kind == "id"}
-    numbers = {name: Growing(np.float64) for name, kind in kinds.items() if kind == "number"}
+    coders = {name: IdEncoder() for name, kind in kinds.items() if kind == "id"}
+    numbers = {name: GrowableArray(np.float64) for name, kind in kinds.items() if kind == "number"}
     record = 0
     for batch in batches(path, layout, kinds):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
@@ -254,3 +253,46 @@ def _assembled(blocks: Sequence[Block], size: int, role: str) -> tuple[Features,
     having = int((np.diff(matrix.indptr) > 0).sum())
     note = f"{len(kept)} features, {having} of {size} {role} have any"
     return Features(matrix, tuple(names[i] for i in kept)), note
+
+
+@dataclass(frozen=True)
+class TitleTable:
+    """A table with the name of each item.
+
+    Args:
+        label: the column of the name.
+        key: the column, or columns, of the id.
+        path: the file; None takes the file of the interactions, with its layout.
+        separator, quote, encoding, columns: see `CsvDialect`.
+    """
+
+    label: str
+    key: str | Sequence[str]
+    path: str | None = None
+    separator: str | None = None
+    quote: str | None = '"'
+    encoding: str = "utf8"
+    columns: Sequence[str] | None = None
+
+    def read(self, path: Path, shared: CsvDialect) -> dict[str, str]:
+        """The first name of each id, both as texts; rows without one of the two are left out.
+
+        Raises:
+            DataError: there is no such file or column.
+        """
+        own = None if self.columns is None else tuple(self.columns)
+        layout = shared if self.path is None else CsvDialect(self.separator, self.quote, self.encoding, own)
+        keys = [self.key] if isinstance(self.key, str) else list(self.key)
+        wanted = [*keys, self.label]
+        check_columns(path, layout, dict.fromkeys(wanted, "dataset.item_names"))
+        coders = {name: IdEncoder() for name in wanted}
+        for batch in batches(path, layout, dict.fromkeys(coders, "id")):
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                coders[name].add(column)
+        columns = {name: coder.finish() for name, coder in coders.items()}
+        ids, distinct = joined([columns[k] for k in keys])
+        labels, texts = columns[self.label]
+        both = (ids >= 0) & (labels >= 0)
+        known, called = [str(v) for v in distinct.to_pylist()], [str(v) for v in texts.to_pylist()]
+        pairs = dict(zip(ids[both][::-1].tolist(), labels[both][::-1].tolist(), strict=True))
+        return {known[i]: called[label] for i, label in pairs.items()}
