@@ -27,26 +27,6 @@ def scalars() -> list[str]:
     return sorted(k for k in read(folder() / "config.yaml") if k not in ("defaults", "hydra"))
 
 
-def cutoffs() -> list[int]:
-    """The ks that are measured unless others are asked for."""
-    return list(read(folder() / "config.yaml")["k"])
-
-
-def metrics() -> dict[str, str]:
-    """Name and import path of the metrics that are measured unless others are asked for."""
-    return _metrics("default")
-
-
-def known_metrics() -> dict[str, str]:
-    """Name and import path of every metric that ships, in whichever file; the default ones come first."""
-    return {n: p for option in ("default", *options("metrics")) for n, p in _metrics(option).items()}
-
-
-def _metrics(option: str) -> dict[str, str]:
-    found = read(folder() / "metrics" / f"{option}.yaml")
-    return {str(k): str(v) for k, v in found.items() if k != "defaults"}
-
-
 def statistics() -> dict[str, Any]:
     """How models are compared, as `config.yaml` has it: the arguments of `Rules`."""
     return dict(read(folder() / "config.yaml")["statistics"])

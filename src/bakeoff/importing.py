@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from bakeoff.errors import BakeoffError, ConfigError, UsageError, nearest
@@ -19,8 +20,6 @@ _EXITS = (Exception, SystemExit)
 
 def import_object(path: str, where: str) -> Any:
     """Return the object behind an import path such as `package.module.Name`.
-
-    Modules in the working directory are importable, also from the console script, whose `sys.path` lacks it.
 
     Args:
         path: module and attribute, separated by dots.
@@ -33,22 +32,31 @@ def import_object(path: str, where: str) -> Any:
     module_name, _, attribute = str(path).rpartition(".")
     if not module_name:
         raise ConfigError(f"{where}={path!r}: expected an import path such as package.module.Name")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        module = importlib.import_module(module_name)
-    except (ImportError, ValueError) as error:
-        raise ConfigError(f"{where}={path!r}: cannot import {module_name!r} ({error})") from error
-    except _EXITS as error:
-        raise ConfigError(
-            f"{where}={path!r}: {module_name!r} raises an error when imported: {_with_location(error)}"
-        ) from error
+    module = import_module(module_name, f"{where}={path!r}")
     if not hasattr(module, attribute):
         public = [name for name in vars(module) if not name.startswith("_")]
         raise ConfigError(
             f"{where}={path!r}: {module_name} has no {attribute!r}; {nearest(attribute, public)}"
         )
     return getattr(module, attribute)
+
+
+def import_module(name: str, where: str) -> ModuleType:
+    """Return a module; those in the working directory are found, also from the console script.
+
+    Raises:
+        ConfigError: it does not exist, is missing a dependency, or raises an error while it is imported.
+    """
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # the `sys.path` of a console script lacks the working directory
+    try:
+        return importlib.import_module(name)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(f"{where}: cannot import {name!r} ({error})") from error
+    except _EXITS as error:
+        raise ConfigError(
+            f"{where}: {name!r} raises an error when imported: {_with_location(error)}"
+        ) from error
 
 
 @contextmanager

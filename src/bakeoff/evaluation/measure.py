@@ -1,4 +1,4 @@
-"""Every metric at every cutoff from one set of lists, and metrics by their import path."""
+"""Measure the lists of one cell by every metric at every cutoff."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from bakeoff.arrays import Doubles
 from bakeoff.errors import ConfigError, Unsupported, check_range
 from bakeoff.evaluation.metric import EvaluationInputs, Metric
-from bakeoff.importing import import_object, user_code_errors
+from bakeoff.importing import user_code_errors
 
 Key = tuple[str, int | None]
 """A metric's name and its cutoff, None for a metric without one."""
@@ -34,7 +34,7 @@ class Measurements:
     absent: Mapping[str, str] = field(default_factory=dict)
 
 
-def measure(evidence: EvaluationInputs, metrics: Mapping[str, Metric], ks: Sequence[int]) -> Measurements:
+def measure(inputs: EvaluationInputs, metrics: Mapping[str, Metric], ks: Sequence[int]) -> Measurements:
     """Measure the lists by every metric at every k.
 
     A metric that raises Unsupported is absent, with that reason.
@@ -46,15 +46,15 @@ def measure(evidence: EvaluationInputs, metrics: Mapping[str, Metric], ks: Seque
     """
     for k in ks:
         check_range("k", k, 1, integer=True)
-        if k > evidence.lists.depth:
-            raise Unsupported(f"k={k}: the lists hold {evidence.lists.depth} items")
+        if k > inputs.lists.depth:
+            raise Unsupported(f"k={k}: the lists hold {inputs.lists.depth} items")
     per_user: dict[Key, Doubles] = {}
     means: dict[Key, tuple[float, float | None]] = {}
     absent: dict[str, str] = {}
     for name, metric in metrics.items():
         try:
             with user_code_errors(metric.path, f"metrics.{name}"):
-                values = _values(name, metric, evidence, ks)
+                values = _values(name, metric, inputs, ks)
         except Unsupported as reason:
             absent[name] = str(reason)
             continue
@@ -66,15 +66,15 @@ def measure(evidence: EvaluationInputs, metrics: Mapping[str, Metric], ks: Seque
             means[name, at] = float(known.mean()), _standard_error(known) if metric.per_user else None
             if metric.per_user:
                 per_user[name, at] = row
-    return Measurements(len(evidence.lists.users), per_user, means, absent)
+    return Measurements(len(inputs.lists.users), per_user, means, absent)
 
 
 def _values(
-    name: str, metric: Metric, evidence: EvaluationInputs, ks: Sequence[int]
+    name: str, metric: Metric, inputs: EvaluationInputs, ks: Sequence[int]
 ) -> dict[int | None, Doubles]:
     """One float64 row for each cutoff: [m], or [1] for a metric of the whole set of lists."""
-    values = np.asarray(metric(evidence, ks), dtype=np.float64)
-    width = len(evidence.lists.users) if metric.per_user else 1
+    values = np.asarray(metric(inputs, ks), dtype=np.float64)
+    width = len(inputs.lists.users) if metric.per_user else 1
     if not metric.cutoff:
         expected: tuple[int, ...] = (width,)
     else:
@@ -100,20 +100,3 @@ def per_user_table(measurements: Measurements) -> tuple[list[str], list[Doubles]
 def _column(name: str, k: int | None) -> str:
     return name if k is None else f"{name}@{k}"
 
-
-def resolve(paths: Mapping[str, str]) -> dict[str, Metric]:
-    """Import metrics by path, such as {"ndcg": "bakeoff.evaluation.ranking.ndcg"}.
-
-    Raises:
-        ConfigError: a path that cannot be imported, or that leads to something that is not a metric.
-    """
-    return {name: _import_metric(path, f"metrics.{name}") for name, path in paths.items()}
-
-
-def _import_metric(path: str, where: str) -> Metric:
-    metric = import_object(path, where)
-    if not isinstance(metric, Metric):
-        raise ConfigError(
-            f"{where}={path!r}: not a metric; declare the function with @bakeoff.evaluation.metric.metric()"
-        )
-    return metric

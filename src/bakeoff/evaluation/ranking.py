@@ -61,86 +61,90 @@ def first_hit_rank(lists: TopK) -> Doubles:
     return ranks
 
 
-@metric()
-def precision(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    """H / k. Range 0 to min(k, R) / k, higher is better.
-
-    Source: Herlocker et al. 2004, "Evaluating collaborative filtering recommender systems", ACM TOIS 22(1).
-    """
-    return hits_at(evidence.lists, ks) / np.array(ks, dtype=np.float64)[:, None]
-
-
-@metric()
-def recall(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    """H / R. Range 0 to min(k, R) / R, higher is better. Source: as precision."""
-    return hits_at(evidence.lists, ks) / evidence.lists.n_relevant
+@metric(
+    "H / k",
+    "0 to min(k, R) / k",
+    ('Herlocker et al. 2004, "Evaluating collaborative filtering recommender systems", ACM TOIS 22(1)'),
+)
+def precision(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
+    return hits_at(inputs.lists, ks) / np.array(ks, dtype=np.float64)[:, None]
 
 
-@metric()
-def recall_capped(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    """H / min(k, R). Range 0 to 1, higher is better.
-
-    Source: Liang et al. 2018, "Variational autoencoders for collaborative filtering", WWW; there named
-    Recall@k.
-    """
-    return hits_at(evidence.lists, ks) / reachable(evidence.lists, ks)
-
-
-@metric()
-def hit_rate(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    """1 if H > 0, else 0. Range 0 to 1, higher is better.
-
-    Source: Deshpande and Karypis 2004, "Item-based top-N recommendation algorithms", ACM TOIS 22(1).
-    """
-    return np.asarray(first_hit_rank(evidence.lists) <= np.asarray(ks)[:, None], dtype=np.float64)
+@metric(
+    "H / R",
+    "0 to min(k, R) / R",
+    ('Herlocker et al. 2004, "Evaluating collaborative filtering recommender systems", ACM TOIS 22(1)'),
+)
+def recall(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
+    return hits_at(inputs.lists, ks) / inputs.lists.n_relevant
 
 
-@metric()
-def ndcg(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    """dcg / IDCG(min(k, R)), relevance binary. Range 0 to 1, higher is better.
-
-    Source: Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques", ACM TOIS 20(4),
-    with the discount log2(rank + 1). The base of the logarithm cancels.
-    """
-    return dcg_at(evidence.lists, ks) / ideal_dcg(reachable(evidence.lists, ks))
-
-
-@metric()
-def map(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:  # noqa: A001 - the name that tables use
-    """AP / min(k, R). Range 0 to 1, higher is better.
-
-    A list of k hits scores 1, also where R > k. Source: as used by implicit, RePlay and RecBole.
-    """
-    return average_precision_at(evidence.lists, ks) / reachable(evidence.lists, ks)
+@metric(
+    "H / min(k, R)",
+    "0 to 1",
+    ('Liang et al. 2018, "Variational autoencoders for collaborative filtering", WWW, as Recall@k'),
+)
+def recall_capped(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
+    return hits_at(inputs.lists, ks) / reachable(inputs.lists, ks)
 
 
-@metric()
-def map_r(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    """AP / R. Range 0 to min(k, R) / R, higher is better.
+@metric(
+    "1 if H > 0, else 0",
+    "0 to 1",
+    ('Deshpande and Karypis 2004, "Item-based top-N recommendation algorithms", ACM TOIS 22(1)'),
+)
+def hit_rate(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
+    return np.asarray(first_hit_rank(inputs.lists) <= np.asarray(ks)[:, None], dtype=np.float64)
 
-    Source: Manning, Raghavan and Schütze 2008, "Introduction to Information Retrieval", section 8.4, cut
-    at k.
-    """
-    return average_precision_at(evidence.lists, ks) / evidence.lists.n_relevant
+
+@metric(
+    "DCG / IDCG(min(k, R)) with binary relevance",
+    "0 to 1",
+    (
+        'Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques", ACM '
+        "TOIS 20(4), with the discount log2(rank + 1)"
+    ),
+)
+def ndcg(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
+    """The base of the logarithm cancels out."""
+    return dcg_at(inputs.lists, ks) / ideal_dcg(reachable(inputs.lists, ks))
 
 
-@metric()
-def mrr(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    """1 / rank of the first hit if it is within the first k, else 0. Range 0 to 1, higher is better.
+@metric("AP / min(k, R)", "0 to 1", "implicit, RePlay and RecBole")
+def map(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:  # noqa: A001 - the name that tables use
+    """A list of k hits scores 1, also where R > k."""
+    return average_precision_at(inputs.lists, ks) / reachable(inputs.lists, ks)
 
-    Source: Voorhees 1999, "The TREC-8 question answering track report", cut at k.
-    """
-    ranks = first_hit_rank(evidence.lists)
+
+@metric(
+    "AP / R",
+    "0 to min(k, R) / R",
+    ('Manning, Raghavan and Schütze 2008, "Introduction to Information Retrieval", section 8.4, cut at k'),
+)
+def map_r(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
+    return average_precision_at(inputs.lists, ks) / inputs.lists.n_relevant
+
+
+@metric(
+    "1 / rank of the first hit within the first k, 0 without a hit",
+    "0 to 1",
+    'Voorhees 1999, "The TREC-8 question answering track report", cut at k',
+)
+def mrr(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
+    ranks = first_hit_rank(inputs.lists)
     return np.where(ranks <= np.asarray(ks)[:, None], 1.0 / ranks, 0.0)
 
 
-@metric()
-def r_precision(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    """Hits in the first min(k, R) / min(k, R). Range 0 to 1, higher is better.
-
-    Source: Manning, Raghavan and Schütze 2008, section 8.4, with R capped at k.
-    """
-    return hits_in_first(evidence.lists, reachable(evidence.lists, ks)) / reachable(evidence.lists, ks)
+@metric(
+    "hits in the first min(k, R) / min(k, R)",
+    "0 to 1",
+    (
+        'Manning, Raghavan and Schütze 2008, "Introduction to Information Retrieval", section '
+        "8.4, with R capped at k"
+    ),
+)
+def r_precision(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
+    return hits_in_first(inputs.lists, reachable(inputs.lists, ks)) / reachable(inputs.lists, ks)
 
 
 def hits_in_first(lists: TopK, counts: Array) -> Doubles:
@@ -150,19 +154,20 @@ def hits_in_first(lists: TopK, counts: Array) -> Doubles:
     return np.stack([np.bincount(found.rows[w], minlength=len(lists.users)) for w in within]).astype(float)
 
 
-@metric(cutoff=False)
-def auc(evidence: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
-    """Share of (test item, other candidate) pairs in which the test item scores higher; a tie counts half.
-
-    Candidates are the catalogue less the user's history; the other candidates are those that are no test
-    items. The whole ranking counts, whatever k. Range 0 to 1, chance 0.5, higher is better; 0.5 where a user
-    has no other candidate. Source: Rendle et al. 2009, "BPR: Bayesian personalized ranking from implicit
-    feedback", UAI, section 6.2.
+@metric(
+    ("share of pairs (test item, other candidate) in which the test item scores higher; a tie counts half"),
+    "0 to 1, 0.5 by chance",
+    ('Rendle et al. 2009, "BPR: Bayesian personalized ranking from implicit feedback", UAI, section 6.2'),
+    cutoff=False,
+)
+def auc(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
+    """Candidates are the items outside the user's history; other candidates are those that are not test
+    items. The whole ranking counts, whatever k. 0.5 for a user without another candidate.
 
     Raises:
-        Unsupported: the model does not say how its test items rank among all candidates.
+        Unsupported: the model does not give the rank of its test items among all candidates.
     """
-    lists = evidence.lists
+    lists = inputs.lists
     if lists.above is None or lists.ties is None:
         raise Unsupported("needs the rank of every test item; the model gives lists only")
     return auc_of_losses(lists, lists.above + 0.5 * lists.ties)

@@ -14,45 +14,71 @@ from bakeoff.errors import Unsupported
 from bakeoff.evaluation.metric import EvaluationInputs, metric
 
 
-def _pairs(evidence: EvaluationInputs) -> tuple[Doubles, Doubles]:
-    if evidence.predicted is None:
+def _pairs(inputs: EvaluationInputs) -> tuple[Doubles, Doubles]:
+    if inputs.predicted is None:
         raise Unsupported("needs predicted values; the model gives lists only")
-    return evidence.test.data.astype(np.float64), evidence.predicted.astype(np.float64)
+    return inputs.test.data.astype(np.float64), inputs.predicted.astype(np.float64)
 
 
-@metric(higher_is_better=False, per_user=False, cutoff=False)
-def rmse(evidence: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
-    """Root of the mean of (y - p)^2. Range 0 upwards, in the unit of the values, lower is better."""
-    y, p = _pairs(evidence)
+@metric(
+    "square root of the mean of (y - p)^2",
+    "from 0, in the unit of the values",
+    "scikit-learn, `sklearn.metrics.root_mean_squared_error`",
+    higher_is_better=False,
+    per_user=False,
+    cutoff=False,
+    kind="rating",
+)
+def rmse(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
+    y, p = _pairs(inputs)
     return np.sqrt([np.mean((y - p) ** 2)])
 
 
-@metric(higher_is_better=False, per_user=False, cutoff=False)
-def mae(evidence: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
-    """Mean of |y - p|. Range 0 upwards, in the unit of the values, lower is better."""
-    y, p = _pairs(evidence)
+@metric(
+    "mean of |y - p|",
+    "from 0, in the unit of the values",
+    "scikit-learn, `sklearn.metrics.mean_absolute_error`",
+    higher_is_better=False,
+    per_user=False,
+    cutoff=False,
+    kind="rating",
+)
+def mae(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
+    y, p = _pairs(inputs)
     return np.array([np.mean(np.abs(y - p))])
 
 
-@metric(per_user=False, cutoff=False)
-def r2(evidence: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
-    """1 - sum of (y - p)^2 / sum of (y - mean y)^2. Range up to 1, higher is better.
-
-    Raises:
-        Unsupported: all test values are the same, so there is nothing to explain.
+@metric(
+    "1 - sum of (y - p)^2 / sum of (y - mean y)^2",
+    "up to 1",
+    "scikit-learn, `sklearn.metrics.r2_score`",
+    per_user=False,
+    cutoff=False,
+    kind="rating",
+)
+def r2(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
+    """Raises:
+    Unsupported: all test values are equal.
     """
-    y, p = _pairs(evidence)
+    y, p = _pairs(inputs)
     return np.array([1.0 - np.mean((y - p) ** 2) / _variance(y)])
 
 
-@metric(per_user=False, cutoff=False)
-def explained_variance(evidence: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
-    """1 - variance of (y - p) / variance of y. Range up to 1, higher is better; blind to a constant error.
+@metric(
+    "1 - variance of (y - p) / variance of y",
+    "up to 1",
+    "scikit-learn, `sklearn.metrics.explained_variance_score`",
+    per_user=False,
+    cutoff=False,
+    kind="rating",
+)
+def explained_variance(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
+    """A constant error does not lower it.
 
     Raises:
-        Unsupported: all test values are the same, so there is nothing to explain.
+        Unsupported: all test values are equal.
     """
-    y, p = _pairs(evidence)
+    y, p = _pairs(inputs)
     return np.array([1.0 - np.var(y - p) / _variance(y)])
 
 

@@ -1,0 +1,152 @@
+"""The catalogue of metrics: all that are shipped, the named sets of them, and which are shown first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from bakeoff import config_files
+from bakeoff.errors import ConfigError, nearest
+from bakeoff.evaluation.metric import Metric
+from bakeoff.importing import import_module, import_object
+
+MODULES = ("ranking", "beyond", "rating", "conventions")
+"""Modules of this package that declare metrics; a function declared in one of them is in the catalogue."""
+
+PROMINENT = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc", "catalog_coverage", "novelty")
+"""Metrics that are shown before all others, in this order; the first that was measured leads."""
+
+OVERVIEW = ("ndcg", "recall", "precision", "mrr", "catalog_coverage", "novelty")
+"""Metrics that are shown together where there is no room for all: accuracy and what it costs."""
+
+LEADING_K = 10
+
+
+@cache
+def shipped() -> Mapping[str, Metric]:
+    """Return every metric that is shipped, by name, in the order of MODULES and of definition."""
+    modules = (import_module(f"{__package__}.{name}", "metrics") for name in MODULES)
+    return MappingProxyType({m.name: m for module in modules for m in _declared(module)})
+
+
+def by_prominence(names: Iterable[str]) -> list[str]:
+    """Return names with those of PROMINENT first, in its order; the others keep theirs.
+
+    >>> by_prominence(["gini", "recall", "ndcg"])
+    ['ndcg', 'recall', 'gini']
+    """
+    rank = {name: position for position, name in enumerate(PROMINENT)}
+    return sorted(dict.fromkeys(names), key=lambda name: rank.get(name, len(rank)))
+
+
+def leading_metric(names: Iterable[str]) -> str | None:
+    """Return the metric that stands for the measured ones: the most prominent, else the first; None of none."""
+    return next(iter(by_prominence(names)), None)
+
+
+def leading_k(ks: Iterable[int | None]) -> int:
+    """Return the cutoff that stands for the measured ones: the nearest to 10, the smaller of two; 10 of none.
+
+    >>> leading_k([1, 12]), leading_k([8, 12, 50]), leading_k([])
+    (12, 8, 10)
+    """
+    cutoffs = (k for k in ks if k is not None)
+    return min(cutoffs, key=lambda k: (abs(k - LEADING_K), k), default=LEADING_K)
+
+
+def metric_paths(names: Sequence[str], folders: Sequence[Path] = ()) -> dict[str, str]:
+    """Return name -> import path of the metrics that a list names.
+
+    Args:
+        names: shipped metrics (`ndcg`), named sets (`accuracy`) and import paths (`my_metrics.top_hit`, which
+            is called `top_hit`; `my_metrics.*` for all of a module), in any mix.
+        folders: configuration folders whose `metrics/*.yaml` are named sets too. The folder `conf` in the
+            working directory and the shipped configuration follow.
+
+    Raises:
+        ConfigError: a name that is none of these, or a set that cannot be read.
+    """
+    sets = _set_files(folders)
+    paths: dict[str, str] = {}
+    for name in names:
+        if name in sets:
+            paths |= _read_set(name, sets)
+        elif name in shipped():
+            paths[name] = shipped()[name].path
+        elif "." in name:
+            paths |= expand({name.rpartition(".")[2]: name})
+        else:
+            raise ConfigError(f"metrics={name}: {nearest(name, [*shipped(), *sets])}")
+    return paths
+
+
+def default_paths() -> dict[str, str]:
+    """Return name -> import path of the metrics that are measured unless others are given."""
+    return metric_paths(["default"])
+
+
+def expand(entries: Mapping[str, str]) -> dict[str, str]:
+    """Return the entries of a set as name -> import path of one metric each.
+
+    An entry whose path ends in `.*` stands for all metrics of the module, except optional ones; the name of
+    such an entry has no meaning. An entry for a single metric replaces one of the same name from a module.
+
+    Raises:
+        ConfigError: such a module cannot be imported or declares no metric.
+    """
+    paths: dict[str, str] = {}
+    for name, path in entries.items():
+        if not str(path).endswith(".*"):
+            continue
+        module = import_module(str(path).removesuffix(".*"), f"metrics.{name}")
+        declared = [m for m in _declared(module) if not m.optional]
+        if not declared:
+            raise ConfigError(f"metrics.{name}={path!r}: the module declares no metric")
+        paths |= {m.name: m.path for m in declared}
+    return paths | {name: path for name, path in entries.items() if not str(path).endswith(".*")}
+
+
+def resolve(paths: Mapping[str, str]) -> dict[str, Metric]:
+    """Import metrics by path, such as {"ndcg": "bakeoff.evaluation.ranking.ndcg"}.
+
+    Raises:
+        ConfigError: a path that cannot be imported, or that leads to something that is not a metric.
+    """
+    return {name: _import_metric(path, f"metrics.{name}") for name, path in paths.items()}
+
+
+def _import_metric(path: str, where: str) -> Metric:
+    metric = import_object(path, where)
+    if not isinstance(metric, Metric):
+        raise ConfigError(
+            f"{where}={path!r}: not a metric; declare the function with @bakeoff.evaluation.metric.metric()"
+        )
+    return metric
+
+
+def _declared(module: object) -> list[Metric]:
+    """Return the metrics that a module declares itself, not those that it imports."""
+    name = getattr(module, "__name__", "")
+    return [m for m in vars(module).values() if isinstance(m, Metric) and m.compute.__module__ == name]
+
+
+def _set_files(folders: Sequence[Path]) -> dict[str, Path]:
+    """Return name -> file of every named set; the first folder that has the name wins."""
+    searched = (*folders, Path("conf"), config_files.folder())
+    files = (file for folder in reversed(searched) for file in sorted((folder / "metrics").glob("*.yaml")))
+    return {file.stem: file for file in files}
+
+
+def _read_set(name: str, sets: Mapping[str, Path]) -> dict[str, str]:
+    """Return the metrics of a named set and of the sets in its `defaults`, as name -> import path."""
+    content = config_files.read(sets[name])
+    entries = {str(k): str(v) for k, v in content.items() if k != "defaults"}
+    inherited: dict[str, str] = {}
+    for other in content.get("defaults", ()):
+        if other != "_self_":
+            if other not in sets:
+                raise ConfigError(f"{sets[name]}: defaults: {nearest(str(other), sets)}")
+            inherited |= _read_set(other, {k: v for k, v in sets.items() if k != name})
+    return inherited | expand(entries)
