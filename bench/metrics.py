@@ -24,8 +24,8 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from bakeoff import config_files
-from bakeoff.evaluation.measure import measure, resolve
+from bakeoff.evaluation.catalogue import default_paths, resolve
+from bakeoff.evaluation.measure import measure
 from bakeoff.evaluation.metric import EvaluationInputs
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
@@ -84,7 +84,7 @@ def clocked(repeat: int, work: Callable[[], Any]) -> tuple[float, float]:
 
 
 def ours(train: Any, test: Any, items: np.ndarray, users: np.ndarray, repeat: int) -> list[Timing]:
-    paths = config_files.metrics()
+    paths = default_paths()
     accuracy = resolve({n: p for n, p in paths.items() if ".ranking." in p and n != "auc"})
     beyond = resolve({n: p for n, p in paths.items() if ".beyond." in p})
     history, relevant, stats = train[users], test[users], TrainStats(train)

@@ -20,9 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bakeoff import config_files
 from bakeoff.data.describe import describe
-from bakeoff.evaluation.measure import resolve
+from bakeoff.evaluation.catalogue import default_paths, resolve
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.charts import charts
 from bakeoff.report.comparison import comparison
@@ -69,7 +68,7 @@ def report(results: Path) -> None:
     store = Store(results / "store")
     experiment = Experiment.read(results / "grid", "grid")
     cells = [Result(asked, store.record(asked.key)) for asked in experiment.asked]  # type: ignore[arg-type]
-    metrics = resolve(config_files.metrics())
+    metrics = resolve(default_paths())
     print(f"{len(cells)} cells, {len({r.asked.key for r in cells})} fits")
     tables = timed("tables", lambda: comparison(cells, KS, metrics))
     tables = timed("tests of every pair", lambda: marked(tables, metrics, store, TestConfig()))

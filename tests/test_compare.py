@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff import cli, config_files
+from bakeoff import cli
 from bakeoff.compare import Question, compare
 from bakeoff.errors import ConfigError
+from bakeoff.evaluation.catalogue import metric_paths
 from bakeoff.run.cell import Cell
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest
 from bakeoff.storage.store import Store
 
-METRICS = {n: config_files.known_metrics()[n] for n in ("ndcg", "recall", "gini", "mean_popularity", "rmse")}
+METRICS = metric_paths(("ndcg", "recall", "gini", "mean_popularity", "rmse"))
 EASE = {"_target_": "bakeoff.models.linear.EASE", "l2": 5.0}
 POPULARITY = {"_target_": "bakeoff.models.baselines.Popularity"}
 NAMES = ("ease", "popularity", "by_item", "shuffled")

@@ -10,7 +10,8 @@ import pytest
 
 from bakeoff import cli
 from bakeoff.errors import ConfigError, DataError, Unsupported
-from bakeoff.evaluation.measure import measure, resolve
+from bakeoff.evaluation.catalogue import resolve
+from bakeoff.evaluation.measure import measure
 from bakeoff.importing import import_object, user_code_errors
 from evaluation.evidence import at_random
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.config_files import folder, metrics, read
+from bakeoff.config_files import folder, read
+from bakeoff.evaluation.catalogue import metric_paths
 from bakeoff.run.cell import Cell, with_content_hashes
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.store import Store
@@ -24,7 +25,7 @@ def mean_of_two_seeds(model: str, store: Path, **knobs: float) -> tuple[float, f
             model=configured,
             split_seed=split_seed,
         )
-        wanted = EvaluationSpec((10,), {m: metrics()[m] for m in ("precision", "ndcg")})
+        wanted = EvaluationSpec((10,), metric_paths(["precision", "ndcg"]))
         record = run_cell(with_content_hashes(cell), Workspace(Store(store)), wanted, debug=True)
         values.append([record.metrics[m]["10"][0] for m in ("precision", "ndcg")])
     return sum(v[0] for v in values) / 2, sum(v[1] for v in values) / 2

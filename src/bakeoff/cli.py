@@ -83,6 +83,7 @@ def _hydra(verb: str, words: list[str]) -> int:
 
 def _report(words: list[str]) -> int:
     from bakeoff import commands
+    from bakeoff.evaluation.catalogue import metric_paths
 
     names, options = _split(words, "report", ("k", "metrics", "results_dir", "name", "mlflow", *RULES))
     name = _one_name(names, options, "report")
@@ -90,7 +91,7 @@ def _report(words: list[str]) -> int:
         if key in options and not _list(options[key]):
             raise ConfigError(f"report: {key}={options[key]} names none; give some, or leave it out")
     ks = None if "k" not in options else [_whole("k", k) for k in _list(options["k"])]
-    metrics = None if "metrics" not in options else commands.named_metrics(_list(options["metrics"]))
+    metrics = None if "metrics" not in options else metric_paths(_list(options["metrics"]))
     results, mlflow = Path(options.get("results_dir", "results")), options.get("mlflow")
     return commands.report(name, results, ks, metrics, _rules(options), mlflow)
 
@@ -111,7 +112,8 @@ def _export(words: list[str]) -> int:
 
 
 def _compare(words: list[str]) -> int:
-    from bakeoff import commands, compare
+    from bakeoff import compare
+    from bakeoff.evaluation.catalogue import metric_paths
 
     for flag in ("gate", "tolerance"):
         words = _flag_as_option(words, f"--{flag}", flag)
@@ -130,7 +132,7 @@ def _compare(words: list[str]) -> int:
         split=given.get("split"),
         gate=given.get("gate"),
         ks=tuple(_whole("k", k) for k in _list(given.get("k", ""))),
-        metrics=commands.named_metrics(_list(given.get("metrics", ""))),
+        metrics=metric_paths(_list(given.get("metrics", ""))),
         tolerance=_number("tolerance", given.get("tolerance", "0")),
         users=_whole("users", given.get("users", "3")),
         rules=_rules(given, test="randomization"),

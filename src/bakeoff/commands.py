@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakeoff import config_files, tracking
+from bakeoff import tracking
 from bakeoff.errors import ConfigError, UsageError, check_range, nearest
-from bakeoff.evaluation.measure import resolve
+from bakeoff.evaluation.catalogue import default_paths, leading_k, resolve
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.run import grid
 from bakeoff.run.cell import Cell
@@ -161,7 +161,7 @@ def report(
         )
     found = [r for r in records.values() if r.done]
     shown = ks or sorted({int(k) for r in found for by_k in r.metrics.values() for k in by_k if k})
-    shown = shown or [min(config_files.cutoffs()[0], *(a.cell.depth for a in experiment.asked))]
+    shown = shown or [min(leading_k(()), *(a.cell.depth for a in experiment.asked))]
     for asked in experiment.asked:
         for k in shown:
             check_range("k", k, 1, integer=True)
@@ -169,7 +169,7 @@ def report(
                 raise ConfigError(
                     f"k={k} is larger than depth={asked.cell.depth}, the length of the stored lists"
                 )
-    everything = metrics or config_files.metrics()
+    everything = metrics or default_paths()
     wanted, tracker = EvaluationSpec(tuple(shown), everything), tracking.tracker(mlflow, name)
     return _report(experiment, folder, workspace, wanted, {}, rules or TestConfig(), tracker)
 
@@ -280,21 +280,3 @@ def _stored_or_missing(asked: CellRequest, store: Store) -> Record:
 def _split_label(cell: Cell) -> str:
     extra = [cell.split_variant] if cell.split_variant else []
     return ", ".join([str(cell.split.get("name")), *extra, f"split_seed={cell.split_seed}"])
-
-
-def named_metrics(names: Sequence[str]) -> dict[str, str]:
-    """Metrics asked for by name; one with a dot is an import path and is called by its last part.
-
-    Raises:
-        ConfigError: a name that is neither.
-    """
-    known = config_files.known_metrics()
-    found = {}
-    for name in names:
-        if "." in name:
-            found[name.rpartition(".")[2]] = name
-        elif name in known:
-            found[name] = known[name]
-        else:
-            raise ConfigError(f"metrics={name}: {nearest(name, known)}")
-    return found

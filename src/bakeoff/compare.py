@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from bakeoff import config_files
-from bakeoff.commands import named_metrics
 from bakeoff.errors import ConfigError, UsageError, check_range, nearest
-from bakeoff.evaluation.measure import resolve
+from bakeoff.evaluation.catalogue import leading_k, metric_paths, prominence, resolve, shipped
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.report.comparison import comparison
 from bakeoff.report.pairs.by_split import OfSplit, by_split
@@ -25,11 +23,6 @@ from bakeoff.storage.record import CellRequest
 from bakeoff.storage.store import Store
 
 Kind = Literal["cells", "models", "experiments"]
-
-USUAL_K = 10
-
-FIRST = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc")
-"""The metric that segments and users are told by: the gate's, else the first of these, else the first."""
 
 
 @dataclass(frozen=True)
@@ -182,10 +175,10 @@ def _column(gate: str) -> Column:
 def _names(question: Question, asked: Column | None, sides: Sequence[Sequence[Result]]) -> dict[str, str]:
     """The metrics as name -> import path: those asked for, else those that were measured; and the gate's."""
     measured = {m for side in sides for r in side for m in r.record.metrics}
-    names = dict(question.metrics) or {n: p for n, p in config_files.known_metrics().items() if n in measured}
+    names = dict(question.metrics) or {n: m.path for n, m in shipped().items() if n in measured}
     if asked is None or question.gate is None:
         return names
-    return names | named_metrics([question.gate.partition("@")[0]])
+    return names | metric_paths([question.gate.partition("@")[0]])
 
 
 def _ks(question: Question, asked: Column | None, sides: Sequence[Sequence[Result]]) -> tuple[int, ...]:
@@ -193,7 +186,7 @@ def _ks(question: Question, asked: Column | None, sides: Sequence[Sequence[Resul
     ks = {*question.ks, *([asked.k] if asked is not None and asked.k is not None else [])}
     if not ks:
         known = {int(k) for r in results for by_k in r.record.metrics.values() for k in by_k if k}
-        ks = {USUAL_K if USUAL_K in known or not known else min(known)}
+        ks = {leading_k(known)}
     depth = min((r.asked.cell.depth for r in results), default=max(ks))
     if max(ks) > depth:
         raise ConfigError(f"k={max(ks)} is larger than depth={depth}, the length of the stored lists")
@@ -218,12 +211,11 @@ def _told(one: Versus, asked: Column | None, question: Question, workspace: Work
 
 
 def _line(one: Versus, asked: Column | None) -> Line | None:
-    """The metric of the gate, else the first usual one that has a test, else any."""
+    """The metric of the gate, else the most prominent one that has a test."""
     if asked is not None:
         return next((line for line in one.lines if line.column == asked), None)
-    order = {metric: at for at, metric in enumerate(FIRST)}
     tested = [line for line in one.lines if line.tested is not None]
-    return min(tested, key=lambda line: order.get(line.column.metric, len(order)), default=None)
+    return min(tested, key=lambda line: prominence(line.column.metric), default=None)
 
 
 def _absence(one: Versus, asked: Column) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.errors import ConfigError, check_range
+from bakeoff.evaluation.catalogue import expand
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.run.grid import Options
 from bakeoff.run.runner import EvaluationSpec
@@ -52,7 +53,7 @@ def settings(plain: Mapping[str, Any]) -> Settings:
     if plain["results_dir"] in ("", None):
         raise ConfigError("results_dir=: expected a folder")
     options = {n: plain[n] for n in Options.__dataclass_fields__}
-    wanted = EvaluationSpec(tuple(sorted(set(ks))), dict(plain["metrics"]), plain["save_model"])
+    wanted = EvaluationSpec(tuple(sorted(set(ks))), expand(plain["metrics"]), plain["save_model"])
     rules = TestConfig(**plain["statistics"])
     mlflow = plain["mlflow"]
     if mlflow is not None and not (isinstance(mlflow, str) and "://" in mlflow):

@@ -31,23 +31,22 @@ def shipped() -> Mapping[str, Metric]:
     return MappingProxyType({m.name: m for module in modules for m in _declared(module)})
 
 
-def by_prominence(names: Iterable[str]) -> list[str]:
-    """Return names with those of PROMINENT first, in its order; the others keep theirs.
+def prominence(name: str) -> int:
+    """Return the position of a metric in PROMINENT, as a key for sorting; the same for all others.
 
-    >>> by_prominence(["gini", "recall", "ndcg"])
-    ['ndcg', 'recall', 'gini']
+    >>> sorted(["gini", "recall", "auc", "ndcg"], key=prominence)
+    ['ndcg', 'recall', 'auc', 'gini']
     """
-    rank = {name: position for position, name in enumerate(PROMINENT)}
-    return sorted(dict.fromkeys(names), key=lambda name: rank.get(name, len(rank)))
+    return PROMINENT.index(name) if name in PROMINENT else len(PROMINENT)
 
 
 def leading_metric(names: Iterable[str]) -> str | None:
-    """Return the metric that stands for the measured ones: the most prominent, else the first; None of none."""
-    return next(iter(by_prominence(names)), None)
+    """Return the metric shown first: the most prominent of those measured, else their first, if any."""
+    return min(names, key=prominence, default=None)
 
 
 def leading_k(ks: Iterable[int | None]) -> int:
-    """Return the cutoff that stands for the measured ones: the nearest to 10, the smaller of two; 10 of none.
+    """Return the cutoff shown first: the measured one nearest to 10, the smaller of two; 10 if there is none.
 
     >>> leading_k([1, 12]), leading_k([8, 12, 50]), leading_k([])
     (12, 8, 10)

@@ -99,4 +99,3 @@ def per_user_table(measurements: Measurements) -> tuple[list[str], list[Doubles]
 
 def _column(name: str, k: int | None) -> str:
     return name if k is None else f"{name}@{k}"
-

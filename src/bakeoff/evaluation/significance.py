@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -58,6 +58,8 @@ class TestConfig:
         seed: of both.
         confidence: of the intervals, and 1 - the level of the tests; in [0.5, 1).
     """
+
+    __test__: ClassVar = False  # pytest takes classes by their name
 
     test: Test = "t"
     correction: Correction = "holm"

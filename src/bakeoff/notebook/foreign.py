@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from bakeoff import commands, config_files
 from bakeoff.arrays import Array
 from bakeoff.data.interactions import Ids, Interactions
 from bakeoff.errors import DataError, UsageError
-from bakeoff.evaluation.measure import Measurements, measure, per_user_table, resolve
+from bakeoff.evaluation.catalogue import default_paths, metric_paths, resolve
+from bakeoff.evaluation.measure import Measurements, measure, per_user_table
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.models.base import Model
 from bakeoff.models.external import External
@@ -88,7 +88,7 @@ def evaluate(
     if not ks or max(ks) > split.train.n_items:
         raise UsageError(f"k={list(ks)}: expected cutoffs up to the catalogue's {split.train.n_items} items")
     names = [metrics] if isinstance(metrics, str) else metrics
-    wanted = resolve(config_files.metrics() if names is None else commands.named_metrics(names))
+    wanted = resolve(default_paths() if names is None else metric_paths(names))
     columns = _columns(lists, split)
     with limit_threads(1):
         model = _read(columns, split)

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bakeoff import config_files
 from bakeoff.errors import ConfigError, UsageError, nearest
+from bakeoff.evaluation.catalogue import LEADING_K, OVERVIEW, default_paths, leading_k
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.notebook.drawing import Drawing
-from bakeoff.notebook.selection import USUAL, Names, Question, chosen, question
+from bakeoff.notebook.selection import Names, Question, chosen, question
 from bakeoff.report import frames, rows
 from bakeoff.report.comparison import comparison
 from bakeoff.report.pairs.pairwise import pairwise
@@ -21,8 +21,6 @@ from bakeoff.report.wording import legend, title, visible
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
 from bakeoff.splits.base import Split
 from bakeoff.storage.experiment import Experiment
-
-USUAL_K = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +55,7 @@ class Loaded:
 
     def leaderboard(
         self,
-        k: int | Iterable[int] = USUAL_K,
+        k: int | Iterable[int] = LEADING_K,
         metrics: Names = None,
         dataset: str | None = None,
         split: str | None = None,
@@ -84,7 +82,7 @@ class Loaded:
         first: str | None = None,
         second: str | None = None,
         metrics: Names = None,
-        k: int = USUAL_K,
+        k: int = LEADING_K,
         dataset: str | None = None,
         split: str | None = None,
         **rules: Any,
@@ -208,10 +206,10 @@ class Loaded:
     def _repr_html_(self) -> str:
         from bakeoff.report.render import fragment
 
-        k = USUAL_K if USUAL_K in self._ks or not self._ks else self._ks[0]
+        k = leading_k(self._ks)
         tables = comparison(self.results, (k,), question(self.results, k, None).metrics)
         notes = dict.fromkeys(legend(table) for table in tables if legend(table))
-        return fragment.render(repr(self), (fragment.grid(t, k, USUAL) for t in tables), notes)
+        return fragment.render(repr(self), (fragment.grid(t, k, OVERVIEW) for t in tables), notes)
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -235,7 +233,7 @@ class Loaded:
             )
         if result.asked.key in self.bare:
             self._lacks(result.asked.key, " and ".join(lacking))
-        wanted = EvaluationSpec(asked.ks, {**config_files.metrics(), **asked.paths})
+        wanted = EvaluationSpec(asked.ks, {**default_paths(), **asked.paths})
         return Result(result.asked, remeasure(result.record, cell, self.workspace, wanted))
 
     def _by_cell(

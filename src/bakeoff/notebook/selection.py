@@ -6,15 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff import commands, config_files
 from bakeoff.arrays import Doubles
 from bakeoff.errors import UsageError, check_range, nearest
-from bakeoff.evaluation.measure import resolve
+from bakeoff.evaluation.catalogue import OVERVIEW, metric_paths, resolve, shipped
 from bakeoff.evaluation.metric import EvaluationInputs, Metric
 from bakeoff.report.tables import Column, Result, Table
-
-USUAL = ("ndcg", "recall", "mrr", "catalog_coverage", "auc")
-"""Metrics that are shown where none are asked for, as far as they were measured."""
 
 Names = str | Sequence[str] | None
 
@@ -82,16 +78,15 @@ def question(results: Iterable[Result], k: int | Iterable[int], metrics: Names) 
     for one in ks:
         check_range("k", one, 1, integer=True)
     measured = {name: by_k for r in results for name, by_k in r.record.metrics.items()}
-    shipped = config_files.known_metrics()
     if metrics is None:
-        names = [*(n for n in shipped if n in measured), *(n for n in measured if n not in shipped)]
+        names = [*(n for n in shipped() if n in measured), *(n for n in measured if n not in shipped())]
     else:
         names = [metrics] if isinstance(metrics, str) else list(metrics)
-    own = [n for n in names if n in measured and n not in shipped]
-    paths = commands.named_metrics([n for n in names if n not in own])
+    own = [n for n in names if n in measured and n not in shipped()]
+    paths = metric_paths([n for n in names if n not in own])
     known = {**resolve(paths), **{n: _stored_only(measured[n]) for n in own}}
     asked = tuple(n.rpartition(".")[2] for n in names)
-    shown = asked if metrics is not None else tuple(n for n in (*USUAL, *own) if n in known)
+    shown = asked if metrics is not None else tuple(n for n in (*OVERVIEW, *own) if n in known)
     return Question(ks, {n: known[n] for n in asked}, paths, shown)
 
 

@@ -93,10 +93,8 @@ def document(
 
 
 def definition(metric: Metric) -> str:
-    """The first sentence of a metric's docstring, and its direction."""
-    first = (metric.__doc__ or "").strip().partition("\n")[0].partition(". ")[0].rstrip(".")
-    direction = {True: "higher is better", False: "lower is better", None: "neither end is better"}
-    return f"{visible(first) or 'no definition given'} ({direction[metric.higher_is_better]})"
+    """Return a metric's formula and direction."""
+    return f"{visible(metric.formula) or 'no definition given'} ({metric.direction})"
 
 
 def _section(table: Table, per_grid: int | None) -> Section:

@@ -16,7 +16,8 @@ import numpy as np
 
 from bakeoff.data.source import Dataset
 from bakeoff.errors import DataError, Unsupported
-from bakeoff.evaluation.measure import Measurements, measure, per_user_table, resolve
+from bakeoff.evaluation.catalogue import resolve
+from bakeoff.evaluation.measure import Measurements, measure, per_user_table
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
 from bakeoff.importing import user_code_errors

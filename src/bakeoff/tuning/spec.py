@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from bakeoff import config_files
 from bakeoff.errors import ConfigError, check_choice, check_range, nearest
-from bakeoff.evaluation.measure import resolve
+from bakeoff.evaluation.catalogue import resolve, shipped
 from bakeoff.evaluation.metric import Metric
 from bakeoff.tuning.pareto import Direction
 
@@ -142,19 +141,16 @@ def goals(tuning: Tuning, depth: int) -> tuple[Goal, ...]:
 
 def _goal(text: str, depth: int, key: str) -> Goal:
     name, at, cutoff = str(text).partition("@")
-    where, path = f"{key}={text!r}", name
-    if "." not in name:
-        known = config_files.metrics()
-        if name not in known:
-            raise ConfigError(f"{where}: there is no metric {name!r}; {nearest(name, known)}")
-        path = known[name]
-    found = resolve({name: path})[name]
-    if found.higher_is_better is None:
-        raise ConfigError(f"{where}: neither end of {name!r} is the goal; take another")
-    if not found.cutoff:
+    where = f"{key}={text!r}"
+    if "." not in name and name not in shipped():
+        raise ConfigError(f"{where}: there is no metric {name!r}; {nearest(name, shipped())}")
+    metric = shipped()[name] if name in shipped() else resolve({name: name})[name]
+    if metric.higher_is_better is None:
+        raise ConfigError(f"{where}: neither end of {name!r} is the goal; choose another metric")
+    if not metric.cutoff:
         if at:
             raise ConfigError(f"{where}: {name!r} has no cutoff; write {key}={name}")
-        return Goal(str(text), name, found, None)
+        return Goal(str(text), name, metric, None)
     if not cutoff.isdigit() or not 1 <= int(cutoff) <= depth:
         raise ConfigError(f"{where}: expected a cutoff from 1 to {depth}, such as {name}@10")
-    return Goal(str(text), name, found, int(cutoff))
+    return Goal(str(text), name, metric, int(cutoff))

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from bakeoff import config_files
-from bakeoff.evaluation.measure import resolve
+from bakeoff.evaluation.catalogue import metric_paths, resolve
 from bakeoff.report.charts import ChartSection, charts
 from bakeoff.report.comparison import comparison
 from bakeoff.report.tables import Result
@@ -36,7 +35,7 @@ def ran(store: Store) -> Sequence[Result]:
         "by item": "toys.ByItem",
     }
     workspace, results = Workspace(store), []
-    wanted = EvaluationSpec(KS, {name: config_files.known_metrics()[name] for name in METRICS})
+    wanted = EvaluationSpec(KS, metric_paths(METRICS))
     for dataset, split in ((people, random), (people, last), (blocks, random)):
         for seed in (1, 2):
             for name, target in models.items():
@@ -54,7 +53,7 @@ class Experiment:
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder)
         self.results = ran(self.store)
-        self.metrics = resolve({name: config_files.known_metrics()[name] for name in METRICS})
+        self.metrics = resolve(metric_paths(METRICS))
         self.tables = comparison(self.results, KS, self.metrics)
 
     @cached_property

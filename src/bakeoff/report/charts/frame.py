@@ -7,15 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from bakeoff.evaluation.catalogue import leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
 from bakeoff.report.charts.look import Look, looks
 from bakeoff.report.tables import Row, Table
 from bakeoff.report.wording import settings_text, visible
-
-USUAL_METRICS = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc")
-"""The first of them that was measured is shown first."""
-
-USUAL_K = 10
 
 BASELINES = ("Popularity", "Random")
 
@@ -134,6 +130,7 @@ def _is_baseline(row: Row) -> bool:
 
 def _start(place: Place, metrics: Mapping[str, Metric]) -> Start:
     measured = {c.metric for c in place.table.columns}
-    usual = [m for m in (*USUAL_METRICS, *metrics) if m in measured]
-    ks = sorted({c.k for c in place.table.columns if c.k is not None}, key=lambda k: (abs(k - USUAL_K), k))
-    return Start(place.dataset, place.split, ks[0] if ks else None, usual[0])
+    metric = leading_metric(name for name in metrics if name in measured)
+    assert metric is not None, "a place without columns is not drawn"
+    ks = [c.k for c in place.table.columns if c.k is not None]
+    return Start(place.dataset, place.split, leading_k(ks) if ks else None, metric)

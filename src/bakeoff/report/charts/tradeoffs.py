@@ -23,12 +23,6 @@ from bakeoff.report.charts.spec import (
 )
 from bakeoff.report.figures.tradeoff import GOALS, Goal, Tradeoff, tradeoff
 
-NOT_ACCURACY = (
-    "catalog_coverage distributional_coverage gini novelty diversity diversity_features unexpectedness "
-    "unexpectedness_features serendipity serendipity_features mean_popularity long_tail_share"
-).split()
-"""Metrics of what lists are like, which are no measure of accuracy."""
-
 NAME = "min(130, 0.45 * width)"
 """Pixels of a name at a point at most: on one side of any point there is room for it."""
 
@@ -44,7 +38,7 @@ def sections(frame: Frame) -> list[ChartSection]:
     accuracy = [
         m
         for m, metric in frame.metrics.items()
-        if metric.higher_is_better is not None and m not in NOT_ACCURACY
+        if metric.higher_is_better is not None and metric.kind != "lists"
     ]
     goals = [g for g in GOALS if not g.metric or g.metric in frame.metrics]
     if not accuracy:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bakeoff.evaluation.catalogue import LEADING_K, OVERVIEW, PROMINENT, leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
 from bakeoff.report.charts import ChartSection
 from bakeoff.report.document import Document, definition
@@ -25,14 +26,8 @@ from bakeoff.report.page.packing import packed
 from bakeoff.report.tables import Column, Result, Table
 from bakeoff.report.wording import TIED, how_tested
 
-USUAL_K = 10
-USUAL = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc", "catalog_coverage", "novelty")
-"""Metrics offered first; the first that was measured is the one shown."""
-
-BESIDE = ("ndcg", "recall", "precision", "mrr", "catalog_coverage", "novelty")
-"""Metrics that stand beside the chosen one: so many of them as BESIDE_N."""
-
 BESIDE_N = 4
+"""So many metrics of OVERVIEW stand beside the chosen one."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +41,7 @@ class Page:
         missing: what was skipped and failed; without rows where all is done.
         boards: one for each comparison, filled as it stands at first.
         legends: how to read each board.
-        shown: for each board the columns that stand in it at first: the chosen one, then BESIDE_N others;
+        shown: for each board the columns that stand in it at first: the leading one, then BESIDE_N others;
             None in place of one that was not measured.
         sections: charts.
         data: what the script needs, as JSON that may stand in a script element.
@@ -88,10 +83,10 @@ def page(
     data = {
         "boards": [_board_data(b) for b in boards],
         "metrics": {n: [definition(m), m.higher_is_better] for n, m in metrics.items()},
-        "usual": USUAL,
-        "beside": BESIDE,
+        "usual": PROMINENT,
+        "beside": OVERVIEW,
         "besideN": BESIDE_N,
-        "usualK": USUAL_K,
+        "usualK": LEADING_K,
         "tied": TIED,
         "charts": specs,
         "tables": packs,
@@ -123,16 +118,12 @@ def script_json(value: Any) -> str:
 
 def _shown(board: Board) -> tuple[Column | None, ...]:
     """The columns that are shown before anybody has chosen one."""
-    order = {metric: place for place, metric in enumerate(USUAL)}
-
-    def rank(column: Column) -> tuple[int, int, int]:
-        far = 0 if column.k is None else abs(column.k - USUAL_K)
-        return order.get(column.metric, len(order)), far, column.k or 0
-
-    main = min(board.columns, key=rank, default=None)
-    if main is None:
+    metric = leading_metric(column.metric for column in board.columns)
+    if metric is None:
         return (None,) * (BESIDE_N + 1)
-    at_k = [Column(metric, k) for metric in BESIDE if metric != main.metric for k in (main.k, None)]
+    ks = [column.k for column in board.columns if column.metric == metric]
+    main = Column(metric, None if None in ks else leading_k(ks))
+    at_k = [Column(metric, k) for metric in OVERVIEW if metric != main.metric for k in (main.k, None)]
     beside = [column for column in at_k if column in board.columns][:BESIDE_N]
     return (main, *beside, *(None,) * (BESIDE_N - len(beside)))
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from bakeoff.evaluation.catalogue import leading_k, prominence
 from bakeoff.evaluation.metric import Metric
 from bakeoff.report.comparison import comparison
 from bakeoff.report.tables import Column, Result, Row, Table
@@ -28,11 +29,6 @@ from bakeoff.report.wording import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-PREFERRED = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc", "catalog_coverage", "novelty")
-"""Metrics shown first; the others follow in their own order while there is room."""
-
-USUAL_K = 10
-
 
 def print_tables(
     name: str,
@@ -52,7 +48,7 @@ def print_tables(
         from rich.console import Console
 
         console = Console()
-    k = USUAL_K if USUAL_K in ks else ks[0]
+    k = leading_k(ks)
     for table in comparison(results, ks, metrics) if tables is None else tables:
         _print_table(table, k, console)
     others = ", ".join(str(other) for other in ks if other != k)
@@ -125,10 +121,8 @@ def _fields(table: Table, k: int, width: int) -> list[_Field]:
 
 
 def _ordered(table: Table, k: int) -> list[Column]:
-    """The columns at k and those without cutoff, the preferred ones first."""
-    at_k = [c for c in table.columns if c.k in (k, None)]
-    rank = {metric: place for place, metric in enumerate(PREFERRED)}
-    return sorted(at_k, key=lambda c: rank.get(c.metric, len(rank)))
+    """Return the columns at k and those without cutoff, the most prominent metric first."""
+    return sorted((c for c in table.columns if c.k in (k, None)), key=lambda c: prominence(c.metric))
 
 
 def _right(table: Table) -> list[_Field]:

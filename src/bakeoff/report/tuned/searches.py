@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from bakeoff import config_files
+from bakeoff.evaluation.catalogue import shipped
 from bakeoff.evaluation.expected_best import Estimate, expected_best, mean_over_repeats
 from bakeoff.hashing import canonical_json
 from bakeoff.report.comparison import summary
@@ -222,7 +222,7 @@ def _on_test(record: Record, metric: str) -> Value | None:
     """Mean and interval of a metric as a tuner names it: "name@k", or by its import path."""
     path, _, k = metric.partition("@")
     name = path.rpartition(".")[2]
-    if "." in path and config_files.known_metrics().get(name, path) != path:
+    if "." in path and name in shipped() and shipped()[name].path != path:
         return None  # another metric of that name
     found = record.metrics.get(name, {}).get(k)
     return None if found is None else summary([Fit(*found, record.n_users)])
