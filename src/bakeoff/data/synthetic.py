@@ -149,9 +149,9 @@ class Simulated:
 class Log:
     """The simulated rows and what they were drawn from, for n rows, U users, I tracks and A artists.
 
-    Every draw is a uniform number from the bits of PCG64, turned into what is needed by the inverse of its
-    distribution: NumPy promises these bits for good and on every platform, but not its own distributions. Each
-    purpose has a stream of its own, so that a new purpose does not move the others.
+    Every draw is a uniform number from the bits of PCG64, transformed by the inverse of its distribution:
+    NumPy promises these bits for good and on every platform, but not its own distributions. Each purpose has
+    a stream of its own, so that a new purpose does not move the others.
 
     Attributes:
         genre, second: int64 [A], genres of the artists, the most popular first; second is -1 for none.
