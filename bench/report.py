@@ -30,7 +30,7 @@ from bakeoff.report.marks import marked
 from bakeoff.report.page.page import page
 from bakeoff.report.page.static import drawings
 from bakeoff.report.render import html, script
-from bakeoff.report.tables import Result
+from bakeoff.queries.select import Result
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.store import Store
 

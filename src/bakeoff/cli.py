@@ -148,7 +148,7 @@ def _recommend(words: list[str]) -> int:
     for flag in ("user", "items", "similar-to", "format", "to"):
         words = _flag_as_option(words, f"--{flag}", flag)
     about, whole = ("user", "items", "similar-to"), ("split_seed", "fold", "seed")
-    known = (*about, "k", "models", "dataset", "split", *whole, "format", "to", "results_dir", "name")
+    known = (*about, "k", "models", "dataset", "split", *whole, "tune", "format", "to", "results_dir", "name")
     names, given = _split(words, "recommend", known)
     name = _one_name(names, given, "recommend")
     if len([a for a in about if a in given]) != 1:
@@ -157,11 +157,15 @@ def _recommend(words: list[str]) -> int:
     if items == ():
         raise ConfigError(f"recommend: --items {given['items']!r} names no item; expected --items A,B,C")
     question = Question(given.get("user"), items, given.get("similar-to"), _whole("k", given.get("k", "10")))
+    seeds = {w: _whole(w, given[w]) if w in given else None for w in whole}
     which = CellFilter(
         given.get("dataset"),
         given.get("split"),
-        tuple(_list(given.get("models", ""))),
-        **{w: _whole(w, given[w]) for w in whole if w in given},
+        given.get("models", ""),
+        seeds["split_seed"],
+        seeds["fold"],
+        seeds["seed"],
+        given.get("tune"),
     )
     results, to = Path(given.get("results_dir", "results")), given.get("to")
     return commands.recommend(
@@ -189,7 +193,7 @@ def _split(words: list[str], verb: str, known: Sequence[str]) -> tuple[list[str]
     names, options = [], {}
     for word in words:
         key, equals, value = word.partition("=")
-        if not equals and not word.startswith("-"):
+        if (not equals or "(" in key) and not word.startswith("-"):
             names.append(word)
         elif key not in known or not equals:
             raise ConfigError(f"{verb}: {word!r} is not an option; {nearest(key, known)}")

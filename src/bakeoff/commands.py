@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,10 @@ from bakeoff import tracking
 from bakeoff.errors import ConfigError, UsageError, check_range, nearest
 from bakeoff.evaluation.catalogue import default_paths, leading_k, resolve
 from bakeoff.evaluation.significance import TestConfig
+from bakeoff.queries.select import CellFilter, Result, select, stored_experiment
 from bakeoff.run import grid
 from bakeoff.run.cell import Cell
+from bakeoff.run.naming import split_label
 from bakeoff.run.preflight import Estimate, foresee
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
 from bakeoff.storage.experiment import Experiment
@@ -22,7 +24,6 @@ from bakeoff.storage.store import Store
 
 if TYPE_CHECKING:
     from bakeoff.queries.recommend import Question
-    from bakeoff.queries.select import CellFilter
 
 NOT_STORED = "not stored: run its command again (it stands in experiment.json)"
 
@@ -127,7 +128,10 @@ def describe(request: Request) -> int:
         by_data.setdefault(asked.cell.data_key, {}).setdefault(asked.cell.split_key, asked.cell)
     for cells in by_data.values():
         dataset = Workspace(request.store).dataset(next(iter(cells.values())))
-        splits = [(_split_label(cell), cut(cell, dataset)) for cell in cells.values()]
+        splits = [
+            (f"{split_label(cell)}, split_seed={cell.split_seed}", cut(cell, dataset))
+            for cell in cells.values()
+        ]
         render(look(dataset, splits), Console())
     return 0
 
@@ -142,14 +146,18 @@ def report(
     metrics: Mapping[str, str] | None,
     rules: TestConfig | None = None,
     mlflow: str | None = None,
+    cells: CellFilter | None = None,
 ) -> int:
     """Build the reports of a stored experiment again, with other cutoffs or metrics where asked; fit nothing.
+
+    Args:
+        cells: which of its cells the reports hold; None for all.
 
     Raises:
         UsageError: no such experiment, none of its cells in the store, or a k beyond the stored lists.
     """
     tracking.check(mlflow, "")
-    experiment, folder = _stored(name, results), results / name
+    experiment, folder = _selected(stored_experiment(name, results), cells), results / name
     workspace = Workspace(Store(results / "store"))
     records = {a.key: _stored_or_missing(a, workspace.store) for a in experiment.asked}
     if all(r.status == "missing" for r in records.values()):
@@ -174,8 +182,11 @@ def report(
     return _report(experiment, folder, workspace, wanted, {}, rules or TestConfig(), tracker)
 
 
-def export(target: str, to: Path, results: Path) -> int:
+def export(target: str, to: Path, results: Path, cells: CellFilter | None = None) -> int:
     """Write train, test and lists of a cell (KEY), or of every cell of an experiment (NAME), as Parquet.
+
+    Args:
+        cells: which cells of the experiment; None for all.
 
     Raises:
         UsageError: no such cell or experiment, a folder that holds something else, or a cell without lists;
@@ -187,7 +198,7 @@ def export(target: str, to: Path, results: Path) -> int:
     if store.record(target) is not None:
         export_cell(target, to, Workspace(store))
         return 0
-    experiment = _stored(target, results)
+    experiment = _selected(stored_experiment(target, results, "experiment or cell"), cells)
     records = {a.key: store.record(a.key) for a in experiment.asked}
     unfinished = [(k, r) for k, r in records.items() if r is None or not r.done]
     if done := [k for k, r in records.items() if r is not None and r.done]:
@@ -210,28 +221,28 @@ def recommend(
     from bakeoff.report.render.recommend import deliver, form_of
 
     form = form_of(form, to)
-    deliver(answer(question, _stored(name, results), which, Store(results / "store")), form, to)
+    deliver(answer(question, stored_experiment(name, results), which, Store(results / "store")), form, to)
     return 0
 
 
-def verify(name: str, results: Path, references: Sequence[str] | None) -> int:
-    """Recompute every number of an experiment by independent code; 1 where something differs, else 0."""
+def verify(
+    name: str, results: Path, references: Sequence[str] | None, cells: CellFilter | None = None
+) -> int:
+    """Recompute the numbers of an experiment by independent code; 1 where something differs, else 0.
+
+    Args:
+        cells: which of its cells; None for all.
+    """
     from bakeoff.report.render.verify import print_verdict
     from bakeoff.verify.check import verify as check
     from bakeoff.verify.libraries import chosen, missing
 
     libraries = chosen(references)
-    verdict = check(_stored(name, results), results / name, Store(results / "store"), libraries)
+    experiment = stored_experiment(name, results)
+    keys = None if cells is None else {a.key for a in _selected(experiment, cells).asked}
+    verdict = check(experiment, results / name, Store(results / "store"), libraries, keys)
     print_verdict(name, verdict, missing() if references is None else ())
     return 0 if verdict.agrees else 1
-
-
-def _stored(name: str, results: Path) -> Experiment:
-    if not (results / name / "experiment.json").exists():
-        known = sorted(p.parent.name for p in results.glob("*/experiment.json"))
-        there = nearest(name, known) if known else "there is none"
-        raise UsageError(f"no experiment or cell {name!r} in {results}: {there}")
-    return Experiment.read(results / name, name)
 
 
 def _report(
@@ -248,7 +259,6 @@ def _report(
     from bakeoff.report.comparison import comparison
     from bakeoff.report.marks import marked
     from bakeoff.report.render.console import print_tables
-    from bakeoff.report.tables import Result
 
     results = []
     for asked in experiment.asked:
@@ -268,6 +278,14 @@ def _report(
     return 0
 
 
+def _selected(experiment: Experiment, cells: CellFilter | None) -> Experiment:
+    """The experiment with the cells that a filter keeps alone."""
+    if cells is None:
+        return experiment
+    asked = select(experiment.asked, cells, f"experiment {experiment.name!r}")
+    return replace(experiment, asked=tuple(asked))
+
+
 def _stored_or_missing(asked: CellRequest, store: Store) -> Record:
     """What is stored of a cell, or that nothing is and what to do."""
     record, damage = store.readable(asked.key)
@@ -277,6 +295,3 @@ def _stored_or_missing(asked: CellRequest, store: Store) -> Record:
     return Record(key=asked.key, status="missing", reason=reason, cell=asked.cell.as_json())
 
 
-def _split_label(cell: Cell) -> str:
-    extra = [cell.split_variant] if cell.split_variant else []
-    return ", ".join([str(cell.split.get("name")), *extra, f"split_seed={cell.split_seed}"])

@@ -10,12 +10,13 @@ from typing import Literal
 from bakeoff.errors import ConfigError, UsageError, check_range, nearest
 from bakeoff.evaluation.catalogue import leading_k, metric_paths, prominence, resolve, shipped
 from bakeoff.evaluation.significance import TestConfig
+from bakeoff.queries.select import Result
 from bakeoff.report.comparison import comparison
 from bakeoff.report.pairs.by_split import OfSplit, by_split
 from bakeoff.report.pairs.samples import column_name
 from bakeoff.report.pairs.sides import of_cells, of_experiments, of_models
 from bakeoff.report.pairs.versus import EXIT_CODES, Answer, Line, Versus, all_of, gate, versus
-from bakeoff.report.tables import Column, Result
+from bakeoff.report.tables import Column
 from bakeoff.run.cell import Cell
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
 from bakeoff.storage.experiment import Experiment

@@ -25,8 +25,8 @@ from urllib.parse import urlsplit
 from bakeoff import __version__
 from bakeoff.errors import ConfigError
 from bakeoff.report import logged
-from bakeoff.report.render.progress import label
 from bakeoff.run.grid import Progress
+from bakeoff.run.naming import cell_label
 from bakeoff.storage.record import CellRequest, Record
 
 FILES = ("report.html", "report.md", "report.tex", "metrics.csv", "cells.csv", "experiment.json")
@@ -188,7 +188,7 @@ class Tracker:
             return
         start = int(datetime.fromisoformat(record.started).timestamp() * 1000) if record.started else None
         tags = {**logged.tags(asked, record), "mlflow.parentRunId": self._parent}
-        run = self._client.create_run(self._experiment, start, tags, label(asked)).info.run_id
+        run = self._client.create_run(self._experiment, start, tags, cell_label(asked.cell)).info.run_id
         for some in _chunks(logged.metrics(record), 1000):
             self._client.log_batch(run, metrics=[_metric(start, *one) for one in some])
         for some in _chunks(logged.params(asked, record), 100):

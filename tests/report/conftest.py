@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bakeoff.evaluation.metric import Metric, metric
-from bakeoff.report.tables import Result
+from bakeoff.queries.select import Result
 from bakeoff.run.cell import Cell
 from bakeoff.storage.record import CellRequest, Record
 

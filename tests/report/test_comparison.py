@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bakeoff.errors import UsageError
+from bakeoff.queries.select import Result
 from bakeoff.report.comparison import comparison, summary
-from bakeoff.report.tables import Column, Result, Run
+from bakeoff.report.tables import Column, Run
 from bakeoff.report.uncertainty import Fit
 from bakeoff.storage.record import CellRequest
 

@@ -17,9 +17,9 @@ from pyarrow import parquet
 
 from bakeoff import config_files
 from bakeoff.errors import ConfigError, UsageError
+from bakeoff.queries.select import Result
 from bakeoff.report.render.csv import render
 from bakeoff.report.rows import METRIC_COLUMNS, metric_rows
-from bakeoff.report.tables import Result
 from bakeoff.run.cell import Cell, with_content_hashes
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.experiment import Experiment

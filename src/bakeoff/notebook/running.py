@@ -13,8 +13,8 @@ from typing import Any
 
 from bakeoff.errors import UsageError, nearest
 from bakeoff.notebook.loaded import Loaded
+from bakeoff.queries.select import Result
 from bakeoff.report import readback
-from bakeoff.report.tables import Result
 from bakeoff.run.runner import Workspace
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.store import Store

@@ -10,7 +10,8 @@ from bakeoff.arrays import Doubles
 from bakeoff.errors import UsageError, check_range, nearest
 from bakeoff.evaluation.catalogue import OVERVIEW, metric_paths, resolve, shipped
 from bakeoff.evaluation.metric import EvaluationInputs, Metric
-from bakeoff.report.tables import Column, Result, Table
+from bakeoff.queries.select import Result
+from bakeoff.report.tables import Column, Table
 
 Names = str | Sequence[str] | None
 

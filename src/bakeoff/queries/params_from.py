@@ -1,4 +1,4 @@
-"""The hyperparameters of a stored cell, taken elsewhere: into another cell, or into a YAML of one's own."""
+"""Reuse the hyperparameters of a stored cell: in another cell, or in a YAML file."""
 
 from __future__ import annotations
 
@@ -7,68 +7,55 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from bakeoff.errors import ConfigError, UsageError, nearest
-from bakeoff.storage.experiment import Experiment
+from bakeoff.errors import ConfigError, UsageError
+from bakeoff.queries.select import one_cell, stored_experiment
 from bakeoff.storage.record import Record
 from bakeoff.storage.store import Store, replacing
 
 
-def found(reference: str, results: Path, key: str) -> Record:
-    """The finished cell of a KEY, or of NAME/MODEL: an experiment's only cell of a model, or only tuned one.
+def stored_cell(reference: str, results: Path, what: str) -> Record:
+    """Return the finished cell of a KEY, or of NAME/MODEL: the only cell of the model, or the only tuned one.
 
     Args:
+        reference: MODEL is a name or a label.
         results: the folder of results.
-        key: what asks, for messages.
+        what: what asks, for messages.
 
     Raises:
         UsageError: there is none, there are several, or it is not done.
     """
-    store = Store(results / "store")
     name, slash, model = reference.partition("/")
-    record = store.record(_only(name, model, results, key) if slash else reference)
+    key = reference
+    if slash:
+        experiment = stored_experiment(name, results, f"experiment for {what}={reference},")
+        key = one_cell(experiment.asked, model, f"{what}={reference}").key
+    record = Store(results / "store").record(key)
     if record is None:
         raise UsageError(
-            f"{key}={reference}: no such cell in {results}; expected a key that stands in cells.csv, or "
-            "NAME/MODEL"
+            f"{what}={reference}: no such cell in {results}; expected a key of cells.csv, or NAME/MODEL"
         )
     if not record.done:
-        raise UsageError(f"{key}={reference}: the cell was {record.status}: {record.reason}")
+        raise UsageError(f"{what}={reference}: the cell was {record.status}: {record.reason}")
     return record
-
-
-def _only(name: str, model: str, results: Path, key: str) -> str:
-    asked = Experiment.read(results / name, name).asked
-    if not asked:
-        known = sorted(p.parent.name for p in results.glob("*/experiment.json"))
-        there = nearest(name, known) if known else "there is none"
-        raise UsageError(f"{key}={name}/{model}: no experiment {name!r} in {results}: {there}")
-    cells = {a.key: a.cell for a in asked if a.cell.model.get("name") == model}
-    if not cells:
-        models = {str(a.cell.model.get("name")) for a in asked}
-        raise UsageError(f"{key}={name}/{model}: it has no cell of {model!r}; {nearest(model, models)}")
-    tuned = [k for k, cell in cells.items() if cell.tune is not None]
-    if len(cells) > 1 and len(tuned) != 1:
-        raise UsageError(f"{key}={name}/{model}: it may be any of {', '.join(cells)}; give one")
-    return tuned[0] if tuned else next(iter(cells))
 
 
 def with_params_from(
     model: Mapping[str, Any], reference: str, results: Path, given: Collection[str] = ()
 ) -> dict[str, Any]:
-    """A model's configuration with the final hyperparameters of a stored cell.
+    """Return a model's configuration with the final hyperparameters of a stored cell.
 
     Args:
-        given: hyperparameters that were asked for by name: they stay.
+        given: names of hyperparameters that keep their configured value.
 
     Raises:
         UsageError: no such cell, or its model is of another class.
     """
-    record = found(reference, results, "params_from")
-    theirs, mine = record.cell["model"]["build"]["_target_"], model["build"]["_target_"]
-    if theirs != mine:
+    record = stored_cell(reference, results, "params_from")
+    stored, own = record.cell["model"]["build"]["_target_"], model["build"]["_target_"]
+    if stored != own:
         raise ConfigError(
-            f"params_from={reference}: its model {record.cell['model'].get('name')!r} is a {theirs}, and "
-            f"model {model.get('name')!r} a {mine}"
+            f"params_from={reference}: its model {record.cell['model'].get('name')!r} is a {stored}, and "
+            f"model {model.get('name')!r} a {own}; expected the same class"
         )
     values = {k: v for k, v in record.parameters.items() if k not in given}
     return {**model, "build": {**model["build"], **values}}
@@ -83,29 +70,30 @@ def write(reference: str, path: Path, results: Path) -> None:
     import yaml
 
     if path.suffix != ".yaml" or path.parent.name != "model":
-        raise ConfigError(f"--preset {path}: expected DIR/model/NAME.yaml; --config-dir DIR then finds NAME")
+        raise ConfigError(
+            f"--preset {path}: expected DIR/model/NAME.yaml, which --config-dir DIR reads as model=NAME"
+        )
     if path.exists():
-        raise ConfigError(f"--preset {path}: it is there already; give another name")
-    record = found(reference, results, "export")
+        raise ConfigError(f"--preset {path}: the file exists; give another name")
+    record = stored_cell(reference, results, "export")
     model = dict(record.cell["model"])
     build = {"_target_": model["build"]["_target_"], **record.parameters}
     rest = {k: v for k, v in model.items() if k not in ("name", "build")}
     option = {"name": path.stem, "build": build, **rest}
     text = yaml.safe_dump(option, sort_keys=False, allow_unicode=True, width=110)
     with replacing(path) as temporary:
-        temporary.write_text(f"{_told(record)}{text}", encoding="utf-8")
+        temporary.write_text(f"{_origin(record)}{text}", encoding="utf-8")
 
 
-def _told(record: Record) -> str:
-    """Where the values come from, as comments; names are quoted, so that none can end its line."""
+def _origin(record: Record) -> str:
+    """Where the values come from, as comments; names are JSON strings, so that none can end its line."""
     cell, tuning = record.cell, record.tuning
-    lines = [f"model {_quoted(cell, 'model')} with the hyperparameters of cell {record.key}:"]
-    lines += [f"data set {_quoted(cell, 'dataset')}, split {_quoted(cell, 'split')}"]
+    model, dataset, split = (
+        json.dumps(str(cell[part].get("name"))) for part in ("model", "dataset", "split")
+    )
+    lines = [f"model {model} with the hyperparameters of cell {record.key}:"]
+    lines += [f"data set {dataset}, split {split}"]
     if tuning is not None:
         best = tuning["best"]
         lines += [f"tuned in {tuning['asked']} trials: {tuning['metric']} {best['value']:.4f} on validation"]
     return "".join(f"# {line}\n" for line in lines)
-
-
-def _quoted(cell: Mapping[str, Any], coordinate: str) -> str:
-    return json.dumps(str(cell[coordinate].get("name")))

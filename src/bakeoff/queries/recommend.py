@@ -14,9 +14,9 @@ from bakeoff.data.source import ItemTitles
 from bakeoff.errors import ConfigError, DataError, UsageError, check_range
 from bakeoff.models.base import ItemSimilarity, Model
 from bakeoff.models.fitting import limit_threads
-from bakeoff.queries.select import CellFilter, Selection, choose, narrowed
-from bakeoff.queries.select import place as place_of
+from bakeoff.queries.select import CellFilter, Selection, one_split, select
 from bakeoff.run.cell import Cell, build_model, build_source
+from bakeoff.run.naming import place_label
 from bakeoff.run.runner import Workspace
 from bakeoff.splits.base import Split
 from bakeoff.storage.experiment import Experiment
@@ -123,9 +123,10 @@ Ask = Callable[[Record, Cell], tuple[tuple[Listed, ...], str]]
 
 
 def answer(question: Question, experiment: Experiment, which: CellFilter, store: Store) -> Answer:
-    """What the chosen models of an experiment answer (see `choose` and `recommend`)."""
-    _check_known(question, narrowed(experiment, which), store)
-    return recommend(question, choose(experiment, which), store)
+    """What the chosen models of an experiment answer (see `one_split` and `recommend`)."""
+    of = f"experiment {experiment.name!r}"
+    _check_known(question, select(experiment.asked, CellFilter(which.dataset, which.split), of), store)
+    return recommend(question, one_split(experiment, which), store)
 
 
 def recommend(question: Question, chosen: Selection, store: Store) -> Answer:
@@ -170,7 +171,7 @@ def _check_known(question: Question, asked: Sequence[CellRequest], store: Store)
     cells = {a.cell.split_key: a.cell for a in asked if store.has_split(a.cell.split_key)}
     unknown: UsageError | None = None
     for cell in cells.values() if len(cells) > 1 else ():
-        train, where = store.split(cell.split_key).train, place_of(cell)
+        train, where = store.split(cell.split_key).train, place_label(cell)
         try:
             if question.user is not None:
                 find_code(train.user_ids, question.user, "user", where)

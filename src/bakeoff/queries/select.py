@@ -1,33 +1,63 @@
-"""Which cells of an experiment a question is about: the models of one split, each once."""
+"""Select cells by data set, split, model, seeds, fold and tuner: one language for every command.
+
+CellFilter(models="als (factors=8,iterations=3), popularity", split="random", seed=1)
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from bakeoff.errors import UsageError, nearest
 from bakeoff.run.cell import Cell
+from bakeoff.run.naming import (
+    Name,
+    matches,
+    model_names,
+    no_match,
+    one_row,
+    place_label,
+    quoted,
+    row_identity,
+    row_labels,
+    split_list,
+    tune_name,
+)
 from bakeoff.storage.experiment import Experiment
-from bakeoff.storage.record import CellRequest
+from bakeoff.storage.record import CellRequest, Record
+
+
+class Result(NamedTuple):
+    """A requested cell and its record."""
+
+    asked: CellRequest
+    record: Record
+
+
+Selectable = TypeVar("Selectable", CellRequest, Result)
 
 
 @dataclass(frozen=True)
 class CellFilter:
-    """What narrows the choice; None or nothing leaves all.
+    """Which cells to keep; None or nothing keeps all.
 
     Args:
-        dataset, split: by their names.
-        models: by their names, or as they are labelled: `als (factors=128)`.
+        dataset, split: a name (`simulated`) or a label (`simulated (n_items=1500)`).
+        models: names, labels (`als (factors=8, tune=optuna)`) or keys of cells; one text is a list between
+            commas.
         split_seed, fold, seed: of the run.
+        tune: the tuner's name; "none" keeps what is not tuned.
     """
 
     dataset: str | None = None
     split: str | None = None
-    models: tuple[str, ...] = ()
+    models: str | Sequence[str] = ()
     split_seed: int | None = None
     fold: int | None = None
     seed: int | None = None
+    tune: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,10 +65,10 @@ class Selection:
     """Cells of one split.
 
     Args:
-        place: data set and split, for people.
-        asked: one cell a model.
-        labels: what each is called, all different.
-        notes: what was taken where there were several.
+        place: labels of data set and split.
+        asked: one cell of each row, in the order of the filter's models.
+        labels: of the rows, all different.
+        notes: which seed or fold was taken where there were several.
     """
 
     place: str
@@ -47,113 +77,181 @@ class Selection:
     notes: tuple[str, ...] = ()
 
 
-def choose(experiment: Experiment, which: CellFilter) -> Selection:
-    """The cells that a question is about.
+# -- experiments -------------------------------------------------------------------------------------
+
+
+def experiment_names(results: Path) -> list[str]:
+    """Return the names of the stored experiments in a folder of results, sorted."""
+    return sorted(path.parent.name for path in results.glob("*/experiment.json"))
+
+
+def stored_experiment(name: str, results: Path, what: str = "experiment") -> Experiment:
+    """Return a stored experiment.
+
+    Args:
+        what: what the name may be, for the message.
 
     Raises:
-        UsageError: a name that the experiment does not have, or several data sets or splits to choose from.
+        UsageError: there is none of this name.
     """
-    asked = narrowed(experiment, which)
-    places = list(dict.fromkeys(place(a.cell) for a in asked))
+    names = experiment_names(results)
+    if name not in names:
+        raise UsageError(f"no {what} {name!r} in {results}: {nearest(name, names)}")
+    return Experiment.read(results / name, name)
+
+
+# -- cells -------------------------------------------------------------------------------------------
+
+
+def select(cells: Sequence[Selectable], which: CellFilter, of: str = "") -> list[Selectable]:
+    """Return the cells that a filter keeps: in their order, or in that of the filter's models.
+
+    Args:
+        of: what the cells are of, for messages: "experiment 'lab'".
+
+    Raises:
+        UsageError: a value that none of the cells has; the message offers those that there are.
+    """
+    found = list(cells)
+    for what, text in (("dataset", which.dataset), ("split", which.split)):
+        if text is not None:
+            found = _matching(found, text, [_place_name(_cell(c), what) for c in found], what, of)
+    for what in ("split_seed", "fold", "seed"):
+        value = getattr(which, what)
+        if value is not None:
+            values = [getattr(_cell(c), what) for c in found]
+            _check_value(what, value, values, of)
+            found = [c for c, own in zip(found, values, strict=True) if own == value]
+    if which.tune is not None:
+        tuners = [Name.of(tune_name(_cell(c))) for c in found]
+        found = _matching(found, which.tune, tuners, "tune", of)
+    names = model_names([_request(c) for c in found])
+    models = split_list(which.models, names) if isinstance(which.models, str) else list(which.models)
+    if not models:
+        return found
+    selected = [found[at] for text in models for at in _positions(text, names, "model", of)]
+    return list({id(c): c for c in selected}.values())
+
+
+def one_split(experiment: Experiment, which: CellFilter) -> Selection:
+    """Return one cell of each row on one split: the first split seed, fold and seed where none is given.
+
+    Raises:
+        UsageError: a value that the experiment does not have, or several data sets or splits.
+    """
+    of = f"experiment {experiment.name!r}"
+    in_place = select(experiment.asked, CellFilter(which.dataset, which.split), of)
+    places = dict.fromkeys(place_label(request.cell) for request in in_place)
     if len(places) > 1:
-        raise UsageError(
-            f"experiment {experiment.name!r} holds several: {'; '.join(places)}: choose one with dataset= "
-            "and split="
-        )
+        raise UsageError(f"{of} holds {quoted(places)}: choose one with dataset= and split=")
     notes: list[str] = []
-    for name in ("split_seed", "fold"):
-        asked = _first(asked, name, getattr(which, name), notes)
-    asked = _models(asked, which.models)
-    asked = _one_seed(asked, which.seed, notes)
-    return Selection(places[0], tuple(asked), tuple(_labels(asked)), tuple(notes))
+    for what in ("split_seed", "fold"):
+        in_place = _first(in_place, what, getattr(which, what), notes, of)
+    asked = select(in_place, CellFilter(models=which.models, tune=which.tune), of)
+    asked = _one_seed(asked, which.seed, notes, of)
+    return Selection(next(iter(places)), tuple(asked), tuple(row_labels(asked)), tuple(notes))
 
 
-def narrowed(experiment: Experiment, which: CellFilter) -> list[CellRequest]:
-    """The cells of the data set and the split that a question names, each key once.
+def one_cell(requests: Sequence[CellRequest], model: str, what: str) -> CellRequest:
+    """Return the only cell of a model (name, label or key), or the only tuned one.
+
+    Args:
+        what: what is asked for, for messages.
 
     Raises:
-        UsageError: a name that the experiment does not have.
+        UsageError: there is none, or there are several.
     """
-    once: dict[str, CellRequest] = {}
-    for one in experiment.asked:
-        once.setdefault(one.key, one)
-    asked = _named(list(once.values()), "dataset", which.dataset)
-    return _named(asked, "split", which.split)
+    names = model_names(requests)
+    positions = _positions(model, names, f"{what}: model", "")
+    cells = {requests[at].key: requests[at] for at in positions}
+    tuned = [request for request in cells.values() if request.cell.tune is not None]
+    if len(cells) == 1 or len(tuned) == 1:
+        return (tuned or list(cells.values()))[0]
+    labels = {names[at].key: names[at].label for at in positions}
+    offers = ", ".join(f"'{labels[key]}' (cell {key})" for key in cells)
+    raise UsageError(f"{what}: model {model!r} selects several cells: {offers}; give the label or key of one")
 
 
-def label(config: Any, variant: str) -> str:
-    """A name with the knobs that differ from its YAML."""
-    return f"{config.get('name')} ({variant})" if variant else str(config.get("name"))
+def one_row_of(cells: Sequence[Selectable], model: str, of: str = "") -> list[Selectable]:
+    """Return the cells of one row: of a key, a label, or a name that only one row has.
+
+    Raises:
+        UsageError: no cell, or several rows; the message offers their labels.
+    """
+    names = model_names([_request(c) for c in cells])
+    return [cells[at] for at in one_row(model, names, _what("model", of))]
 
 
-def place(cell: Cell) -> str:
-    """Data set and split, for people."""
-    return f"{label(cell.dataset, cell.dataset_variant)}, split {label(cell.split, cell.split_variant)}"
+def _request(one: CellRequest | Result) -> CellRequest:
+    return one.asked if isinstance(one, Result) else one
 
 
-def _model(cell: Cell) -> str:
-    tuned = f"tune={cell.tune.get('name') or 'yes'}" if cell.tune is not None else ""
-    return label(cell.model, ",".join(t for t in (cell.variant, tuned) if t))
+def _cell(one: CellRequest | Result) -> Cell:
+    return _request(one).cell
 
 
-def _named(asked: Sequence[CellRequest], what: str, wanted: str | None) -> list[CellRequest]:
-    def names(a: CellRequest) -> tuple[str, str]:
-        config = getattr(a.cell, what)
-        return str(config.get("name")), label(config, getattr(a.cell, f"{what}_variant"))
-
-    return _having(asked, what, names, wanted) if wanted is not None else list(asked)
+def _place_name(cell: Cell, what: str) -> Name:
+    return Name.of(str(getattr(cell, what).get("name")), getattr(cell, f"{what}_variant"))
 
 
-def _models(asked: Sequence[CellRequest], wanted: Iterable[str]) -> list[CellRequest]:
-    found = [a for name in wanted for a in _having(asked, "models", lambda a: _model_names(a.cell), name)]
-    return found or list(asked)
+def _matching(
+    cells: Sequence[Selectable], text: str, names: Sequence[Name], what: str, of: str
+) -> list[Selectable]:
+    return [cells[at] for at in _positions(text, names, what, of)]
 
 
-def _model_names(cell: Cell) -> tuple[str, str]:
-    return str(cell.model.get("name")), _model(cell)
+def _positions(text: str, names: Sequence[Name], what: str, of: str) -> list[int]:
+    positions = matches(text, names)
+    if not positions:
+        raise UsageError(no_match(_what(what, of), text, names))
+    return positions
 
 
-def _having(asked: Sequence[CellRequest], what: str, names: Any, wanted: str) -> list[CellRequest]:
-    found = [a for a in asked if wanted in names(a)]
-    if not found:
-        raise UsageError(f"{what}={wanted}: {nearest(wanted, {n for a in asked for n in names(a)})}")
-    return found
+def _what(what: str, of: str) -> str:
+    return f"{of}: {what}" if of else what
+
+
+def _check_value(what: str, value: int, values: Iterable[int | None], of: str) -> None:
+    there = sorted({v for v in values if v is not None})
+    if value not in there:
+        offers = f"choose from {', '.join(map(str, there))}" if there else "the cells have none"
+        raise UsageError(f"{_what(what, of)} {value}: {offers}")
 
 
 def _first(
-    asked: Sequence[CellRequest], name: str, wanted: int | None, notes: list[str]
+    requests: Sequence[CellRequest], what: str, value: int | None, notes: list[str], of: str
 ) -> list[CellRequest]:
-    """The cells of the wanted or the first value of a coordinate; a note where there are others."""
-    there = sorted({getattr(a.cell, name) for a in asked} - {None})
+    """The cells of a value, or of the smallest one; a note where there are others."""
+    there = sorted({getattr(r.cell, what) for r in requests} - {None})
     if not there:
-        return list(asked)
-    if wanted is not None and wanted not in there:
-        raise UsageError(f"{name}={wanted}: there are {', '.join(map(str, there))}")
-    taken = there[0] if wanted is None else wanted
-    if wanted is None and len(there) > 1:
-        notes.append(f"{name}={taken} of {', '.join(map(str, there))}; {name}= takes another")
-    return [a for a in asked if getattr(a.cell, name) == taken]
+        return list(requests)
+    if value is not None:
+        _check_value(what, value, there, of)
+    elif len(there) > 1:
+        notes.append(_note(what, there))
+    return [r for r in requests if getattr(r.cell, what) == (there[0] if value is None else value)]
 
 
-def _one_seed(asked: Sequence[CellRequest], wanted: int | None, notes: list[str]) -> list[CellRequest]:
-    """One cell of each model; a model without chance has one for all seeds."""
-    by_model: dict[tuple[str, int], list[CellRequest]] = {}
-    for a in asked:
-        by_model.setdefault((_model(a.cell), a.cell.depth), []).append(a)
+def _one_seed(
+    requests: Sequence[CellRequest], seed: int | None, notes: list[str], of: str
+) -> list[CellRequest]:
+    """One cell of each row; a row with one seed alone, as of a model without chance, is kept for any seed."""
+    rows: dict[str, dict[str, CellRequest]] = {}
+    for request in requests:
+        rows.setdefault(row_identity(request.cell), {}).setdefault(request.key, request)
     found, several = [], set[int]()
-    for cells in by_model.values():
-        seeds = sorted({a.cell.seed for a in cells})
-        taken = seeds[0] if wanted is None or len(seeds) == 1 else wanted
-        if taken not in seeds:
-            raise UsageError(f"seed={wanted}: there are {', '.join(map(str, seeds))}")
-        several |= set(seeds) if len(seeds) > 1 and wanted is None else set()
-        found += [a for a in cells if a.cell.seed == taken]
+    for row in rows.values():
+        by_seed = {r.cell.seed: r for r in row.values()}
+        if seed is not None and len(by_seed) > 1:
+            _check_value("seed", seed, by_seed, of)
+            found.append(by_seed[seed])
+        else:
+            several |= set(by_seed) if len(by_seed) > 1 else set()
+            found.append(by_seed[min(by_seed)])
     if several:
-        notes.append(f"seed={min(several)} of {', '.join(map(str, sorted(several)))}; seed= takes another")
+        notes.append(_note("seed", sorted(several)))
     return found
 
 
-def _labels(asked: Sequence[CellRequest]) -> list[str]:
-    """Names of the models; with their keys where two are the same."""
-    names = [_model(a.cell) for a in asked]
-    return [f"{n} {a.key}" if names.count(n) > 1 else n for n, a in zip(names, asked, strict=True)]
+def _note(what: str, values: Sequence[int]) -> str:
+    return f"{what}={values[0]} of {', '.join(map(str, values))}; choose another with {what}="

@@ -7,26 +7,14 @@ import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.evaluation.metric import Metric
-from bakeoff.hashing import canonical_json
-from bakeoff.report.tables import (
-    WORST_FIRST,
-    Column,
-    Part,
-    Reason,
-    Result,
-    Row,
-    Run,
-    Table,
-    Value,
-    in_order,
-    tune_name,
-)
+from bakeoff.queries.select import Result
+from bakeoff.report.tables import WORST_FIRST, Column, Part, Reason, Row, Run, Table, Value, in_order
 from bakeoff.report.uncertainty import Fit, half_width
 from bakeoff.run.cell import Cell
+from bakeoff.run.naming import distinguishing_settings, row_identity, tune_name
 from bakeoff.storage.record import PHASES, CellRequest, Record, Status
 
 
@@ -58,9 +46,9 @@ def _table(results: Sequence[Result], ks: Sequence[int], metrics: Mapping[str, M
     ]
     by_row: dict[str, list[Result]] = {}
     for result in results:
-        by_row.setdefault(_row_identity(result.asked.cell), []).append(result)
+        by_row.setdefault(row_identity(result.asked.cell), []).append(result)
     by_row = {row: [*of_row, *_same_for(of_row, runs)] for row, of_row in by_row.items()}
-    differs = _differences([of_row[0].asked for of_row in by_row.values()])
+    differs = distinguishing_settings([of_row[0].asked for of_row in by_row.values()])
     rows = [_row(of_row, asked, d) for of_row, d in zip(by_row.values(), differs, strict=True)]
     columns = tuple(c for c in asked if any(c in row.values for row in rows))
     directions = {c: metrics[c.metric].higher_is_better for c in columns}
@@ -196,34 +184,6 @@ def complete(row: Row, column: Column, n_runs: int) -> bool:
 
 def _run(asked: CellRequest) -> Run:
     return Run(asked.cell.split_seed, asked.cell.fold, asked.cell.seed)
-
-
-def _row_identity(cell: Cell) -> str:
-    """What repetitions of one row share: all of a cell but its data, its split and its seed."""
-    model = [cell.model.get("name"), cell.variant, cell.model["build"], cell.contents.get("model")]
-    space = cell.model.get("space") if cell.tune is not None else None
-    return canonical_json([model, cell.tune, space, cell.depth])
-
-
-def _differences(asked: Sequence[CellRequest]) -> list[str]:
-    """For each row, the knobs in which it differs from others of its name; its key where none does."""
-    named: dict[tuple[str, str, str], list[CellRequest]] = {}
-    for one in asked:
-        name = str(one.cell.model.get("name")), one.cell.variant, tune_name(one.cell)
-        named.setdefault(name, []).append(one)
-    found: dict[str, str] = {}
-    for alike in named.values():
-        knobs = [_knobs(a.cell) for a in alike]
-        names = sorted({n for k in knobs for n in k if any(o.get(n) != k[n] for o in knobs)})
-        texts = [",".join(f"{n}={k[n]}" for n in names if n in k) for k in knobs]
-        unique = len(set(texts)) == len(texts)
-        found |= {a.key: t if unique else a.key for a, t in zip(alike, texts, strict=True)}
-    return [found[a.key] for a in asked]
-
-
-def _knobs(cell: Cell) -> dict[str, Any]:
-    tune = {f"tune.{k}": v for k, v in (cell.tune or {}).items()}
-    return {**cell.model["build"], **tune, "depth": cell.depth}
 
 
 def _weights(cell: Cell, fits: Iterable[Record]) -> str:

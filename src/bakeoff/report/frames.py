@@ -47,14 +47,7 @@ def leaderboard(tables: Iterable[Table], columns: Sequence[Column], higher: Mapp
 
 
 def _place(table: Table) -> dict[str, Any]:
-    return {
-        "dataset": _with(table.dataset, table.dataset_variant),
-        "split": _with(table.split, table.split_variant),
-    }
-
-
-def _with(name: str, variant: str) -> str:
-    return f"{name} ({variant})" if variant else name
+    return {"dataset": table.dataset_label, "split": table.split_label}
 
 
 def _numbers(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
@@ -95,8 +88,8 @@ def pairs(table: Table, found: Pairwise, first: str | None, second: str | None) 
 def _pair(found: Pairwise, i: int, j: int, one: Row, other: Row) -> dict[str, Any]:
     wins, losses = int(found.wins[i, j]), int(found.wins[j, i])
     return {
-        "first": _with(one.model, settings_text(one, weights=False)),
-        "second": _with(other.model, settings_text(other, weights=False)),
+        "first": one.label,
+        "second": other.label,
         "metric": column_name(found.column),
         "difference": float(found.difference[i, j]),
         "low": float(found.low[i, j]),

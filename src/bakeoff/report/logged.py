@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from bakeoff.report.tables import tune_name
+from bakeoff.run.naming import tune_name
 from bakeoff.storage.record import CellRequest, Record
 
 KEY = "bakeoff.key"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bakeoff.errors import UsageError
 from bakeoff.hashing import identity
+from bakeoff.queries.select import Result
 from bakeoff.report.rows import CELL_COLUMNS, METRIC_COLUMNS
-from bakeoff.report.tables import Result
 from bakeoff.run.cell import Cell
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import PHASES, CellRequest, Record

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 
-from bakeoff.report.tables import Result, in_order, tune_name
+from bakeoff.queries.select import Result
+from bakeoff.report.tables import in_order
+from bakeoff.run.naming import tune_name
 from bakeoff.storage.record import PHASES, CellRequest, Record
 
 _PLACE = (

@@ -7,29 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bakeoff.evaluation.significance import TestConfig
-from bakeoff.run.cell import Cell
-from bakeoff.storage.record import CellRequest, Record, Status
+from bakeoff.queries.select import Result
+from bakeoff.run.naming import label
+from bakeoff.storage.record import Status
 
 WORST_FIRST: tuple[Status, ...] = ("failed", "missing", "skipped", "done")
-
-
-class Result(NamedTuple):
-    """A cell as it was asked for, and what came of it."""
-
-    asked: CellRequest
-    record: Record
 
 
 def in_order(results: Iterable[Result]) -> list[Result]:
     """The results in the order of every table and file."""
     return sorted(results, key=lambda r: r.asked.order)
-
-
-def tune_name(cell: Cell) -> str:
-    """The name of a cell's tuning, "none" without."""
-    if cell.tune is None:
-        return "none"
-    return str(cell.tune.get("name") or cell.tune.get("_target_", "").rpartition(".")[2] or "tuned")
 
 
 class Column(NamedTuple):
@@ -111,6 +98,11 @@ class Row:
     notes: tuple[str, ...]
     results: tuple[Result, ...] = ()
 
+    @property
+    def label(self) -> str:
+        """The name that a command reads back: `als (factors=8, tune=optuna)`."""
+        return label(self.model, self.variant, self.tune, self.differs)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -162,3 +154,13 @@ class Table:
     has_popularity: bool
     marks: Marks | None = None
     of_data: tuple[str, ...] = ()
+
+    @property
+    def dataset_label(self) -> str:
+        """The data set with its settings."""
+        return label(self.dataset, self.dataset_variant)
+
+    @property
+    def split_label(self) -> str:
+        """The split with its settings."""
+        return label(self.split, self.split_variant)

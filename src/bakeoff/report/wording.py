@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from dataclasses import dataclass
 
 from bakeoff.report.tables import Column, Marks, Row, Run, Table
+from bakeoff.run.naming import escape_control_chars, settings
 
 NOTHING = "–"  # noqa: RUF001 - an en dash stands for a number that is not there
 
@@ -28,9 +28,6 @@ TESTS = {
 }
 CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
 
-_REORDERING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
-"""Embeddings, overrides and isolates: they let text be shown in another order than it is read."""
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -41,39 +38,19 @@ class Entry:
     number: float | None = None
 
 
-def visible(text: str) -> str:
-    """Text from data as one line that shows all it holds: control and direction characters as escapes.
-
-    >>> visible("a\\tb\\u202ec")
-    'a\\\\tb\\\\u202ec'
-    """
-    return "".join(_escape(c) if _hidden(c) else c for c in text)
-
-
-def _hidden(char: str) -> bool:
-    return ord(char) in _REORDERING or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
-
-
-def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode()
+visible = escape_control_chars
 
 
 def title(table: Table) -> str:
-    return f"{_with(table.dataset, table.dataset_variant)}, split {_with(table.split, table.split_variant)}"
-
-
-def _with(name: str, variant: str) -> str:
-    return visible(f"{name} ({variant})" if variant else name)
+    return f"{table.dataset_label}, split {table.split_label}"
 
 
 def settings_text(row: Row, *, weights: bool = True) -> str:
     """Knobs that differ from the YAML, how values are used, and the tuning."""
-    parts = [p for p in (row.variant, row.differs) if p]
-    if weights and row.weights and not any(k.startswith("weights=") for p in parts for k in p.split(",")):
-        parts.append(f"weights={row.weights}")
-    if row.tune != "none":
-        parts.append(f"tune={row.tune}")
-    return visible(", ".join(parts))
+    knobs = ",".join(part for part in (row.variant, row.differs) if part)
+    if weights and row.weights and not any(k.startswith("weights=") for k in knobs.split(",")):
+        knobs = ",".join(part for part in (knobs, f"weights={row.weights}") if part)
+    return settings(knobs, row.tune)
 
 
 def runs_text(row: Row, table: Table) -> str:

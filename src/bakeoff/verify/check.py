@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from bakeoff.errors import UsageError
-from bakeoff.queries.select import label
 from bakeoff.run.cell import Cell
+from bakeoff.run.naming import cell_label
 from bakeoff.splits.base import Split
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import Record
@@ -39,16 +39,29 @@ class _Here:
     verdict: Verdict
 
 
-def verify(experiment: Experiment, folder: Path, store: Store, libraries: Sequence[Library]) -> Verdict:
-    """Check everything of an experiment.
+def verify(
+    experiment: Experiment,
+    folder: Path,
+    store: Store,
+    libraries: Sequence[Library],
+    keys: Collection[str] | None = None,
+) -> Verdict:
+    """Check the stored numbers of an experiment.
+
+    Args:
+        keys: of the cells to check; None for all of them, and for rows of metrics.csv that have no cell.
 
     Raises:
         UsageError: there is no metrics.csv, or nothing in the store to hold it against.
     """
     rows = _read(folder / "metrics.csv")
-    verdict = Verdict(numbers=sum(map(len, rows.values())))
     cells = {a.key: a.cell for a in experiment.asked}
-    for key in rows.keys() - cells.keys():
+    unknown = rows.keys() - cells.keys()
+    if keys is not None:
+        cells, unknown = {key: cells[key] for key in cells if key in keys}, set()
+        rows = {key: of_cell for key, of_cell in rows.items() if key in keys}
+    verdict = Verdict(numbers=sum(map(len, rows.values())))
+    for key in unknown:
         verdict.faults.append(
             Fault(key, "metrics.csv", f"{len(rows[key])} rows of no cell of the experiment")
         )
@@ -59,22 +72,26 @@ def verify(experiment: Experiment, folder: Path, store: Store, libraries: Sequen
             by_split.setdefault(cell.split_key, []).append((cell, record))
         elif key in rows:
             why = "there is no record" if record is None else f"its record says {record.status}"
-            verdict.faults.append(Fault(key, _who(cell), f"{len(rows[key])} rows in metrics.csv, but {why}"))
+            verdict.faults.append(
+                Fault(key, cell_label(cell), f"{len(rows[key])} rows in metrics.csv, but {why}")
+            )
         else:
             why = "has not run" if record is None else f"{record.status}: {record.reason}"
-            verdict.left_out.append(f"{_who(cell)}: {why}")
+            verdict.left_out.append(f"{cell_label(cell)}: {why}")
     if not by_split:
         raise UsageError(
             f"{store.root}: it holds no finished cell of experiment {experiment.name!r} to verify"
         )
     for split_key, done in by_split.items():
         if not store.has_split(split_key):
-            raise UsageError(f"{store.root}: it does not hold the split of {_who(done[0][0])}; run again")
+            raise UsageError(
+                f"{store.root}: it does not hold the split of {cell_label(done[0][0])}; run again"
+            )
         split = store.split(split_key)
         here = _Here(split, Train(split), fingerprint_of(split), store, libraries, verdict)
         for cell, record in done:
             found = _cell(here, cell, record, rows.get(record.key, ()))
-            verdict.faults += [Fault(record.key, _who(cell), what) for what in found]
+            verdict.faults += [Fault(record.key, cell_label(cell), what) for what in found]
     return verdict
 
 
@@ -229,9 +246,3 @@ def _per_user(path: Path) -> dict[str, list[float]]:
 
 def _name(metric: str, k: str) -> str:
     return f"{metric}@{k}" if k else metric
-
-
-def _who(cell: Cell) -> str:
-    place = f"{cell.dataset.get('name')}, {cell.split.get('name')}, split_seed {cell.split_seed}"
-    fold = "" if cell.fold is None else f", fold {cell.fold}"
-    return f"{label(cell.model, cell.variant)} ({place}{fold}, seed {cell.seed})"

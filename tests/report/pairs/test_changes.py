@@ -7,10 +7,11 @@ import pytest
 
 import toys
 from bakeoff.evaluation.sample import Sample
+from bakeoff.queries.select import Result
 from bakeoff.report.pairs.changes import largest_changes
 from bakeoff.report.pairs.sides import of_cells
 from bakeoff.report.pairs.versus import pair_samples
-from bakeoff.report.tables import Column, Result
+from bakeoff.report.tables import Column
 from bakeoff.run.cell import Cell
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.record import CellRequest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bakeoff.evaluation.metric import Metric
+from bakeoff.queries.select import Result
 from bakeoff.report.charts import (
     agreements,
     bumps,
@@ -18,7 +19,7 @@ from bakeoff.report.charts import (
 from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import frame
 from bakeoff.report.charts.stored import stored
-from bakeoff.report.tables import Result, Table
+from bakeoff.report.tables import Table
 from bakeoff.storage.store import Store
 
 __all__ = ["Chart", "ChartSection", "charts"]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bakeoff.evaluation.catalogue import leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
 from bakeoff.report.charts.look import Look, looks
 from bakeoff.report.tables import Row, Table
-from bakeoff.report.wording import settings_text, visible
+from bakeoff.report.wording import visible
 
 BASELINES = ("Popularity", "Random")
 
@@ -84,43 +84,25 @@ def frame(tables: Sequence[Table], metrics: Mapping[str, Metric]) -> Frame | Non
 
 
 def _places(tables: Sequence[Table]) -> tuple[Place, ...]:
-    pairs = [
-        (_with(t.dataset, t.dataset_variant), _with(t.split, t.split_variant), t.parts[0].fingerprint)
-        for t in tables
-    ]
+    pairs = [(t.dataset_label, t.split_label, t.parts[0].fingerprint) for t in tables]
     several = Counter((dataset, split) for dataset, split, _ in pairs)
-    rows = [row for table in tables for row in table.rows]
-    tunings = {row.tune for row in rows} - {"none"}
-    settings: dict[str, set[str]] = {}
-    for row in rows:
-        settings.setdefault(row.model, set()).add(_settings(row, tunings))
+    labels: dict[str, set[str]] = {}
+    for row in (row for table in tables for row in table.rows):
+        labels.setdefault(row.model, set()).add(row.label)
     return tuple(
         Place(
             table,
             dataset,
             f"{split} [{content}]" if several[dataset, split] > 1 else split,
-            tuple(_model(row, settings, tunings) for row in table.rows),
+            tuple(_model(row, labels) for row in table.rows),
         )
         for table, (dataset, split, content) in zip(tables, pairs, strict=True)
     )
 
 
-def _with(name: str, variant: str) -> str:
-    return visible(f"{name} ({variant})" if variant else name)
-
-
-def _model(row: Row, settings: Mapping[str, set[str]], tunings: Collection[str]) -> str:
-    """The model's name, with its settings where the report has others of it."""
-    own = _settings(row, tunings)
-    return visible(row.model) if len(settings[row.model]) == 1 or not own else f"{visible(row.model)} ({own})"
-
-
-def _settings(row: Row, tunings: Collection[str]) -> str:
-    """Knobs and tuning; where a report has one way of tuning only, its name tells nothing."""
-    if row.tune == "none" or len(tunings) > 1:
-        return settings_text(row, weights=False)
-    knobs = settings_text(replace(row, tune="none"), weights=False)
-    return f"{knobs}, tuned" if knobs else "tuned"
+def _model(row: Row, labels: Mapping[str, set[str]]) -> str:
+    """The label of a row; the name of its model alone where the report has one row of it."""
+    return row.label if len(labels[row.model]) > 1 else visible(row.model)
 
 
 def _is_baseline(row: Row) -> bool:

@@ -83,8 +83,8 @@ def board(table: Table) -> Board:
     costs = (*(("tune s",) if tuned else ()), "fit s", "users / s", "peak MB")
     return Board(
         title=title(table),
-        dataset=visible(_labelled(table.dataset, table.dataset_variant)),
-        split=visible(_labelled(table.split, table.split_variant)),
+        dataset=table.dataset_label,
+        split=table.split_label,
         columns=table.columns,
         places=tuple(decimals(table, c) for c in table.columns),
         costs=costs,
@@ -104,10 +104,6 @@ def distinct_places(boards: Sequence[Board]) -> list[Board]:
         else board
         for board in boards
     ]
-
-
-def _labelled(name: str, variant: str) -> str:
-    return f"{name} ({variant})" if variant else name
 
 
 def _row(row: Row, table: Table, tuned: bool) -> BoardRow:

@@ -8,11 +8,13 @@ from typing import Any
 
 from bakeoff.data.describe import Description
 from bakeoff.hashing import canonical_json
+from bakeoff.queries.select import Result
 from bakeoff.report.layout import Grid, Head
 from bakeoff.report.page.detail import budget_text
-from bakeoff.report.tables import Part, Result, Table
+from bakeoff.report.tables import Part, Table
 from bakeoff.report.wording import NOTHING, Entry, reason_texts, settings_text, title, visible
 from bakeoff.run.cell import Cell
+from bakeoff.run.naming import dataset_label
 from bakeoff.storage.record import STORED
 
 Describe = Callable[[Cell], Description | str]
@@ -36,7 +38,7 @@ def subjects(datasets: Grid, tables: Sequence[Table]) -> str:
         size = f"{users.text} users, {items.text} items, {pairs.text} interactions, density {density.text}"
         sizes.append(f"{name.text} ({size})" if users.number is not None else name.text)
     models = len({(row.model, settings_text(row)) for table in tables for row in table.rows})
-    splits = sorted({_with(table.split, table.split_variant) for table in tables})
+    splits = sorted({table.split_label for table in tables})
     return (
         f"{models} model{'s' * (models != 1)} on {', '.join(sizes)}; "
         f"split{'s' * (len(splits) != 1)} {', '.join(splits)}."
@@ -45,7 +47,7 @@ def subjects(datasets: Grid, tables: Sequence[Table]) -> str:
 
 def dataset_grid(results: Sequence[Result], describe: Describe) -> Grid:
     """A row for each data set: size, density and long tail."""
-    cells = {_dataset_name(r.asked.cell): r.asked.cell for r in reversed(results)}
+    cells = {dataset_label(r.asked.cell): r.asked.cell for r in reversed(results)}
     figures = ("users", "items", "interactions", "density", "median history")
     tail = ("Gini of items", "top 1 % of items hold", "top 10 % hold")
     heads = (
@@ -54,14 +56,6 @@ def dataset_grid(results: Sequence[Result], describe: Describe) -> Grid:
         *(Head("first"), Head("last"), Head("prepared", "text")),
     )
     return Grid("Data sets", heads, tuple(_dataset(name, describe(cells[name])) for name in sorted(cells)))
-
-
-def _dataset_name(cell: Cell) -> str:
-    return _with(str(cell.dataset.get("name")), cell.dataset_variant)
-
-
-def _with(name: str, variant: str) -> str:
-    return visible(f"{name} ({variant})" if variant else name)
 
 
 def _dataset(name: str, found: Description | str) -> tuple[Entry, ...]:

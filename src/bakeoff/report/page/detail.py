@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.hashing import canonical_json
+from bakeoff.queries.select import Result
 from bakeoff.report.layout import Grid, Head
-from bakeoff.report.tables import Result, Row
+from bakeoff.report.tables import Row
 from bakeoff.report.wording import NOTHING, Entry, seconds_entry, visible
 from bakeoff.storage.record import Record
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bakeoff.evaluation.catalogue import LEADING_K, OVERVIEW, PROMINENT, leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
+from bakeoff.queries.select import Result
 from bakeoff.report.charts import ChartSection
 from bakeoff.report.document import Document, definition
 from bakeoff.report.layout import Grid
@@ -23,7 +24,7 @@ from bakeoff.report.page.compared import (
     unknown,
 )
 from bakeoff.report.page.packing import packed
-from bakeoff.report.tables import Column, Result, Table
+from bakeoff.report.tables import Column, Table
 from bakeoff.report.wording import TIED, how_tested
 
 BESIDE_N = 4

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bakeoff.errors import UsageError, nearest
+from bakeoff.queries.select import Result
 from bakeoff.report.pairs.samples import Place, keys_by_split, ratio
-from bakeoff.report.tables import Part, Result, Row, Table
-from bakeoff.report.wording import settings_text, title, visible
+from bakeoff.report.tables import Part, Row, Table
+from bakeoff.report.wording import title
 from bakeoff.run.cell import Cell
+from bakeoff.run.naming import instance_label, label
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,22 +55,17 @@ def of_cells(a: Result, b: Result) -> list[Match]:
         if not record.done:
             raise UsageError(f"cell {asked.key}: nothing to compare ({record.status}: {record.reason})")
     one, other = a.record.split_fingerprint, b.record.split_fingerprint
+    places = [instance_label(r.asked.cell) for r in (a, b)]
     if one != other:
         raise UsageError(
-            f"cell {a.asked.key} was made on split {one} ({_where(a.asked.cell)}), cell {b.asked.key} on "
-            f"{other} ({_where(b.asked.cell)}): expected one; cells.csv names each cell's split_fingerprint"
+            f"cell {a.asked.key} was made on split {one} ({places[0]}), cell {b.asked.key} on "
+            f"{other} ({places[1]}): expected one; cells.csv names each cell's split_fingerprint"
         )
     record = a.record
     part = Part(one, (), record.n_users, record.counts)
     place = Place(one, ratio(part), ((a.asked.key,), (b.asked.key,)))
-    names = [f"{visible(str(r.asked.cell.model.get('name')))} ({r.asked.key})" for r in (a, b)]
-    return [Match(_where(a.asked.cell), names[0], names[1], (place,), ((a,), (b,)), one)]
-
-
-def _where(cell: Cell) -> str:
-    fold = "" if cell.fold is None else f", fold {cell.fold}"
-    name = f"{cell.dataset.get('name')}, split {cell.split.get('name')}, split_seed {cell.split_seed}{fold}"
-    return visible(name)
+    names = [label(str(r.asked.cell.model.get("name")), extra=r.asked.key) for r in (a, b)]
+    return [Match(places[0], names[0], names[1], (place,), ((a,), (b,)), one)]
 
 
 def of_models(a: str, b: str, tables: Sequence[Table], name: str) -> list[Match]:
@@ -79,7 +76,7 @@ def of_models(a: str, b: str, tables: Sequence[Table], name: str) -> list[Match]
     Raises:
         UsageError: no table holds both; a name that several rows bear.
     """
-    known = {label(row): row for table in tables for row in table.rows if row.done}
+    known = {row.label: row for table in tables for row in table.rows if row.done}
     for wanted in (a, b):
         if wanted not in known and all(wanted != row.model for row in known.values()):
             raise UsageError(f"model {wanted!r} of experiment {name!r}: {nearest(wanted, known)}")
@@ -92,7 +89,7 @@ def of_models(a: str, b: str, tables: Sequence[Table], name: str) -> list[Match]
         others = [r for r in table.rows if r.done and r is not candidate and r is not baseline]
         places = _shared(table.parts, candidate, baseline, others)
         if places:
-            found.append(_match(table, candidate, baseline, places, label(candidate), label(baseline)))
+            found.append(_match(table, candidate, baseline, places, candidate.label, baseline.label))
     if not found:
         raise UsageError(f"experiment {name!r} has no split with results of both {a!r} and {b!r}")
     return found
@@ -116,7 +113,7 @@ def of_experiments(a: Sequence[Table], b: Sequence[Table], names: tuple[str, str
             for candidate, baseline in _matched(mine.rows, theirs.rows):
                 places = _shared(mine.parts, candidate, baseline, [])
                 if places:
-                    called = [f"{names[0]}: {label(candidate)}", f"{names[1]}: {label(baseline)}"]
+                    called = [f"{names[0]}: {candidate.label}", f"{names[1]}: {baseline.label}"]
                     found.append(_match(mine, candidate, baseline, places, called[0], called[1]))
     if not found:
         held = [", ".join(sorted({title(t) for t in tables})) or "nothing" for tables in (a, b)]
@@ -128,21 +125,15 @@ def of_experiments(a: Sequence[Table], b: Sequence[Table], names: tuple[str, str
     return changed or found
 
 
-def label(row: Row) -> str:
-    """What a row is called: its model, with the settings that differ from the YAML."""
-    settings = settings_text(row, weights=False)
-    return f"{visible(row.model)} ({settings})" if settings else visible(row.model)
-
-
 def _named(wanted: str, table: Table) -> Row | None:
     """The row of a label, or of a model's name where one row alone bears it."""
     done = [row for row in table.rows if row.done]
-    exact = [row for row in done if label(row) == wanted]
+    exact = [row for row in done if row.label == wanted]
     found = exact or [row for row in done if row.model == wanted]
     if len(found) > 1:
         raise UsageError(
             f"model {wanted!r}: several of {title(table)} bear this name; give one as "
-            + ", ".join(repr(label(row)) for row in found)
+            + ", ".join(repr(row.label) for row in found)
         )
     return found[0] if found else None
 

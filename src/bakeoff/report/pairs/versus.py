@@ -16,9 +16,10 @@ from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.multiple import corrected
 from bakeoff.evaluation.sample import Sample, all_pairs, testable
 from bakeoff.evaluation.significance import Differences, TestConfig
+from bakeoff.queries.select import Result
 from bakeoff.report.pairs.samples import column_name, read, without_values
 from bakeoff.report.pairs.sides import Match
-from bakeoff.report.tables import Column, Result
+from bakeoff.report.tables import Column
 from bakeoff.storage.store import Store
 
 Answer = Literal["PROMOTED", "REJECTED", "UNDECIDED"]

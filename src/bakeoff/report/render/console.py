@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bakeoff.evaluation.catalogue import leading_k, prominence
 from bakeoff.evaluation.metric import Metric
+from bakeoff.queries.select import Result
 from bakeoff.report.comparison import comparison
-from bakeoff.report.tables import Column, Result, Row, Table
+from bakeoff.report.tables import Column, Table
 from bakeoff.report.tuned.notes import lines as tuning_lines
 from bakeoff.report.tuned.words import tuned
 from bakeoff.report.wording import (
@@ -20,7 +21,6 @@ from bakeoff.report.wording import (
     legend,
     reason_texts,
     seconds_entry,
-    settings_text,
     title,
     value_entry,
     visible,
@@ -81,7 +81,7 @@ def _print_table(table: Table, k: int, console: Console) -> None:
     from rich.table import Table as Drawn
     from rich.text import Text
 
-    names, fields = [_model(row) for row in table.rows], _fields(table, k, console.width)
+    names, fields = [row.label for row in table.rows], _fields(table, k, console.width)
     drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
     width = _model_width(names, console.width)
     drawn.add_column("model", overflow="fold", min_width=width, max_width=width)
@@ -107,7 +107,7 @@ def _print_table(table: Table, k: int, console: Console) -> None:
 def _fields(table: Table, k: int, width: int) -> list[_Field]:
     """The metrics that fit between the model's name and what always stands on the right."""
     right = _right(table)
-    left = width - _model_width([_model(row) for row in table.rows], width) - sum(f.width for f in right)
+    left = width - _model_width([row.label for row in table.rows], width) - sum(f.width for f in right)
     shown: list[_Field] = []
     for column in _ordered(table, k):
         places = max(decimals(table, column) - 1, 0)  # three figures: more would be false precision here
@@ -137,11 +137,6 @@ def _right(table: Table) -> list[_Field]:
     if any(r.status != "done" for r in rows):
         fields.append(_Field("status", [Entry(r.status) for r in rows]))
     return fields
-
-
-def _model(row: Row) -> str:
-    settings = settings_text(row, weights=False)
-    return f"{visible(row.model)} ({settings})" if settings else visible(row.model)
 
 
 def _model_width(names: Sequence[str], width: int) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from bakeoff.queries.select import label
 from bakeoff.report.render.console import say
-from bakeoff.report.tables import tune_name
 from bakeoff.report.wording import visible
 from bakeoff.run.grid import Plan
+from bakeoff.run.naming import dataset_label, label, model_label, split_label, tune_name
 from bakeoff.run.preflight import Estimate, seconds_text
 from bakeoff.storage.record import CellRequest
 
@@ -70,11 +69,11 @@ def _columns(planned: Plan, ahead: Mapping[str, str], estimate: Estimate) -> lis
         cell, waits = asked.cell, asked.key not in stored and asked.key not in ahead
         rows.append(
             {
-                "data set": label(cell.dataset, cell.dataset_variant),
-                "split": label(cell.split, cell.split_variant),
+                "data set": dataset_label(cell),
+                "split": split_label(cell),
                 "split seed": str(cell.split_seed),
                 "fold": "" if cell.fold is None else str(cell.fold),
-                "model": label(cell.model, cell.variant),
+                "model": label(str(cell.model.get("name")), cell.variant),
                 "tune": tune_name(cell),
                 "seed": str(cell.seed),
                 "depth": str(cell.depth),
@@ -125,7 +124,7 @@ def _lines(planned: Plan, ahead: Mapping[str, str]) -> list[str]:
     models: dict[str, dict[str, None]] = {}
     for asked in planned.asked:
         if asked.key in ahead:
-            models.setdefault(ahead[asked.key], {})[label(asked.cell.model, asked.cell.variant)] = None
+            models.setdefault(ahead[asked.key], {})[model_label(asked.cell)] = None
     skips = [f"Will skip {', '.join(names)}: {why}." for why, names in models.items()]
     return [*skips, *(f"{what}; the cell will run again." for what in planned.damaged.values())]
 

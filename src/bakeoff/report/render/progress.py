@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bakeoff.run.grid import Progress
+from bakeoff.run.naming import cell_label
 from bakeoff.run.preflight import seconds_text
 from bakeoff.storage.record import CellRequest, Record
 
@@ -45,15 +46,15 @@ class Bar:
         self._bar.start()
 
     def begin(self, asked: CellRequest) -> None:
-        self._running.append(label(asked))
+        self._running.append(cell_label(asked.cell))
         self._show()
 
     def end(self, asked: CellRequest, record: Record, seconds_left: float | None) -> None:
         from rich.markup import escape
 
-        self._running.remove(label(asked))
+        self._running.remove(cell_label(asked.cell))
         if record.status != "done":
-            line = f"{record.status}: {label(asked)}: {record.reason}"
+            line = f"{record.status}: {cell_label(asked.cell)}: {record.reason}"
             self._bar.console.print(escape(line), highlight=False)
         self._bar.advance(self._task)
         self._bar.update(self._task, left=seconds_text(seconds_left))
@@ -66,15 +67,6 @@ class Bar:
         from rich.markup import escape
 
         self._bar.update(self._task, description=escape("; ".join(self._running)))
-
-
-def label(asked: CellRequest) -> str:
-    """A cell in a few words."""
-    cell = asked.cell
-    fold = "" if cell.fold is None else f", fold {cell.fold}"
-    variant = f" ({cell.variant})" if cell.variant else ""
-    place = f"{cell.dataset.get('name')}, {cell.split.get('name')} {cell.split_seed}{fold}"
-    return f"{cell.model.get('name')}{variant} on {place}, seed {cell.seed}"
 
 
 def progress() -> Progress:

@@ -8,7 +8,7 @@ from bakeoff.report.tables import Table
 from bakeoff.report.tuned.hyperparameters import pairs_text
 from bakeoff.report.tuned.searches import BOOTSTRAP_SEED, Study, without_space
 from bakeoff.report.tuned.words import NO_SPACE, Tuned, decimals
-from bakeoff.report.wording import settings_text, visible
+from bakeoff.report.wording import visible
 
 _HOW = {
     "draws": "as the expected maximum of independent draws (Dodge et al. 2019, with the defaults as a first "
@@ -73,12 +73,10 @@ def _change(before: float | None, after: float, places: int) -> str:
 def _named(found: Sequence[Tuned]) -> Iterable[tuple[str, Study]]:
     """Each study with a name that tells it from the others."""
     for row, search in found:
-        settings = settings_text(row, weights=False)
-        name = f"{visible(row.model)} ({settings})" if settings else visible(row.model)
         for study in search.studies:
             fold = "" if study.run.fold is None else f", fold {study.run.fold}"
             run = f", split seed {study.run.split_seed}{fold}, seed {study.run.seed}"
-            yield name + (run if len(search.studies) > 1 else ""), study
+            yield row.label + (run if len(search.studies) > 1 else ""), study
 
 
 def _without_space(table: Table) -> list[str]:
