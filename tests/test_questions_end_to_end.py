@@ -56,10 +56,10 @@ def test_models_are_kept_asked_and_verified(bakeoff: Bakeoff, tmp_path: Path) ->
         (("recommend", "e", "--user", "u999"), "user 'u999': not known to train of blocks"),
         (("recommend", "e", "--user", "u001", "k=0"), "k=0: expected a whole number >= 1"),
         (("recommend", "e", "--user", "u001", "k=9"), "k=9 is larger than depth=8"),
-        (("recommend", "e", "--user", "u001", "models=eas"), "models=eas: did you mean 'ease'"),
+        (("recommend", "e", "--user", "u001", "models=eas"), "model 'eas': did you mean 'ease'"),
         (("recommend", "e", "--user", "u001", "--to", "a.txt"), "format='txt'"),
-        (("recommend", "nope", "--user", "u001"), "no experiment or cell 'nope'"),
-        (("verify", "nope"), "no experiment or cell 'nope'"),
+        (("recommend", "nope", "--user", "u001"), "no experiment 'nope'"),
+        (("verify", "nope"), "no experiment 'nope'"),
         (("verify", "e", "references=[ranks]"), "references=ranks: did you mean 'ranx'"),
         (("verify", "e", "reference=[]"), "'reference=[]' is not an option; did you mean 'references'"),
     ],
@@ -102,5 +102,5 @@ def test_a_number_that_was_changed_is_found(bakeoff: Bakeoff, tmp_path: Path) ->
     table.write_text("\n".join(lines) + "\n")
     verified = bakeoff("verify", "e", "references=[]")
     assert verified.returncode == 1
-    assert "ease (blocks, random, split_seed 42, seed 1)" in verified.stdout
+    assert "ease on blocks, split random, split_seed 42, seed 1" in verified.stdout
     assert "ndcg@3: metrics.csv says 1." in verified.stdout and "1 cell." in verified.stdout

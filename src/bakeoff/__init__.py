@@ -88,6 +88,10 @@ _HOMES = {
 }
 
 
+import_module("bakeoff.run")
+del globals()["run"]  # the package is found by imports alone: `bakeoff.run` is a function of the notebook's
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from bakeoff.errors import UsageError
-from bakeoff.queries.params_from import found, with_params_from, write
+from bakeoff.queries.params_from import stored_cell, with_params_from, write
 from bakeoff.run.cell import Cell
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest, Record
@@ -55,12 +55,12 @@ def test_the_final_values_take_the_place_of_the_configured_ones(tmp_path: Path) 
 
 def test_an_experiments_only_cell_of_a_model_needs_no_key(tmp_path: Path) -> None:
     keys = stored(tmp_path, a_cell(7), a_cell(8, name="other"))
-    assert found("first/als", tmp_path, "params_from").key == keys[0]
+    assert stored_cell("first/als", tmp_path, "params_from").key == keys[0]
 
 
 def test_of_several_the_only_tuned_one_is_meant(tmp_path: Path) -> None:
     keys = stored(tmp_path, a_cell(7), a_cell(8, tune={"trials": 3}))
-    assert found("first/als", tmp_path, "params_from").key == keys[1]
+    assert stored_cell("first/als", tmp_path, "params_from").key == keys[1]
 
 
 def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
@@ -68,14 +68,14 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
     (failed,) = stored(tmp_path / "failed", a_cell(7), status="failed")
     for reference, expected in {
         "c123": r"params_from=c123: no such cell",
-        "first/als": rf"it may be any of {keys[0]}, {keys[1]}; give one",
-        "first/asl": r"it has no cell of 'asl'; did you mean 'als'",
-        "frist/als": r"no experiment 'frist' .*did you mean 'first'",
+        "first/als": rf"several cells: .*{keys[0]}.*{keys[1]}",
+        "first/asl": r"model 'asl': did you mean 'als'",
+        "frist/als": r"'frist' in .*did you mean 'first'",
     }.items():
         with pytest.raises(UsageError, match=expected):
-            found(reference, tmp_path, "params_from")
+            stored_cell(reference, tmp_path, "params_from")
     with pytest.raises(UsageError, match="the cell was failed"):
-        found(failed, tmp_path / "failed", "params_from")
+        stored_cell(failed, tmp_path / "failed", "params_from")
     warp = {"name": "warp", "build": {"_target_": "bakeoff.models.lightfm.LightFM", "loss": "warp"}}
     with pytest.raises(UsageError, match=r"'als' is a bakeoff\.models\.implicit\.ALS, and model 'warp' a"):
         with_params_from(warp, keys[0], tmp_path)
@@ -93,7 +93,7 @@ def test_a_preset_is_an_option_of_the_group_model(tmp_path: Path) -> None:
     }
     comments = [line for line in text.splitlines() if line.startswith("#")]
     assert key in comments[0] and json.dumps(HOSTILE) in comments[1]
-    with pytest.raises(UsageError, match="it is there already"):
+    with pytest.raises(UsageError, match="the file exists"):
         write(key, path, tmp_path)
     with pytest.raises(UsageError, match=r"expected DIR/model/NAME\.yaml"):
         write(key, tmp_path / "mine.yaml", tmp_path)

@@ -11,7 +11,7 @@ import pytest
 
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.queries.recommend import Answer, Item, Listed, ModelList, Question, answer, overlap, recommend
-from bakeoff.queries.select import CellFilter, Selection, choose
+from bakeoff.queries.select import CellFilter, Selection, one_split
 from bakeoff.run.cell import Cell, with_content_hashes
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.experiment import Experiment
@@ -65,7 +65,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Experiment, Store]:
 
 def ask(kept: tuple[Experiment, Store], which: CellFilter | None = None, **question: Any) -> Answer:
     experiment, store = kept
-    return recommend(Question(**{"k": 4, **question}), choose(experiment, which or CellFilter()), store)
+    return recommend(Question(**{"k": 4, **question}), one_split(experiment, which or CellFilter()), store)
 
 
 def of(answer: Answer, model: str) -> ModelList:
@@ -197,17 +197,15 @@ class TestWhich:
         return Experiment("e", tuple(CellRequest(c.key, c) for c in cells))
 
     def chosen(self, experiment: Experiment, **which: Any) -> Selection:
-        return choose(experiment, CellFilter(**which))
+        return one_split(experiment, CellFilter(**which))
 
     def test_several_splits_must_be_chosen_from(self) -> None:
         last = {"_target_": "bakeoff.splits.leave_last_out.LeaveLastOut", "name": "last"}
         experiment = self.cells(cell("ease"), cell("ease", last), cell("als", last))
-        with pytest.raises(
-            UsageError, match="holds several: blocks, split random; blocks, split last: choose"
-        ):
+        with pytest.raises(UsageError, match="holds 'blocks, split random', 'blocks, split last': choose"):
             self.chosen(experiment)
         assert self.chosen(experiment, split="last").labels == ("ease", "als")
-        with pytest.raises(UsageError, match="split=lst: did you mean 'last'"):
+        with pytest.raises(UsageError, match="split 'lst': did you mean 'last'"):
             self.chosen(experiment, split="lst")
 
     @pytest.mark.parametrize(
@@ -216,7 +214,7 @@ class TestWhich:
             (Question(user="u999"), "user 'u999': not known to train of blocks, split random"),
             (Question(items=("i001", "i999")), "item 'i999': not known"),
             (Question(similar_to="Item <3>"), r"item 'Item <3>': .* did you mean 'i003'"),
-            (Question(user="u004"), "holds several: .*: choose one"),
+            (Question(user="u004"), "holds .*: choose one"),
         ],
     )
     def test_an_id_that_no_split_knows_is_told_before_a_split_is_to_be_chosen(
@@ -235,13 +233,13 @@ class TestWhich:
         assert found.labels == ("als", "ease")
         assert {(a.cell.seed, a.cell.split_seed) for a in found.asked} == {(1, 42)}
         assert found.notes == (
-            "split_seed=42 of 42, 43; split_seed= takes another",
-            "seed=1 of 1, 2; seed= takes another",
+            "split_seed=42 of 42, 43; choose another with split_seed=",
+            "seed=1 of 1, 2; choose another with seed=",
         )
         other = self.chosen(self.cells(*cells), seed=2, split_seed=43)
         assert other.notes == ()
         assert [(a.cell.model["name"], a.cell.seed) for a in other.asked] == [("als", 2), ("ease", 1)]
-        with pytest.raises(UsageError, match="split_seed=7: there are 42, 43"):
+        with pytest.raises(UsageError, match="split_seed 7: choose one of: 42, 43"):
             self.chosen(self.cells(*cells), split_seed=7)
 
     def test_variants_of_a_model_are_told_apart(self) -> None:
@@ -253,5 +251,5 @@ class TestWhich:
         assert self.chosen(experiment).labels == ("als", "als (factors=9)", "ease")
         assert self.chosen(experiment, models=("als (factors=9)",)).labels == ("als (factors=9)",)
         assert self.chosen(experiment, models=("ease", "als")).labels == ("ease", "als", "als (factors=9)")
-        with pytest.raises(UsageError, match="models=easy: did you mean 'ease'"):
+        with pytest.raises(UsageError, match="model 'easy': did you mean 'ease'"):
             self.chosen(experiment, models=("easy",))

@@ -109,7 +109,7 @@ def test_settings_name_the_knobs_the_weights_and_the_tuning(make, metrics) -> No
         make("c", ndcg(0.1)),
     ]
     assert [settings_text(row) for row in table_of(results, metrics).rows] == [
-        "factors=8, weights=log1p, tune=optuna",
+        "factors=8,weights=log1p, tune=optuna",
         "factors=8,weights=raw",
         "",
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.errors import UsageError
@@ -66,6 +66,7 @@ def test_a_label_is_a_name_with_its_settings(parts: tuple[str, ...], text: str) 
     assert label(*parts) == text
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_every_label_selects_its_own_row_and_no_other(rows: list[tuple[str, str, object]]) -> None:
     requests = [request(*row, key=f"k{at}") for at, row in enumerate(rows)]
@@ -78,6 +79,7 @@ def test_every_label_selects_its_own_row_and_no_other(rows: list[tuple[str, str,
         assert one_row(f"k{at}", names, "model") == [at]
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_a_list_of_labels_is_read_as_these_labels(rows: list[tuple[str, str, object]]) -> None:
     names = model_names([request(*row, key=f"k{at}") for at, row in enumerate(rows)])
@@ -119,7 +121,7 @@ def test_a_near_miss_is_answered_with_the_label_to_write(text: str, label: str) 
     assert matches(text, names) == []
     told = no_match("model", text, names)
     assert f"did you mean '{label}'?" in told
-    assert told.endswith("choose from 'als (factors=8)', 'popularity'")
+    assert told.endswith("choose one of: 'als (factors=8)', 'popularity'")
 
 
 def test_rows_of_one_label_are_told_apart_by_what_differs_or_by_their_key() -> None:

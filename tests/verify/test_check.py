@@ -118,7 +118,7 @@ def faults(made: Made, model: str) -> str:
     assert not found.agrees
     own = key(made, model)
     assert {f.key for f in found.faults} == {own}
-    assert all(f.who.startswith(f"{model} (blocks, random") for f in found.faults)
+    assert all(f.who.startswith(f"{model} on blocks, split random") for f in found.faults)
     return "\n".join(f.what for f in found.faults)
 
 
@@ -290,7 +290,9 @@ def test_cells_without_numbers_are_named(made: Made) -> None:
     more = with_content_hashes(cell("knn"))
     experiment = Experiment("e", (*made[0].asked, CellRequest(more.key, more)))
     found = verify(experiment, made[1], made[2], [])
-    assert found.agrees and found.left_out == ["knn (blocks, random, split_seed 42, seed 1): has not run"]
+    assert found.agrees and found.left_out == [
+        "knn on blocks, split random, split_seed 42, seed 1: has not run"
+    ]
 
 
 def test_without_tables_or_a_store_it_says_what_is_missing(made: Made, tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def _what(what: str, of: str) -> str:
 def _check_value(what: str, value: int, values: Iterable[int | None], of: str) -> None:
     there = sorted({v for v in values if v is not None})
     if value not in there:
-        offers = f"choose from {', '.join(map(str, there))}" if there else "the cells have none"
+        offers = f"choose one of: {', '.join(map(str, there))}" if there else "the cells have none"
         raise UsageError(f"{_what(what, of)} {value}: {offers}")
 
 

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bakeoff.errors import UsageError, nearest
+from bakeoff.errors import UsageError, closest
 from bakeoff.hashing import canonical_json
 
 if TYPE_CHECKING:
@@ -205,18 +205,17 @@ def one_row(text: str, names: Sequence[Name], what: str) -> list[int]:
         exact = [at for at in positions if names[at].label in (text, _unquoted(text))]
         if not exact:
             labels = quoted(dict.fromkeys(names[at].label for at in positions))
-            raise UsageError(f"{what} {text!r} selects several rows; give one of {labels}")
+            raise UsageError(f"{what} {text!r} selects several rows; choose one of: {labels}")
         positions = exact
     return positions
 
 
-def no_match(what: str, text: str, names: Iterable[Name]) -> str:
+def no_match(what: str, text: str, names: Sequence[Name]) -> str:
     """Return a message that answers a text without match with the nearest label and all labels."""
     labels = dict.fromkeys(spelling for name in names for spelling in (name.name, name.label))
-    same = [spelling for spelling in labels if spelling.casefold() == text.strip().casefold()]
-    hint = nearest(text, labels).partition("There are: ")[0] if not same else f"did you mean {same[0]!r}? "
-    shown = dict.fromkeys(name.label for name in names)
-    return f"{what} {text!r}: {hint}choose from {quoted(sorted(shown))}"
+    close = closest(_unquoted(text), labels)
+    hint = "" if close is None else f"did you mean '{close}'? "
+    return f"{what} {text!r}: {hint}choose one of: {quoted(sorted({name.label for name in names}))}"
 
 
 def split_list(text: str, names: Iterable[Name]) -> list[str]:

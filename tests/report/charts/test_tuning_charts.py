@@ -47,7 +47,7 @@ def tuned(make: Any, metrics: Any) -> dict[str, Any]:
 
 def test_the_best_so_far_is_told_where_it_changes_and_at_the_end(tuned: Any) -> None:
     (row,) = tuned["best-by-trial"]
-    assert row["model"] == "als (tuned)"
+    assert row["model"] == "als (tune=optuna)"
     assert list(zip(row["at"], row["best"], strict=True)) == [(1, 0.2), (3, 0.4), (6, 0.5), (7, 0.5)]
     (row,) = tuned["best-by-second"]
     assert (row["at"], row["best"]) == ([1, 3, 6, 7], [0.2, 0.4, 0.5, 0.5])
@@ -55,7 +55,7 @@ def test_the_best_so_far_is_told_where_it_changes_and_at_the_end(tuned: Any) -> 
 
 def test_the_best_on_an_edge_of_its_space_is_marked(tuned: Any) -> None:
     (row,) = tuned["spaces"]
-    assert row["knob"] == "als (tuned): factors"
+    assert row["knob"] == "als (tune=optuna): factors"
     assert row["at"] == [0, 0.2, 0.4, 0.6, 0.8, 1, 1.2]
     assert row["best"] == [0, 0, 0, 0, 0, 2, 0]
 

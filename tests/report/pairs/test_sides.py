@@ -6,7 +6,7 @@ import pytest
 
 from bakeoff.errors import UsageError
 from bakeoff.report.comparison import comparison
-from bakeoff.report.pairs.sides import label, of_cells, of_experiments, of_models
+from bakeoff.report.pairs.sides import of_cells, of_experiments, of_models
 
 NDCG = {"ndcg": {"10": (0.1, 0.01)}}
 COUNTS = {"train_pairs": 400, "test_pairs": 100}
@@ -76,7 +76,7 @@ def test_a_name_that_several_rows_bear_asks_for_the_label(make, metrics) -> None
         of_models("als", "warp", tables, "first")
     (match,) = of_models("als (factors=8)", "warp", tables, "first")
     assert match.places[0].keys[0] == ("c8",)
-    assert {label(row) for row in tables[0].rows} == {"als (factors=8)", "als (factors=16)", "warp"}
+    assert {row.label for row in tables[0].rows} == {"als (factors=8)", "als (factors=16)", "warp"}
 
 
 def test_an_unknown_model_is_told_the_nearest(make, metrics) -> None:
