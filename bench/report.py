@@ -23,6 +23,7 @@ from typing import Any
 from bakeoff.data.describe import describe
 from bakeoff.evaluation.catalogue import default_paths, resolve
 from bakeoff.evaluation.significance import TestConfig
+from bakeoff.queries.select import Result
 from bakeoff.report.charts import charts
 from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
@@ -30,7 +31,6 @@ from bakeoff.report.marks import marked
 from bakeoff.report.page.page import page
 from bakeoff.report.page.static import drawings
 from bakeoff.report.render import html, script
-from bakeoff.queries.select import Result
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.store import Store
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bakeoff import tracking
-from bakeoff.errors import ConfigError, UsageError, check_range, nearest
+from bakeoff.errors import ConfigError, UsageError, check_range
 from bakeoff.evaluation.catalogue import default_paths, leading_k, resolve
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.queries.select import CellFilter, Result, select, stored_experiment
@@ -293,5 +293,3 @@ def _stored_or_missing(asked: CellRequest, store: Store) -> Record:
         return record
     reason = f"{damage}; run its command again" if damage else NOT_STORED
     return Record(key=asked.key, status="missing", reason=reason, cell=asked.cell.as_json())
-
-
