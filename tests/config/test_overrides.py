@@ -25,12 +25,20 @@ def test_flags_come_first_with_their_values() -> None:
         ("=als", "expected key=value"),
         ("split=null", "choose one of: "),
         ("model=[als, bpr]", "without brackets: model=als,bpr"),
-        ("metrics=[ndcg,recall]", "single ones are for reports of stored lists"),
+        ("metrics=[]", "at least one"),
+        ("metrics=ndgc", "did you mean 'ndcg'"),
     ],
 )
 def test_a_word_that_means_nothing_is_refused(word: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         overrides.ordered(["seed=1", word])
+
+
+def test_metrics_are_given_by_name_with_or_without_brackets() -> None:
+    paths = "ndcg:bakeoff.evaluation.ranking.ndcg,top_hit:my_metrics.top_hit"
+    for word in ("metrics=ndcg,my_metrics.top_hit", "metrics=[ndcg, my_metrics.top_hit]"):
+        assert overrides.ordered([word]) == [f"++metrics={{only:{{{paths}}}}}"]
+    assert overrides.ordered(["metrics=accuracy,recall"]) == overrides.ordered(["metrics=accuracy"])
 
 
 def test_what_may_differ_between_cells_is_an_axis() -> None:
@@ -44,7 +52,6 @@ def test_what_may_differ_between_cells_is_an_axis() -> None:
         ([["k=5"], ["k=10"]], r"k=5,10: .* give a list, k=\[5,10\]"),
         ([["baselines=als"], ["baselines=ease"]], r"give a list, baselines=\[als,ease\]"),
         ([["k=[5]"], ["k=[10]"]], r"give a list, k=\[5,10\]"),
-        ([["metrics=accuracy"], ["metrics=default"]], "metrics=accuracy,default: it is no axis"),
         ([["statistics.test=t"], ["statistics.test=wilcoxon"]], "no axis"),
         ([["+modle=als"]], "modle: there is no such option; did you mean 'model'"),
         ([["~model=null"]], "model cannot be left out"),

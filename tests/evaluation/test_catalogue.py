@@ -82,6 +82,20 @@ def test_a_set_of_ones_own_may_build_on_others(tmp_path: Path, monkeypatch: pyte
     assert metric_paths(["own"]) == {"ndcg": "beside.ndcg"}
 
 
+def test_only_stands_in_place_of_all_other_entries() -> None:
+    base = yaml.safe_load((config_files.folder() / "metrics" / "default.yaml").read_text())
+    for only in ("ndcg", ["ndcg"], {"ndcg": "bakeoff.evaluation.ranking.ndcg"}):
+        assert expand({**base, "only": only}) == metric_paths(["ndcg"])
+
+
+@pytest.mark.parametrize("text", ["ndcg: [", "ndcg", "defaults: [acuracy]"])
+def test_a_set_that_cannot_be_read_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "own.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"metrics/own\.yaml: "):
+        metric_paths(["own"], [tmp_path])
+
+
 @pytest.mark.parametrize(("name", "nearest"), [("ndgc", "'ndcg'"), ("acuracy", "'accuracy'")])
 def test_an_unknown_name_is_answered_with_the_nearest(name: str, nearest: str) -> None:
     with pytest.raises(ConfigError, match=f"metrics={name}: .*{nearest}"):

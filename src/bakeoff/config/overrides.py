@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from bakeoff import config_files
 from bakeoff.errors import ConfigError, nearest
+from bakeoff.evaluation.catalogue import metric_paths
 
 _FOLLOWED = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
 
@@ -45,6 +47,9 @@ def ordered(words: Sequence[str]) -> list[str]:
                 raise ConfigError(f"{word!r}: expected key=value")
             if value == "null" and key in _CHOSEN:
                 raise ConfigError(f"{word}: expected a name; {nearest(value, config_files.options(key))}")
+            if key == "metrics":
+                overrides.append(_only_metrics(value, folders(words)))
+                continue
             if value.startswith("[") and key in _CHOSEN:
                 raise ConfigError(_no_list(key, value))
             overrides.append(f"++{word}" if word.startswith("tune.") else word)
@@ -134,14 +139,17 @@ def check_presets(configs: Mapping[str, Mapping[str, Any]]) -> None:
             )
 
 
+def _only_metrics(value: str, config_dirs: Sequence[str]) -> str:
+    """Return the override for `metrics=...`: metrics, sets and import paths, with or without brackets."""
+    names = [name.strip(" '\"") for name in value.strip("[] ").split(",")]
+    paths = metric_paths([name for name in names if name], [Path(folder) for folder in config_dirs])
+    if not paths:
+        raise ConfigError(f"metrics={value}: expected at least one metric, such as metrics=ndcg")
+    return f"++metrics={{only:{{{','.join(f'{name}:{path}' for name, path in paths.items())}}}}}"
+
+
 def _no_list(key: str, value: str) -> str:
     names = value.strip("[]").replace(" ", "")
-    if key == "metrics":
-        return (
-            f"metrics={value}: here metrics is a set ({', '.join(config_files.options(key))}, or your own); "
-            "single ones are for reports of stored lists: "
-            f"bakeoff report NAME 'metrics=[{names}]'"
-        )
     return f"{key}={value}: several are several values of an axis, without brackets: {key}={names}"
 
 

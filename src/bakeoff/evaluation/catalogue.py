@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from bakeoff import config_files
 from bakeoff.errors import ConfigError, nearest
@@ -77,8 +78,14 @@ def metric_paths(names: Sequence[str], folders: Sequence[Path] = ()) -> dict[str
         elif "." in name:
             paths |= expand({name.rpartition(".")[2]: name})
         else:
-            raise ConfigError(f"metrics={name}: {nearest(name, [*shipped(), *sets])}")
+            raise ConfigError(f"metrics={name}: {suggestion(name, [*shipped(), *sets])}")
     return paths
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return what to write in place of an unknown name: the nearest, or all where none is near."""
+    near, question, _ = nearest(name, known).partition("? ")
+    return f"{near}? All of them: bakeoff list metrics" if question else near
 
 
 def default_paths() -> dict[str, str]:
@@ -86,15 +93,19 @@ def default_paths() -> dict[str, str]:
     return metric_paths(["default"])
 
 
-def expand(entries: Mapping[str, str]) -> dict[str, str]:
+def expand(entries: Mapping[str, Any]) -> dict[str, str]:
     """Return the entries of a set as name -> import path of one metric each.
 
     An entry whose path ends in `.*` stands for all metrics of the module, except optional ones; the name of
     such an entry has no meaning. An entry for a single metric replaces one of the same name from a module.
+    An entry `only`, names as `metric_paths` takes them or a mapping, stands in place of all others.
 
     Raises:
         ConfigError: such a module cannot be imported or declares no metric.
     """
+    if (only := entries.get("only")) is not None:
+        names = [only] if isinstance(only, str) else only
+        return expand(names) if isinstance(names, Mapping) else metric_paths(names)
     paths: dict[str, str] = {}
     for name, path in entries.items():
         if not str(path).endswith(".*"):
@@ -140,8 +151,15 @@ def _set_files(folders: Sequence[Path]) -> dict[str, Path]:
 
 def _read_set(name: str, sets: Mapping[str, Path]) -> dict[str, str]:
     """Return the metrics of a named set and of the sets in its `defaults`, as name -> import path."""
-    content = config_files.read(sets[name])
-    entries = {str(k): str(v) for k, v in content.items() if k != "defaults"}
+    import yaml
+
+    try:
+        content = config_files.read(sets[name])
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{sets[name]}: not YAML ({error})") from error
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{sets[name]}: expected `name: import.path` in each line")
+    entries = {str(k): v for k, v in content.items() if k != "defaults"}
     inherited: dict[str, str] = {}
     for other in content.get("defaults", ()):
         if other != "_self_":

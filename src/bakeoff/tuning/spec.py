@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from bakeoff.errors import ConfigError, check_choice, check_range, nearest
-from bakeoff.evaluation.catalogue import resolve, shipped
+from bakeoff.evaluation.catalogue import resolve, shipped, suggestion
 from bakeoff.evaluation.metric import Metric
 from bakeoff.tuning.pareto import Direction
 
@@ -143,7 +143,7 @@ def _goal(text: str, depth: int, key: str) -> Goal:
     name, at, cutoff = str(text).partition("@")
     where = f"{key}={text!r}"
     if "." not in name and name not in shipped():
-        raise ConfigError(f"{where}: there is no metric {name!r}; {nearest(name, shipped())}")
+        raise ConfigError(f"{where}: there is no metric {name!r}; {suggestion(name, shipped())}")
     metric = shipped()[name] if name in shipped() else resolve({name: name})[name]
     if metric.higher_is_better is None:
         raise ConfigError(f"{where}: neither end of {name!r} is the goal; choose another metric")
