@@ -1,21 +1,29 @@
-"""The console command: verbs, their help, and one line for every error."""
+"""The command line: commands, their options, and one line for every error.
+
+An option is written `--results-dir DIR`, `--results-dir=DIR` or, as an override of Hydra, `results_dir=DIR`.
+"""
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff import __version__, helptext
+import click
+from click.shell_completion import CompletionItem
+
+from bakeoff import __version__, completion, config_files
 from bakeoff.errors import ConfigError, UsageError, nearest
-from bakeoff.helptext import HYDRA_VERBS, VERBS
 
 if TYPE_CHECKING:
     from bakeoff.evaluation.significance import TestConfig
 
-RULES = tuple(f"statistics.{knob}" for knob in ("test", "correction", "resamples", "seed", "confidence"))
+KEY_VALUE = re.compile(r"([A-Za-z_][\w.\-]*)=(.*)", re.DOTALL)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,242 +33,706 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _dispatch(words)
+        if shell := os.environ.get("_BAKEOFF_COMPLETE"):
+            return _print(completion.answer(bakeoff, shell, os.environ.get("COMP_LINE", "")))
+        return _invoke(words)
     except UsageError as error:
-        return _wrong(str(error))
+        return _refuse(str(error))
     except KeyboardInterrupt:
-        sys.stderr.write(
-            "bakeoff: interrupted; what is done is stored, the same command goes on from there\n"
-        )
+        sys.stderr.write("bakeoff: interrupted; finished cells are stored, the same command continues\n")
         return 130
     except BrokenPipeError:  # the reader of our output (head, less) has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the interpreter flushes it at exit
         return 0
-    except OSError as error:  # a folder that cannot be written, a full disk; what lacks a path is no user's
+    except OSError as error:  # a folder that cannot be written, a full disk; one without a path is a bug
         if error.filename is None:
             raise
-        return _wrong(f"{os.fspath(error.filename)}: {error.strerror}")
+        return _refuse(f"{os.fspath(error.filename)}: {error.strerror}")
 
 
-def _wrong(message: str) -> int:
-    """Say what was wrong in one line; names from data cannot steer the terminal."""
+def _invoke(words: list[str]) -> int:
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    try:
+        with bakeoff.make_context("bakeoff", words or ["--help"]) as context:
+            return int(bakeoff.invoke(context) or 0)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.UsageError as error:
+        raise ConfigError(_one_line(error)) from error
+
+
+def _refuse(message: str) -> int:
+    """Print the message in one line; names from data cannot steer the terminal."""
     line = " ".join(message.split())
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     sys.stderr.write(f"bakeoff: {line}\n")
     return 2
 
 
-def _dispatch(words: list[str]) -> int:
-    if not words or words[0] in ("-h", "--help", "help"):
-        _say(helptext.overview())
-        return 0
-    if words[0] == "--version":
-        _say(f"bakeoff {__version__}")
-        return 0
-    verb, rest = words[0], words[1:]
-    if verb not in VERBS:
-        raise ConfigError(f"{verb!r} is not a command; {nearest(verb, VERBS)}")
-    if any(w in ("-h", "--help") for w in rest):
-        _say(helptext.of(verb))
-        return 0
-    if verb in HYDRA_VERBS:
-        return _hydra(verb, rest)
-    others = {
-        "report": _report,
-        "export": _export,
-        "compare": _compare,
-        "recommend": _recommend,
-        "verify": _verify,
-    }
-    return {**others, "completion": _completion}[verb](rest)
+def _one_line(error: click.UsageError) -> str:
+    """Return click's refusal of a command in our words."""
+    if isinstance(error, click.exceptions.NoSuchCommand):
+        return f"{error.command_name!r} is not a command; {nearest(error.command_name, bakeoff.commands)}"
+    command = error.ctx.command if error.ctx is not None else bakeoff
+    prefix = "" if command is bakeoff else f"{command.name}: "
+    if isinstance(error, click.NoSuchOption):
+        options = [flag for flag in _options(command, error.ctx) if flag.startswith("--")]
+        return _no_option(command, error.option_name, options)
+    if isinstance(error, click.BadOptionUsage):
+        return f"{prefix}{error.option_name}: no value; give one as {error.option_name} VALUE"
+    return f"{prefix}{error.format_message()}"
 
 
-def _hydra(verb: str, words: list[str]) -> int:
-    from bakeoff.config import compose
+def _no_option(command: click.Command, word: str, options: Iterable[str]) -> str:
+    """Return a message for a word that is no option of a command, with the nearest one."""
+    hint = nearest(word.partition("=")[0], options).partition("? ")
+    there = f"{hint[0]}? See bakeoff {command.name} --help" if hint[1] else hint[0]
+    return f"{command.name}: {word!r} is not an option; {there}"
 
-    return compose.main(verb, [w for w in words if w not in ("-m", "--multirun")])
+
+def _options(command: click.Command, context: click.Context | None) -> dict[str, click.Option]:
+    """Return the options of a command by the flags that are written for them."""
+    parameters = command.get_params(context or click.Context(command))
+    return {flag: p for p in parameters if isinstance(p, click.Option) for flag in p.opts}
 
 
-def _report(words: list[str]) -> int:
-    from bakeoff import commands
+def _print(text: str) -> int:
+    sys.stdout.write(text.rstrip("\n") + "\n")
+    return 0
+
+
+# -- values of options ---------------------------------------------------------------------------------
+
+Offer = Callable[[click.Context], Sequence[str]]
+
+
+class Value(click.ParamType[Any]):
+    """The value of an option: how its text is read, and what a shell offers for it.
+
+    Args:
+        name: what help calls it.
+        read: returns the value of (key, text).
+        offer: the texts that complete it; of a list, the texts of one entry.
+        several: the text is a list between commas.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[str, str], Any],
+        offer: Offer | None = None,
+        *,
+        several: bool = False,
+    ) -> None:
+        self.name, self._read, self._offer, self._several = name, read, offer, several
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        key = "" if param is None else _key(param)
+        if not value:
+            command = "" if ctx is None else f"{ctx.command.name}: "
+            raise ConfigError(f"{command}{key}= has no value; give one, or leave it out")
+        return self._read(key, value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        before, comma, last = incomplete.rpartition(",") if self._several else ("", "", incomplete)
+        texts = self._offer(ctx) if self._offer is not None else ()
+        return [CompletionItem(f"{before}{comma}{text}") for text in texts if text.startswith(last)]
+
+
+def _key(param: click.Parameter) -> str:
+    """Return a parameter as it is written in `key=value`."""
+    return param.opts[0].lstrip("-").replace("-", "_")
+
+
+def _integer(key: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(f"{key}={text!r}: expected a whole number") from None
+
+
+def _number(key: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"{key}={text!r}: expected a number") from None
+
+
+def _list(key: str, text: str) -> list[str]:
+    """Return the entries between commas, but not between commas inside of brackets or quotes."""
+    text = text.strip()
+    text = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    entries = [entry.strip() for entry in re.findall(_ENTRY, text)]
+    entries = [e[1:-1] if len(e) > 1 and e[0] == e[-1] and e[0] in "'\"" else e for e in entries if e]
+    if not entries:
+        raise ConfigError(f"{key}={text or '[]'}: expected at least one entry")
+    return entries
+
+
+_ENTRY = r"""(?:\([^()]*\)|\[[^\[\]]*\]|"[^"]*"|'[^']*'|[^,])+"""
+
+
+def _integers(key: str, text: str) -> list[int]:
+    return [_integer(key, entry) for entry in _list(key, text)]
+
+
+def _quoted_entries(key: str, text: str) -> tuple[str, ...]:
+    """Return the fields of a CSV row: one that holds a comma stands in double quotes."""
+    import csv
+
+    entries = [field for field in next(csv.reader([text], skipinitialspace=True), []) if field.strip()]
+    if not entries:
+        raise ConfigError(f"{key}={text!r}: expected at least one entry, as in {key}=A,B,C")
+    return tuple(entries)
+
+
+def _metric_paths(key: str, text: str) -> dict[str, str]:
     from bakeoff.evaluation.catalogue import metric_paths
 
-    names, options = _split(words, "report", ("k", "metrics", "results_dir", "name", "mlflow", *RULES))
-    name = _one_name(names, options, "report")
-    for key in ("k", "metrics"):
-        if key in options and not _list(options[key]):
-            raise ConfigError(f"report: {key}={options[key]} names none; give some, or leave it out")
-    ks = None if "k" not in options else [_whole("k", k) for k in _list(options["k"])]
-    metrics = None if "metrics" not in options else metric_paths(_list(options["metrics"]))
-    results, mlflow = Path(options.get("results_dir", "results")), options.get("mlflow")
-    return commands.report(name, results, ks, metrics, _rules(options), mlflow)
+    return metric_paths(_list(key, text))
 
 
-def _export(words: list[str]) -> int:
+def _metric_names() -> list[str]:
+    from bakeoff.evaluation.catalogue import shipped
+
+    return [*config_files.options("metrics"), *shipped()]
+
+
+def _text(key: str, text: str) -> str:
+    return text
+
+
+def _path(key: str, text: str) -> Path:
+    return Path(text)
+
+
+TEXT, INTEGER, NUMBER = Value("TEXT", _text), Value("N", _integer), Value("X", _number)
+FOLDER, INTEGERS = Value("DIR", _path), Value("N,N,...", _integers, several=True)
+EXPERIMENT = Value("NAME", _text, lambda ctx: completion.experiments(_results_dir(ctx)))
+METRICS = Value("A,B,...", _metric_paths, lambda ctx: _metric_names(), several=True)
+
+
+def _stored(what: str, *, several: bool = False) -> Value:
+    """Return the value of an option that names something which an experiment has: a model, a split, ..."""
+
+    def offer(context: click.Context) -> list[str]:
+        return completion.stored_names(_results_dir(context), _experiment_name(context), what)
+
+    return Value("A,B,..." if several else "NAME", _text, offer, several=several)
+
+
+def _choice(*choices: str) -> Value:
+    def read(key: str, text: str) -> str:
+        from bakeoff.errors import check_choice
+
+        check_choice(key, text, choices)
+        return text
+
+    return Value("|".join(choices), read, lambda ctx: choices)
+
+
+def _results_dir(context: click.Context) -> Path:
+    return Path(context.params.get("results_dir") or "results")
+
+
+def _experiment_name(context: click.Context) -> str | None:
+    """Return the experiment that a command line names so far."""
+    words = context.params.get("names") or ()
+    return context.params.get("name") or (words[0] if words and context.command.name != "compare" else None)
+
+
+# -- commands ------------------------------------------------------------------------------------------
+
+
+class Command(click.Command):
+    """A command whose options may be written as `key=value` too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(self._flags(ctx, args)))
+
+    def _flags(self, ctx: click.Context, words: Sequence[str]) -> Iterator[str]:
+        """Yield the words with each `key=value` as `--key=value`; what follows `--` is left as it is."""
+        flags = {flag for flag, option in _options(self, ctx).items() if not option.is_flag}
+        keys = {flag.lstrip("-").replace("-", "_"): flag for flag in flags}
+        rest = iter(words)
+        for word in rest:
+            if word == "--":
+                yield from (word, *rest)
+            elif word.startswith("--"):
+                flag, equals, value = word.partition("=")
+                yield flag.replace("_", "-") + equals + value
+                if flag.replace("_", "-") in flags and not equals:
+                    yield from itertools.islice(rest, 1)  # the option's value, whatever it looks like
+            elif match := KEY_VALUE.fullmatch(word):
+                key = match[1].replace("-", "_")
+                if key in keys:
+                    yield f"{keys[key]}={match[2]}"
+                elif not ctx.resilient_parsing:
+                    raise ConfigError(_no_option(self, word, keys))
+            else:
+                yield word
+
+    def words(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the completions of a word without dashes: names, keys, or the values of a key."""
+        options = {_key(o): o for o in _options(self, ctx).values() if not o.is_flag}
+        if match := KEY_VALUE.fullmatch(incomplete):
+            option = options.get(match[1].replace("-", "_"))
+            values = option.shell_complete(ctx, match[2]) if option is not None else []
+            return [CompletionItem(f"{match[1]}={item.value}") for item in values]
+        keys = [CompletionItem(f"{key}=") for key in options if key.startswith(incomplete)]
+        return [*param.type.shell_complete(ctx, param, incomplete), *keys]
+
+
+class HydraCommand(Command):
+    """A command that takes Hydra's overrides; the groups and keys of `config.yaml` are its options."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        *parameters, help_option = super().get_params(ctx)
+        return [*parameters, *_config_options(), help_option]
+
+    def _flags(self, ctx: click.Context, words: Sequence[str]) -> Iterator[str]:
+        """Yield the words as they are: an override keeps Hydra's grammar."""
+        for word in words:
+            flag, equals, value = word.partition("=")
+            yield flag.replace("_", "-") + equals + value if flag.startswith("--") else word
+
+    def words(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the overrides that begin with a word."""
+        config_dir = ctx.params.get("config_dir")
+        path = config_files.search_path([config_dir] if config_dir else ())
+        words = ctx.params.get("overrides") or ()
+        return [CompletionItem(t) for t in completion.override_candidates(incomplete, words, path)]
+
+
+def _config_options() -> list[click.Option]:
+    """Return an option for each group and each key of `config.yaml`, with its comment there as help."""
+    path = config_files.search_path()
+
+    def option(key: str, value: Value, text: str, *, multiple: bool = False) -> click.Option:
+        names = [f"--{key.replace('_', '-')}", f"key_{key}"]
+        return click.Option(names, type=value, metavar=value.name, help=text, multiple=multiple)
+
+    options = []
+    for group in config_files.groups():
+        names = config_files.options(group, path)
+        value = Value("NAME", _text, functools.partial(_always, names), several=True)
+        options.append(option(group, value, f"one or more of: {', '.join(names)}", multiple=True))
+    return [*options, *(option(key, TEXT, text) for key, text in config_files.comments().items())]
+
+
+def _always(names: Sequence[str], ctx: click.Context) -> Sequence[str]:
+    return names
+
+
+def _overrides(options: dict[str, Any]) -> list[str]:
+    """Return the options of a HydraCommand as Hydra's words."""
+    words: list[str] = []
+    for name, value in options.items():
+        key = name.removeprefix("key_")
+        if value in (None, (), False):
+            continue
+        if name in ("config_dir", "config_name", "config_path", "cfg", "package"):
+            words += [f"--{name.replace('_', '-')}", value]
+        elif name == "resolve":
+            words.append("--resolve")
+        elif key in ("k", "baselines"):
+            words.append(f"{key}=[{value.strip('[]')}]")
+        elif isinstance(value, tuple):
+            words.append(f"{key}={','.join(value)}")
+        else:
+            words.append(f"{key}={_hydra_value(value)}")
+    return words
+
+
+def _hydra_value(text: str) -> str:
+    """Return a text as Hydra's grammar reads it: in quotes if it holds more than letters and lists."""
+    if re.fullmatch(r"[\w./:@%+,\[\]{}?*$-]*", text, re.ASCII):
+        return text
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+class Commands(click.Group):
+    """The commands in the order in which they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(
+    cls=Commands,
+    epilog="""\b
+Start here:
+  bakeoff run                                     the embedded simulated data, one model and its baselines
+  bakeoff list models                             what can be compared; `bakeoff show model als` says more
+  bakeoff run model=popularity,als,warp split=random,temporal seed=1,2,3
+  bakeoff run dataset=csv dataset.path=plays.csv dataset.user=who dataset.item=what dataset.value=count \\
+      model=popularity,itemknn_cosine,als,warp
+
+\b
+Exit codes:
+  0    every cell done or skipped
+  1    a cell failed; verify: something differs
+  2    the command, the configuration or the data were wrong: one line says what
+  130  interrupted
+  compare --gate: 0 promoted, 3 rejected, 4 undecided""",
+    context_settings={"max_content_width": 110, "help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="bakeoff", message="%(prog)s %(version)s")
+def bakeoff() -> None:
+    """Compare recommenders for implicit feedback on equal terms: which ranks best on your log."""
+
+
+def _command(*options: Any, kind: type[Command] = Command) -> Callable[[Callable[..., int]], click.Command]:
+    """Return a decorator that makes a command of a function `NAME_command` and its options."""
+
+    def make(function: Callable[..., int]) -> click.Command:
+        for option in reversed(options):
+            function = option(function)
+        return bakeoff.command(cls=kind)(function)
+
+    return make
+
+
+def _option(key: str, value: Value, text: str, **more: Any) -> Any:
+    flag = "--" + key.replace("_", "-")
+    return click.option(flag, re.sub(r"\W", "_", key), type=value, help=text, metavar=value.name, **more)
+
+
+def _names(metavar: str, value: Value = EXPERIMENT) -> Any:
+    return click.argument("names", nargs=-1, metavar=metavar, type=value, shell_complete=_complete_word)
+
+
+def _complete_word(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return what may stand for a word without dashes: a name, or `key=value`."""
+    assert isinstance(ctx.command, Command)
+    return ctx.command.words(ctx, param, incomplete)
+
+
+RESULTS_DIR = _option("results_dir", FOLDER, "folder of results; its store is DIR/store", default="./results")
+NAME = _option("name", EXPERIMENT, "the experiment")
+DATASET = _option("dataset", _stored("dataset"), "one data set, where the experiment has several")
+SPLIT = _option("split", _stored("split"), "one split, where the experiment has several")
+STATISTICS = (
+    _option(
+        "statistics.test",
+        _choice("t", "randomization", "wilcoxon"),
+        "paired test over users (tables: t; compare: randomization); over several splits always the "
+        "corrected resampled t-test",
+    ),
+    _option("statistics.correction", _choice("holm", "bh"), "of p-values within a family (default: holm)"),
+    _option("statistics.resamples", INTEGER, "sign flips and bootstrap samples (default: 10000)"),
+    _option("statistics.seed", INTEGER, "of both (default: 0)"),
+    _option("statistics.confidence", NUMBER, "of the intervals (default: 0.95)"),
+)
+HYDRA = (
+    click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=_complete_word),
+    click.option(
+        "--config-dir", "-cd", metavar="DIR", help="a folder of your own YAML: model/, dataset/, ..."
+    ),
+    click.option("--config-name", "-cn", metavar="NAME", help="another file in place of config.yaml"),
+    click.option("--config-path", "-cp", metavar="DIR", help="another folder in place of the shipped one"),
+    click.option(
+        "--cfg",
+        "-c",
+        type=_choice("job", "hydra", "all"),
+        metavar="job|hydra|all",
+        help="print the configuration, run nothing",
+    ),
+    click.option("--resolve", is_flag=True, help="of --cfg: with interpolations resolved"),
+    click.option("--package", "-p", metavar="KEY", help="of --cfg: this part alone"),
+    click.option("--multirun", "-m", is_flag=True, help="accepted; every command is a multirun"),
+)
+
+
+def _hydra(command: str, options: dict[str, Any]) -> int:
+    from bakeoff.config import compose
+
+    overrides = options.pop("overrides")
+    del options["multirun"]
+    return compose.main(command, [*_overrides(options), *overrides])
+
+
+@_command(*HYDRA, kind=HydraCommand)
+def run_command(**options: Any) -> int:
+    """Run what is missing of a grid and write its reports.
+
+    Commas make a grid: every combination of data set, split, model and seed is a cell. k is not an axis:
+    all cutoffs come from one fit. A stored cell is not run again, a failed one is. Stop it whenever you
+    like: the same command continues.
+
+    \b
+      bakeoff run dataset=ml_100k model=als split=random                      one cell and its baselines
+      bakeoff run model=popularity,als,warp split=random,temporal seed=1,2,3 'k=[5,10,20,30]' name=first
+      bakeoff run model=als model.build.factors=32,64,128                     one model's hyperparameters
+      bakeoff run model=als,ease tune=optuna tune.trials=30                   each tuned with one budget
+      bakeoff run experiment=NAME                                             a preset
+
+    `bakeoff show model als` (dataset, split, tune) lists what stands behind `model.`, `dataset.`, `split.`
+    and `tune.`.
+    """
+    return _hydra("run", options)
+
+
+@_command(*HYDRA, kind=HydraCommand)
+def plan_command(**options: Any) -> int:
+    """Say what a run would do and how long it would take.
+
+    Takes the same words as run and runs nothing. Skips are listed as far as the configuration and the store
+    tell them: no data are read.
+    """
+    return _hydra("plan", options)
+
+
+@_command(*HYDRA, kind=HydraCommand)
+def describe_command(**options: Any) -> int:
+    """Describe the data, whole and under each split.
+
+    \b
+      bakeoff describe dataset=ml_100k split=random,temporal
+    """
+    return _hydra("describe", options)
+
+
+@_command(
+    _names("NAME"),
+    _option("k", INTEGERS, "cutoffs, up to the depth of the stored lists"),
+    _option("metrics", METRICS, "metrics by name; one of your own by its import path, my_metrics.mine"),
+    _option("mlflow", TEXT, "address of an MLflow server: log what is not logged yet"),
+    *STATISTICS,
+    *(NAME, RESULTS_DIR),
+)
+def report_command(
+    names: Sequence[str],
+    k: list[int] | None,
+    metrics: dict[str, str] | None,
+    mlflow: str | None,
+    name: str | None,
+    results_dir: Path,
+    **statistics: Any,
+) -> int:
+    """Write an experiment's reports again, without fitting.
+
+    Writes <results_dir>/NAME/report.md, .tex, .html, metrics.csv and cells.csv from the store, also for other
+    cutoffs and metrics, and prints the tables.
+    """
+    from bakeoff import commands
+
+    target = _one_name("report", names, name)
+    return commands.report(target, Path(results_dir), k, metrics, _test_config(statistics), mlflow)
+
+
+@_command(
+    _names("KEY|NAME"),
+    _option("to", FOLDER, "where the tables are written; of a NAME to DIR/KEY for each cell"),
+    _option("preset", Value("DIR/model/NAME.yaml", _path), "write the model of a cell, of KEY or NAME/MODEL"),
+    *(NAME, RESULTS_DIR),
+)
+def export_command(
+    names: Sequence[str], to: Path | None, preset: Path | None, name: str | None, results_dir: Path
+) -> int:
+    """Write train, test and lists as plain tables.
+
+    Ids are those of your data. train.parquet and test.parquet hold user, item[, value, time]; lists.parquet
+    holds user, item, rank, score: what anybody needs to measure a cell with another library. A KEY stands
+    in cells.csv. A folder is written whole or not at all; an earlier export in it is replaced, anything
+    else is refused.
+
+    With --preset the cell's model with its final (tuned) hyperparameters becomes a YAML of your own:
+    bakeoff run --config-dir DIR model=NAME
+    """
     from bakeoff import commands
     from bakeoff.queries import params_from
 
-    for flag in ("to", "preset"):
-        words = _flag_as_option(words, f"--{flag}", flag)
-    names, options = _split(words, "export", ("to", "preset", "results_dir", "name"))
-    target, results = _one_name(names, options, "export"), Path(options.get("results_dir", "results"))
-    if "to" not in options and "preset" not in options:
+    target, results = _one_name("export", names, name), Path(results_dir)
+    if to is None and preset is None:
         raise ConfigError("export: no folder to write to; give one as --to DIR")
-    if "preset" in options:
-        params_from.write(target, Path(options["preset"]), results)
-    return commands.export(target, Path(options["to"]), results) if "to" in options else 0
+    if preset is not None:
+        params_from.write(target, preset, results)
+    return 0 if to is None else commands.export(target, to, results)
 
 
-def _compare(words: list[str]) -> int:
+@_command(
+    _names("A B", Value("A B", _text, lambda ctx: _comparable(ctx))),
+    _option("name", EXPERIMENT, "experiment of the models A and B; may be left out if there is only one"),
+    *(DATASET, SPLIT),
+    _option("k", INTEGERS, "cutoffs to compare at (default: 10)"),
+    _option("metrics", METRICS, "metrics to compare (default: all that were measured)"),
+    _option("gate", Value("METRIC@K", _text), "answer by exit code: 0 PROMOTED, 3 REJECTED, 4 UNDECIDED"),
+    _option("tolerance", NUMBER, "of --gate: how far the interval must lie above 0 (or below)"),
+    _option("users", INTEGER, "users with the largest gains, and losses, shown of each split", default="3"),
+    *STATISTICS,
+    RESULTS_DIR,
+)
+def compare_command(
+    names: Sequence[str],
+    name: str | None,
+    dataset: str | None,
+    split: str | None,
+    k: list[int] | None,
+    metrics: dict[str, str] | None,
+    gate: str | None,
+    tolerance: float | None,
+    users: int,
+    results_dir: Path,
+    **statistics: Any,
+) -> int:
+    """Compare a candidate with a baseline; gate a release.
+
+    Is the candidate A better than the baseline B, for whom, and by enough to ship it?
+
+    \b
+      bakeoff compare als warp name=first                     two models of an experiment
+      bakeoff compare "als (factors=8)" als name=first        as they stand in the table
+      bakeoff compare c0123456789abcde cfedcba987654321       two cells (key in cells.csv), on one split
+      bakeoff compare new_run old_run                         two experiments: models of one name, same splits
+      bakeoff compare als warp name=first --gate ndcg@10 --tolerance 0.002
+
+    Prints differences (A minus B) with intervals, p-values corrected within their family, wins, ties and
+    losses by user; then for every split the segments of users in which the sign flips, and the users with
+    the largest changes with both lists.
+
+    The gate is PROMOTED if the interval of the difference lies above +tolerance, REJECTED if below
+    -tolerance. Where lower is better the sign is turned. Of several comparisons all must be promoted; one
+    rejected rejects.
+    """
     from bakeoff import compare
-    from bakeoff.evaluation.catalogue import metric_paths
 
-    for flag in ("gate", "tolerance"):
-        words = _flag_as_option(words, f"--{flag}", flag)
-    known = ("name", "dataset", "split", "k", "metrics", "gate", "tolerance", "users", "results_dir")
-    names, given = _split(words, "compare", (*known, *RULES))
     if len(names) != 2:
         raise ConfigError(f"compare: expected two names, got {len(names)}; see bakeoff compare --help")
-    if "tolerance" in given and "gate" not in given:
-        raise ConfigError("compare: tolerance= is of a gate; give one as --gate ndcg@10")
-    question = compare.Question(
-        a=names[0],
-        b=names[1],
-        results=Path(given.get("results_dir", "results")),
-        name=given.get("name"),
-        dataset=given.get("dataset"),
-        split=given.get("split"),
-        gate=given.get("gate"),
-        ks=tuple(_whole("k", k) for k in _list(given.get("k", ""))),
-        metrics=metric_paths(_list(given.get("metrics", ""))),
-        tolerance=_number("tolerance", given.get("tolerance", "0")),
-        users=_whole("users", given.get("users", "3")),
-        rules=_rules(given, test="randomization"),
+    if tolerance is not None and gate is None:
+        raise ConfigError("compare: tolerance= belongs to a gate; give one as --gate ndcg@10")
+    return compare.run(
+        compare.Question(
+            a=names[0],
+            b=names[1],
+            results=Path(results_dir),
+            name=name,
+            dataset=dataset,
+            split=split,
+            gate=gate,
+            ks=tuple(k or ()),
+            metrics=metrics or {},
+            tolerance=tolerance or 0.0,
+            users=users,
+            rules=_test_config(statistics, test="randomization"),
+        )
     )
-    return compare.run(question)
 
 
-def _recommend(words: list[str]) -> int:
+def _comparable(context: click.Context) -> list[str]:
+    """Return what `compare` may be given: models of the named experiment, else experiments."""
+    results, name = _results_dir(context), context.params.get("name")
+    models = completion.stored_names(results, name, "model")
+    return models if name else [*models, *completion.experiments(results)]
+
+
+@_command(
+    _names("NAME"),
+    _option("user", TEXT, "to a user of the data, from the stored lists"),
+    _option("items", Value("A,B,C", _quoted_entries), "to a new user who had these items"),
+    _option("similar_to", Value("ITEM", _text), "items similar to an item"),
+    _option("k", INTEGER, "length of the lists", default="10"),
+    _option("models", _stored("model", several=True), "these models alone; may be repeated", multiple=True),
+    *(DATASET, SPLIT),
+    _option("split_seed", INTEGER, "of the split, where there are several"),
+    _option("fold", INTEGER, "of the split, where there are several"),
+    _option("seed", INTEGER, "of the models, where there are several"),
+    _option("tune", TEXT, "these tuned models alone; none: those that are not tuned"),
+    _option("format", _choice("table", "csv", "json"), "form of the output (default: by --to, else a table)"),
+    _option("to", Value("FILE", _path), "write to a file, .csv or .json"),
+    *(NAME, RESULTS_DIR),
+)
+def recommend_command(
+    names: Sequence[str],
+    user: str | None,
+    items: tuple[str, ...] | None,
+    similar_to: str | None,
+    k: int,
+    models: Sequence[str],
+    format: str | None,
+    to: Path | None,
+    name: str | None,
+    results_dir: Path,
+    **cells: Any,
+) -> int:
+    """Show what each model recommends, side by side.
+
+    \b
+      bakeoff recommend first --user 196                    from the stored lists
+      bakeoff recommend first --items 50,172,181 --k 5      to a new user who had these items
+      bakeoff recommend first --similar-to 50 --models als,ease
+
+    Ids are those of your data; one that holds a comma stands in double quotes. --items and --similar-to ask
+    the fitted models: they need cells that were run with save_model=true. A model that cannot answer is
+    listed with the reason. Beside the lists stand the history, the hits and the overlap.
+    """
     from bakeoff import commands
     from bakeoff.queries.recommend import Question
     from bakeoff.queries.select import CellFilter
 
-    for flag in ("user", "items", "similar-to", "format", "to"):
-        words = _flag_as_option(words, f"--{flag}", flag)
-    about, whole = ("user", "items", "similar-to"), ("split_seed", "fold", "seed")
-    known = (*about, "k", "models", "dataset", "split", *whole, "tune", "format", "to", "results_dir", "name")
-    names, given = _split(words, "recommend", known)
-    name = _one_name(names, given, "recommend")
-    if len([a for a in about if a in given]) != 1:
+    target = _one_name("recommend", names, name)
+    if sum(value is not None for value in (user, items, similar_to)) != 1:
         raise ConfigError("recommend: expected one of --user ID, --items A,B,C and --similar-to ITEM")
-    items = None if "items" not in given else tuple(_fields(given["items"]))
-    if items == ():
-        raise ConfigError(f"recommend: --items {given['items']!r} names no item; expected --items A,B,C")
-    question = Question(given.get("user"), items, given.get("similar-to"), _whole("k", given.get("k", "10")))
-    seeds = {w: _whole(w, given[w]) if w in given else None for w in whole}
-    which = CellFilter(
-        given.get("dataset"),
-        given.get("split"),
-        given.get("models", ""),
-        seeds["split_seed"],
-        seeds["fold"],
-        seeds["seed"],
-        given.get("tune"),
-    )
-    results, to = Path(given.get("results_dir", "results")), given.get("to")
-    return commands.recommend(
-        name, results, question, which, given.get("format"), None if to is None else Path(to)
-    )
+    texts = [text.strip().removeprefix("[").removesuffix("]") for text in models]
+    cell_filter = CellFilter(models=texts[0] if len(texts) == 1 else texts, **cells)
+    question = Question(user, items, similar_to, k)
+    return commands.recommend(target, Path(results_dir), question, cell_filter, format, to)
 
 
-def _verify(words: list[str]) -> int:
+@_command(
+    _names("NAME"),
+    _option(
+        "references",
+        Value("A,B,...", _list, lambda ctx: ("ranx", "recommenders", "sklearn"), several=True),
+        "libraries to compare with (default: those that are installed)",
+    ),
+    *(NAME, RESULTS_DIR),
+)
+def verify_command(
+    names: Sequence[str], references: list[str] | None, name: str | None, results_dir: Path
+) -> int:
+    """Recompute every number by independent code.
+
+    Recomputes metrics.csv and the values by user from the stored lists, ranks and splits, by code that
+    shares none with the evaluation: a plain formula for each metric, and the libraries whose formula is the
+    same (pip install 'bakeoff[verify]'). Checks the lists too: nothing seen in train, no repeats, ranks
+    that fit, splits with their fingerprints.
+
+    Exit code 0 if all agree to 1e-9 (relative above 1), 1 if something differs: each is named by cell and
+    metric.
+    """
     from bakeoff import commands
 
-    names, given = _split(words, "verify", ("references", "results_dir", "name"))
-    name = _one_name(names, given, "verify")
-    references = None if "references" not in given else _list(given["references"])
-    return commands.verify(name, Path(given.get("results_dir", "results")), references)
+    return commands.verify(_one_name("verify", names, name), Path(results_dir), references)
 
 
-def _completion(words: list[str]) -> int:
-    from bakeoff import completion
+@_command(click.argument("shell", metavar="bash|zsh|fish", type=_choice("bash", "zsh", "fish")))
+def completion_command(shell: str) -> int:
+    """Print the script that completes commands in a shell.
 
-    _say(completion.answer(words))
-    return 0
-
-
-def _split(words: list[str], verb: str, known: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    names, options = [], {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if (not equals or "(" in key) and not word.startswith("-"):
-            names.append(word)
-        elif key not in known or not equals:
-            raise ConfigError(f"{verb}: {word!r} is not an option; {nearest(key, known)}")
-        elif not value:
-            raise ConfigError(f"{verb}: {key}= has no value; give one, or leave it out")
-        else:
-            options[key] = value
-    return names, options
+    \b
+      eval "$(bakeoff completion bash)"            in ~/.bashrc
+      eval "$(bakeoff completion zsh)"             in ~/.zshrc, after compinit
+      bakeoff completion fish | source             in ~/.config/fish/config.fish
+    """
+    return _print(completion.script(shell))
 
 
-def _one_name(names: list[str], options: dict[str, str], verb: str) -> str:
-    found = [*names, *([options["name"]] if "name" in options else [])]
-    if len(found) != 1:
-        raise ConfigError(f"{verb}: expected one name, got {len(found)}; see bakeoff {verb} --help")
-    return found[0]
+def _one_name(command: str, words: Sequence[str], name: str | None) -> str:
+    names = [*words, *([name] if name is not None else [])]
+    if len(names) != 1:
+        raise ConfigError(f"{command}: expected one name, got {len(names)}; see bakeoff {command} --help")
+    return names[0]
 
 
-def _flag_as_option(words: list[str], flag: str, key: str) -> list[str]:
-    """`--to DIR` and `--to=DIR` as `to=DIR`; `--to` without a value as `to=`, which is refused."""
-    found: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        if word == flag:
-            found.append(f"{key}={next(rest, '')}")
-        else:
-            found.append(word.replace(f"{flag}=", f"{key}=", 1) if word.startswith(f"{flag}=") else word)
-    return found
-
-
-def _list(text: str) -> list[str]:
-    return [part.strip() for part in text.strip().strip("[]").split(",") if part.strip()]
-
-
-def _fields(text: str) -> list[str]:
-    """Fields between commas; one that holds a comma stands in double quotes."""
-    import csv
-
-    return [field for field in next(csv.reader([text], skipinitialspace=True), []) if field.strip()]
-
-
-def _whole(name: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ConfigError(f"{name}={text!r}: expected a whole number") from None
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ConfigError(f"{name}={text!r}: expected a number") from None
-
-
-def _rules(given: dict[str, str], **unless_told: str) -> TestConfig:
-    """How models are compared: as configured, with what the command says of it."""
-    from bakeoff import config_files
+def _test_config(statistics: dict[str, Any], **defaults: str) -> TestConfig:
+    """Return how models are compared: as `config.yaml` says, with the options of the command."""
     from bakeoff.evaluation.significance import TestConfig
 
-    told: dict[str, Any] = {}
-    for key in RULES:
-        knob = key.partition(".")[2]
-        if key in given:
-            read = {"resamples": _whole, "seed": _whole, "confidence": _number}.get(knob)
-            told[knob] = read(key, given[key]) if read is not None else given[key]
-    return TestConfig(**{**config_files.statistics(), **unless_told, **told})
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text.rstrip("\n") + "\n")
+    options = {k.removeprefix("statistics_"): v for k, v in statistics.items() if v is not None}
+    return TestConfig(**{**config_files.statistics(), **defaults, **options})

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from bakeoff.errors import ConfigError, nearest
 
 
 def folder() -> Path:
@@ -12,19 +16,64 @@ def folder() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "conf"
 
 
+def search_path(config_dirs: Iterable[str | Path] = ()) -> tuple[Path, ...]:
+    """Return the folders that hold options, first found first: those given, ./conf, the shipped one."""
+    own = [Path(config_dir) for config_dir in config_dirs]
+    here = Path("conf")
+    if here.is_dir() and here.resolve() != folder().resolve():
+        own.append(here)
+    return (*own, folder())
+
+
 def groups() -> list[str]:
-    """The names of the groups that people choose from."""
+    """Return the names of the groups that people choose from."""
     return sorted(p.name for p in folder().iterdir() if p.is_dir() and p.name != "hydra")
 
 
-def options(group: str) -> list[str]:
-    """The names that a group knows."""
-    return sorted(p.stem for p in (folder() / group).glob("*.yaml"))
+def options(group: str, path: Sequence[Path] | None = None) -> list[str]:
+    """Return the names of the options of a group."""
+    return sorted({p.stem for root in path or (folder(),) for p in (root / group).glob("*.yaml")})
+
+
+def option_file(group: str, name: str, path: Sequence[Path] | None = None) -> Path:
+    """Return the file of an option.
+
+    Raises:
+        ConfigError: there is no such option.
+    """
+    for root in path or (folder(),):
+        if (file := root / group / f"{name}.yaml").is_file():
+            return file
+    raise ConfigError(f"{group}={name}: {nearest(name, options(group, path))}")
+
+
+def option(group: str, name: str, path: Sequence[Path] | None = None) -> dict[str, Any]:
+    """Return an option as plain values, with interpolations as they are written.
+
+    Raises:
+        ConfigError: there is no such option.
+    """
+    return read(option_file(group, name, path))
+
+
+def default(group: str) -> str:
+    """Return the option of a group that `config.yaml` chooses; "" for none."""
+    chosen = [
+        entry.get(group) for entry in read(folder() / "config.yaml")["defaults"] if isinstance(entry, dict)
+    ]
+    return next((str(name) for name in chosen if name), "")
 
 
 def scalars() -> list[str]:
-    """The keys of `config.yaml` itself."""
+    """Return the keys of `config.yaml` that are no groups."""
     return sorted(k for k in read(folder() / "config.yaml") if k not in ("defaults", "hydra"))
+
+
+def comments() -> dict[str, str]:
+    """Return the scalar keys of `config.yaml` in their order there, each with its default and its comment."""
+    lines = (folder() / "config.yaml").read_text(encoding="utf-8").splitlines()
+    scalars = (re.fullmatch(r"(\w+):[ ]+([^#]*[^#\s])(?:\s+#\s*(.*))?", line) for line in lines)
+    return {m[1]: f"{m[3] or ''} (default: {m[2]})".strip() for m in scalars if m is not None}
 
 
 def statistics() -> dict[str, Any]:

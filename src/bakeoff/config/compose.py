@@ -86,7 +86,7 @@ def _run_session(session: Session, words: Sequence[str]) -> Session:
     import hydra
 
     token = _session.set(session)
-    argv, sys.argv = sys.argv, ["bakeoff", "--multirun", *map(_late, words_of.ordered(words))]
+    argv, sys.argv = sys.argv, ["bakeoff", *_arguments(words_of.ordered(words))]
     try:
         hydra.main(version_base="1.3", config_path=str(config_files.folder()), config_name="config")(
             _one_job
@@ -102,6 +102,13 @@ def _run_session(session: Session, words: Sequence[str]) -> Session:
         sys.argv = argv
         _session.reset(token)
     return session
+
+
+def _arguments(words: Sequence[str]) -> list[str]:
+    """Return the arguments for Hydra: of a multirun, or of `--cfg`, which prints one job's configuration."""
+    if any(word.partition("=")[0] in ("--cfg", "-c") for word in words):
+        return list(words)
+    return ["--multirun", *map(_late, words)]
 
 
 def _late(word: str) -> str:

@@ -12,7 +12,10 @@ from bakeoff import config_files
 from bakeoff.errors import ConfigError, nearest
 from bakeoff.evaluation.catalogue import metric_paths
 
-_FOLLOWED = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
+_FOLLOWED = (
+    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"),
+    *("--cfg", "-c", "--package", "-p"),
+)
 
 _CHOSEN = ("dataset", "split", "model", "metrics", "tune")  # groups of which every cell has one
 
@@ -55,6 +58,9 @@ def ordered(words: Sequence[str]) -> list[str]:
             overrides.append(f"++{word}" if word.startswith("tune.") else word)
             continue
         flag, equals, _ = word.partition("=")
+        if flag == "--resolve":
+            options.append(word)
+            continue
         if flag not in _FOLLOWED:
             raise ConfigError(f"{word}: there is no such flag; knobs are given as key=value, see --help")
         options.append(word)
