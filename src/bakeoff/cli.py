@@ -164,14 +164,18 @@ def _number(key: str, text: str) -> float:
 
 
 def _list(key: str, text: str) -> list[str]:
-    """Return the entries between commas, but not between commas inside of brackets or quotes."""
+    """Return the entries of a list, at least one."""
+    if not (entries := _entries(key, text)):
+        raise ConfigError(f"{key}={text}: expected at least one entry")
+    return entries
+
+
+def _entries(key: str, text: str) -> list[str]:
+    """Return what stands between commas, where a comma inside of brackets or quotes separates nothing."""
     text = text.strip()
     text = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     entries = [entry.strip() for entry in re.findall(_ENTRY, text)]
-    entries = [e[1:-1] if len(e) > 1 and e[0] == e[-1] and e[0] in "'\"" else e for e in entries if e]
-    if not entries:
-        raise ConfigError(f"{key}={text or '[]'}: expected at least one entry")
-    return entries
+    return [e[1:-1] if len(e) > 1 and e[0] == e[-1] and e[0] in "'\"" else e for e in entries if e]
 
 
 _ENTRY = r"""(?:\([^()]*\)|\[[^\[\]]*\]|"[^"]*"|'[^']*'|[^,])+"""
@@ -688,8 +692,8 @@ def recommend_command(
     _names("NAME"),
     _option(
         "references",
-        Value("A,B,...", _list, lambda ctx: ("ranx", "recommenders", "sklearn"), several=True),
-        "libraries to compare with (default: those that are installed)",
+        Value("A,B,...", _entries, lambda ctx: ("ranx", "recommenders", "sklearn"), several=True),
+        "libraries to compare with, [] for none (default: those that are installed)",
     ),
     *(NAME, RESULTS_DIR),
 )
