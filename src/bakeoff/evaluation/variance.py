@@ -1,0 +1,334 @@
+"""One variance model for means and differences: users, splits and fits as crossed random effects.
+
+A model's value of a metric is y[u, s, f]: of user u, on split s, by fit f (a seed, with its own tuning
+search). The mean of a table is the mean over splits of the means over fits and users. What it varies by:
+
+- users: the same users may stand in the test parts of several splits, and then count once. Their part is the
+  sum of squares of the users' influences on the mean, clustered by user (Liang and Zeger 1986). The splits
+  themselves tell who stands where, so repeated random splits, folds over users, draws of held-out users and
+  anything between them are one formula.
+- splits: the scatter of the splits' means beyond what users alone explain (method of moments for two crossed
+  factors; Searle, Casella and McCulloch 1992). A split's effect includes that of the fits made on it.
+- fits: the scatter between fits on one split beyond what users alone explain.
+
+With two or three splits or seeds the last two are hardly known, and a point estimate with the degrees of
+freedom of Satterthwaite (1946) is too small as often as it is too large. Here each effect is integrated over
+its posterior: mean squares are scaled chi-squares, and the prior of the effect's standard deviation is a
+half-Cauchy (Gelman 2006) in units that the users give. docs/statistics.md has coverage, false findings, power
+and width of the intervals, by simulation.
+
+Two questions have two answers. *These fitted models*, on users like these: users alone are random. *These
+algorithms*, trained again on another split with another seed: all three are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from bakeoff.arrays import Array, Bools, Doubles
+from bakeoff.errors import Unsupported
+
+Question = Literal["models", "algorithms"]
+"""What an interval is about: these fitted models, or the algorithms that made them."""
+
+SPLIT_SCALE = 1.0
+"""Median of the prior of a split effect's standard deviation, in units of what users' test rows vary by."""
+
+FIT_SCALE = 0.8
+"""Median of the prior of a fit effect's standard deviation, in units of the users' standard error."""
+
+LEAST_SCATTER = 3
+"""Splits, or fits on one split, that an interval needs where there are no values by user."""
+
+_NODES = 48
+_MANY = 200.0
+"""Degrees of freedom from which Student's t is taken for normal."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """What n estimates (means or differences) vary by: float64 [n] unless said otherwise.
+
+    Args:
+        users: variance of the estimate over users.
+        users_df: users less one.
+        splits: squared standard error by the scatter of the splits' means; 0 with one split.
+        splits_by_users: what users alone would make of `splits`.
+        n_splits: number of splits.
+        fits: squared standard error by the scatter of fits within splits; 0 without two fits on any split.
+        fits_by_users: what users alone would make of `fits`.
+        fits_df: degrees of freedom of `fits`; 0 without two fits on any split.
+        fits_groups: number of (model, split) with several fits.
+    """
+
+    users: Doubles
+    users_df: float
+    splits: Doubles
+    splits_by_users: Doubles
+    n_splits: int
+    fits: Doubles
+    fits_by_users: Doubles
+    fits_df: Doubles
+    fits_groups: Doubles
+
+    def take(self, index: Array) -> Spread:
+        """Return the spread of the estimates at `index` (integers or booleans)."""
+        return Spread(
+            self.users[index],
+            self.users_df,
+            self.splits[index],
+            self.splits_by_users[index],
+            self.n_splits,
+            self.fits[index],
+            self.fits_by_users[index],
+            self.fits_df[index],
+            self.fits_groups[index],
+        )
+
+    def fixed(self) -> Spread:
+        """Return the spread over users alone: the question about these fitted models."""
+        zero = np.zeros_like(self.users)
+        return Spread(self.users, self.users_df, zero, zero, 1, zero, zero, zero, zero)
+
+    def _posterior(self) -> tuple[Doubles, Doubles]:
+        """Return weights and variances of the estimate, float64 [n, nodes], over the unknown effects."""
+        middle = (np.arange(_NODES) + 0.5) / _NODES
+        ratios = np.tan(middle * np.pi / 2) ** 2  # squared half-Cauchy of median 1, at points of equal mass
+        zero = np.zeros((len(self.users), 1, 1))
+        by_fit = by_split = zero
+        if np.any(self.fits_df > 0):
+            scale = np.where(self.fits_df > 0, FIT_SCALE**2 * self.users, 0.0)
+            by_fit = scale[:, None, None] * ratios[None, :, None]
+        if self.n_splits > 1:
+            by_split = SPLIT_SCALE**2 * self.splits_by_users[:, None, None] * ratios[None, None, :]
+        log_weight = zero + _log_likelihood(self.fits, self.fits_by_users, by_fit, self.fits_df)
+        df = np.full(len(self.users), self.n_splits - 1.0)
+        log_weight = log_weight + _log_likelihood(self.splits, self.splits_by_users, by_fit + by_split, df)
+        variance = np.broadcast_to(self.users[:, None, None] + by_fit + by_split, log_weight.shape)
+        flat = log_weight.reshape(len(self.users), -1)
+        weight = np.exp(flat - flat.max(axis=1, keepdims=True))
+        return weight / weight.sum(axis=1, keepdims=True), variance.reshape(flat.shape)
+
+    def p_values(self, estimate: Doubles) -> Doubles:
+        """Return the two-sided p-value of each estimate against 0, float64 [n] in (0, 1].
+
+        An estimate of 0 has p = 1. Where nothing varies an estimate other than 0 has the p-value of the
+        sign test, 2 ** (1 - users).
+        """
+        weight, variance = self._posterior()
+        tail = _two_tails(np.abs(estimate)[:, None], variance, self.users_df)
+        p = np.einsum("nk,nk->n", weight, tail)
+        certain = variance.max(axis=1) == 0
+        p = np.where(certain, np.where(estimate == 0, 1.0, 2.0**-self.users_df), p)
+        return np.clip(p, np.finfo(np.float64).tiny, 1.0)
+
+    def half_widths(self, confidence: float = 0.95) -> Doubles:
+        """Return half the width of the central interval of each estimate, float64 [n]; NaN with one user."""
+        weight, variance = self._posterior()
+        low = np.zeros(len(variance))
+        high = _upper(variance.max(axis=1), confidence, self.users_df)
+        for _ in range(60):
+            middle = (low + high) / 2
+            tail = np.einsum("nk,nk->n", weight, _two_tails(middle[:, None], variance, self.users_df))
+            wider = tail > 1 - confidence
+            low, high = np.where(wider, middle, low), np.where(wider, high, middle)
+        return high if self.users_df >= 1 else np.full(len(high), np.nan)
+
+    def with_splits(self, n: int) -> Spread:
+        """Return the spread to expect of n splits, from the effects as they are estimated (n >= 2)."""
+        users_of_a_split = self.splits_by_users * self.n_splits
+        split = np.maximum(self.splits - self.splits_by_users, 0.0) * self.n_splits
+        ratio = self.n_splits / n
+        return replace(
+            self,
+            users=np.maximum(self.users - self.splits_by_users, 0.0) + users_of_a_split / n,
+            splits=(users_of_a_split + split) / n,
+            splits_by_users=users_of_a_split / n,
+            n_splits=n,
+            fits=self.fits * ratio,
+            fits_by_users=self.fits_by_users * ratio,
+            fits_df=self.fits_df / ratio,
+            fits_groups=self.fits_groups / ratio,
+        )
+
+    def with_fits(self, times: float) -> Spread:
+        """Return the spread to expect of so many times as many fits on each split."""
+        fewer = self.fits - self.fits / times
+        by_users = self.fits_by_users - self.fits_by_users / times
+        return replace(
+            self,
+            users=np.maximum(self.users - by_users, 0.0),
+            splits=np.maximum(self.splits - fewer, 0.0),
+            splits_by_users=np.maximum(self.splits_by_users - by_users, 0.0),
+            fits=self.fits / times,
+            fits_by_users=self.fits_by_users / times,
+            fits_df=times * (self.fits_df + self.fits_groups) - self.fits_groups,
+        )
+
+
+def _log_likelihood(mean_square: Doubles, by_users: Doubles, effect: Doubles, df: Doubles) -> Doubles:
+    """Return the log likelihood of the effect, [n, ...]: df mean_square / (by_users + effect) ~ chi2(df)."""
+    shape = (slice(None), None, None)
+    expected = by_users[shape] + effect
+    known = (expected > 0) & (df[shape] > 0)
+    safe = np.where(known, expected, 1.0)
+    return np.where(known, -0.5 * df[shape] * (np.log(safe) + mean_square[shape] / safe), 0.0)
+
+
+def _two_tails(distance: Doubles, variance: Doubles, df: float) -> Doubles:
+    from scipy.special import ndtr, stdtr
+
+    deviation = np.sqrt(variance)
+    t = np.divide(distance, deviation, out=np.full(variance.shape, np.inf), where=deviation > 0)
+    t = np.where(np.broadcast_to(distance, t.shape) == 0, 0.0, t)
+    return np.asarray(2 * (ndtr(-t) if df > _MANY else stdtr(df, -t)))
+
+
+def _upper(variance: Doubles, confidence: float, df: float) -> Doubles:
+    from scipy.special import ndtri, stdtrit
+
+    quantile = ndtri((1 + confidence) / 2) if df > _MANY else stdtrit(max(df, 1.0), (1 + confidence) / 2)
+    return np.asarray(np.sqrt(variance) * (1.001 * quantile))
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """Means of R models in one metric and what they and their differences vary by.
+
+    Args:
+        means: float64 [R], the mean over splits of the means over fits and users.
+        spread: of the means.
+    """
+
+    means: Doubles
+    spread: Spread
+    _split_means: Doubles
+    _influence: Doubles
+    _residual: Doubles
+
+    def differences(self, pairs: Array) -> tuple[Doubles, Spread]:
+        """Return the mean differences of pairs (int [q, 2]), first less second, and their spread."""
+        a, b = pairs[:, 0], pairs[:, 1]
+        own = self.spread
+        means = self._split_means[a] - self._split_means[b]
+        n = own.n_splits
+        fits, df = own.fits[a] + own.fits[b], own.fits_df
+        squares = [np.divide(own.fits[i] ** 2, df[i], out=np.zeros(len(i)), where=df[i] > 0) for i in (a, b)]
+        total = squares[0] + squares[1]
+        # Satterthwaite; where no fit differs from another, all degrees of freedom say so
+        fits_df = np.divide(fits**2, total, out=df[a] + df[b], where=total > 0)
+        spread = Spread(
+            _of_differences(self._influence, pairs),
+            own.users_df,
+            _scatter(means),
+            _of_differences(self._residual, pairs) if n > 1 else np.zeros(len(pairs)),
+            n,
+            fits,
+            own.fits_by_users[a] + own.fits_by_users[b],
+            fits_df,
+            own.fits_groups[a] + own.fits_groups[b],
+        )
+        return means.mean(axis=1), spread
+
+
+def summarise(values: Sequence[Sequence[Doubles]]) -> Summary:
+    """Return the means of R models and what they vary by.
+
+    Args:
+        values: of each model, of each of S splits: float64 [F, U], of F fits (their number may differ from
+            model to model and from split to split) the value of each of U users; NaN where a user is not
+            measured on the split. Users that any model lacks on a split are left out of it.
+
+    Raises:
+        Unsupported: a split has fewer than two users whom all models have values of.
+    """
+    averages = np.stack([[fits.mean(axis=0) for fits in of_model] for of_model in values])
+    present = ~np.isnan(averages).any(axis=0)
+    counts = present.sum(axis=1)
+    if counts.min() < 2:
+        raise Unsupported(f"{counts.min()} users have values on a split: an interval needs at least 2")
+    n_models, n_splits, _ = averages.shape
+    averages = np.where(present, averages, 0.0)
+    split_means = averages.sum(axis=2) / counts
+    centred = np.where(present, averages - split_means[:, :, None], 0.0) / counts[:, None]
+    n_users = int(present.any(axis=0).sum())
+    unbiased = np.sqrt(n_users / (n_users - 1))
+    influence = centred.mean(axis=1) * unbiased
+    residual = np.zeros((n_models, 0))
+    if n_splits > 1:
+        beyond = centred * unbiased - influence[:, None, :]
+        residual = (beyond / np.sqrt(n_splits * (n_splits - 1))).reshape(n_models, -1)
+    fits = np.array([_fits(of_model, present) for of_model in values])
+    spread = Spread(
+        np.einsum("ru,ru->r", influence, influence),
+        n_users - 1.0,
+        _scatter(split_means),
+        np.einsum("ru,ru->r", residual, residual),
+        n_splits,
+        *fits.T,
+    )
+    return Summary(split_means.mean(axis=1), spread, split_means, influence, residual)
+
+
+def _fits(of_model: Sequence[Doubles], present: Bools) -> tuple[float, float, float, float]:
+    """Return what `Spread` holds of a model's fits: their scatter, by users, degrees of freedom, groups.
+
+    The variance between fits is pooled over the splits that have several, and taken for that of the others.
+    """
+    degrees = sum(len(fits) - 1 for fits in of_model)
+    if degrees == 0:
+        return 0.0, 0.0, 0.0, 0.0
+    scatter = by_users = 0.0
+    for fits, users in zip(of_model, present, strict=True):
+        if len(fits) > 1:
+            own = fits[:, users]
+            apart = own - own.mean(axis=0)
+            means = apart.mean(axis=1)
+            n = own.shape[1]
+            scatter += float(means @ means)
+            by_users += float(np.square(apart - means[:, None]).sum()) / (n * (n - 1))
+    share = sum(1 / len(fits) for fits in of_model) / len(of_model) ** 2 / degrees
+    groups = sum(len(fits) > 1 for fits in of_model)
+    return scatter * share, by_users * share, float(degrees), float(groups)
+
+
+def _scatter(split_means: Doubles) -> Doubles:
+    """Return the squared standard error of means over splits, [n], as if the splits were independent."""
+    n = split_means.shape[1]
+    return split_means.var(axis=1, ddof=1) / n if n > 1 else np.zeros(len(split_means))
+
+
+def _of_differences(rows: Doubles, pairs: Array) -> Doubles:
+    """Return the squared norm of the difference of each pair of rows, through one product of matrices."""
+    product = rows @ rows.T
+    squares = np.diag(product)
+    a, b = pairs[:, 0], pairs[:, 1]
+    total = squares[a] + squares[b]
+    distance = total - 2 * product[a, b]
+    close = distance < 1e-6 * total  # where the subtraction loses digits
+    for at in np.flatnonzero(close):
+        apart = rows[a[at]] - rows[b[at]]
+        distance[at] = apart @ apart
+    return distance
+
+
+def scatter_half_width(means: Sequence[Sequence[float]], confidence: float = 0.95) -> float | None:
+    """Return half the width of the interval of a metric of whole lists, which has no values by user.
+
+    Args:
+        means: of each split, the values of its fits.
+
+    Returns:
+        t interval over the splits' means or, on one split, over the fits; None with fewer than LEAST_SCATTER.
+    """
+    from scipy.special import stdtrit
+
+    units = [float(np.mean(fits)) for fits in means] if len(means) > 1 else list(means[0])
+    if len(units) < LEAST_SCATTER:
+        return None
+    error = float(np.std(units, ddof=1) / np.sqrt(len(units)))
+    return float(stdtrit(len(units) - 1, (1 + confidence) / 2)) * error
