@@ -143,7 +143,7 @@ def real_rows(results: Path, name: str, metric: str) -> Iterator[list[str]]:
 
 
 def real_differences(results: Path, name: str, metric: str) -> Iterator[tuple[str, Doubles]]:
-    """Yield pairs of models with their differences, float64 [splits, users], of users measured on every split."""
+    """Yield pairs of models and their differences, [splits, users], of users measured on every split."""
     from itertools import combinations
 
     import pandas as pd
