@@ -340,7 +340,7 @@ def _overrides(options: dict[str, Any]) -> list[str]:
         key = name.removeprefix("key_")
         if value in (None, (), False):
             continue
-        if name in ("config_dir", "config_name", "config_path", "cfg", "package"):
+        if name in ("config_dir", "config_name", "cfg", "package"):
             words += [f"--{name.replace('_', '-')}", value]
         elif name == "resolve":
             words.append("--resolve")
@@ -436,10 +436,12 @@ STATISTICS = (
 HYDRA = (
     click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=_complete_word),
     click.option(
-        "--config-dir", "-cd", metavar="DIR", help="a folder of your own YAML: model/, dataset/, ..."
+        "--config-dir",
+        "-cd",
+        metavar="DIR",
+        help="a folder of your own YAML: model/, dataset/, ... (./conf needs no flag)",
     ),
     click.option("--config-name", "-cn", metavar="NAME", help="another file in place of config.yaml"),
-    click.option("--config-path", "-cp", metavar="DIR", help="another folder in place of the shipped one"),
     click.option(
         "--cfg",
         "-c",
@@ -473,6 +475,7 @@ def run_command(**options: Any) -> int:
       bakeoff run dataset=ml_100k model=als split=random                      one cell and its baselines
       bakeoff run model=popularity,als,warp split=random,temporal seed=1,2,3 'k=[5,10,20,30]' name=first
       bakeoff run model=als model.build.factors=32,64,128                     one model's hyperparameters
+      bakeoff run model=als,warp als.factors=64,128 warp.no_components=32     each model its own: NAME.KNOB
       bakeoff run model=als,ease tune=optuna tune.trials=30                   each tuned with one budget
       bakeoff run experiment=NAME                                             a preset
 

@@ -1,9 +1,10 @@
-"""The shipped configuration as a folder of files: where it is and what names it knows. Read without Hydra."""
+"""The YAML files of configurations: the folders they stand in and the names they give, read without Hydra."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,18 @@ from bakeoff.errors import ConfigError, nearest
 
 
 def folder() -> Path:
-    """Inside an installed package, or at the top of a checkout."""
+    """Return the folder of the shipped files: inside an installed package, or at the top of a checkout."""
     packaged = Path(__file__).parent / "conf"
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "conf"
 
 
 def search_path(config_dirs: Iterable[str | Path] = ()) -> tuple[Path, ...]:
-    """Return the folders that hold options, first found first: those given, ./conf, the shipped one."""
-    own = [Path(config_dir) for config_dir in config_dirs]
-    here = Path("conf")
-    if here.is_dir() and here.resolve() != folder().resolve():
-        own.append(here)
-    return (*own, folder())
+    """Return the folders that options are read from, each once; the first that has an option wins.
+
+    They are the folders given (of `--config-dir`), `conf` in the working directory, and the shipped one.
+    """
+    candidates = [*map(Path, config_dirs), Path("conf"), folder()]
+    return tuple({path.resolve(): path for path in candidates if path.is_dir()}.values())
 
 
 def groups() -> list[str]:
@@ -56,17 +57,27 @@ def option(group: str, name: str, path: Sequence[Path] | None = None) -> dict[st
     return read(option_file(group, name, path))
 
 
+def knobs(group: str, name: str, path: Sequence[Path] | None = None) -> list[str]:
+    """Return the keys of an option's file; of a model, those under `build`."""
+    content = option(group, name, path)
+    return [str(k) for k in (content.get("build") or content if group == "model" else content)]
+
+
+@cache
+def primary() -> dict[str, Any]:
+    """Return the content of the shipped `config.yaml`, the defaults of every command."""
+    return read(folder() / "config.yaml")
+
+
 def default(group: str) -> str:
     """Return the option of a group that `config.yaml` chooses; "" for none."""
-    chosen = [
-        entry.get(group) for entry in read(folder() / "config.yaml")["defaults"] if isinstance(entry, dict)
-    ]
+    chosen = [entry.get(group) for entry in primary()["defaults"] if isinstance(entry, dict)]
     return next((str(name) for name in chosen if name), "")
 
 
 def scalars() -> list[str]:
     """Return the keys of `config.yaml` that are no groups."""
-    return sorted(k for k in read(folder() / "config.yaml") if k not in ("defaults", "hydra"))
+    return sorted(k for k in primary() if k not in ("defaults", "hydra"))
 
 
 def comments() -> dict[str, str]:
@@ -77,12 +88,12 @@ def comments() -> dict[str, str]:
 
 
 def statistics() -> dict[str, Any]:
-    """How models are compared, as `config.yaml` has it: the arguments of `Rules`."""
-    return dict(read(folder() / "config.yaml")["statistics"])
+    """Return the default arguments of `TestConfig`."""
+    return dict(primary()["statistics"])
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A YAML file as plain values."""
+    """Return the content of a YAML file as plain values."""
     import yaml
 
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {}

@@ -1,22 +1,21 @@
-"""The Hydra edge: command-line words become cells, and nothing behind this module knows of Hydra."""
+"""Compose configurations by Hydra and turn them into cells; nothing behind this module knows of Hydra."""
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bakeoff import commands, config_files
-from bakeoff.config import overrides as words_of
-from bakeoff.config.hydra_errors import explained
-from bakeoff.config.settings import settings
-from bakeoff.config.variants import variant
+from bakeoff.config import overrides as command_line
+from bakeoff.config.hydra_errors import explain
+from bakeoff.config.overrides import CommandLine, Compose, Grid, Job
+from bakeoff.config.settings import Settings
 from bakeoff.errors import BakeoffError, ConfigError
 from bakeoff.queries.params_from import with_params_from
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter, with_content_hashes
@@ -24,10 +23,16 @@ from bakeoff.run.runner import Workspace, run_cell
 from bakeoff.storage.record import CellRequest
 from bakeoff.storage.store import Store
 
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+
+_PRIMARY = "_bakeoff_"
+"""Name of the primary configuration in Hydra's store, which a `config.yaml` of the user's cannot replace."""
+
 
 @dataclass
 class Session:
-    """One command: what was asked for, the folders of its experiments, and the exit code it earned.
+    """A command while it runs, and its result: the folders of its experiments and the exit code.
 
     `single` refuses more than one experiment.
     """
@@ -37,182 +42,224 @@ class Session:
     single: bool = False
     folders: tuple[Path, ...] = ()
     exit_code: int = 0
+    words: CommandLine = field(default_factory=CommandLine)
+    grid: Grid | None = None
 
 
 _session: ContextVar[Session] = ContextVar("session")
 
 
 def main(verb: str, words: Sequence[str]) -> int:
-    """Run a verb that takes Hydra's words (run, plan, describe); return its exit code.
+    """Run a verb that takes Hydra's words (run, plan, describe) and return its exit code.
 
     Raises:
-        UsageError: with one line for people.
+        UsageError: the words or the configuration are wrong.
     """
     return run_session(Session(verb, command_of(verb, words)), words).exit_code
 
 
 def command_of(verb: str, words: Sequence[str]) -> str:
-    """The words as a line for a shell."""
+    """Return a command as a line for a shell."""
     return shlex.join(["bakeoff", verb, *words])
 
 
 def run_session(session: Session, words: Sequence[str]) -> Session:
-    """Run a verb; the process, which may be a notebook with a Hydra of its own, is left as it was found."""
-    with _aside():
-        return _run_session(session, words)
-
-
-@contextmanager
-def _aside() -> Iterator[None]:
-    """Put what is global in Hydra out of the way, and back."""
-    from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.hydra_config import HydraConfig
-
-    known, config = GlobalHydra.instance(), HydraConfig.instance()
-    before, told = (known.hydra, config.cfg), os.environ.get("HYDRA_FULL_ERROR")
-    known.clear()
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come out as they are; the edge makes one line of them
-    try:
-        yield
-    finally:
-        known.hydra, config.cfg = before
-        if told is None:
-            del os.environ["HYDRA_FULL_ERROR"]
-        else:
-            os.environ["HYDRA_FULL_ERROR"] = told
-
-
-def _run_session(session: Session, words: Sequence[str]) -> Session:
-    import hydra
-
+    """Run a verb and return its session; a notebook's own state of Hydra is preserved."""
+    session.words = command_line.parse(words)
     token = _session.set(session)
-    argv, sys.argv = sys.argv, ["bakeoff", *_arguments(words_of.ordered(words))]
     try:
-        hydra.main(version_base="1.3", config_path=str(config_files.folder()), config_name="config")(
-            _one_job
-        )()
+        with _hydra_state_preserved():
+            _sweep(session.words)
     except BakeoffError:
         raise
     except Exception as error:
-        line = explained(error, words_of.folders(words))
-        if line is None:
+        message = explain(error, session.words, session.grid)
+        if message is None:
             raise
-        raise ConfigError(line) from error
+        raise ConfigError(message) from error
     finally:
-        sys.argv = argv
         _session.reset(token)
     return session
 
 
-def _arguments(words: Sequence[str]) -> list[str]:
-    """Return the arguments for Hydra: of a multirun, or of `--cfg`, which prints one job's configuration."""
-    if any(word.partition("=")[0] in ("--cfg", "-c") for word in words):
-        return list(words)
-    return ["--multirun", *map(_late, words)]
+@contextmanager
+def _hydra_state_preserved() -> Iterator[None]:
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
 
-
-def _late(word: str) -> str:
-    """A knob of a group as an axis of one value.
-
-    Hydra tries what is no axis on the group's default before it composes a job: in `model=warp,bpr` a knob
-    that both have would be refused because the default model lacks it.
-    """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
-
-    key, _, value = word.partition("=")
-    group, dot, _ = key.lstrip("+").partition(".")
-    if word.startswith(("-", "~")) or not dot or group not in config_files.groups():
-        return word
-    late, parser = f"{key}=choice({value})", OverridesParser.create()
+    hydra, config = GlobalHydra.instance(), HydraConfig.instance()
+    before = hydra.hydra, config.cfg
+    hydra.clear()
     try:
-        (override, _) = parser.parse_overrides([word, late])
-    except OverrideParseException:
-        return word  # a sweep, or null, of which Hydra makes no axis; or it is refused where all are read
-    return word if override.is_sweep_override() else late
+        yield
+    finally:
+        hydra.hydra, config.cfg = before
+
+
+def _sweep(words: CommandLine) -> None:
+    """Compose what holds for the whole grid, and let the configured sweeper compose and run the jobs.
+
+    As `hydra.main` does with --multirun, except that it would try each override on the default options first.
+    """
+    from hydra import version
+    from hydra._internal.callbacks import Callbacks
+    from hydra._internal.hydra import Hydra
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.plugins import Plugins
+    from hydra.types import HydraContext, RunMode
+
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a user's own class is imported from the working directory
+    version.setbase("1.3")
+    hydra = Hydra.create_main_hydra2("bakeoff", _search_path(words))
+    loader, name = hydra.config_loader, words.config_name or _PRIMARY
+    overrides = OverridesParser.create(loader).parse_overrides(list(words.overrides))
+    config = hydra.compose_config(
+        config_name=name,
+        overrides=[str(o.input_line) for o in overrides if command_line.is_for_master(o)],
+        run_mode=RunMode.MULTIRUN,
+        with_log_configuration=True,
+    )
+    context = HydraContext(config_loader=loader, callbacks=Callbacks(config))
+    context.callbacks.on_multirun_start(config=config, config_name=name)
+    sweeper = Plugins.instance().instantiate_sweeper(
+        config=config, hydra_context=context, task_function=_run_job
+    )
+    sweeper.sweep([str(o.input_line) for o in overrides if not o.is_hydra_override()])
+    context.callbacks.on_multirun_end(config=config, config_name=name)
+
+
+def _search_path(words: CommandLine) -> Any:
+    """Return Hydra's search path: the user's own folders come before the shipped one."""
+    from hydra._internal.utils import create_config_search_path
+    from hydra.core.config_store import ConfigStore
+    from omegaconf import OmegaConf
+
+    for path in words.config_dirs:
+        if not Path(path).is_dir():
+            raise ConfigError(f"--config-dir {path}: there is no such folder")
+    shipped = config_files.folder()
+    ConfigStore.instance().store(_PRIMARY, OmegaConf.load(shipped / "config.yaml"), provider="bakeoff")
+    *own, last = (str(path.resolve()) for path in words.search_path)
+    search_path = create_config_search_path(last)
+    for path in own:
+        search_path.prepend("user", path, anchor="main")
+    return search_path
 
 
 def execute(
-    jobs: Sequence[Sequence[str]],
-    compose: Callable[[Sequence[str]], Any],
+    preset: Sequence[Override],
+    overrides: Sequence[Override],
+    compose: Compose,
     launch: Callable[[Sequence[Sequence[str]]], None] | None,
 ) -> int:
-    """Called by the sweeper with the overrides of every job of the grid."""
-    session = _session.get()
-    words_of.check(jobs)
-    composed = [(overrides, compose(overrides)) for overrides in jobs]
-    if session.verb != "describe":
-        composed += _baselines(composed, compose)
-    identities: dict[str, Any] = {}
-    asked: dict[str, list[CellRequest]] = {}
-    words: dict[str, Sequence[str]] = {}
-    _check_written(config for _, config in composed)
-    told = settings(_plain(composed[0][1]))
-    for overrides, config in composed:
-        cell = with_content_hashes(to_cell(config), identities)
-        cells = asked.setdefault(experiment_name(config, cell), [])
-        if all(a.order != CellRequest(cell.key, cell).order for a in cells):
-            cells.append(CellRequest(cell.key, cell))
-        words.setdefault(cell.key, overrides)
-    session.folders = tuple(Path(told.results_dir) / name for name in asked)
-    if session.single and len(asked) > 1:
-        raise ConfigError(f"this makes {len(asked)} experiments ({', '.join(asked)}): give one name=...")
+    """Run the verb of this session on the cells of a grid; called by the sweeper.
 
-    def elsewhere(missing: Sequence[CellRequest]) -> None:
+    Args:
+        preset: overrides of a preset.
+        overrides: overrides of the command.
+        compose: returns the configuration of a job.
+        launch: runs jobs by a launcher of Hydra's; None runs the cells in this process.
+    """
+    session = _session.get()
+    grid = session.grid = Grid(preset, overrides, compose, session.words.search_path)
+    composed = {job: compose(job) for job in grid.jobs()}
+    if session.words.cfg is not None:
+        grid.check_all_used()
+        _print_configs(composed, session.words)
+        return 0
+    if session.verb != "describe":
+        composed |= {job: compose(job) for job in _baselines(grid, composed)}
+    grid.check_all_used()
+    _check_written(composed.values())
+    identities: dict[str, Any] = {}
+    experiments: dict[str, list[CellRequest]] = {}
+    jobs: dict[str, Job] = {}
+    settings = Settings.of(_plain(next(iter(composed.values()))))
+    for job, config in composed.items():
+        cell = with_content_hashes(to_cell(config), identities)
+        requests = experiments.setdefault(experiment_name(config, cell), [])
+        requested = CellRequest(cell.key, cell)
+        if all(r.order != requested.order for r in requests):
+            requests.append(requested)
+        jobs.setdefault(cell.key, job)
+    session.folders = tuple(Path(settings.results_dir) / name for name in experiments)
+    if session.single and len(experiments) > 1:
+        raise ConfigError(
+            f"this makes {len(experiments)} experiments ({', '.join(experiments)}): give one name=..."
+        )
+
+    def launch_jobs(missing: Sequence[CellRequest]) -> None:
         assert launch is not None
-        launch([words[a.key] for a in missing])
+        launch([jobs[request.key] for request in missing])
 
     request = commands.Request(
-        experiments=asked,
-        results=Path(told.results_dir),
-        wanted=told.wanted,
-        options=told.options,
-        fresh=told.fresh,
-        rules=told.rules,
-        mlflow=told.mlflow,
+        experiments=experiments,
+        results=Path(settings.results_dir),
+        wanted=settings.wanted,
+        options=settings.options,
+        fresh=settings.fresh,
+        rules=settings.rules,
+        mlflow=settings.mlflow,
         command=session.command,
-        launch=None if launch is None else elsewhere,
+        launch=None if launch is None else launch_jobs,
     )
     session.exit_code = commands.VERBS[session.verb](request)
     return session.exit_code
 
 
+def _print_configs(composed: Mapping[Job, Any], words: CommandLine) -> None:
+    """Print the configuration of each job as YAML, as --cfg does in any program of Hydra's."""
+    from omegaconf import Container, OmegaConf
+
+    for job, config in composed.items():
+        if words.resolve:
+            OmegaConf.resolve(config)
+        keys = {"job": [k for k in config if k != "hydra"], "hydra": ["hydra"], "all": list(config)}
+        part = OmegaConf.masked_copy(config, keys[str(words.cfg)])
+        node = part if words.package in (None, "_global_") else OmegaConf.select(part, str(words.package))
+        if node is None:
+            raise ConfigError(f"--package {words.package}: the configuration has no such key")
+        if len(composed) > 1:
+            sys.stdout.write(f"---\n# {' '.join(job)}\n")
+        sys.stdout.write(OmegaConf.to_yaml(node) if isinstance(node, Container) else f"{node}\n")
+
+
 def _check_written(configs: Iterable[Any]) -> None:
-    """Check what each YAML brings, once for each choice of them."""
-    chosen = {str(config.hydra.runtime.choices): config for config in configs}
+    """Check what YAML files set, once for each combination of options."""
+    by_choices = {str(config.hydra.runtime.choices): config for config in configs}
     presets = {}
-    for config in chosen.values():
+    for config in by_choices.values():
         written = _plain(config, resolve=False)
-        words_of.check_keys(written)
+        command_line.check_keys(written)
         presets[str(config.hydra.runtime.choices.get("experiment"))] = written
-    words_of.check_presets(presets)
+    command_line.check_presets(presets)
 
 
-def _one_job(config: Any) -> None:
-    """What a launcher of Hydra's (joblib, Slurm, Ray) runs in its worker."""
+def _run_job(config: Any) -> None:
+    """Run one cell; a launcher of Hydra's (joblib, Slurm, Ray) calls it in its worker."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
-    known = HydraConfig.instance().cfg
-    assert known is not None
-    config = OmegaConf.merge(OmegaConf.create(OmegaConf.to_container(config)), known)  # Hydra hands it apart
-    told = settings(_plain(config))
-    workspace = Workspace(Store(Path(told.results_dir) / "store"))
-    run_cell(with_content_hashes(to_cell(config)), workspace, told.wanted, debug=told.options.debug)
+    hydra = HydraConfig.instance().cfg
+    assert hydra is not None
+    config = OmegaConf.merge(OmegaConf.create(OmegaConf.to_container(config)), hydra)  # Hydra hands it apart
+    settings = Settings.of(_plain(config))
+    workspace = Workspace(Store(Path(settings.results_dir) / "store"))
+    run_cell(with_content_hashes(to_cell(config)), workspace, settings.wanted, debug=settings.options.debug)
 
 
 def to_cell(config: Any) -> Cell:
-    """The cell that a composed configuration describes; seeds without effect are kept for its row."""
+    """Return the cell that a composed configuration describes; seeds without effect are kept for its row."""
     plain = _plain(config)
     dataset, split, model = dict(plain["dataset"]), dict(plain["split"]), dict(plain["model"])
     if plain["params_from"] is not None:
-        model = with_params_from(model, str(plain["params_from"]), Path(plain["results_dir"]), _given(config))
+        named = _hyperparameters_named(config)
+        model = with_params_from(model, str(plain["params_from"]), Path(plain["results_dir"]), named)
     source = build_source(dataset)
     dataset["name"] = source.name
     build_splitter(split), build_model(model)
     tune = plain["tune"] or None
-    if tune and config.hydra.runtime.choices.get("tune") == "none":
-        raise ConfigError(f"tune.{next(iter(tune))}: nothing is tuned; add tune=optuna")
     if tune:
         from bakeoff.tuning.spec import Tuning
 
@@ -225,9 +272,9 @@ def to_cell(config: Any) -> Cell:
         seed=plain["seed"],
         split_seed=plain["split_seed"],
         depth=plain["depth"],
-        variant=variant("model", config, model.get("build", {}), "build"),
-        split_variant=variant("split", config, split),
-        dataset_variant=variant("dataset", config, dataset),
+        variant=overrides_label("model", config, model.get("build", {}), "build"),
+        split_variant=overrides_label("split", config, split),
+        dataset_variant=overrides_label("dataset", config, dataset),
     )
     if cell.tune is not None:
         from bakeoff.tuning import check
@@ -236,13 +283,54 @@ def to_cell(config: Any) -> Cell:
     return cell
 
 
-def _given(config: Any) -> set[str]:
-    """The hyperparameters that the command names."""
+def _hyperparameters_named(config: Any) -> set[str]:
+    """Return the hyperparameters that the command sets itself."""
     keys = (str(o).lstrip("+~").partition("=")[0] for o in config.hydra.overrides.task)
     return {k.removeprefix("model.build.") for k in keys if k.startswith("model.build.")}
 
 
+def overrides_label(group: str, config: Any, values: Mapping[str, Any], inside: str = "") -> str:
+    """Return the knobs that differ from the YAML of an option, as `factors=128,iterations=30`.
+
+    Args:
+        group: model, split or dataset.
+        config: the composed configuration.
+        values: the knobs as they are.
+        inside: the key of the YAML that holds the knobs; empty for its top level.
+    """
+    written = _option_as_written(group, config)
+    written = written.get(inside, {}) if inside else written
+    hidden = ("name", "path", "fold") if group != "model" else ("name", "path")
+    differing = {
+        k: v
+        for k, v in values.items()
+        if k in written and written[k] != v and not str(written[k]).startswith("${") and written[k] != "???"
+    }
+    return ",".join(f"{k}={_text(v)}" for k, v in sorted(differing.items()) if k not in hidden)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return f"[{'; '.join(_text(v) for v in value)}]" if isinstance(value, list) else str(value)
+
+
+def _option_as_written(group: str, config: Any) -> Mapping[str, Any]:
+    """Return the YAML of the chosen option of a group, before any override."""
+    choice = config.hydra.runtime.choices.get(group)
+    for source in config.hydra.runtime.config_sources:
+        path = Path(source.path) / group / f"{choice}.yaml"
+        if source.schema == "file" and path.exists():
+            return config_files.read(path)
+    return {}
+
+
 def experiment_name(config: Any, cell: Cell) -> str:
+    """Return the name of a cell's experiment: `name`, or else that of the data set.
+
+    Raises:
+        ConfigError: it cannot be the name of a folder.
+    """
     name = str(_plain(config).get("name") or cell.dataset["name"])
     if not name or name.startswith(".") or "/" in name or "\\" in name or name == "store":
         raise ConfigError(f"name={name!r}: expected the name of a folder, without slashes, and not 'store'")
@@ -258,20 +346,19 @@ def _plain(config: Any, *, resolve: bool = True) -> dict[str, Any]:
     return {str(k): v for k, v in plain.items()}
 
 
-def _baselines(composed: Sequence[tuple[Sequence[str], Any]], compose: Callable[[Sequence[str]], Any]) -> Any:
-    """The baselines of every combination of the other axes; overrides under `model.` do not reach them."""
-    found: dict[tuple[str, ...], Any] = {}
-    asked = {frozenset(overrides) for overrides, _ in composed}
-    for overrides, config in composed:
-        others = [o for o in overrides if not _is_model(o)]
-        for name in _listed("baselines", config.baselines):
-            words = (*others, f"model={name}")
-            if words not in found and frozenset(words) not in asked:
-                found[words] = compose(words)
-    return list(found.items())
+def _baselines(grid: Grid, composed: Mapping[Job, Any]) -> list[Job]:
+    """Return the jobs of the baselines: one for each combination of the overrides that name no model."""
+    jobs: dict[frozenset[str], Job] = {}
+    for job, config in composed.items():
+        others = [word for word in job if not _is_model(word)]
+        for name in _names("baselines", config.baselines):
+            for baseline in grid.expand((*others, f"model={name}")):
+                jobs.setdefault(frozenset(baseline), baseline)
+    known = set(map(frozenset, composed))
+    return [job for words, job in jobs.items() if words not in known]
 
 
-def _listed(key: str, value: Any) -> list[str]:
+def _names(key: str, value: Any) -> list[str]:
     names = [] if value is None else [value] if isinstance(value, str) else list(value)
     if not all(isinstance(name, str) for name in names):
         raise ConfigError(f"{key}={names}: expected names of models, as in {key}=[popularity,random]")

@@ -1,21 +1,20 @@
-"""Errors of Hydra, OmegaConf and YAML in one line."""
+"""Explain errors of Hydra, OmegaConf and YAML in one line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from bakeoff import config_files
-from bakeoff.config import overrides as words_of
-from bakeoff.errors import nearest
+from bakeoff.config.overrides import GLOBAL, CommandLine, Grid
+from bakeoff.errors import closest, nearest
 
 
-def explained(error: Exception, folders: Iterable[str] = ()) -> str | None:
-    """One line for an error of Hydra's or OmegaConf's, with the nearest names; None for any other.
+def explain(error: Exception, words: CommandLine, grid: Grid | None = None) -> str | None:
+    """Return one line for an error of Hydra, OmegaConf or YAML, with the nearest names; None for any other.
 
     Args:
-        folders: where the user's own YAML is.
+        words: the command.
+        grid: its jobs, as far as it came to them.
     """
     import yaml
     from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -26,55 +25,69 @@ def explained(error: Exception, folders: Iterable[str] = ()) -> str | None:
         place = f"{mark.name}, line {mark.line + 1}" if mark else "a YAML file"
         return f"{place}: not YAML: {error.problem or error.context}"
     if isinstance(error, UnicodeDecodeError):
-        files = [p for folder in folders for p in sorted(Path(folder).rglob("*.yaml"))]
+        files = [file for path in words.search_path for file in sorted(path.rglob("*.yaml"))]
         return next(
-            (f"{p}: not UTF-8 ({error.reason})" for p in files if error.object in p.read_bytes()), None
+            (f"{f}: not UTF-8 ({error.reason})" for f in files if error.object in f.read_bytes()), None
         )
     if isinstance(error, OverrideParseException):
-        return words_of.unreadable(error.override)
+        return _unreadable(error.override)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
-        if group and error.options:
-            return f"{group}={name}: {nearest(name, error.options)}"
-        if group in config_files.groups():
-            return f"{group}={name}: {nearest(name, config_files.options(group))}"
         if group:
-            return f"{group}={name}: there is no such group; {nearest(group, _groups())}"
+            return _missing_option(group, name, words)
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     key = str(getattr(cause, "full_key", None) or "")
     text = " ".join(str(cause).splitlines()[0].split())
     if "@experiment." in text:
-        return f"{text.partition(': ')[0].removeprefix('In ')}: {words_of.GLOBAL}"
+        return f"{text.partition(': ')[0].removeprefix('In ')}: {GLOBAL}"
     if "is not in struct" in text or "Could not override" in str(error):
-        wrong = key or str(error).partition("'")[2].partition("'")[0]
-        beside: Any = getattr(cause, "parent_node", None)
-        siblings = [str(k) for k in beside or () if str(k) not in ("hydra", "_target_")]
-        group = wrong.partition(".")[0]
-        named = beside._get_root().get(group) if beside and group in ("model", "split", "dataset") else None
-        whose = f" of {group} {named.name!r}" if named is not None and "name" in named else ""
-        hint = nearest(wrong.rpartition(".")[2], siblings) if siblings else "it has none"
-        if wrong.partition(".")[0] not in _groups() and (of := _groups_with(wrong)):
-            hint = f"did you mean {' or '.join(f'{group}.{wrong}' for group in of)}?"
-        return f"{wrong}: there is no such option{whose}; {hint}"
+        return _missing_key(key or str(error).partition("'")[2].partition("'")[0], cause, words, grid)
     if "Missing mandatory value" in text:
         return f"{key}: no value; give one as {key}=..."
     first = " ".join(line.strip() for line in str(error).splitlines()[:2])
     return f"{first}" + ("" if cause is error else f" ({text})")
 
 
-def _groups() -> list[str]:
-    return sorted({*config_files.groups(), *config_files.scalars()})
+def _unreadable(override: str) -> str:
+    """Return the message for a word that is not in Hydra's grammar."""
+    key, _, value = override.partition("=")
+    if "" in [part.strip() for part in value.split(",")] and "'" not in value and '"' not in value:
+        return f"{override!r} cannot be read: it has a comma with nothing before or after it"
+    return (
+        f"{override!r} cannot be read: a value with spaces, letters beyond ASCII or signs such as ; ( ) "
+        f"needs quotes of its own inside those of the shell, as in \"{key}='{value}'\""
+    )
 
 
-def _groups_with(knob: str) -> list[str]:
-    """Groups of which an option has a knob of this name."""
-    return [
-        group
-        for group in config_files.groups()
-        if any(
-            knob in config_files.read(config_files.folder() / group / f"{o}.yaml")
-            for o in config_files.options(group)
+def _missing_option(group: str, name: str, words: CommandLine) -> str:
+    options = config_files.options(group, words.search_path)
+    if group not in config_files.groups() and not options:
+        return f"{group}={name}: there is no such group; {nearest(group, _roots())}"
+    if similar := closest(name, options):
+        return f"{group}={name}: did you mean {similar!r}? write {group}={similar}"
+    return f"{group}={name}: {nearest(name, options)}"
+
+
+def _missing_key(key: str, cause: Any, words: CommandLine, grid: Grid | None) -> str:
+    """Return the message for an override of a key that the configuration does not have."""
+    group, _, knob = key.partition(".")
+    if group == "tune" and not getattr(cause, "parent_node", None):
+        return f"{key}: nothing is tuned; add tune=optuna"
+    parent: Any = getattr(cause, "parent_node", None)
+    siblings = [str(k) for k in parent or () if str(k) not in ("hydra", "_target_")]
+    node = parent._get_root().get(group) if parent and group in ("model", "split", "dataset") else None
+    option = str(node.name) if node is not None and "name" in node else ""
+    message = f"{key}: there is no such option{f' of {group} {option!r}' if option else ''}"
+    own = grid.spelling(group, knob.removeprefix("build.")) if grid is not None and knob else ""
+    if own and own != key:
+        value = next(
+            (w.partition("=")[2] for w in words.overrides if w.lstrip("+").startswith(f"{key}=")), ""
         )
-    ]
+        return f"{message}; write {own}={value}"
+    return f"{message}; {nearest(key.rpartition('.')[2], siblings) if siblings else 'it has none'}"
+
+
+def _roots() -> list[str]:
+    return sorted({*config_files.groups(), *config_files.scalars()})

@@ -1,120 +1,382 @@
-"""The words of a command as texts: their order for Hydra, and what Hydra takes though it means nothing."""
+"""The words of a command line: flags, overrides, the jobs of their grid, and mistakes that Hydra accepts."""
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bakeoff import config_files
-from bakeoff.errors import ConfigError, nearest
-from bakeoff.evaluation.catalogue import metric_paths
+from bakeoff.errors import ConfigError, closest, nearest
 
-_FOLLOWED = (
-    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"),
-    *("--cfg", "-c", "--package", "-p"),
-)
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
-_CHOSEN = ("dataset", "split", "model", "metrics", "tune")  # groups of which every cell has one
+Job = tuple[str, ...]
+"""The overrides of one composition, such as ("model=als", "seed=1")."""
 
-# One value each: what says how to run and to report, which no two cells of a grid can differ in.
-_NO_AXES = (
+Compose = Callable[[Sequence[str]], Any]
+"""Return the configuration of a job."""
+
+_CHOSEN = ("dataset", "split", "model", "metrics", "tune")  # groups of which every cell has one option
+
+_SETTINGS = (
     *("k", "metrics", "results_dir", "fresh", "rerun", "isolate", "debug", "save_model", "workers"),
     *("time_limit", "memory_limit", "mlflow", "baselines"),
 )
+"""What is set once for all cells of a grid: how to run and to report."""
+
+_MODEL_KEYS = ("name", "build", "space")
+
+GLOBAL = "bakeoff does not read it there; a preset begins with the line `# @package _global_`"
+
+_FLAGS = {
+    **dict.fromkeys(("--config-dir", "-cd"), "config_dirs"),
+    **dict.fromkeys(("--config-name", "-cn"), "config_name"),
+    **dict.fromkeys(("--cfg", "-c"), "cfg"),
+    **dict.fromkeys(("--package", "-p"), "package"),
+}
+"""Hydra's flags that take a value."""
 
 
-_OF_MODELS = ("name", "build", "space")
+@dataclass(frozen=True)
+class CommandLine:
+    """The words of a command, sorted.
 
-GLOBAL = "nobody reads it there; a preset begins with the line `# @package _global_`"
+    Args:
+        overrides: `key=value`, in the order given.
+        config_dirs: folders with options of the user's own, the first that has an option wins.
+        config_name: the primary configuration; None for the shipped one.
+        cfg: print this part of the configuration in place of running: job, hydra or all.
+        package: print this key of it only.
+        resolve: resolve interpolations before printing.
+    """
+
+    overrides: Job = ()
+    config_dirs: tuple[str, ...] = ()
+    config_name: str | None = None
+    cfg: str | None = None
+    package: str | None = None
+    resolve: bool = False
+
+    @property
+    def search_path(self) -> tuple[Path, ...]:
+        """The folders of options, the user's own first."""
+        return config_files.search_path(self.config_dirs)
 
 
-def ordered(words: Sequence[str]) -> list[str]:
-    """Flags first: Hydra's parser takes overrides in one stretch; people write --config-dir anywhere.
-
-    Hydra also tries them on the defaults before it composes a job, and `tune=none` has no keys: those of the
-    tuner are added rather than overridden, and checked when the cell is made.
+def parse(words: Sequence[str]) -> CommandLine:
+    """Return the flags and the overrides among words that come in any order.
 
     Raises:
-        ConfigError: a flag that does not exist or lacks its value, or a word that is no key=value.
+        ConfigError: a flag that does not exist or lacks its value, or a word that is no override.
     """
-    options: list[str] = []
+    flags: dict[str, list[str]] = {}
     overrides: list[str] = []
     rest = iter(words)
     for word in rest:
-        if not word.startswith("-"):
-            key, equals, value = word.partition("=")
-            if not word.startswith("~") and not (key.strip("+ ") and equals):
-                raise ConfigError(f"{word!r}: expected key=value")
-            if value == "null" and key in _CHOSEN:
-                raise ConfigError(f"{word}: expected a name; {nearest(value, config_files.options(key))}")
-            if key == "metrics":
-                overrides.append(_only_metrics(value, folders(words)))
-                continue
-            if value.startswith("[") and key in _CHOSEN:
-                raise ConfigError(_no_list(key, value))
-            overrides.append(f"++{word}" if word.startswith("tune.") else word)
-            continue
-        flag, equals, _ = word.partition("=")
-        if flag == "--resolve":
-            options.append(word)
-            continue
-        if flag not in _FOLLOWED:
-            raise ConfigError(f"{word}: there is no such flag; knobs are given as key=value, see --help")
-        options.append(word)
-        if not equals:
-            if (following := next(rest, None)) is None:
-                raise ConfigError(f"{word}: no value; give one as {word} VALUE")
-            options.append(following)
-    return [*options, *overrides]
+        flag, equals, value = word.partition("=")
+        if flag in _FLAGS:
+            if not equals:
+                value = next(rest, "")
+            if not value:
+                raise ConfigError(f"{flag}: no value; give one as {flag} VALUE")
+            flags.setdefault(_FLAGS[flag], []).append(value)
+        elif word == "--resolve":
+            flags["resolve"] = [word]
+        elif word.startswith("-") and word not in ("-m", "--multirun"):
+            raise ConfigError(f"{word}: there is no such flag; options are given as key=value, see --help")
+        elif not word.startswith("-"):
+            overrides.append(word)
+    for position, word in enumerate(overrides):
+        _check_word(word, overrides[:position])
+        if word.startswith("metrics="):
+            path = config_files.search_path(flags.get("config_dirs", ()))
+            overrides[position] = _only_metrics(word.removeprefix("metrics="), path)
+    cfg = flags.get("cfg", [None])[-1]
+    if cfg not in (None, "job", "hydra", "all"):
+        raise ConfigError(f"--cfg {cfg}: choose one of: job, hydra, all")
+    return CommandLine(
+        overrides=tuple(overrides),
+        config_dirs=tuple(flags.get("config_dirs", ())),
+        config_name=flags.get("config_name", [None])[-1],
+        cfg=cfg,
+        package=flags.get("package", [None])[-1],
+        resolve="resolve" in flags,
+    )
 
 
-def folders(words: Sequence[str]) -> list[str]:
-    """The values of --config-dir."""
-    flags = ("--config-dir", "-cd")
-    beside = [value for flag, value in pairwise(words) if flag in flags]
-    inside = [word.partition("=")[2] for word in words if word.partition("=")[0] in flags]
-    return [*beside, *filter(None, inside)]
+def _check_word(word: str, before: Sequence[str]) -> None:
+    key, equals, value = word.partition("=")
+    if word.startswith("~"):
+        return
+    if not (key.strip("+ ") and equals):
+        if before and (_is_open(before[-1]) or word.startswith(",")):
+            raise ConfigError(
+                f"'{before[-1]} {word}': the shell splits a value at its spaces; "
+                f"write {shlex.quote(before[-1] + word)}"
+            )
+        raise ConfigError(f"{word!r}: expected key=value")
+    if value == "null" and key in _CHOSEN:
+        raise ConfigError(f"{word}: expected a name; {nearest(value, config_files.options(key))}")
+    if value.startswith("[") and key in _CHOSEN and key != "metrics":
+        names = value.strip("[]").replace(" ", "")
+        raise ConfigError(f"{word}: several options are a sweep, written without brackets: {key}={names}")
 
 
-def check(jobs: Sequence[Sequence[str]]) -> None:
-    """Refuse what Hydra composes without a murmur: unknown keys, groups left out, settings with two values.
+def _is_open(word: str) -> bool:
+    """Return whether a value ends with a comma or inside brackets."""
+    return word.endswith(",") or any(word.count(a) > word.count(b) for a, b in ("[]", "{}", "()"))
 
-    Args:
-        jobs: the overrides of each job of the grid.
+
+def _only_metrics(value: str, path: Sequence[Path]) -> str:
+    """Return the override for `metrics=...`: metrics, sets and import paths, with or without brackets."""
+    from bakeoff.evaluation.catalogue import metric_paths
+
+    names = [name.strip(" '\"") for name in value.strip("[] ").split(",")]
+    metrics = metric_paths([name for name in names if name], path)
+    if not metrics:
+        raise ConfigError(f"metrics={value}: expected at least one metric, such as metrics=ndcg")
+    return f"++metrics={{only:{{{','.join(f'{name}:{path}' for name, path in metrics.items())}}}}}"
+
+
+def root_of(override: Override) -> str:
+    """Return the first part of the key of an override, such as `model` of `model.build.factors=64`."""
+    return re.split(r"[./@]", override.key_or_group)[0]
+
+
+def is_for_master(override: Override) -> bool:
+    """Return whether an override holds for the whole grid, Hydra's own settings included.
+
+    Knobs of an option are left to the jobs: `model.build.l2=300` is wrong for the default model.
+    """
+    if root_of(override) == "hydra":
+        return True
+    top_level = override.key_or_group in (*config_files.groups(), *config_files.scalars())
+    return top_level and not override.is_sweep_override()
+
+
+def check_overrides(overrides: Iterable[Override]) -> None:
+    """Check for what Hydra accepts: unknown keys that are added, groups left out, settings that are swept.
 
     Raises:
-        ConfigError: one of them, named.
+        ConfigError: the first of them.
     """
-    known = {*config_files.groups(), *config_files.scalars()}
-    values: dict[str, dict[str, None]] = {}
-    for word in dict.fromkeys(word for job in jobs for word in job):
-        key, _, value = word.lstrip("+~").partition("=")
-        root = key.partition(".")[0].partition("/")[0].partition("@")[0]
-        if word.startswith("~") and root == key:
-            raise ConfigError(f"{word}: {key} cannot be left out")
-        if word.startswith("+") and root not in known and root != "hydra":
-            raise ConfigError(f"{key}: there is no such option; {nearest(key, known)}")
-        values.setdefault(key, {})[value] = None
-    for key, several in values.items():
-        if len(several) > 1 and (key in _NO_AXES or key.startswith("statistics.")):
-            listed = f"give a list, {key}=[{','.join(v.strip('[]') for v in several)}]"
-            advice = listed if key in ("k", "baselines") else "give one value"
-            raise ConfigError(f"{key}={','.join(several)}: it is no axis of a grid; {advice}")
+    roots = {*config_files.groups(), *config_files.scalars(), "hydra"}
+    for override in overrides:
+        key, root = override.key_or_group, root_of(override)
+        if override.is_delete() and root == key:
+            raise ConfigError(f"~{key}: {key} cannot be left out")
+        if (override.is_add() or override.is_force_add()) and root not in roots and "." not in key:
+            raise ConfigError(f"{key}: there is no such option; {nearest(key, roots)}")
+        if override.is_sweep_override() and (key in _SETTINGS or root == "statistics"):
+            values = (override.input_line or "").partition("=")[2]
+            listed = f"{key}=[{values.replace('[', '').replace(']', '')}]"
+            advice = f"a list, as in {shlex.quote(listed)}" if key in ("k", "baselines") else "one value"
+            raise ConfigError(f"{key}={values}: {key!r} is not swept: give {advice}")
+
+
+class Grid:
+    """The jobs of a command: the product of its overrides, as in any sweep of Hydra's.
+
+    `OPTION.KNOB=...`, with the name of a model (data set, split) of the grid in front, holds for the jobs
+    that choose this option; several such lists multiply. Knobs of a tuner hold for the jobs that tune, and
+    `model.path` for the models that read a file.
+
+    Args:
+        preset: overrides of a preset, under `hydra.sweeper.params`.
+        overrides: overrides of the command; of two for one key it wins.
+        compose: returns the configuration of a job.
+        path: the folders of options.
+
+    Raises:
+        ConfigError: an override is for nothing in this grid.
+    """
+
+    def __init__(
+        self,
+        preset: Sequence[Override],
+        overrides: Sequence[Override],
+        compose: Compose,
+        path: Sequence[Path] | None = None,
+    ) -> None:
+        both = [*preset, *overrides]
+        check_overrides(both)
+        self._compose, self._path = compose, path
+        self._keys = cache(self._keys_of)
+        roots = {*config_files.groups(), *config_files.scalars()}
+        self._jobs = _product([o for o in both if root_of(o) in roots])
+        self._own: dict[tuple[str, str], dict[str, list[str]]] = {}
+        self._unused: dict[tuple[str, str], str] = {}
+        narrowed = {o.key_or_group for o in overrides}  # `experiment=NAME model=als` leaves others of it out
+        for override in both:
+            if root_of(override) in roots:
+                continue
+            group, option, words = self._resolve(override)
+            self._own.setdefault((group, option), {})[_key(words[0])] = words
+            if override not in preset or group not in narrowed:
+                self._unused.setdefault((group, option), override.key_or_group)
+
+    def jobs(self) -> list[Job]:
+        """Return all jobs but those of baselines."""
+        return list(dict.fromkeys(job for common in self._jobs for job in self.expand(common)))
+
+    def expand(self, job: Job) -> Iterator[Job]:
+        """Yield a job once for each combination of the values that its own options are given."""
+        job = tuple(word for word in job if not self._is_foreign(word, job))
+        lists: list[list[str]] = []
+        for (group, option), values in self._own.items():
+            if self.choice(job, group) == option:
+                self._unused.pop((group, option), None)
+                lists += values.values()
+        for own in itertools.product(*lists):
+            keys = set(map(_key, own))
+            yield (*(word for word in job if _key(word) not in keys), *own)
+
+    def check_all_used(self) -> None:
+        """Raise ConfigError for values that are given to an option which no job chooses."""
+        for (group, option), key in self._unused.items():
+            choices = sorted(self.choices(group))
+            raise ConfigError(
+                f"{key}: no cell of this grid has {group} {option!r}; {nearest(option, choices)}, "
+                f"or add {option} to {group}="
+            )
+
+    def choice(self, job: Job, group: str) -> str:
+        """Return the option of a group that a job chooses."""
+        named = [word.partition("=")[2] for word in job if _key(word) == group]
+        if named:
+            return named[-1]
+        options = tuple(word for word in job if _key(word) in config_files.groups())
+        return str(self._compose(options).hydra.runtime.choices[group])
+
+    def choices(self, group: str) -> set[str]:
+        """Return the options of a group among all jobs."""
+        return {self.choice(job, group) for job in self._jobs}
+
+    def _is_foreign(self, word: str, job: Job) -> bool:
+        """Return whether an override is for other jobs of the grid: those that tune, or that read a file."""
+        group, _, knob = _key(word).partition(".")
+        if not knob or group not in ("tune", "model") or (group == "model" and knob != "path"):
+            return False
+
+        def takes(option: str) -> bool:
+            keys = self._keys(group, option)
+            return bool(keys) if group == "tune" else knob in keys
+
+        chosen = self.choice(job, group)
+        return not takes(chosen) and any(takes(option) for option in self.choices(group) - {chosen})
+
+    def _keys_of(self, group: str, option: str) -> tuple[str, ...]:
+        """Return the keys of an option; those of a model's `build` come as `build.KNOB`, too."""
+        node = self._compose((f"{group}={option}",))[group]
+        keys = [str(key) for key in node or ()]
+        inner = [f"build.{key}" for key in node.build] if group == "model" and "build" in keys else []
+        return tuple(key for key in (*inner, *keys) if not key.endswith("_target_"))
+
+    def _resolve(self, override: Override) -> tuple[str, str, list[str]]:
+        """Return group and option of `OPTION.KNOB=values`, and one word for each value.
+
+        Raises:
+            ConfigError: there is no such option, or it lacks the knob.
+        """
+        option, _, knob = override.key_or_group.partition(".")
+        prefix = "+" * (override.is_add() + 2 * override.is_force_add())
+        groups = [g for g in _CHOSEN if knob and option in config_files.options(g, self._path)]
+        if not groups:
+            raise ConfigError(self._unknown(override))
+        first = knob.partition(".")[0]
+        matches = [
+            f"{group}.{'build.' if f'build.{first}' in keys or (prefix and group == 'model') else ''}{knob}"
+            for group in groups
+            if f"build.{first}" in (keys := self._keys(group, option)) or first in keys or prefix
+        ]
+        if not matches:
+            known = {k.removeprefix("build.") for g in groups for k in self._keys(g, option)}
+            hint = nearest(first, known - {"name", "build"}) if known else "it has none"
+            raise ConfigError(
+                f"{override.key_or_group}: {' and '.join(groups)} {option!r} has no option {first!r}; {hint}"
+            )
+        if len(matches) > 1:
+            chosen = [m for m in matches if option in self.choices(m.partition(".")[0])]
+            if len(chosen) != 1:
+                raise ConfigError(
+                    f"{override.key_or_group}: {option!r} names several; write {' or '.join(matches)}"
+                )
+            matches = chosen
+        values = [word.partition("=")[2] for (word,) in _product([override])]
+        return matches[0].partition(".")[0], option, [f"{prefix}{matches[0]}={value}" for value in values]
+
+    def spelling(self, group: str, knob: str) -> str:
+        """Return the key that sets a knob of this grid's options; '' where none of them has it.
+
+        It is `model.build.KNOB` (`split.KNOB`) where all have it, else `OPTION.KNOB` of the first that has.
+        """
+        if group not in _CHOSEN:
+            return ""
+        choices = sorted(self.choices(group))
+        path = f"build.{knob}" if group == "model" else knob
+        having = [option for option in choices if path in self._keys(group, option)]
+        if not having:
+            return ""
+        return f"{group}.{path}" if having == choices else f"{having[0]}.{knob}"
+
+    def _unknown(self, override: Override) -> str:
+        """Return the message for a key that is neither a setting nor a group nor an option."""
+        key, values = override.key_or_group, (override.input_line or "").partition("=")[2]
+        message = f"{key}: there is no such option"
+        if "." not in key:
+            spellings = (self.spelling(group, key) for group in _CHOSEN if group != "metrics")
+            if own := next(filter(None, spellings), ""):
+                return f"{message}; write {own}={values}"
+        if "." in key:
+            names = {o for g in ("model", "split", "dataset") for o in self.choices(g)}
+            roots = {*names, *config_files.groups(), *config_files.scalars()}
+            if similar := closest(key.partition(".")[0], roots):
+                return f"{message}; did you mean {similar}.{key.partition('.')[2]}={values}?"
+            return f"{message}; {nearest(key, roots)}"
+        if groups := _groups_with(key, self._path):
+            return f"{message}; did you mean {' or '.join(groups)}?"
+        return f"{message}; {nearest(key, (*config_files.groups(), *config_files.scalars()))}"
+
+
+def _product(overrides: Sequence[Override]) -> list[Job]:
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    return [tuple(job) for batch in BasicSweeper.split_arguments(list(overrides), None) for job in batch]
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+~")
+
+
+def _groups_with(knob: str, path: Sequence[Path] | None) -> list[str]:
+    """Return the keys of a knob, such as `split.fold`, in the groups of which some option has it."""
+    return [
+        f"{group}.{'build.' if group == 'model' else ''}{knob}"
+        for group in _CHOSEN
+        if any(knob in config_files.knobs(group, o, path) for o in config_files.options(group, path))
+    ]
 
 
 def check_keys(config: Mapping[str, Any]) -> None:
-    """Refuse what a YAML of the user's brings and nobody reads.
+    """Check for what the user's YAML files set and bakeoff does not read.
 
     Args:
         config: a composed configuration as plain values, interpolations as they are written.
+
+    Raises:
+        ConfigError: the first such key.
     """
-    known = {*config_files.groups(), *config_files.scalars(), "hydra"}
+    roots = {*config_files.groups(), *config_files.scalars(), "hydra"}
     for key in config:
-        if key not in known:
-            raise ConfigError(f"{key}: there is no such option, and a preset sets it; {nearest(key, known)}")
+        if key not in roots:
+            raise ConfigError(f"{key}: there is no such option, and a preset sets it; {nearest(key, roots)}")
     if stray := config.get("experiment"):
         raise ConfigError(f"experiment.{next(iter(stray))}: {GLOBAL}")
     for group in (*_CHOSEN, "statistics"):
@@ -127,44 +389,22 @@ def check_keys(config: Mapping[str, Any]) -> None:
         raise ConfigError(f"statistics.{unknown[0]}: {nearest(unknown[0], config_files.statistics())}")
     text = str(config["model"])
     for key in config["model"]:
-        if key not in _OF_MODELS and not re.search(rf"\$\{{(\.*|model\.){key}\}}", text):
-            raise ConfigError(f"model.{key}: nobody reads it; {nearest(key, _OF_MODELS)}")
+        if key not in _MODEL_KEYS and not re.search(rf"\$\{{(\.*|model\.){key}\}}", text):
+            raise ConfigError(f"model.{key}: bakeoff does not read it; {nearest(key, _MODEL_KEYS)}")
 
 
 def check_presets(configs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse presets of one grid that differ in what is said once for all cells.
+    """Check that presets of one grid agree in what is set once for all cells.
 
     Args:
         configs: name of a preset -> a composed configuration.
+
+    Raises:
+        ConfigError: they differ in a setting.
     """
-    for key in (*_NO_AXES, "statistics"):
+    for key in (*_SETTINGS, "statistics"):
         if len({str(config[key]) for config in configs.values()}) > 1:
             raise ConfigError(
-                f"experiment={','.join(configs)}: they differ in {key}, which is no axis of a grid; run them "
-                "one after the other"
+                f"experiment={','.join(configs)}: they differ in {key!r}, which is set once for a grid; "
+                "run them one after the other"
             )
-
-
-def _only_metrics(value: str, config_dirs: Sequence[str]) -> str:
-    """Return the override for `metrics=...`: metrics, sets and import paths, with or without brackets."""
-    names = [name.strip(" '\"") for name in value.strip("[] ").split(",")]
-    paths = metric_paths([name for name in names if name], [Path(folder) for folder in config_dirs])
-    if not paths:
-        raise ConfigError(f"metrics={value}: expected at least one metric, such as metrics=ndcg")
-    return f"++metrics={{only:{{{','.join(f'{name}:{path}' for name, path in paths.items())}}}}}"
-
-
-def _no_list(key: str, value: str) -> str:
-    names = value.strip("[]").replace(" ", "")
-    return f"{key}={value}: several are several values of an axis, without brackets: {key}={names}"
-
-
-def unreadable(override: str) -> str:
-    """One line for a word that Hydra's grammar does not take."""
-    key, _, value = override.partition("=")
-    if "" in [part.strip() for part in value.split(",")] and "'" not in value and '"' not in value:
-        return f"{override!r} cannot be read: it has a comma with nothing before or after it"
-    return (
-        f"{override!r} cannot be read: a value with spaces, letters beyond ASCII or signs such as ; ( ) "
-        f"wants quotes of its own inside those of the shell, as in \"{key}='{value}'\""
-    )

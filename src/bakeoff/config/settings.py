@@ -24,40 +24,41 @@ class Settings:
     rules: TestConfig
     mlflow: str | None
 
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Settings:
+        """Return the settings of a configuration of plain values.
 
-def settings(plain: Mapping[str, Any]) -> Settings:
-    """The scalars of a plain configuration.
-
-    Raises:
-        ConfigError: one that is not of its type or not in its range.
-    """
-    ks = plain["k"] if isinstance(plain["k"], list) else [plain["k"]]
-    if not ks:
-        raise ConfigError("k=[]: expected at least one cutoff, such as k=[10]")
-    for k in ks:
-        check_range("k", k, 1, integer=True)
-    check_range("depth", plain["depth"], 1, integer=True)
-    if max(ks) > plain["depth"]:
-        raise ConfigError(
-            f"k={max(ks)} is larger than depth={plain['depth']}: ask for a smaller k or for depth={max(ks)}"
-        )
-    for name in ("seed", "split_seed"):
-        check_range(name, plain[name], 0, 2**31 - 1, integer=True)
-    check_range("workers", plain["workers"], 1, 256, integer=True)
-    for name in ("time_limit", "memory_limit"):
-        if plain[name] is not None:
-            check_range(name, plain[name], above=0)
-    for name in ("fresh", "rerun", "isolate", "debug", "save_model"):
-        if not isinstance(plain[name], bool):
-            raise ConfigError(f"{name}={plain[name]!r}: expected true or false")
-    if plain["results_dir"] in ("", None):
-        raise ConfigError("results_dir=: expected a folder")
-    options = {n: plain[n] for n in Options.__dataclass_fields__}
-    wanted = EvaluationSpec(tuple(sorted(set(ks))), expand(plain["metrics"]), plain["save_model"])
-    rules = TestConfig(**plain["statistics"])
-    mlflow = plain["mlflow"]
-    if mlflow is not None and not (isinstance(mlflow, str) and "://" in mlflow):
-        raise ConfigError(
-            f"mlflow={mlflow!r}: expected an address such as http://host:5000 or sqlite:///mlflow.db"
-        )
-    return Settings(str(plain["results_dir"]), wanted, Options(**options), plain["fresh"], rules, mlflow)
+        Raises:
+            ConfigError: one that is not of its type or not in its range.
+        """
+        ks = plain["k"] if isinstance(plain["k"], list) else [plain["k"]]
+        if not ks:
+            raise ConfigError("k=[]: expected at least one cutoff, such as k=[10]")
+        for k in ks:
+            check_range("k", k, 1, integer=True)
+        check_range("depth", plain["depth"], 1, integer=True)
+        if max(ks) > plain["depth"]:
+            raise ConfigError(
+                f"k={max(ks)} is larger than depth={plain['depth']}: "
+                f"ask for a smaller k or for depth={max(ks)}"
+            )
+        for name in ("seed", "split_seed"):
+            check_range(name, plain[name], 0, 2**31 - 1, integer=True)
+        check_range("workers", plain["workers"], 1, 256, integer=True)
+        for name in ("time_limit", "memory_limit"):
+            if plain[name] is not None:
+                check_range(name, plain[name], above=0)
+        for name in ("fresh", "rerun", "isolate", "debug", "save_model"):
+            if not isinstance(plain[name], bool):
+                raise ConfigError(f"{name}={plain[name]!r}: expected true or false")
+        if plain["results_dir"] in ("", None):
+            raise ConfigError("results_dir=: expected a folder")
+        options = {n: plain[n] for n in Options.__dataclass_fields__}
+        wanted = EvaluationSpec(tuple(sorted(set(ks))), expand(plain["metrics"]), plain["save_model"])
+        rules = TestConfig(**plain["statistics"])
+        mlflow = plain["mlflow"]
+        if mlflow is not None and not (isinstance(mlflow, str) and "://" in mlflow):
+            raise ConfigError(
+                f"mlflow={mlflow!r}: expected an address such as http://host:5000 or sqlite:///mlflow.db"
+            )
+        return cls(str(plain["results_dir"]), wanted, Options(**options), plain["fresh"], rules, mlflow)

@@ -144,7 +144,7 @@ def _declared(module: object) -> list[Metric]:
 
 def _set_files(folders: Sequence[Path]) -> dict[str, Path]:
     """Return name -> file of every named set; the first folder that has the name wins."""
-    searched = (*folders, Path("conf"), config_files.folder())
+    searched = config_files.search_path(folders)
     files = (file for folder in reversed(searched) for file in sorted((folder / "metrics").glob("*.yaml")))
     return {file.stem: file for file in files}
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
-from bakeoff import cli
-from bakeoff.config import compose
+from bakeoff import cli, config_files
 
 SMALL = ("dataset.n_users=60", "dataset.n_items=120", "dataset.n_rows=1200")
 
@@ -120,27 +120,8 @@ def test_a_knob_that_one_model_lacks_names_that_model(plan: Plan) -> None:
     assert "no such option of model 'warp'" in refused(plan("model=ease,warp", "model.build.l2=300"))
 
 
-@pytest.mark.parametrize(
-    ("word", "axis"),
-    [
-        ("dataset.filters=[{k_core: 5}]", "dataset.filters=choice([{k_core: 5}])"),
-        ("dataset.path='a, b.csv'", "dataset.path=choice('a, b.csv')"),
-        ("++tune.trials=5", "++tune.trials=choice(5)"),
-        ("model.build.K=5,10", "model.build.K=5,10"),
-        ("model.build.K=range(1,4)", "model.build.K=range(1,4)"),
-        ("model.build.weights=null", "model.build.weights=null"),
-        ("model=als", "model=als"),
-        ("seed=1", "seed=1"),
-        ("~model.space", "~model.space"),
-        ("--config-dir=mine", "--config-dir=mine"),
-    ],
-)
-def test_a_knob_of_a_group_is_an_axis_of_one_value(word: str, axis: str) -> None:
-    assert compose._late(word) == axis
-
-
 def test_a_knob_without_its_group_is_answered_with_it(plan: Plan) -> None:
-    assert "did you mean split.fold?" in refused(plan("split=kfold", "fold=0,1"))
+    assert "write split.fold=0,1" in refused(plan("split=kfold", "fold=0,1"))
 
 
 def test_an_empty_results_folder_is_refused(plan: Plan) -> None:
@@ -156,3 +137,108 @@ def test_lists_made_elsewhere_stand_in_one_grid_with_models(plan: Plan, tmp_path
     assert "model.path: no value" in refused(plan("model=ease,external"))
     several = plan("model=ease,external", "model.path=a.csv,b.csv", "baselines=[]")
     assert several[0] == 0 and "3 cells asked for" in several[1]
+
+
+def keys(shown: str) -> dict[str, str]:
+    """Label -> key of the rows that `plan` prints."""
+    rows = (line.rsplit("  ", 2) for line in shown.splitlines() if line.endswith("to run"))
+    return {label.strip(): key.strip() for label, key, _ in rows}
+
+
+def test_each_model_has_values_of_its_own_in_one_grid(plan: Plan) -> None:
+    code, shown, _ = plan("model=als,ease", "als.factors=8,16", "ease.l2=2", "popularity.by=count")
+    cells = keys(shown)
+    assert code == 0
+    assert set(cells) == {
+        *("als (factors=8)", "als (factors=16)", "ease (l2=2)", "popularity (by=count)", "random")
+    }
+    _, alone, _ = plan("model=als", "model.build.factors=8", "baselines=[]")
+    assert keys(alone) == {"als (factors=8)": cells["als (factors=8)"]}
+
+
+def test_a_preset_gives_each_model_values_of_its_own(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "mine/experiment/own.yaml").write_text(
+        "# @package _global_\nhydra:\n  sweeper:\n    params:\n"
+        "      model: als,ease\n      als.factors: 8,16\n      ease.l2: 2\n"
+    )
+    _, shown, _ = plan("experiment=own", "baselines=[]")
+    assert set(keys(shown)) == {"als (factors=8)", "als (factors=16)", "ease (l2=2)"}
+    _, shown, _ = plan("experiment=own", "baselines=[]", "model=als", "als.factors=4")
+    assert set(keys(shown)) == {"als (factors=4)"}, "the command wins, and may leave a model out"
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("model=ALS",), "write model=als\n"),
+        (("dataset=Simulated",), "write dataset=simulated\n"),
+        (("split=Temporal",), "write split=temporal\n"),
+        (("model=als,bpr", "model.factors=64"), "write model.build.factors=64"),
+        (("model=als,ease", "model.build.factors=8,16"), "write als.factors=8,16"),
+        (("model=als", "ease.l2=3"), "ease.l2: no cell of this grid has model 'ease'"),
+        (("split=random,temporal", "split.at=3"), "write temporal.at=3"),
+        (("tune.trials=3",), "add tune=optuna"),
+        (("tune=optuna", "tune.trails=3"), "'trials'"),
+        (("--config-dir", "none"), "--config-dir none"),
+    ],
+)
+def test_a_near_miss_is_answered_with_the_word_to_write(
+    plan: Plan, words: tuple[str, ...], answer: str
+) -> None:
+    assert answer in refused(plan(*words))
+
+
+def test_a_quoted_value_may_have_spaces_after_its_commas(plan: Plan) -> None:
+    code, shown, _ = plan("model=popularity, random", "baselines=[]", "k=[5, 10]")
+    assert code == 0 and set(keys(shown)) == {"popularity", "random"}
+
+
+class TestFolderConf:
+    """A folder `conf` in the working directory is on the search path, before the shipped one."""
+
+    @pytest.fixture(autouse=True)
+    def conf(self, plan: Plan, tmp_path: Path) -> None:
+        for group in ("model", "experiment"):
+            (tmp_path / "conf" / group).mkdir(parents=True)
+        text = "build: {_target_: bakeoff.models.linear.EASE, l2: 7.0}\n"
+        (tmp_path / "conf/model/own.yaml").write_text(f"name: own\n{text}")
+        (tmp_path / "conf/model/als.yaml").write_text(f"name: als\n{text}")
+        (tmp_path / "conf/experiment/both.yaml").write_text(
+            "# @package _global_\nhydra:\n  sweeper:\n    params: {model: 'own,beside'}\n"
+        )
+        (tmp_path / "conf/config.yaml").write_text("another: program\n")
+        (tmp_path / "mine/model/beside.yaml").write_text(f"name: beside\n{text}")
+
+    def test_its_options_and_presets_run_beside_those_of_config_dir(self, plan: Plan) -> None:
+        _, shown, _ = plan("experiment=both", "baselines=[]", "own.l2=3")
+        assert set(keys(shown)) == {"own (l2=3)", "beside"}
+
+    def test_it_comes_before_the_shipped_files(self, plan: Plan) -> None:
+        _, shown, _ = plan(
+            "model=als,ease", "ease.l2=7.0", "baselines=[]", "--cfg=job", "--package=model.build.l2"
+        )
+        assert [line for line in shown.splitlines() if line[0] not in "-#"] == ["7.0", "7.0"]
+
+    def test_its_names_are_listed(self, plan: Plan) -> None:
+        assert {"own", "als", "warp"} <= set(config_files.options("model", config_files.search_path()))
+        assert "beside" in config_files.options("model", config_files.search_path(["mine"]))
+        assert "own" in refused(plan("model=onw"))
+
+
+class TestPrintedConfiguration:
+    def test_it_is_that_of_the_job_and_nothing_is_written(self, plan: Plan, tmp_path: Path) -> None:
+        code, shown, _ = plan("--cfg", "job", "model=als", "als.factors=8", "k=[3]")
+        config = yaml.safe_load(shown)
+        assert code == 0 and "hydra" not in config
+        assert (config["k"], config["model"]["build"]["factors"]) == ([3], 8)
+        assert config["dataset"]["n_users"] == 60 and not (tmp_path / "results").exists()
+
+    def test_interpolations_are_resolved_on_request(self, plan: Plan) -> None:
+        words = ("--cfg", "job", "model=external", "model.path=a.csv", "--package", "model.build")
+        for more, path in (((), "${..path}"), (("--resolve",), "a.csv")):
+            assert yaml.safe_load(plan(*words, *more)[1])["path"] == path
+
+    def test_a_grid_gives_one_document_for_each_job(self, plan: Plan) -> None:
+        _, shown, _ = plan("--cfg=job", "model=als,ease", "seed=1,2")
+        found = [(d["model"]["name"], d["seed"]) for d in yaml.safe_load_all(shown)]
+        assert found == [("als", 1), ("als", 2), ("ease", 1), ("ease", 2)]
