@@ -29,11 +29,11 @@ class ConfigError(UsageError):
 
 
 class DataError(UsageError):
-    """A file of data does not hold what was declared of it."""
+    """The data file does not match its declared schema."""
 
 
 class Unsupported(BakeoffError):  # noqa: N818 - it reads as a state: a skip, not a fault
-    """What was asked cannot be done by this model, split or metric; the reason becomes the skip's."""
+    """A model, split or metric cannot do what is requested; the reason becomes the reason of the skip."""
 
 
 class ModelError(BakeoffError):

@@ -29,7 +29,7 @@ def mix(state: Hashes | np.uint64) -> Hashes:
 
 
 def combine(*parts: Hashes | np.uint64) -> Hashes:
-    """Hash of several columns of 64-bit integers, row by row; the order of the columns counts.
+    """Hash several columns of 64-bit integers row by row; the order of the columns matters.
 
     A column of length 1, or a single number, stands for every row.
     """
@@ -45,7 +45,7 @@ def combine(*parts: Hashes | np.uint64) -> Hashes:
 
 
 def hash_texts(texts: Iterable[str]) -> Hashes:
-    """64-bit BLAKE2b of each text's UTF-8 bytes."""
+    """Return the 64-bit BLAKE2b of each text's UTF-8 bytes."""
     joined = b"".join(hashlib.blake2b(t.encode(), digest_size=8).digest() for t in texts)
     return np.frombuffer(joined, dtype="<u8").astype(np.uint64)
 
@@ -55,23 +55,25 @@ def hash_text(text: str) -> np.uint64:
 
 
 def hash_numbers(values: Array) -> Hashes:
-    """64-bit pattern of each value as float64 or int64; -0.0 and 0.0 are one value."""
+    """Return the 64-bit pattern of each value as float64 or int64; -0.0 and 0.0 are one value."""
     if np.issubdtype(values.dtype, np.floating):
         return (values.astype(np.float64) + 0.0).view(np.uint64)
     return values.astype(np.int64).view(np.uint64)
 
 
 def digest_rows(*columns: Hashes) -> str:
-    """SHA-256 of a table whatever the order of its rows (rows that repeat count as often as they stand)."""
+    """Return the SHA-256 of a table, independent of the order of its rows; repeated rows count."""
     rows = np.sort(combine(*columns)) if columns[0].size else np.zeros(0, dtype=np.uint64)
     return hashlib.sha256(rows.astype("<u8").tobytes()).hexdigest()
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces, the text that identities are hashed from; NaN is refused."""
+    """Return JSON with sorted keys and no spaces, which identities are hashed from; NaN is refused."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def identity(prefix: str, value: Any) -> str:
-    """Short name of a JSON value: a letter, then 15 hex digits, so that it is never read as a number."""
+    """Return a short name of a JSON value: a letter, then 15 hex digits, so that it is never read as a
+    number.
+    """
     return prefix + hashlib.sha256(canonical_json(value).encode()).hexdigest()[:15]

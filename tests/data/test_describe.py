@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
-from bakeoff.data.describe import SHARES, TOPS, Description, describe, spread
+from bakeoff.data.describe import SHARES, TOPS, Description, describe, distribution
 from bakeoff.data.interactions import Features, Ids, Interactions
 from bakeoff.data.source import Dataset, Step
 from bakeoff.errors import DataError
@@ -90,7 +90,7 @@ def test_without_values_times_or_features_there_is_nothing_of_them(small: Descri
     )
 )
 def test_every_number_falls_in_one_bar(numbers: np.ndarray) -> None:
-    found = spread(numbers)
+    found = distribution(numbers)
     assert sum(count for _, _, count in found.bins) == found.n == len(numbers)
     assert found.bins[0][0] <= numbers.min()
     assert found.bins[-1][1] == numbers.max()
@@ -100,7 +100,7 @@ def test_every_number_falls_in_one_bar(numbers: np.ndarray) -> None:
 
 
 def test_whole_numbers_stand_in_bars_that_double() -> None:
-    assert spread(np.arange(21)).bins == (
+    assert distribution(np.arange(21)).bins == (
         (0, 0, 1),
         (1, 1, 1),
         (2, 2, 1),
@@ -113,11 +113,11 @@ def test_whole_numbers_stand_in_bars_that_double() -> None:
 
 def test_ratings_have_a_bar_each() -> None:
     ratings = np.array([0.5, 5, 5, 3.5], dtype=np.float32)
-    assert spread(ratings).bins == ((0.5, 0.5, 1), (3.5, 3.5, 1), (5, 5, 2))
+    assert distribution(ratings).bins == ((0.5, 0.5, 1), (3.5, 3.5, 1), (5, 5, 2))
 
 
 def test_other_numbers_stand_in_twelve_bars_of_equal_width() -> None:
-    bins = spread(np.linspace(-1.0, 2.0, 120)).bins
+    bins = distribution(np.linspace(-1.0, 2.0, 120)).bins
     assert len(bins) == 12
     assert {count for _, _, count in bins} == {10}
     assert (bins[0][0], bins[-1][1]) == (-1, 2)
@@ -156,7 +156,7 @@ def test_features_are_counted_by_the_name_before_the_equals_sign() -> None:
         _dataset(SMALL, user_features=Features(matrix, ("country=a", "country=b=c", "age")))
     ).user_features
     assert known is not None
-    assert (known.groups, known.having, known.total, known.mean) == ({"country": 2, "age": 1}, 2, 4, 2.0)
+    assert (known.groups, known.n_with, known.total, known.mean) == ({"country": 2, "age": 1}, 2, 4, 2.0)
 
 
 def test_a_split_is_described_by_its_parts() -> None:
@@ -169,8 +169,8 @@ def test_a_split_is_described_by_its_parts() -> None:
     assert (cut.name, cut.fingerprint, cut.held_out) == ("temporal", split.fingerprint, False)
     assert (cut.train_pairs, cut.train_users, cut.catalogue) == (4, 2, 3)
     assert (cut.test_pairs, cut.test_users, cut.test_items) == (2, 2, 2)
-    assert (cut.known.bins, cut.sought.bins) == (((2, 2, 2),), ((1, 1, 2),))
-    assert cut.popular == 0  # the one item in three that is most popular is the first
+    assert (cut.history_sizes.bins, cut.test_sizes.bins) == (((2, 2, 2),), ((1, 1, 2),))
+    assert cut.share_of_top_items == 0  # the one item in three that is most popular is the first
     assert cut.info["dropped_cold_users"] == 1
 
 
@@ -182,15 +182,15 @@ def test_known_and_sought_items_are_those_of_the_evaluated_users() -> None:
     cut = describe(dataset, [("held out", split)]).splits[0]
     test, history = split.test.toarray() > 0, split.history.toarray() > 0
     assert cut.held_out
-    assert cut.test_users == len(split.users) == cut.known.n == cut.sought.n
-    assert cut.known.mean == pytest.approx(history[split.users].sum(axis=1).mean())
-    assert cut.sought.mean == pytest.approx(test[split.users].sum(axis=1).mean())
+    assert cut.test_users == len(split.users) == cut.history_sizes.n == cut.test_sizes.n
+    assert cut.history_sizes.mean == pytest.approx(history[split.users].sum(axis=1).mean())
+    assert cut.test_sizes.mean == pytest.approx(test[split.users].sum(axis=1).mean())
     assert cut.test_items == test.any(axis=0).sum()
     assert cut.train_users == 40 - split.info["users_held_out"]
     popular = np.argsort(-split.train.matrix().getnnz(axis=0), kind="stable")[
         : int(np.ceil(0.1 * test.shape[1]))
     ]
-    assert cut.popular == pytest.approx(test[:, popular].sum() / test.sum())
+    assert cut.share_of_top_items == pytest.approx(test[:, popular].sum() / test.sum())
 
 
 def test_data_without_rows_are_refused() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bakeoff.data.interactions import Ids, Interactions
-from bakeoff.data.prepare import Condition, check_size, compacted, filtered, transformed
+from bakeoff.data.prepare import Condition, apply_filters, apply_transform, check_size, drop_unused_ids
 from bakeoff.data.readers import Table
 from bakeoff.errors import ConfigError, DataError
 
@@ -114,32 +114,32 @@ class TestFilters:
     def test_the_k_core_is_what_brute_force_leaves(self, pairs, k):
         expected = core(sorted(pairs), k)
         if expected:
-            data, (step,) = filtered(built(pairs), [{"k_core": k}], "f")
+            data, (step,) = apply_filters(built(pairs), [{"k_core": k}], "f")
             assert pairs_of(data) == expected
             assert step.note == f"{len(pairs) - len(expected)} rows removed"
         else:
             with pytest.raises(DataError, match="leaves nothing"):
-                filtered(built(pairs), [{"k_core": k}], "f")
+                apply_filters(built(pairs), [{"k_core": k}], "f")
 
     def test_a_pair_that_repeats_counts_once(self):
         data = built([(0, 0), (0, 0), (1, 1), (1, 2)], times=[1, 2, 3, 4])
-        left, _ = filtered(data, [{"min_user_interactions": 2}], "f")
+        left, _ = apply_filters(data, [{"min_user_interactions": 2}], "f")
         assert set(left.users) == {1}
-        left, _ = filtered(
+        left, _ = apply_filters(
             built([(0, 0), (0, 0), (1, 1), (2, 1)], times=[1, 2, 3, 4]), [{"min_item_interactions": 2}], "f"
         )
         assert set(left.items) == {1}
 
     def test_order_counts(self):
         data = built([(0, 0), (0, 1), (1, 0)], values=[5, 1, 5])
-        low_first, _ = filtered(data, [{"min_value": 4}, {"min_item_interactions": 2}], "f")
-        low_last, _ = filtered(data, [{"min_user_interactions": 2}, {"min_value": 4}], "f")
+        low_first, _ = apply_filters(data, [{"min_value": 4}, {"min_item_interactions": 2}], "f")
+        low_last, _ = apply_filters(data, [{"min_user_interactions": 2}, {"min_value": 4}], "f")
         assert pairs_of(low_first) == [(0, 0), (1, 0)]
         assert pairs_of(low_last) == [(0, 0)]
 
     def test_each_says_what_it_left(self):
         data = built([(0, 0), (0, 1), (1, 0)], values=[5, 1, 5])
-        _, steps = filtered(data, [{"min_value": 4}, {"min_item_interactions": 2}], "f")
+        _, steps = apply_filters(data, [{"min_value": 4}, {"min_item_interactions": 2}], "f")
         assert [tuple(s) for s in steps] == [
             ("value at least 4", 2, 2, 1, "1 rows removed"),
             ("items with at least 2 users", 2, 2, 1, "0 rows removed"),
@@ -147,32 +147,32 @@ class TestFilters:
 
     def test_nothing_left_names_the_file_and_the_filter(self):
         with pytest.raises(DataError, match=r"plays\.csv: the filter '3-core' leaves nothing of 1 rows"):
-            filtered(built([(0, 0)]), [{"k_core": 3}], "plays.csv")
+            apply_filters(built([(0, 0)]), [{"k_core": 3}], "plays.csv")
 
     def test_a_least_value_needs_values(self):
         with pytest.raises(
             ConfigError, match=r"min_value needs values; name their column with dataset\.value"
         ):
-            filtered(built([(0, 0)]), [{"min_value": 3}], "f")
+            apply_filters(built([(0, 0)]), [{"min_value": 3}], "f")
 
 
 class TestTransforms:
     def test_none_leaves_the_values(self):
         data = built([(0, 0)], values=[3])
-        assert transformed(data, "none", None) is data
+        assert apply_transform(data, "none", None) is data
 
     def test_log1p_and_clip(self):
         data = built([(0, 0), (1, 1)], values=[3, 100])
-        assert transformed(data, "log1p", None).values.tolist() == pytest.approx([np.log(4), np.log(101)])
-        assert transformed(data, "clip", 10).values.tolist() == [3, 10]
+        assert apply_transform(data, "log1p", None).values.tolist() == pytest.approx([np.log(4), np.log(101)])
+        assert apply_transform(data, "clip", 10).values.tolist() == [3, 10]
 
     def test_binary_makes_every_pair_one_however_often_it_stands(self):
         data = built([(0, 0), (0, 0), (1, 1)], values=[3, 4, 5], times=[1, 2, 3])
-        assert transformed(data, "binary", None).merged().values.tolist() == [1, 1]
+        assert apply_transform(data, "binary", None).merged().values.tolist() == [1, 1]
 
     def test_log1p_refuses_what_has_no_logarithm(self):
         with pytest.raises(DataError, match="above -1"):
-            transformed(built([(0, 0)], values=[-1]), "log1p", None)
+            apply_transform(built([(0, 0)], values=[-1]), "log1p", None)
 
     def test_they_come_after_merging_where_there_are_no_times(self, tmp_path):
         path = tmp_path / "plays.csv"
@@ -183,11 +183,11 @@ class TestTransforms:
 
 
 def test_users_and_items_without_rows_go():
-    data = compacted(built([(1, 6), (4, 2)]))
+    data = drop_unused_ids(built([(1, 6), (4, 2)]))
     assert data.user_ids.values.tolist() == [1, 4]
     assert data.item_ids.values.tolist() == [2, 6]
     assert pairs_of(data) == [(0, 1), (1, 0)]
 
 
 def test_two_users_and_two_items_are_enough():
-    check_size(compacted(built([(0, 0), (1, 1)])), "f")
+    check_size(drop_unused_ids(built([(0, 0), (1, 1)])), "f")

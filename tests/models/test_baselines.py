@@ -12,7 +12,7 @@ from bakeoff.errors import ConfigError, ModelError, Unsupported
 from bakeoff.hashing import combine
 from bakeoff.models import baselines
 from bakeoff.models.base import Ranked
-from bakeoff.models.baselines import Biases, Popularity, Random, Shuffled, StaticModel
+from bakeoff.models.baselines import Biases, Popularity, Random, RandomOrder, StaticModel
 from bakeoff.models.topk import ScoringModel
 from numerics import assert_close
 from toys import blocks
@@ -193,8 +193,8 @@ def test_a_score_that_is_not_finite_is_refused() -> None:
         Fixed(np.array([1, np.inf, 2])).recommend(np.zeros(1, np.int32), history, 2)
 
 
-def shuffled(n_items: int, n_users: int) -> Shuffled:
-    return Shuffled(combine(np.arange(n_users, dtype=np.uint64), np.uint64(7)), n_items)
+def shuffled(n_items: int, n_users: int) -> RandomOrder:
+    return RandomOrder(combine(np.arange(n_users, dtype=np.uint64), np.uint64(7)), n_items)
 
 
 def orders(n_items: int, n_users: int) -> np.ndarray:

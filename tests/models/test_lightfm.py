@@ -13,7 +13,7 @@ from scipy import sparse
 
 from bakeoff.data.interactions import Features, Interactions
 from bakeoff.errors import ConfigError, ModelError, Unsupported
-from bakeoff.models.lightfm import LightFM, Loss, unseen
+from bakeoff.models.lightfm import LightFM, Loss, draw_unseen
 from numerics import assert_close
 from toys import blocks
 
@@ -130,7 +130,7 @@ def test_a_negative_is_the_nth_item_that_the_user_has_not(
     seen: list[list[bool]], times: int, place: int
 ) -> None:
     dense = np.array(seen)
-    users, items = unseen(sparse.csr_matrix(dense.astype(np.float32)), times, Places(place))  # type: ignore[arg-type]
+    users, items = draw_unseen(sparse.csr_matrix(dense.astype(np.float32)), times, Places(place))  # type: ignore[arg-type]
     expected_users, expected_items = [], []
     for user, row in enumerate(dense):
         left = np.flatnonzero(~row)
@@ -143,7 +143,7 @@ def test_a_negative_is_the_nth_item_that_the_user_has_not(
 
 def test_negatives_are_drawn_uniformly() -> None:
     pairs = sparse.csr_matrix(np.array([[1, 0, 1, 0, 0, 1]], dtype=np.float32))
-    _, items = unseen(pairs, 4000, np.random.default_rng(1))
+    _, items = draw_unseen(pairs, 4000, np.random.default_rng(1))
     counts = np.bincount(items, minlength=6)
     assert counts[[0, 2, 5]].sum() == 0
     assert ((counts[[1, 3, 4]] - 4000) ** 2 / 4000).sum() < 13.8  # the 99.9 % point, 2 degrees of freedom

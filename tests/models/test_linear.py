@@ -9,7 +9,7 @@ from scipy import sparse
 from bakeoff.data.interactions import Ids, Interactions
 from bakeoff.errors import ConfigError, Unsupported
 from bakeoff.models import linear
-from bakeoff.models.linear import EASE, Ridge, Spectrum
+from bakeoff.models.linear import EASE, Eigendecomposition, RidgeSolution
 from numerics import assert_close
 from toys import blocks
 
@@ -114,7 +114,7 @@ def test_one_decomposition_gives_the_closed_form_of_every_penalty(l2: float, wei
     train = data(40, 130, values=True)
     made = EASE(weights=weights)  # type: ignore[arg-type]
     prepared = made.prepare(train, fits=20)
-    assert isinstance(prepared, Spectrum)
+    assert isinstance(prepared, Eigendecomposition)
     model = EASE(l2=l2, weights=weights)  # type: ignore[arg-type]
     model.fit(train, seed=1, prepared=prepared)
     dense = train.matrix().toarray().astype(np.float64)
@@ -128,7 +128,7 @@ def test_one_decomposition_gives_the_closed_form_of_every_penalty(l2: float, wei
 def test_a_history_that_train_does_not_know_is_scored_too() -> None:
     train = data(40, 130)
     x = train.matrix().toarray().astype(np.float64)
-    ridge = Ridge(Spectrum.of(train.matrix()), 5.0)
+    ridge = RidgeSolution(Eigendecomposition.of(train.matrix()), 5.0)
     history = sparse.csr_matrix((np.random.default_rng(4).random((6, 130)) < 0.1).astype(np.float32))
     expected = history.toarray() @ in_closed_form(x, 5.0)
     newcomers, moved = np.full(6, 40, dtype=np.int32), np.arange(6, dtype=np.int32)
@@ -139,10 +139,10 @@ def test_a_history_that_train_does_not_know_is_scored_too() -> None:
 def test_users_who_are_alike_and_users_without_anything_do_no_harm() -> None:
     matrix = data(20, 90).matrix()
     twins = sparse.vstack([matrix, matrix, sparse.csr_matrix((3, 90), dtype=np.float32)], format="csr")
-    spectrum = Spectrum.of(twins)
+    spectrum = Eigendecomposition.of(twins)
     assert len(spectrum.squares) <= 20
     x = twins.toarray().astype(np.float64)
-    found = Ridge(spectrum, 2.0).scores(np.arange(43, dtype=np.int32), twins)
+    found = RidgeSolution(spectrum, 2.0).scores(np.arange(43, dtype=np.int32), twins)
     assert_close(found, x @ in_closed_form(x, 2.0), 1e-5)
 
 
@@ -186,10 +186,10 @@ def test_a_plain_fit_after_a_shared_one_starts_anew() -> None:
 
 
 def test_a_decomposition_pays_where_users_are_few_and_fits_are_many() -> None:
-    assert Spectrum.pays((1_900, 13_000), 2)
-    assert not Spectrum.pays((900, 1_600), 2)
-    assert Spectrum.pays((900, 1_600), 25)
-    assert not Spectrum.pays((6_000, 3_700), 1_000)
+    assert Eigendecomposition.pays((1_900, 13_000), 2)
+    assert not Eigendecomposition.pays((900, 1_600), 2)
+    assert Eigendecomposition.pays((900, 1_600), 25)
+    assert not Eigendecomposition.pays((6_000, 3_700), 1_000)
 
 
 @pytest.mark.parametrize("shape", [(40, 130), (130, 40)])

@@ -8,7 +8,7 @@ from scipy import sparse
 from bakeoff.data.interactions import Features
 from bakeoff.data.readers import Table
 from bakeoff.errors import ConfigError, DataError
-from bakeoff.splits.predefined import Predefined, united
+from bakeoff.splits.predefined import Predefined, align_ids
 
 TRAIN = ["ann,a,1", "ann,b,2", "bob,b,3", "bob,c,1", "cat,a,2", "cat,c,5"]
 TEST = ["ann,c,4", "bob,a,1", "cat,a,2", "dan,a,1", "bob,z,1"]
@@ -116,7 +116,7 @@ def test_features_of_train_stand_beside_their_ids_after_the_union(log) -> None:
     train = log([("b", 1, 0), ("d", 2, 0)])
     features = Features(sparse.csr_matrix(np.float32([[1, 0], [0, 2]])), ("x", "y"))
     train = replace(train, user_features=features)
-    one, other = united([train, log([("a", 2, 0), ("c", 3, 0)])])
+    one, other = align_ids([train, log([("a", 2, 0), ("c", 3, 0)])])
     assert one.user_ids.values.tolist() == ["a", "b", "c", "d"]
     assert one.user_features is not None
     assert one.user_features.matrix.toarray().tolist() == [[0, 0], [1, 0], [0, 0], [0, 2]]

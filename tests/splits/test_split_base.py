@@ -17,14 +17,14 @@ from bakeoff.splits.base import (
     ColdPolicy,
     Split,
     assemble,
-    by_time,
     event_hashes,
-    first_of_each,
+    first_rows_of_users,
     iso,
     load_split,
-    order_of_each,
+    order_within_users,
     pair_draws,
     save_split,
+    time_order,
     train_quota,
     uniform,
     user_draws,
@@ -220,14 +220,16 @@ def test_the_first_rows_of_each_user_are_those_of_a_plain_sort(rows: list[tuple[
         if 0 < quota[user] < len(mine) and order[mine[quota[user] - 1]] == order[mine[quota[user]]]:
             tied.append(user)
 
-    chosen, found = first_of_each(users, quota, order, lambda at: ties[at])
+    chosen, found = first_rows_of_users(users, quota, order, lambda at: ties[at])
     assert chosen.tolist() == expected.tolist()
     assert found.tolist() == tied
 
 
 def test_of_no_rows_none_is_first() -> None:
     none = np.zeros(0, dtype=np.uint64)
-    chosen, tied = first_of_each(np.zeros(0, dtype=np.int32), np.zeros(3, dtype=int), none, lambda at: none)
+    chosen, tied = first_rows_of_users(
+        np.zeros(0, dtype=np.int32), np.zeros(3, dtype=int), none, lambda at: none
+    )
     assert (len(chosen), len(tied)) == (0, 0)
 
 
@@ -236,7 +238,7 @@ def test_rows_are_ordered_by_user_and_draw_even_where_packing_loses_bits(rows: l
     rows.sort(key=lambda row: row[0])
     users = np.array([u for u, _ in rows], dtype=np.int32)
     draws = np.array([d for _, d in rows], dtype=np.uint64)
-    order = order_of_each(users, draws, 5)
+    order = order_within_users(users, draws, 5)
     assert sorted(order.tolist()) == list(range(len(rows)))
     assert [(users[r], draws[r]) for r in order] == sorted(zip(users, draws, strict=True))
 
@@ -273,8 +275,8 @@ def test_the_largest_draw_is_below_1() -> None:
 
 def test_times_become_an_order_from_0_however_far_apart_they_are() -> None:
     ends = np.array([-(2**63), 0, 2**63 - 1])
-    assert by_time(ends).tolist() == [0, 2**63, 2**64 - 1]
-    assert by_time(ends[:0]).tolist() == []
+    assert time_order(ends).tolist() == [0, 2**63, 2**64 - 1]
+    assert time_order(ends[:0]).tolist() == []
 
 
 def test_repeated_events_of_one_second_have_hashes_of_their_own(log) -> None:

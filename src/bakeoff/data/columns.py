@@ -15,11 +15,11 @@ from bakeoff.errors import DataError
 TimeUnit = Literal["auto", "s", "ms", "us", "ns"]
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_WHOLE = r"^(0|-?[1-9][0-9]{0,18})$"  # texts that a whole number is printed as, -0 and 007 not among them
+_INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"  # texts that a whole number is printed as, -0 and 007 not among them
 
 
 class GrowableArray:
-    """One array put together from batches, without holding all of them and the whole at once."""
+    """An array built from batches, without holding all batches and the whole at once."""
 
     def __init__(self, dtype: type[np.generic]) -> None:
         self._array: Array = np.empty(0, dtype=dtype)
@@ -33,7 +33,7 @@ class GrowableArray:
         self._length = end
 
     def finish(self) -> Array:
-        """The whole; the buffer starts anew."""
+        """Return the whole array, and start anew."""
         whole, self._array = self._array, np.empty(0, dtype=self._array.dtype)
         whole.resize(self._length, refcheck=False)
         self._length = 0
@@ -41,51 +41,51 @@ class GrowableArray:
 
 
 class IdEncoder:
-    """Codes of a dictionary-encoded column, batch by batch, against one growing list of distinct ids.
+    """Encodes a dictionary-encoded column, batch by batch, against one growing list of distinct ids.
 
     What it keeps is one code (int32) a row and the distinct ids once. Dictionaries of batches wait until they
     are as long as the list, so that the list is gone over a logarithmic number of times.
     """
 
     def __init__(self) -> None:
-        self._known: Any = None
-        self._waiting: list[Any] = []
+        self._distinct: Any = None
+        self._pending: list[Any] = []
         self._length = 0
         self._codes = GrowableArray(np.int32)
 
     def add(self, column: Any) -> None:
-        """Take a batch: an Arrow dictionary array; nulls get the code -1."""
-        self._waiting.append(column)
+        """Add a batch, an Arrow dictionary array; nulls get the code -1."""
+        self._pending.append(column)
         self._length += len(column.dictionary)
-        if self._length > max(1 << 20, 0 if self._known is None else len(self._known)):
+        if self._length > max(1 << 20, 0 if self._distinct is None else len(self._distinct)):
             self._settle()
 
     def finish(self) -> tuple[Codes, Any]:
-        """int32 [n] codes, and the Arrow array of distinct ids, in no order that means anything."""
+        """Return int32 [n] codes, and the Arrow array of distinct ids in arbitrary order."""
         import pyarrow as pa
 
         self._settle()
         codes = self._codes.finish()
-        return codes, pa.array([], pa.string()) if self._known is None else self._known
+        return codes, pa.array([], pa.string()) if self._distinct is None else self._distinct
 
     def _settle(self) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        chunks = self._waiting
+        chunks = self._pending
         if not chunks:
             return
-        if self._known is not None:  # first, so that its codes stay what they are
-            chunks = [pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._known), *chunks]
+        if self._distinct is not None:  # first, so that its codes stay what they are
+            chunks = [pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._distinct), *chunks]
         one = pa.chunked_array(chunks).unify_dictionaries()
-        self._known = one.chunk(0).dictionary
-        for chunk in one.chunks[len(chunks) - len(self._waiting) :]:
+        self._distinct = one.chunk(0).dictionary
+        for chunk in one.chunks[len(chunks) - len(self._pending) :]:
             self._codes.add(pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False))
-        self._waiting, self._length = [], 0
+        self._pending, self._length = [], 0
 
 
-def ids_of(codes: Codes, distinct: Any) -> tuple[Codes, Ids]:
-    """Codes into the sorted list of the ids that occur, and that list.
+def sorted_ids(codes: Codes, distinct: Any) -> tuple[Codes, Ids]:
+    """Return codes into the sorted list of the ids that occur, and that list.
 
     Texts become whole numbers if all of them are printed just so: "007" and "1.0" stay texts.
 
@@ -103,14 +103,14 @@ def ids_of(codes: Codes, distinct: Any) -> tuple[Codes, Ids]:
     order = pc.sort_indices(distinct).to_numpy()
     ranks = np.zeros(used[-1] + 1 if len(used) else 0, dtype=np.int32)
     ranks[used[order]] = np.arange(len(used), dtype=np.int32)
-    return ranks[codes], _ids(distinct.take(pa.array(order)))
+    return ranks[codes], _to_ids(distinct.take(pa.array(order)))
 
 
 def _as_integers(texts: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not pc.all(pc.match_substring_regex(texts, _WHOLE)).as_py():
+    if not pc.all(pc.match_substring_regex(texts, _INTEGER)).as_py():
         return texts
     try:
         return pc.cast(texts, pa.int64())
@@ -118,7 +118,7 @@ def _as_integers(texts: Any) -> Any:
         return texts
 
 
-def _ids(distinct: Any) -> Ids:
+def _to_ids(distinct: Any) -> Ids:
     import pyarrow as pa
 
     if pa.types.is_integer(distinct.type):
@@ -130,8 +130,8 @@ def _ids(distinct: Any) -> Ids:
     return Ids(utf8=utf8[offsets[0] : offsets[-1]], offsets=offsets - offsets[0])
 
 
-def joined(parts: Sequence[tuple[Codes, Any]]) -> tuple[Codes, Any]:
-    """One key of several coded columns: its text is the parts joined by " | ", as `join_key` does it.
+def join_columns(parts: Sequence[tuple[Codes, Any]]) -> tuple[Codes, Any]:
+    """Return one key of several coded columns: its text is the parts joined by " | ", as in `join_key`.
 
     A row without one of its parts has the code -1.
     """
@@ -146,10 +146,10 @@ def joined(parts: Sequence[tuple[Codes, Any]]) -> tuple[Codes, Any]:
         pairs = pa.array(
             codes.astype(np.int64) * width + more, mask=(codes < 0) | (more < 0)
         ).dictionary_encode()
-        found = pairs.dictionary.to_numpy()
+        pair_codes = pairs.dictionary.to_numpy()
         codes = pc.fill_null(pairs.indices, -1).to_numpy(zero_copy_only=False)
-        left = texts.take(pa.array(found // width))
-        texts = pc.binary_join_element_wise(left, _escaped(others).take(pa.array(found % width)), " | ")
+        left = texts.take(pa.array(pair_codes // width))
+        texts = pc.binary_join_element_wise(left, _escaped(others).take(pa.array(pair_codes % width)), " | ")
     return codes, texts
 
 
@@ -162,7 +162,7 @@ def _escaped(distinct: Any) -> Any:
 
 
 def join_key(parts: Sequence[str]) -> str:
-    r"""The id of a key of several columns.
+    r"""Return the id of a key of several columns.
 
     >>> print(join_key(["AC|DC", "T.N.T."]))
     AC\|DC | T.N.T.
@@ -171,7 +171,7 @@ def join_key(parts: Sequence[str]) -> str:
 
 
 def split_key(key: str) -> list[str]:
-    r"""The parts of an id that `join_key` made.
+    r"""Return the parts of an id that `join_key` made.
 
     >>> split_key("AC\\|DC | T.N.T.")
     ['AC|DC', 'T.N.T.']
@@ -180,7 +180,7 @@ def split_key(key: str) -> list[str]:
 
 
 def to_seconds(numbers: Array, unit: TimeUnit) -> Times:
-    """Unix seconds (int64, rounded down) of unix numbers; `auto` tells the unit from the largest.
+    """Return unix seconds (int64, rounded down) of unix numbers; `auto` infers the unit from the largest.
 
     Seconds stay below 10^11 until the year 5138; the smallest milliseconds above it are of March 1973.
 
@@ -200,7 +200,7 @@ def to_seconds(numbers: Array, unit: TimeUnit) -> Times:
 
 
 def _are_dates(numbers: Array) -> bool:
-    """Whether all numbers are days of the years 1900 to 2100 as YYYYMMDD (as seconds: a week of 1970)."""
+    """Return whether all numbers are days of 1900 to 2100 as YYYYMMDD (as seconds: one week of 1970)."""
     if not len(numbers) or numbers.min() < 19000101 or numbers.max() > 21001231:
         return False
     months, days = numbers // 100 % 100, numbers % 100
@@ -208,7 +208,7 @@ def _are_dates(numbers: Array) -> bool:
 
 
 def read_times(column: Any, timezone: str) -> tuple[Array, bool]:
-    """Times of a batch: int64 or float64 [n], and whether they are unix numbers whose unit is still open.
+    """Return times of a batch, int64 or float64 [n], and whether they are unix numbers of unknown unit.
 
     Texts are ISO 8601, with or without an offset; those without, and timestamps without a zone, are of the
     given time zone. Nulls are 0.
@@ -225,26 +225,26 @@ def read_times(column: Any, timezone: str) -> tuple[Array, bool]:
         return pc.cast(column.fill_null(0), pa.int64()).to_numpy(), True
     if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
         floats = pc.cast(column, pa.float64()).fill_null(0).to_numpy()
-        odd = np.flatnonzero(~np.isfinite(floats))
-        if len(odd):
-            raise UnreadableTimeError(int(odd[0]), float(floats[odd[0]]))
+        not_finite = np.flatnonzero(~np.isfinite(floats))
+        if len(not_finite):
+            raise UnreadableTimeError(int(not_finite[0]), float(floats[not_finite[0]]))
         return np.floor(floats).astype(np.int64), True
     if pa.types.is_date(column.type):
         column = pc.cast(column, pa.timestamp("ms"))
     if pa.types.is_timestamp(column.type):
-        return _of_timestamps(column, timezone), False
-    return _of_texts(pc.cast(column, pa.string()), timezone), False
+        return _seconds_of_timestamps(column, timezone), False
+    return _seconds_of_texts(pc.cast(column, pa.string()), timezone), False
 
 
 class UnreadableTimeError(DataError):
-    """A value that is no time, at a position in its batch."""
+    """A value that is not a time, at a position in its batch."""
 
     def __init__(self, at: int, value: object) -> None:
         super().__init__(f"found {value!r}, expected unix seconds or milliseconds, or an ISO 8601 time")
         self.at = at
 
 
-def _of_timestamps(column: Any, timezone: str) -> Times:
+def _seconds_of_timestamps(column: Any, timezone: str) -> Times:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -255,13 +255,13 @@ def _of_timestamps(column: Any, timezone: str) -> Times:
     return to_seconds(numbers, column.type.unit)
 
 
-def _of_texts(column: Any, timezone: str) -> Times:
+def _seconds_of_texts(column: Any, timezone: str) -> Times:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+    for arrow_type in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
         try:
-            return _of_timestamps(pc.cast(column, kind), timezone)
+            return _seconds_of_timestamps(pc.cast(column, arrow_type), timezone)
         except pa.ArrowInvalid:
             continue
     zone = zoneinfo.ZoneInfo(timezone)

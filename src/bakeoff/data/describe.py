@@ -19,8 +19,8 @@ CURVE = 60  # points of the popularity curve
 
 
 @dataclass(frozen=True)
-class Spread:
-    """How numbers are spread.
+class Distribution:
+    """The distribution of n numbers.
 
     Args:
         n: how many there are.
@@ -38,7 +38,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class LongTail:
-    """How unequally the pairs are spread over the items that have any.
+    """The distribution of pairs over the items that have any.
 
     Args:
         gini: 0 where all items have as many users, towards 1 where one has them all; in [0, 1).
@@ -59,8 +59,8 @@ class LongTail:
 
 
 @dataclass(frozen=True)
-class Span:
-    """When things happened.
+class TimeSpan:
+    """The distribution of interactions over time.
 
     Args:
         first, last: unix seconds.
@@ -80,8 +80,8 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Known:
-    """SideTable information of users or items.
+class FeatureSummary:
+    """Side features of users or items.
 
     Args:
         groups: number of features by what stands before the "=" of their names, in order of appearance.
@@ -90,13 +90,13 @@ class Known:
     """
 
     groups: Mapping[str, int]
-    having: int
+    n_with: int
     total: int
     mean: float
 
 
 @dataclass(frozen=True)
-class Cut:
+class SplitSummary:
     """One split.
 
     Args:
@@ -120,15 +120,15 @@ class Cut:
     test_users: int
     test_items: int
     held_out: bool
-    known: Spread
-    sought: Spread
-    popular: float
+    history_sizes: Distribution
+    test_sizes: Distribution
+    share_of_top_items: float
     info: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Description:
-    """All of it; `values` and `times` are None where the data have none, features likewise.
+    """Numbers about a data set; `values`, `times` and features are None where the data have none.
 
     Args:
         rows, pairs, users, items: as in `Interactions.summary`: users and items are those with a row.
@@ -144,17 +144,17 @@ class Description:
     items: int
     density: float
     steps: tuple[Step, ...]
-    histories: Spread
-    popularity: Spread
+    histories: Distribution
+    popularity: Distribution
     long_tail: LongTail
-    values: Spread | None
-    times: Span | None
-    user_features: Known | None
-    item_features: Known | None
-    splits: tuple[Cut, ...]
+    values: Distribution | None
+    times: TimeSpan | None
+    user_features: FeatureSummary | None
+    item_features: FeatureSummary | None
+    splits: tuple[SplitSummary, ...]
 
 
-FEW = 12  # so many distinct numbers or fewer get a bar each; else there are so many bars at equal steps
+MAX_BINS = 12  # so many distinct numbers or fewer get a bar each; else there are so many bars at equal steps
 UNITS = {
     "h": 3,
     "D": 92,
@@ -163,8 +163,8 @@ UNITS = {
 }  # numpy's unit of a period: the longest span for it, in days
 
 
-class Parts(Protocol):
-    """What is read of a split; `splits.base.Split` is one."""
+class SplitLike(Protocol):
+    """The attributes of a split that are read; `splits.base.Split` has them."""
 
     @property
     def train(self) -> Interactions: ...
@@ -182,8 +182,8 @@ class Parts(Protocol):
     def fingerprint(self) -> str: ...
 
 
-def describe(dataset: Dataset, splits: Sequence[tuple[str, Parts]] = ()) -> Description:
-    """Describe a data set and named splits of it; inner splits are given as further ones.
+def describe(dataset: Dataset, splits: Sequence[tuple[str, SplitLike]] = ()) -> Description:
+    """Describe a data set and named splits of it; an inner split is given as one more.
 
     Raises:
         DataError: the data set has no rows.
@@ -201,45 +201,45 @@ def describe(dataset: Dataset, splits: Sequence[tuple[str, Parts]] = ()) -> Desc
         items=len(counts),
         density=len(pairs) / (len(lengths) * len(counts)),
         steps=dataset.steps,
-        histories=spread(lengths),
-        popularity=spread(counts),
+        histories=distribution(lengths),
+        popularity=distribution(counts),
         long_tail=_long_tail(counts, len(lengths)),
-        values=None if data.values is None else spread(data.values),
-        times=None if data.times is None else _span(data.users, data.times),
-        user_features=_known(data.user_features),
-        item_features=_known(data.item_features),
-        splits=tuple(_cut(name, split) for name, split in splits),
+        values=None if data.values is None else distribution(data.values),
+        times=None if data.times is None else _time_span(data.users, data.times),
+        user_features=_feature_summary(data.user_features),
+        item_features=_feature_summary(data.item_features),
+        splits=tuple(_split_summary(name, split) for name, split in splits),
     )
 
 
-def spread(numbers: Array) -> Spread:
-    """Quantiles and bars of one number or more.
+def distribution(numbers: Array) -> Distribution:
+    """Return quantiles and histogram bins of one number or more.
 
     A bar each where few are distinct; whole numbers from 0 on in bars that double (0, 1, 2, 3-4, 5-8, ...),
     others in bars of equal width.
     """
-    found, counts = np.unique(numbers, return_counts=True)
-    whole = found[0] >= 0 and (found == np.floor(found)).all()
-    if len(found) <= FEW:
-        edges = found
+    distinct, counts = np.unique(numbers, return_counts=True)
+    whole = distinct[0] >= 0 and (distinct == np.floor(distinct)).all()
+    if len(distinct) <= MAX_BINS:
+        edges = distinct
     elif whole:
-        doubling = 2.0 ** np.arange(np.ceil(np.log2(float(found[-1]))) + 1)
+        doubling = 2.0 ** np.arange(np.ceil(np.log2(float(distinct[-1]))) + 1)
         edges = np.concatenate(([0.0, 1.0], doubling[:-1] + 1))
     else:
-        edges = np.linspace(float(found[0]), float(found[-1]), FEW + 1)[:-1]
-    place = np.searchsorted(edges, found, side="right") - 1
+        edges = np.linspace(float(distinct[0]), float(distinct[-1]), MAX_BINS + 1)[:-1]
+    bin_of = np.searchsorted(edges, distinct, side="right") - 1
     bins = []
-    for at in range(int(place[0]), int(place[-1]) + 1):
-        inside = place == at
+    for at in range(int(bin_of[0]), int(bin_of[-1]) + 1):
+        inside = bin_of == at
         last = at + 1 == len(edges)
-        if len(found) <= FEW:
-            low = high = float(found[at])
+        if len(distinct) <= MAX_BINS:
+            low = high = float(distinct[at])
         else:
             low = float(edges[at])
-            high = float(found[-1]) if last else float(edges[at + 1] - (1 if whole else 0))
+            high = float(distinct[-1]) if last else float(edges[at + 1] - (1 if whole else 0))
         bins.append((low, high, int(counts[inside].sum())))
     quantiles = tuple(float(q) for q in np.quantile(numbers, SHARES))
-    return Spread(len(numbers), float(np.mean(numbers, dtype=np.float64)), quantiles, tuple(bins))
+    return Distribution(len(numbers), float(np.mean(numbers, dtype=np.float64)), quantiles, tuple(bins))
 
 
 def _positive(counts: Array) -> Array:
@@ -248,20 +248,20 @@ def _positive(counts: Array) -> Array:
 
 def _long_tail(counts: Array, n_users: int) -> LongTail:
     falling = np.sort(counts)[::-1]
-    n, held = len(falling), np.cumsum(falling) / falling.sum()
+    n, cumulative = len(falling), np.cumsum(falling) / falling.sum()
     ranks = np.arange(1, n + 1)
     at = np.unique(np.linspace(0, n - 1, CURVE).round().astype(np.int64))
     return LongTail(
         gini=float((n + 1 - 2 * ranks) @ falling / (n * falling.sum())),
-        tops=tuple(float(held[int(np.ceil(share * n)) - 1]) for share in TOPS),
-        half=float((np.searchsorted(held, 0.5) + 1) / n),
+        tops=tuple(float(cumulative[int(np.ceil(share * n)) - 1]) for share in TOPS),
+        half=float((np.searchsorted(cumulative, 0.5) + 1) / n),
         single=float((falling == 1).mean()),
         most=float(falling[0] / n_users),
         curve=tuple(falling[at].tolist()),
     )
 
 
-def _span(users: Codes, times: Times) -> Span:
+def _time_span(users: Codes, times: Times) -> TimeSpan:
     first, last = int(times.min()), int(times.max())
     unit = next(u for u, days in UNITS.items() if last - first <= days * 86_400 or u == "Y")
     periods = times.astype("datetime64[s]").astype(f"datetime64[{unit}]")
@@ -270,10 +270,10 @@ def _span(users: Codes, times: Times) -> Span:
     same = (np.diff(users[order]) == 0) & (np.diff(times[order]) == 0)
     tied: Bools = np.append(same, False) | np.insert(same, 0, False)
     counts = np.bincount((periods - start).astype(np.int64))
-    return Span(first, last, unit, str(start), tuple(counts.tolist()), float(tied.mean()))
+    return TimeSpan(first, last, unit, str(start), tuple(counts.tolist()), float(tied.mean()))
 
 
-def _known(features: Features | None) -> Known | None:
+def _feature_summary(features: Features | None) -> FeatureSummary | None:
     if features is None:
         return None
     groups: dict[str, int] = {}
@@ -281,16 +281,16 @@ def _known(features: Features | None) -> Known | None:
         group = name.partition("=")[0]
         groups[group] = groups.get(group, 0) + 1
     each = np.diff(features.matrix.indptr)
-    having = int((each > 0).sum())
-    return Known(groups, having, len(each), float(each.sum() / having) if having else 0.0)
+    n_with = int((each > 0).sum())
+    return FeatureSummary(groups, n_with, len(each), float(each.sum() / n_with) if n_with else 0.0)
 
 
-def _cut(name: str, split: Parts) -> Cut:
+def _split_summary(name: str, split: SplitLike) -> SplitSummary:
     train, test, users = split.train, split.test, split.users
     counts = np.bincount(train.items, minlength=train.n_items)
     top = np.zeros(train.n_items, dtype=bool)
     top[np.argsort(-counts, kind="stable")[: -(-train.n_items // 10)]] = True
-    return Cut(
+    return SplitSummary(
         name=name,
         fingerprint=split.fingerprint,
         train_pairs=len(train),
@@ -300,8 +300,8 @@ def _cut(name: str, split: Parts) -> Cut:
         test_users=len(users),
         test_items=len(np.unique(test.indices)),
         held_out=split.held_out,
-        known=spread(np.diff(split.history.indptr)[users]),
-        sought=spread(np.diff(test.indptr)[users]),
-        popular=float(top[test.indices].mean()),
+        history_sizes=distribution(np.diff(split.history.indptr)[users]),
+        test_sizes=distribution(np.diff(test.indptr)[users]),
+        share_of_top_items=float(top[test.indices].mean()),
         info=split.info,
     )

@@ -19,7 +19,7 @@ FOLDER_VARIABLE = "BAKEOFF_DATA"
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the files of a public data set come from.
+    """Source of the files of a public data set.
 
     Args:
         folder: name of its sub-folder in `BAKEOFF_DATA` and in the cache.
@@ -39,43 +39,44 @@ class Origin:
     inside: str = ""
 
     def find(self, name: str) -> Path:
-        """The path of one of the files, or of any other file that the user names; downloaded where needed.
+        """Return the path of one of the files, downloaded where needed, or of any other file that the user
+        names.
 
         Raises:
             DataError: it is not here and cannot be downloaded; the message says where to get and to put it.
         """
-        own = Path(name).expanduser()
-        if name not in self.files and own.is_file():
-            return own
-        found = self._there(name)
-        if found is not None:
-            return found
+        user_path = Path(name).expanduser()
+        if name not in self.files and user_path.is_file():
+            return user_path
+        path = self._existing(name)
+        if path is not None:
+            return path
         if name not in self.files:
             raise DataError(f"{name}: no such file, neither here nor in the folder {self.folder!r}")
         if self.url is None:
-            raise self._absent(name, "it cannot be downloaded")
+            raise self._missing_error(name, "it cannot be downloaded")
         self._download(name)
-        found = self._there(name)
-        if found is None:
-            raise self._absent(name, f"{self.url} does not hold it")
-        return found
+        path = self._existing(name)
+        if path is None:
+            raise self._missing_error(name, f"{self.url} does not hold it")
+        return path
 
     def present(self, name: str) -> bool:
-        """Whether a file is here already."""
-        return self._there(name) is not None
+        """Return whether a file exists already."""
+        return self._existing(name) is not None
 
     def changed(self, files: Mapping[str, Path]) -> list[str]:
-        """A sentence for each file that differs from the published one."""
-        known = {role: self.files.get(path.name) for role, path in files.items()}
+        """Return a sentence for each file that differs from the published one."""
+        published = {role: self.files.get(path.name) for role, path in files.items()}
         return [
             f"{files[role].name} is not the published file (its SHA-256 differs)"
-            for role, expected in known.items()
+            for role, expected in published.items()
             if expected is not None and sha256(files[role]) != expected
         ]
 
-    def _there(self, name: str) -> Path | None:
+    def _existing(self, name: str) -> Path | None:
         return next(
-            (path for root in self._roots() for path in self._places(root, name) if path.is_file()), None
+            (path for root in self._roots() for path in self._candidates(root, name) if path.is_file()), None
         )
 
     def _roots(self) -> Iterator[Path]:
@@ -83,7 +84,7 @@ class Origin:
             yield Path(os.environ[FOLDER_VARIABLE]).expanduser()
         yield cache()
 
-    def _places(self, root: Path, name: str) -> tuple[Path, Path]:
+    def _candidates(self, root: Path, name: str) -> tuple[Path, Path]:
         return root / self.folder / name, root / self.folder / self.inside / name
 
     def _download(self, name: str) -> None:
@@ -104,32 +105,32 @@ class Origin:
                 progressbar=sys.stderr.isatty(),
             )
         except OSError as error:
-            raise self._absent(name, f"{self.url}: {_first_line(error)}") from None
+            raise self._missing_error(name, f"{self.url}: {_first_line(error)}") from None
         except ValueError:
-            raise self._absent(name, f"the checksum of {self.url} is not {self.checksum}") from None
+            raise self._missing_error(name, f"the checksum of {self.url} is not {self.checksum}") from None
         except (zipfile.BadZipFile, tarfile.TarError):
             (place / archive).unlink()
-            raise self._absent(name, f"what {self.url} sent is no archive") from None
+            raise self._missing_error(name, f"what {self.url} sent is no archive") from None
         for file, expected in self.files.items():
-            path = next((p for p in self._places(cache(), file) if p.is_file()), None)
+            path = next((p for p in self._candidates(cache(), file) if p.is_file()), None)
             if expected is not None and path is not None and sha256(path) != expected:
                 path.unlink()
                 raise DataError(
                     f"{path}: the file of {self.url} is not what was expected (its SHA-256 differs)"
                 )
 
-    def _absent(self, name: str, reason: str) -> DataError:
-        home = os.environ.get(FOLDER_VARIABLE)
-        place = Path(home or f"${FOLDER_VARIABLE}") / self.folder
+    def _missing_error(self, name: str, reason: str) -> DataError:
+        root = os.environ.get(FOLDER_VARIABLE)
+        target = Path(root or f"${FOLDER_VARIABLE}") / self.folder
         return DataError(
             f"{name} of {self.folder} is not here ({reason}); get it from {self.home} and put "
-            f"{', '.join(self.files)} into {place}"
-            + ("" if home else f", where the environment variable {FOLDER_VARIABLE} names a folder of yours")
+            f"{', '.join(self.files)} into {target}"
+            + ("" if root else f", where the environment variable {FOLDER_VARIABLE} names a folder of yours")
         )
 
 
 def cache() -> Path:
-    """The user's cache folder."""
+    """Return the user's cache folder."""
     import pooch
 
     return Path(pooch.os_cache("bakeoff")) / "data"
@@ -141,7 +142,7 @@ def _first_line(error: Exception) -> str:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes.
+    """Return the SHA-256 of a file's bytes.
 
     Raises:
         DataError: there is no such file.

@@ -21,7 +21,7 @@ STAND_IN = "\x1f"  # the unit separator: what a separator of several characters 
 
 @dataclass(frozen=True)
 class CsvDialect:
-    """How a text file is laid out; Parquet files need none of it.
+    """Dialect of a text file; Parquet files need none.
 
     Args:
         separator: text between fields (a tab may be written \\t); None takes a tab for .tsv and .tab, else a
@@ -48,15 +48,15 @@ class CsvDialect:
         if self.quote is not None and len(self.quote) != 1:
             raise ConfigError(f"quote={self.quote!r}: expected one character, or null where quotes are text")
 
-    def between(self, path: Path) -> str:
-        """The separator of this file."""
+    def separator_of(self, path: Path) -> str:
+        """Return the separator of this file."""
         if self.separator is not None:
             return "\t" if self.separator == r"\t" else self.separator
         return "\t" if {".tsv", ".tab"} & {s.lower() for s in path.suffixes} else ","
 
 
 @contextlib.contextmanager
-def readable(path: Path) -> Iterator[None]:
+def data_errors(path: Path) -> Iterator[None]:
     """Turn what a damaged file raises into a DataError."""
     try:
         yield
@@ -65,8 +65,8 @@ def readable(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: cannot be opened or unpacked ({reason[0]})") from None
 
 
-def opened(path: Path) -> Any:
-    """A binary stream of the file's content, decompressed by its suffix."""
+def open_stream(path: Path) -> Any:
+    """Return a binary stream of the file's content, decompressed as its suffix says."""
     suffix = path.suffix.lower()
     if suffix == ".xz":
         return lzma.open(path)
@@ -80,8 +80,8 @@ def opened(path: Path) -> Any:
     return pa.input_stream(path, compression="detect")
 
 
-class Replaced(io.RawIOBase):
-    """A stream in which a separator of several bytes is one byte, as the CSV reader wants it."""
+class SeparatorReplacer(io.RawIOBase):
+    """A stream in which a separator of several bytes is replaced by one byte, as the CSV reader needs it."""
 
     def __init__(self, stream: IO[bytes], separator: bytes) -> None:
         self._stream, self._separator, self._rest = stream, separator, b""
@@ -99,26 +99,26 @@ class Replaced(io.RawIOBase):
                 return text.replace(self._separator, STAND_IN.encode())
             pieces = text.split(self._separator)
             last = pieces.pop()
-            held = next(
+            n_partial = next(
                 (n for n in range(len(self._separator) - 1, 0, -1) if last.endswith(self._separator[:n])), 0
             )
-            self._rest = last[len(last) - held :] if held else b""
-            done = STAND_IN.encode().join([*pieces, last[: len(last) - held]])
-            if done:
-                return done
+            self._rest = last[len(last) - n_partial :] if n_partial else b""
+            complete = STAND_IN.encode().join([*pieces, last[: len(last) - n_partial]])
+            if complete:
+                return complete
 
 
-def records(path: Path, layout: CsvDialect) -> Iterator[tuple[int, list[str]]]:
-    """Records of a text file with the line each ends on, read slowly: for headers and for faults."""
-    separator = layout.between(path)
-    with readable(path), opened(path) as stream:
-        lines = io.TextIOWrapper(stream, encoding=layout.encoding, errors="surrogateescape", newline="")
+def records(path: Path, dialect: CsvDialect) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records of a text file with the line each ends on: slow, for headers and for errors."""
+    separator = dialect.separator_of(path)
+    with data_errors(path), open_stream(path) as stream:
+        lines = io.TextIOWrapper(stream, encoding=dialect.encoding, errors="surrogateescape", newline="")
         source = lines if len(separator) == 1 else (line.replace(separator, STAND_IN) for line in lines)
         reader = csv.reader(
             source,
             delimiter=separator if len(separator) == 1 else STAND_IN,
-            quotechar=layout.quote or '"',
-            quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE,
+            quotechar=dialect.quote or '"',
+            quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
         )
         try:
             for fields in reader:
@@ -129,12 +129,12 @@ def records(path: Path, layout: CsvDialect) -> Iterator[tuple[int, list[str]]]:
             raise DataError(f"{path}: row {reader.line_num}: {error}; {hint}") from None
 
 
-def data_records(path: Path, layout: CsvDialect) -> Iterator[tuple[int, list[str]]]:
-    """Records after the header, where there is one."""
-    found = records(path, layout)
-    if layout.columns is None:
-        next(found, None)
-    return found
+def data_records(path: Path, dialect: CsvDialect) -> Iterator[tuple[int, list[str]]]:
+    """Return the records after the header, if there is one."""
+    rows = records(path, dialect)
+    if dialect.columns is None:
+        next(rows, None)
+    return rows
 
 
 Kind = Literal["id", "number", "time"]
@@ -142,8 +142,8 @@ Kind = Literal["id", "number", "time"]
 _BLOCK = 1 << 20  # larger ones are no faster and cost memory
 
 
-def column_names(path: Path, layout: CsvDialect) -> list[str]:
-    """Names of the columns of a file.
+def column_names(path: Path, dialect: CsvDialect) -> list[str]:
+    """Return the names of the columns of a file.
 
     Raises:
         DataError: there is no such file, it is empty, or it cannot be read as declared.
@@ -154,9 +154,9 @@ def column_names(path: Path, layout: CsvDialect) -> list[str]:
         raise DataError(f"{path}: the file is empty; expected a header and rows")
     if is_parquet(path):
         return list(_parquet(path).schema_arrow.names)
-    if layout.columns is not None:
-        return list(layout.columns)
-    first = next(records(path, layout), None)
+    if dialect.columns is not None:
+        return list(dialect.columns)
+    first = next(records(path, dialect), None)
     if first is None:
         raise DataError(f"{path}: the file is empty; expected a header and rows")
     if any("\0" in name for name in first[1]):
@@ -167,38 +167,40 @@ def column_names(path: Path, layout: CsvDialect) -> list[str]:
     return [name.removeprefix("\ufeff") for name in first[1]]
 
 
-def check_columns(path: Path, layout: CsvDialect, wanted: Mapping[str, str], *, asks: str = "names") -> None:
-    """DataError unless the file has every wanted column once (name: the knob that asks for it)."""
-    known = column_names(path, layout)
-    for name, knob in wanted.items():
-        if name not in known:
-            text = not is_parquet(path) and layout.columns is None and knob.startswith("dataset.")
-            hint = _mistaken(path, layout, known) if text else ""
-            raise DataError(f"{path}: no column {name!r}, which {knob} {asks}; {nearest(name, known)}{hint}")
-        if known.count(name) > 1:
+def check_columns(
+    path: Path, dialect: CsvDialect, columns: Mapping[str, str], *, verb: str = "names"
+) -> None:
+    """Raise DataError unless the file has each column once (name: the parameter that names it)."""
+    names = column_names(path, dialect)
+    for name, knob in columns.items():
+        if name not in names:
+            text = not is_parquet(path) and dialect.columns is None and knob.startswith("dataset.")
+            hint = _header_hint(path, dialect, names) if text else ""
+            raise DataError(f"{path}: no column {name!r}, which {knob} {verb}; {nearest(name, names)}{hint}")
+        if names.count(name) > 1:
             raise DataError(
-                f"{path}: {known.count(name)} columns are called {name!r}, which {knob} {asks}; "
+                f"{path}: {names.count(name)} columns are called {name!r}, which {knob} {verb}; "
                 "expected one: rename the others"
             )
 
 
-def _mistaken(path: Path, layout: CsvDialect, header: Sequence[str]) -> str:
-    """What the first line of a text file may be where it is not the header that was expected."""
+def _header_hint(path: Path, dialect: CsvDialect, header: Sequence[str]) -> str:
+    """Return a hint on the first line of a text file that is not the expected header."""
     if len(header) == 1:
-        hint = f" (the whole line is one column: is {layout.between(path)!r} the separator?"
+        hint = f" (the whole line is one column: is {dialect.separator_of(path)!r} the separator?"
         likely = next((c for c in ";|\t," if c in header[0]), None)
-        return hint + (f""" try "dataset.separator='{_shown(likely)}'")""" if likely else ")")
+        return hint + (f""" try "dataset.separator='{_printable(likely)}'")""" if likely else ")")
     if any(name.strip().replace(".", "", 1).isdecimal() for name in header):
         return " (is that a row, and no header? name the columns: 'dataset.columns=[user,item,...]')"
     return ""
 
 
-def _shown(separator: str) -> str:
+def _printable(separator: str) -> str:
     return "\\t" if separator == "\t" else separator
 
 
-def batches(path: Path, layout: CsvDialect, kinds: Mapping[str, Kind]) -> Iterator[Any]:
-    """Arrow record batches of the columns in kinds, in their order.
+def read_batches(path: Path, dialect: CsvDialect, kinds: Mapping[str, Kind]) -> Iterator[Any]:
+    """Yield Arrow record batches of the columns in kinds, in their order.
 
     Ids come as dictionary-encoded texts or whole numbers, numbers as float64; times as the file holds them
     (of a text file: int64, float64 or text). Empty fields are null.
@@ -212,16 +214,16 @@ def batches(path: Path, layout: CsvDialect, kinds: Mapping[str, Kind]) -> Iterat
     import pyarrow as pa
 
     try:
-        yield from _csv_batches(path, layout, kinds)
+        yield from _csv_batches(path, dialect, kinds)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise _diagnose(path, layout, kinds, error) from None
+        raise _diagnose(path, dialect, kinds, error) from None
 
 
-def row_of(path: Path, layout: CsvDialect, record: int) -> int:
-    """The row of a file, counted from 1, that its record (counted from 0) stands on: of a text, the line."""
+def row_number(path: Path, dialect: CsvDialect, record: int) -> int:
+    """Return the row of a record (counted from 0), counted from 1; in a text file it is the line."""
     if is_parquet(path):
         return record + 1
-    records = data_records(path, layout)
+    records = data_records(path, dialect)
     return next((line for i, (line, _) in enumerate(records) if i == record), record + 1)
 
 
@@ -249,7 +251,7 @@ def _parquet_batches(path: Path, kinds: Mapping[str, Kind]) -> Iterator[Any]:
             column = batch.column(batch.schema.get_field_index(name))
             if kind != "time":
                 column = (
-                    _encoded(path, name, column, record)
+                    _dictionary_encoded(path, name, column, record)
                     if kind == "id"
                     else _numbers(path, name, column, record)
                 )
@@ -258,17 +260,19 @@ def _parquet_batches(path: Path, kinds: Mapping[str, Kind]) -> Iterator[Any]:
         yield pa.RecordBatch.from_arrays(columns, names=list(kinds))
 
 
-def _encoded(path: Path, name: str, column: Any, record: int) -> Any:
-    """A column of ids as dictionary of int64 or text. Whole floats are numbers that once met a null."""
+def _dictionary_encoded(path: Path, name: str, column: Any, record: int) -> Any:
+    """Return a column of ids as a dictionary of int64 or text; whole floats are integers of a column with
+    nulls.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_floating(column.type):
-        odd = pc.fill_null(pc.not_equal(column, pc.floor(column)), False)
-        if pc.any(odd).as_py():
-            at = pc.index(odd, True).as_py()
+        fractional = pc.fill_null(pc.not_equal(column, pc.floor(column)), False)
+        if pc.any(fractional).as_py():
+            at = pc.index(fractional, True).as_py()
             raise DataError(
                 f"{path}: row {record + at + 1}, column {name!r}: found {column[at].as_py()!r}, "
                 "expected an id: a text or a whole number"
@@ -289,44 +293,46 @@ def _numbers(path: Path, name: str, column: Any, record: int) -> Any:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         for at, value in enumerate(column.to_pylist()):
             if value is not None and not _is_number(value):
-                raise DataError(_found(path, record + at + 1, name, value, "number")) from None
+                raise DataError(_field_error(path, record + at + 1, name, value, "number")) from None
         raise DataError(f"{path}: column {name!r} holds {column.type}, expected numbers") from None
 
 
-def _csv_batches(path: Path, layout: CsvDialect, kinds: Mapping[str, Kind]) -> Iterator[Any]:
+def _csv_batches(path: Path, dialect: CsvDialect, kinds: Mapping[str, Kind]) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.csv as pacsv
 
     types = {"id": pa.dictionary(pa.int32(), pa.string()), "number": pa.float64()}
-    separator = layout.between(path)
+    separator = dialect.separator_of(path)
     convert = pacsv.ConvertOptions(
         include_columns=list(kinds),
-        column_types={n: _time_type(path, layout, n) if k == "time" else types[k] for n, k in kinds.items()},
+        column_types={n: _time_type(path, dialect, n) if k == "time" else types[k] for n, k in kinds.items()},
         null_values=[""],
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
     )
     read = pacsv.ReadOptions(
         block_size=_BLOCK,
-        encoding=layout.encoding,
-        column_names=None if layout.columns is None else list(layout.columns),
+        encoding=dialect.encoding,
+        column_names=None if dialect.columns is None else list(dialect.columns),
     )
     parse = pacsv.ParseOptions(
         delimiter=separator if len(separator) == 1 else STAND_IN,
-        quote_char=layout.quote or False,
-        newlines_in_values=layout.quote is not None,
+        quote_char=dialect.quote or False,
+        newlines_in_values=dialect.quote is not None,
     )
-    with readable(path), opened(path) as stream:
-        source = stream if len(separator) == 1 else Replaced(stream, separator.encode(layout.encoding))
+    with data_errors(path), open_stream(path) as stream:
+        source = (
+            stream if len(separator) == 1 else SeparatorReplacer(stream, separator.encode(dialect.encoding))
+        )
         yield from pacsv.open_csv(source, read_options=read, parse_options=parse, convert_options=convert)
 
 
-def _time_type(path: Path, layout: CsvDialect, name: str) -> Any:
-    """Arrow type of a column of times, by its first value."""
+def _time_type(path: Path, dialect: CsvDialect, name: str) -> Any:
+    """Return the Arrow type of a column of times, by its first value."""
     import pyarrow as pa
 
-    at = column_names(path, layout).index(name)
-    for _, fields in data_records(path, layout):
+    at = column_names(path, dialect).index(name)
+    for _, fields in data_records(path, dialect):
         if len(fields) > at and fields[at]:
             if fields[at].lstrip("-").isdigit():
                 return pa.int64()
@@ -334,29 +340,29 @@ def _time_type(path: Path, layout: CsvDialect, name: str) -> Any:
     return pa.int64()
 
 
-def _diagnose(path: Path, layout: CsvDialect, kinds: Mapping[str, Kind], error: Exception) -> DataError:
-    """The first fault of a text file that the fast reader could not read."""
-    names = column_names(path, layout)
-    first = next(data_records(path, layout), None)
-    times = {n: _time_type(path, layout, n) for n, k in kinds.items() if k == "time"} if first else {}
-    for line, fields in data_records(path, layout):
+def _diagnose(path: Path, dialect: CsvDialect, kinds: Mapping[str, Kind], error: Exception) -> DataError:
+    """Return the first error of a text file that the fast reader could not read."""
+    names = column_names(path, dialect)
+    first = next(data_records(path, dialect), None)
+    times = {n: _time_type(path, dialect, n) for n, k in kinds.items() if k == "time"} if first else {}
+    for line, fields in data_records(path, dialect):
         if len(fields) != len(names):
             return DataError(f"{path}: row {line}: found {len(fields)} fields, expected {len(names)}")
         for name, kind in kinds.items():
             text = fields[names.index(name)]
             if kind == "number" and text and not _is_number(text):
-                return DataError(_found(path, line, name, text, "number"))
+                return DataError(_field_error(path, line, name, text, "number"))
             if kind == "time" and text and str(times[name]) != "string" and not _is_number(text):
-                return DataError(_found(path, line, name, text, "time in unix seconds or milliseconds"))
+                return DataError(_field_error(path, line, name, text, "time in unix seconds or milliseconds"))
             if any("\udc80" <= c <= "\udcff" for c in text):
                 return DataError(
-                    f"{path}: row {line}, column {name!r}: found bytes that are not {layout.encoding}; "
+                    f"{path}: row {line}, column {name!r}: found bytes that are not {dialect.encoding}; "
                     "set the encoding, for example dataset.encoding=latin1"
                 )
     return DataError(f"{path}: cannot be read as declared ({str(error).splitlines()[0]})")
 
 
-def _found(path: Path, row: int, column: str, value: object, expected: str) -> str:
+def _field_error(path: Path, row: int, column: str, value: object, expected: str) -> str:
     return f"{path}: row {row}, column {column!r}: found {value!r}, expected a {expected}"
 
 

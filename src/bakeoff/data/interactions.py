@@ -20,7 +20,7 @@ from bakeoff.hashing import digest_rows, hash_numbers, hash_texts
 
 @dataclass(frozen=True, eq=False)
 class Ids:
-    """The user's own ids, distinct and sorted: whole numbers by size, texts by code point.
+    """The user's own ids, distinct and sorted: integers by size, texts by code point.
 
     Texts are kept as one block of UTF-8 bytes with offsets, so that ids load from disk without being decoded
     and cost their own length, not that of the longest. A code (int32) is a position in this list.
@@ -36,11 +36,11 @@ class Ids:
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> Ids:
-        """Distinct ids from any iterable. Whole numbers stay numbers; everything else becomes its text."""
-        found = list(dict.fromkeys(v.item() if isinstance(v, np.generic) else v for v in values))
-        if all(type(v) is int and -(2**63) <= v < 2**63 for v in found):
-            return cls(integers=np.array(sorted(found), dtype=np.int64))
-        encoded = [t.encode() for t in sorted({str(v) for v in found})]
+        """Build from any iterable. Integers stay integers; everything else becomes its text."""
+        distinct = list(dict.fromkeys(v.item() if isinstance(v, np.generic) else v for v in values))
+        if all(type(v) is int and -(2**63) <= v < 2**63 for v in distinct):
+            return cls(integers=np.array(sorted(distinct), dtype=np.int64))
+        encoded = [t.encode() for t in sorted({str(v) for v in distinct})]
         offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
         np.cumsum([len(e) for e in encoded], out=offsets[1:])
         return cls(utf8=np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets=offsets)
@@ -68,7 +68,7 @@ class Ids:
         return hash_texts(str(v) for v in self.values.tolist())
 
     def take(self, codes: Array) -> Ids:
-        """The ids at ascending codes, as a smaller list."""
+        """Return the ids at ascending codes."""
         if self.utf8 is None or self.offsets is None:
             return Ids(integers=self.values[codes])
         starts, lengths = self.offsets[codes], np.diff(self.offsets)[codes]
@@ -77,11 +77,13 @@ class Ids:
         return Ids(utf8=self.utf8[places], offsets=offsets)
 
     def codes(self, values: Array) -> Codes:
-        """int32 [n]: the code of each value, -1 for one that is not in the list."""
-        known = {v: c for c, v in enumerate(self.values.tolist())}
+        """Return the code of each value, int32 [n]; -1 for one that is not in the list."""
+        code_of = {v: c for c, v in enumerate(self.values.tolist())}
         text = self.integers is None
         return np.fromiter(
-            (known.get(str(v) if text else v, -1) for v in values.tolist()), dtype=np.int32, count=len(values)
+            (code_of.get(str(v) if text else v, -1) for v in values.tolist()),
+            dtype=np.int32,
+            count=len(values),
         )
 
 
@@ -90,7 +92,7 @@ Merge = Literal["sum", "max", "last"]
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """SideTable information as sparse columns with names: CSR float32 [n users or items, n features]."""
+    """Side features as a sparse matrix with column names: CSR float32 [n users or items, n features]."""
 
     matrix: CSR
     names: tuple[str, ...]
@@ -100,13 +102,13 @@ class Features:
             raise TypeError(f"features: {self.matrix.shape[1]} columns, {len(self.names)} names")
 
     def take(self, codes: Array) -> Features:
-        """The rows at codes."""
+        """Return the rows at codes."""
         return Features(self.matrix[codes], self.names)
 
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
-    """Interactions of n rows between U users and I items, in one canonical order.
+    """Interactions of U users and I items, n rows in one canonical order.
 
     Rows are sorted by user, item, time and value; build one with :meth:`of`, which sorts. A (user, item) pair
     may stand in several rows (events of a log); :meth:`merged` makes one row of them by the declared rule.
@@ -207,7 +209,7 @@ class Interactions:
         return first
 
     def take(self, rows: Bools | Array) -> Interactions:
-        """The rows at a boolean mask or at ascending row numbers; ids and features stay whole."""
+        """Return the rows at a boolean mask or at ascending row numbers; ids and features stay whole."""
         return replace(
             self,
             users=self.users[rows],
@@ -216,11 +218,11 @@ class Interactions:
             times=None if self.times is None else self.times[rows],
         )
 
-    def with_items(self, kept: Bools) -> Interactions:
-        """The rows of the kept items (bool [I]), with the catalogue coded anew to just those."""
-        codes = np.flatnonzero(kept)
-        recoded = np.cumsum(kept, dtype=np.int32) - np.int32(1)
-        rows = self.take(kept[self.items])
+    def with_items(self, selected: Bools) -> Interactions:
+        """Return the rows of selected items (bool [I]), with the catalogue reduced to those."""
+        codes = np.flatnonzero(selected)
+        recoded = np.cumsum(selected, dtype=np.int32) - np.int32(1)
+        rows = self.take(selected[self.items])
         return replace(
             rows,
             items=recoded[rows.items],
@@ -229,7 +231,7 @@ class Interactions:
         )
 
     def merged(self) -> Interactions:
-        """One row a pair, its value by the declared rule and its time the last one.
+        """Merge the rows of each pair: its value follows `merge`, its time is the last one.
 
         Where there are no values, the sum is the number of events, and the other rules leave none.
         """
@@ -254,7 +256,7 @@ class Interactions:
         )
 
     def matrix(self) -> CSR:
-        """CSR float32 [U, I] of the merged pairs, indices sorted; 1 where there are no values."""
+        """Return the merged pairs as CSR float32 [U, I], indices sorted; 1 where there are no values."""
         return self._matrix.copy()
 
     @cached_property
@@ -273,7 +275,7 @@ class Interactions:
         return digest_rows(*columns)
 
     def summary(self) -> dict[str, int | float | None]:
-        """Counts a reader asks for first; users and items are those that have a row."""
+        """Return counts, density and first and last time; users and items without a row do not count."""
         users = int((np.bincount(self.users, minlength=self.n_users) > 0).sum())
         items = int((np.bincount(self.items, minlength=self.n_items) > 0).sum())
         pairs = int(self.starts.sum())
@@ -289,7 +291,7 @@ class Interactions:
 
 
 def _canonical_order(users: Codes, items: Codes, width: int, minor: Sequence[Array]) -> Array:
-    """int64 [n]: the order of rows by user, item, then the last of minor, and so on to the first of it.
+    """Return the order of rows by user, item, then the last of minor, and so on to its first, int64 [n].
 
     Pair and row number are packed in one number where 63 bits hold both, so that one plain sort, several
     times faster than a sort of indices, gives the order.
@@ -316,7 +318,7 @@ def _canonical_order(users: Codes, items: Codes, width: int, minor: Sequence[Arr
 
 
 def concatenate(parts: Sequence[Interactions]) -> Interactions:
-    """Rows of several parts that share their ids, as one."""
+    """Concatenate the rows of parts that share their ids."""
     first = parts[0]
     if any(p.user_ids is not first.user_ids or p.item_ids is not first.item_ids for p in parts):
         raise DataError("parts with different ids cannot be put together")
@@ -343,59 +345,64 @@ _ALIKE = 0.6  # likeness from which a text is taken for a slip of another, as di
 
 
 def find_code(ids: Ids, text: str, what: str, where: str, names: Mapping[str, str] | None = None) -> int:
-    """The code of an id given as text.
+    """Return the code of an id given as text.
 
     Raises:
         UsageError: it is not among them; the message names the nearest text, or says what ids there are.
     """
-    known = list(map(str, ids.values.tolist())) if ids.integers is None else ids.values.tolist()
+    all_ids = list(map(str, ids.values.tolist())) if ids.integers is None else ids.values.tolist()
     wanted: str | int = text
     if ids.integers is not None:
         wanted = int(text) if text.lstrip("-").isdecimal() and str(int(text)) == text else text
     if isinstance(wanted, str) == (ids.integers is None):
-        at = bisect.bisect_left(known, wanted)
-        if at < len(known) and known[at] == wanted:
+        at = bisect.bisect_left(all_ids, wanted)
+        if at < len(all_ids) and all_ids[at] == wanted:
             return at
-    wished = text.strip().casefold()
-    called = next((i for i, name in (names or {}).items() if name.strip().casefold() == wished), None)
+    wanted_title = text.strip().casefold()
+    titled = next((i for i, name in (names or {}).items() if name.strip().casefold() == wanted_title), None)
     raise UsageError(
-        f"{what} {text!r}: not known to train of {where}; {_hint(known, text, called, names or {})}"
+        f"{what} {text!r}: not known to train of {where}; {_hint(all_ids, text, titled, names or {})}"
     )
 
 
-def _hint(known: Sequence[str | int], text: str, called: str | None, names: Mapping[str, str]) -> str:
-    """What was meant, where that can be told; else what ids look like."""
-    meant = called if called is not None else _nearest(known, text)
-    if meant is not None:
-        return f"did you mean {meant!r}{f' ({names[meant].strip()})' if meant in names else ''}?"
-    if not known:
+def _hint(all_ids: Sequence[str | int], text: str, titled: str | None, names: Mapping[str, str]) -> str:
+    """Return what was probably meant, else what ids look like."""
+    suggestion = titled if titled is not None else _nearest(all_ids, text)
+    if suggestion is not None:
+        return (
+            f"did you mean {suggestion!r}{f' ({names[suggestion].strip()})' if suggestion in names else ''}?"
+        )
+    if not all_ids:
         return "it has none"
-    first, last = known[0], known[-1]
+    first, last = all_ids[0], all_ids[-1]
     if isinstance(first, int):
-        return f"its ids are {len(known):,} whole numbers from {first} to {last}"
-    return f"its {len(known):,} ids are texts from {first!r} to {last!r}"
+        return f"its ids are {len(all_ids):,} whole numbers from {first} to {last}"
+    return f"its {len(all_ids):,} ids are texts from {first!r} to {last!r}"
 
 
-def _nearest(known: Sequence[str | int], text: str) -> str | None:
-    """The text id most like an unknown one, looked for beside it in their order and among those that hold it.
+def _nearest(all_ids: Sequence[str | int], text: str) -> str | None:
+    """Return the text id most similar to an unknown one, of its neighbours in order and of those that contain
+    it.
 
     None where none is much like it, and of numbers always: of those that lie near, none is more likely meant.
     """
-    texts = [i for i in known if isinstance(i, str)]
+    texts = [i for i in all_ids if isinstance(i, str)]
     if not texts or not any(c.isalpha() for c in text):
         return None
     at = bisect.bisect_left(texts, text)
-    beside = texts[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS]
-    holding = [t for t in texts if text.casefold() in t.casefold()][:_NEIGHBOURS]
+    neighbours = texts[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS]
+    containing = [t for t in texts if text.casefold() in t.casefold()][:_NEIGHBOURS]
 
-    def likeness(other: str) -> tuple[float, int]:
-        return difflib.SequenceMatcher(None, text.casefold(), other.casefold()).ratio(), _common(text, other)
+    def similarity(other: str) -> tuple[float, int]:
+        return difflib.SequenceMatcher(None, text.casefold(), other.casefold()).ratio(), _common_prefix(
+            text, other
+        )
 
-    best = max([*holding, *beside], key=likeness)
-    return best if likeness(best)[0] >= _ALIKE else None
+    nearest_id = max([*containing, *neighbours], key=similarity)
+    return nearest_id if similarity(nearest_id)[0] >= _ALIKE else None
 
 
-def _common(one: str, other: str) -> int:
-    """How many first characters two texts share."""
+def _common_prefix(one: str, other: str) -> int:
+    """Return the length of the common prefix."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))

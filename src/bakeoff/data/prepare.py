@@ -18,7 +18,7 @@ Transform = Literal["none", "binary", "log1p", "clip"]
 
 @dataclass(frozen=True)
 class Condition:
-    """Rows that are kept: those whose column passes the one test that is given.
+    """A condition on a column: rows that fail its one test are left out.
 
     Args:
         column: the column's name.
@@ -37,11 +37,11 @@ class Condition:
     max: float | None = None
 
     def __post_init__(self) -> None:
-        given = [t for t in ("present", "matches", "excludes", "min", "max") if getattr(self, t) is not None]
-        if len(given) != 1 or self.present is False:
+        tests = [t for t in ("present", "matches", "excludes", "min", "max") if getattr(self, t) is not None]
+        if len(tests) != 1 or self.present is False:
             raise ConfigError(
                 f"dataset.where, column {self.column!r}: expected one test of "
-                f"present: true, matches, excludes, min, max; got {', '.join(given) or 'none'}"
+                f"present: true, matches, excludes, min, max; got {', '.join(tests) or 'none'}"
             )
         if self._pattern is not None:
             import pyarrow as pa
@@ -56,7 +56,7 @@ class Condition:
 
     @property
     def _pattern(self) -> str | None:
-        """A regular expression (RE2) that the whole text is held against."""
+        """A regular expression (RE2) for the whole text."""
         pattern = self.excludes if self.matches is None else self.matches
         return None if pattern is None else f"^(?:{pattern})$"
 
@@ -75,17 +75,17 @@ class Condition:
         return f"{self.column} {next(words for t, words in test.items() if getattr(self, t) is not None)}"
 
     def passes(self, column: Any) -> Bools:
-        """bool [n]: the rows of an Arrow array that pass; a null passes `excludes` alone."""
+        """Return which rows of an Arrow array pass, bool [n]; a null passes `excludes` alone."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         if self.present:
-            kept = pc.is_valid(column)
+            passed = pc.is_valid(column)
         elif self.numeric:
             bound = self.min if self.min is not None else self.max
             try:
                 numbers = pc.cast(column, pa.float64(), safe=False)
-                kept = (pc.greater_equal if self.min is not None else pc.less_equal)(numbers, bound)
+                passed = (pc.greater_equal if self.min is not None else pc.less_equal)(numbers, bound)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
                 raise DataError(
                     f"dataset.where: column {self.column!r} holds no numbers, which '{self}' needs"
@@ -93,27 +93,27 @@ class Condition:
         else:
             distinct = column.dictionary if pa.types.is_dictionary(column.type) else column
             hits = pc.match_substring_regex(pc.cast(distinct, pa.string()), self._pattern)
-            kept = hits.take(column.indices) if pa.types.is_dictionary(column.type) else hits
-            kept = pc.fill_null(kept, False)
+            passed = hits.take(column.indices) if pa.types.is_dictionary(column.type) else hits
+            passed = pc.fill_null(passed, False)
             if self.excludes is not None:
-                kept = pc.invert(kept)
-        return np.asarray(pc.fill_null(kept, False).to_numpy(zero_copy_only=False), dtype=bool)
+                passed = pc.invert(passed)
+        return np.asarray(pc.fill_null(passed, False).to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def step(name: str, data: Interactions, note: str = "") -> Step:
-    """What is left after a step."""
+def count_step(name: str, data: Interactions, note: str = "") -> Step:
+    """Return the counts after a step."""
     users, items = (int((np.bincount(codes) > 0).sum()) for codes in (data.users, data.items))
     return Step(name, len(data), users, items, note)
 
 
 def check_filters(filters: Sequence[Mapping[str, Any]]) -> None:
-    """ConfigError unless each filter is one known name with a number in its range."""
-    for at, one in enumerate(filters):
-        if not isinstance(one, Mapping) or len(one) != 1:
+    """Raise ConfigError unless each filter is one name of FILTERS with a number in its range."""
+    for at, entry in enumerate(filters):
+        if not isinstance(entry, Mapping) or len(entry) != 1:
             raise ConfigError(
-                f"dataset.filters[{at}]={one!r}: expected one name and its number, as in {{k_core: 5}}"
+                f"dataset.filters[{at}]={entry!r}: expected one name and its number, as in {{k_core: 5}}"
             )
-        ((name, value),) = one.items()
+        ((name, value),) = entry.items()
         if name not in FILTERS:
             raise ConfigError(f"dataset.filters[{at}]: no filter {name!r}; {nearest(name, FILTERS)}")
         if name == "min_value":
@@ -122,17 +122,17 @@ def check_filters(filters: Sequence[Mapping[str, Any]]) -> None:
             check_range(f"dataset.filters[{at}].{name}", value, 1, integer=True)
 
 
-def filtered(
+def apply_filters(
     data: Interactions, filters: Sequence[Mapping[str, Any]], name: str
 ) -> tuple[Interactions, list[Step]]:
-    """Filter after filter, with a step that says what each left.
+    """Apply filter after filter; return the data and a step for each.
 
     Raises:
         DataError: nothing is left.
     """
     steps = []
-    for one in filters:
-        ((key, value),) = one.items()
+    for entry in filters:
+        ((key, value),) = entry.items()
         label, function = FILTERS[key]
         before, data = data, function(data, value)
         label = label.format(value)
@@ -141,28 +141,28 @@ def filtered(
                 f"{name}: the filter '{label}' leaves nothing of {len(before)} rows, "
                 f"{before.n_users} users and {before.n_items} items; loosen dataset.filters"
             )
-        steps.append(step(label, data, f"{len(before) - len(data)} rows removed"))
+        steps.append(count_step(label, data, f"{len(before) - len(data)} rows removed"))
     return data, steps
 
 
-def _min_value(data: Interactions, least: float) -> Interactions:
+def _min_value(data: Interactions, minimum: float) -> Interactions:
     if data.values is None:
         raise ConfigError("dataset.filters: min_value needs values; name their column with dataset.value")
-    return data.take(data.values >= least)
+    return data.take(data.values >= minimum)
 
 
-def _min_user_interactions(data: Interactions, least: int) -> Interactions:
+def _min_user_interactions(data: Interactions, minimum: int) -> Interactions:
     counts = np.bincount(data.users[data.starts], minlength=data.n_users)
-    return data.take((counts >= least)[data.users])
+    return data.take((counts >= minimum)[data.users])
 
 
-def _min_item_interactions(data: Interactions, least: int) -> Interactions:
+def _min_item_interactions(data: Interactions, minimum: int) -> Interactions:
     counts = np.bincount(data.items[data.starts], minlength=data.n_items)
-    return data.take((counts >= least)[data.items])
+    return data.take((counts >= minimum)[data.items])
 
 
 def _k_core(data: Interactions, k: int) -> Interactions:
-    """Users and items with fewer than k different partners go, again and again until there are none."""
+    """Remove users and items with fewer than k different partners, until there are none."""
     while True:
         smaller = _min_item_interactions(_min_user_interactions(data, k), k)
         if len(smaller) == len(data):
@@ -178,8 +178,8 @@ FILTERS: dict[str, tuple[str, Callable[..., Interactions]]] = {
 }
 
 
-def transformed(data: Interactions, transform: Transform, bound: float | None) -> Interactions:
-    """The values transformed row by row: of events each by itself, before their pairs are merged.
+def apply_transform(data: Interactions, transform: Transform, bound: float | None) -> Interactions:
+    """Transform the values row by row; events are transformed before their pairs are merged.
 
     `binary` makes every pair 1, however often it stands: its merge rule becomes the maximum.
     """
@@ -197,8 +197,8 @@ def transformed(data: Interactions, transform: Transform, bound: float | None) -
     return replace(data, values=np.minimum(values, np.float32(bound)))
 
 
-def compacted(data: Interactions) -> Interactions:
-    """Only the users and items that have a row."""
+def drop_unused_ids(data: Interactions) -> Interactions:
+    """Remove the ids of users and items without a row."""
     for name in ("users", "items"):
         codes, ids = getattr(data, name), getattr(data, name[:-1] + "_ids")
         used = np.bincount(codes, minlength=len(ids)) > 0
@@ -209,8 +209,8 @@ def compacted(data: Interactions) -> Interactions:
 
 
 def check_size(data: Interactions, name: str) -> None:
-    """DataError unless there are two users and two items: fewer cannot be compared on."""
+    """Raise DataError unless there are two users and two items: fewer cannot be compared on."""
     for what, ids in (("user", data.user_ids), ("item", data.item_ids)):
         if len(ids) < 2:
-            found = f"only one {what} ({ids.values[0]!s})" if len(ids) else f"no {what}"
-            raise DataError(f"{name}: {found} in {len(data)} rows; expected at least 2 {what}s")
+            count = f"only one {what} ({ids.values[0]!s})" if len(ids) else f"no {what}"
+            raise DataError(f"{name}: {count} in {len(data)} rows; expected at least 2 {what}s")

@@ -17,23 +17,23 @@ from bakeoff.data.columns import (
     IdEncoder,
     TimeUnit,
     UnreadableTimeError,
-    ids_of,
-    joined,
+    join_columns,
     read_times,
+    sorted_ids,
     to_seconds,
 )
 from bakeoff.data.download import Origin, sha256
-from bakeoff.data.file_formats import CsvDialect, Kind, batches, check_columns, row_of
+from bakeoff.data.file_formats import CsvDialect, Kind, check_columns, read_batches, row_number
 from bakeoff.data.interactions import Interactions, Merge
 from bakeoff.data.prepare import (
     Condition,
     Transform,
+    apply_filters,
+    apply_transform,
     check_filters,
     check_size,
-    compacted,
-    filtered,
-    step,
-    transformed,
+    count_step,
+    drop_unused_ids,
 )
 from bakeoff.data.side_tables import SideTable, TitleTable
 from bakeoff.data.source import Dataset, Step
@@ -44,8 +44,8 @@ _MISSING = 255  # the stage that drops rows without an id, a value or a time
 
 
 @dataclass(eq=False)
-class Reading:
-    """All n rows of a file, coded, with the stage that drops each.
+class CodedRows:
+    """All n rows of a file, encoded, with the stage that drops each.
 
     Args:
         users: int32 [n] codes and the distinct ids (Arrow); -1 where there is none.
@@ -67,49 +67,51 @@ class Reading:
         return len(self.stages)
 
     def steps(self) -> list[Step]:
-        """How many rows, users and items the file has, and what each condition left of them."""
-        found = [self._step("read", np.ones(len(self), dtype=bool), 0)]
-        left = np.ones(len(self), dtype=bool)
+        """Return the counts of the file, and after each condition."""
+        steps = [self._step("read", np.ones(len(self), dtype=bool), 0)]
+        remaining = np.ones(len(self), dtype=bool)
         for number, label in [*enumerate(self.labels, 1), (_MISSING, "nothing missing")]:
             dropped = self.stages == number
             if number == _MISSING and not dropped.any():
                 continue
-            left &= ~dropped
-            found.append(self._step(label, left, int(dropped.sum())))
-        return found
+            remaining &= ~dropped
+            steps.append(self._step(label, remaining, int(dropped.sum())))
+        return steps
 
-    def _step(self, name: str, left: Bools, removed: int) -> Step:
+    def _step(self, name: str, remaining: Bools, removed: int) -> Step:
         counts = []
         for codes, distinct in (self.users, self.items):
-            rows = codes if left.all() else codes[left]
+            rows = codes if remaining.all() else codes[remaining]
             counts.append(int((np.bincount(rows + 1, minlength=len(distinct) + 1)[1:] > 0).sum()))
-        return Step(name, int(left.sum()), counts[0], counts[1], f"{removed} rows removed" if removed else "")
+        return Step(
+            name, int(remaining.sum()), counts[0], counts[1], f"{removed} rows removed" if removed else ""
+        )
 
     def interactions(self, merge: Merge) -> Interactions:
-        """The rows that are kept, in canonical order. The reading is used up: its arrays are let go."""
-        kept = self.stages == 0
+        """Return the remaining rows in canonical order. The object is used up: its arrays are released."""
+        selected = self.stages == 0
         self.stages = np.zeros(0, dtype=np.uint8)
 
-        def taken(array: Array | None) -> Any:
-            return array if array is None or kept.all() else array[kept]
+        def take(array: Array | None) -> Any:
+            return array if array is None or selected.all() else array[selected]
 
         (codes, distinct), self.users = self.users, (np.zeros(0, dtype=np.int32), None)
-        users, user_ids = ids_of(taken(codes), distinct)
+        users, user_ids = sorted_ids(take(codes), distinct)
         (codes, distinct), self.items = self.items, (np.zeros(0, dtype=np.int32), None)
-        items, item_ids = ids_of(taken(codes), distinct)
+        items, item_ids = sorted_ids(take(codes), distinct)
         del codes, distinct
-        values, times, self.values, self.times = taken(self.values), taken(self.times), None, None
+        values, times, self.values, self.times = take(self.values), take(self.times), None, None
         return Interactions.of(users, items, values, times, user_ids, item_ids, merge=merge)
 
 
 @dataclass(frozen=True)
 class RowReader:
-    """What a row is made of, and what of it is refused.
+    """Reads rows: which columns they consist of, and which values are refused.
 
     Args: see `readers.Table`.
     """
 
-    layout: CsvDialect
+    dialect: CsvDialect
     user: str
     item: Sequence[str]
     value: str | None = None
@@ -121,33 +123,33 @@ class RowReader:
     timezone: str = "UTC"
     time_unit: TimeUnit = "auto"
 
-    def read(self, path: Path) -> Reading:
+    def read(self, path: Path) -> CodedRows:
         """Read a file.
 
         Raises:
             DataError: a row that is not what was declared, named by its row and column.
         """
         kinds = self._kinds()
-        check_columns(path, self.layout, {name: knob for name, (_, knob) in kinds.items()})
-        gathered = _Gathered(self)
-        for batch in batches(path, self.layout, {name: kind for name, (kind, _) in kinds.items()}):
+        check_columns(path, self.dialect, {name: knob for name, (_, knob) in kinds.items()})
+        collector = _RowCollector(self)
+        for batch in read_batches(path, self.dialect, {name: kind for name, (kind, _) in kinds.items()}):
             try:
-                gathered.add(dict(zip(batch.schema.names, batch.columns, strict=True)))
-            except _Fault as fault:
-                row = row_of(path, self.layout, gathered.length + fault.at)
+                collector.add(dict(zip(batch.schema.names, batch.columns, strict=True)))
+            except _FieldError as fault:
+                row = row_number(path, self.dialect, collector.length + fault.at)
                 raise DataError(f"{path}: row {row}, column {fault.column!r}: {fault}") from None
-        if not gathered.length:
+        if not collector.length:
             raise DataError(f"{path}: no rows; expected interactions after the header")
-        return gathered.finish(path)
+        return collector.finish(path)
 
     def _kinds(self) -> dict[str, tuple[Kind, str]]:
-        """Kind of each column that is read, and the knob that asks for it."""
+        """Return the kind of each column that is read, and the parameter that names it."""
         kinds: dict[str, tuple[Kind, str]] = {}
-        wanted: list[tuple[str, Kind, str]] = [(self.user, "id", "dataset.user")]
-        wanted += [(name, "id", "dataset.item") for name in self.item]
-        wanted += [(self.value, "number", "dataset.value")] if self.value is not None else []
-        wanted += [(self.time, "time", "dataset.time")] if self.time is not None else []
-        for name, kind, knob in wanted:
+        requested: list[tuple[str, Kind, str]] = [(self.user, "id", "dataset.user")]
+        requested += [(name, "id", "dataset.item") for name in self.item]
+        requested += [(self.value, "number", "dataset.value")] if self.value is not None else []
+        requested += [(self.time, "time", "dataset.time")] if self.time is not None else []
+        for name, kind, knob in requested:
             if name in kinds:
                 raise ConfigError(
                     f"{knob}={name!r}: this column is {kinds[name][1]} already; expected another"
@@ -158,7 +160,7 @@ class RowReader:
         return kinds
 
     def stages(self, column: dict[str, Any]) -> Array:
-        """uint8 [n]: what drops each row of a batch; _Fault where something is missing and may not be."""
+        """Return the stage that drops each row of a batch, uint8 [n]; _Fault where a value is missing."""
         import pyarrow.compute as pc
 
         stages = np.zeros(len(column[self.user]), dtype=np.uint8)
@@ -170,12 +172,12 @@ class RowReader:
             missing = pc.is_null(column[name]).to_numpy(zero_copy_only=False) & (stages == 0)
             if missing.any() and not self.drop_missing:
                 hint = "found nothing, expected a value; dataset.missing=drop leaves such rows out"
-                raise _Fault(int(np.argmax(missing)), name, hint)
+                raise _FieldError(int(np.argmax(missing)), name, hint)
             stages[missing] = _MISSING
         return stages
 
-    def values(self, column: Any, kept: Bools) -> Floats:
-        """float32 [n]; _Fault for the first kept value that is not finite, or negative and refused."""
+    def values(self, column: Any, passed: Bools) -> Floats:
+        """Return values, float32 [n]; _Fault for the first that is not finite, or negative and refused."""
         values = column.fill_null(0).to_numpy()
         if self.from_rank is not None:
             values = self.from_rank - values
@@ -193,24 +195,24 @@ class RowReader:
             )
             tests.append((values < 0, expected))
         for wrong, expected in tests:
-            wrong = wrong & kept
+            wrong = wrong & passed
             if wrong.any():
                 at = int(np.argmax(wrong))
-                raise _Fault(at, str(self.value), f"found {column[at].as_py()!r}, expected {expected}")
+                raise _FieldError(at, str(self.value), f"found {column[at].as_py()!r}, expected {expected}")
         with np.errstate(over="ignore"):
             floats: Floats = values.astype(np.float32)
         return floats
 
 
-class _Fault(Exception):  # noqa: N818 - caught where the row's number is known
-    """What is wrong with a column at a position of its batch."""
+class _FieldError(Exception):
+    """An error in a column at a position of its batch."""
 
-    def __init__(self, at: int, column: str, found: str) -> None:
-        super().__init__(found)
+    def __init__(self, at: int, column: str, message: str) -> None:
+        super().__init__(message)
         self.at, self.column = at, column
 
 
-class _Gathered:
+class _RowCollector:
     """The batches of a file so far."""
 
     def __init__(self, reader: RowReader) -> None:
@@ -225,7 +227,7 @@ class _Gathered:
         self._unix = False
 
     def add(self, column: dict[str, Any]) -> None:
-        """Take a batch; _Fault for its first row that is refused."""
+        """Add a batch; _Fault for its first row that is refused."""
         reader = self._reader
         self._users.add(column[reader.user])
         for coder, name in zip(self._parts, reader.item, strict=True):
@@ -237,20 +239,20 @@ class _Gathered:
             try:
                 times, self._unix = read_times(column[reader.time], reader.timezone)
             except UnreadableTimeError as fault:
-                raise _Fault(fault.at, reader.time, str(fault)) from None
+                raise _FieldError(fault.at, reader.time, str(fault)) from None
             self._times.add(times)
         self._stages.add(stages)
         self.length += len(stages)
 
-    def finish(self, path: Path) -> Reading:
+    def finish(self, path: Path) -> CodedRows:
         reader = self._reader
         try:
             clock = to_seconds(self._times.finish(), reader.time_unit if self._unix else "s")
         except DataError as error:
             raise DataError(f"{path}: column {reader.time!r}: {error}") from None
-        return Reading(
+        return CodedRows(
             self._users.finish(),
-            joined([c.finish() for c in self._parts]),
+            join_columns([c.finish() for c in self._parts]),
             None if reader.value is None else self._values.finish(),
             None if reader.time is None else clock,
             self._stages.finish(),
@@ -263,7 +265,7 @@ Columns = str | Sequence[str]
 
 @dataclass(frozen=True)
 class Table:
-    """A log of interactions in one file, optionally with side tables: what `dataset=csv` is.
+    """A log of interactions in one file, optionally with side tables: the class behind `dataset=csv`.
 
     Everything is done in one order: rows are read, kept by `where`, refused or dropped where something is
     missing, merged (unless they have times), filtered, transformed. Rows with times stay events, because
@@ -350,74 +352,76 @@ class Table:
                 f"dataset.timezone={self.timezone!r}: expected a name like Europe/London"
             ) from None
         # Built here so that a wrong knob is told before anything is read.
-        self._conditions, self._sides, self._names, self._origin, self._layout  # noqa: B018
+        self._conditions, self._sides, self._names, self._origin, self._dialect  # noqa: B018
 
     def files(self) -> dict[str, Path]:
-        """The files that are read: `rows`, and `users` and `items` where side tables have their own."""
-        chosen = self._chosen
-        found = {"rows": chosen._find(str(chosen.path))}
-        for role, side in chosen._sides.items():
-            found |= {f"{role}{part}": chosen._find(path) for part, path in side.paths().items()}
-        return found
+        """Return the files by role: `rows`, and `users` and `items` where side tables have their own."""
+        table = self._resolved
+        files = {"rows": table._find(str(table.path))}
+        for role, side in table._sides.items():
+            files |= {f"{role}{part}": table._find(path) for part, path in side.paths().items()}
+        return files
 
     def identity(self) -> dict[str, Any]:
-        """The knobs and the SHA-256 of each file; neither paths nor what is only for people."""
-        chosen = self._chosen
-        knobs = {f.name: getattr(chosen, f.name) for f in fields(chosen)}
+        """Return the parameters and the SHA-256 of each file, without paths and texts for people."""
+        table = self._resolved
+        knobs = {f.name: getattr(table, f.name) for f in fields(table)}
         for name in ("path", "name", "origin", "layouts", "note", "item_names"):
             del knobs[name]
-        for role, side in chosen._sides.items():
+        for role, side in table._sides.items():
             knobs[role] = side.identity()
         return {**knobs, "files": {role: sha256(path) for role, path in self.files().items()}}
 
     def load(self) -> Dataset:
-        """Read and prepare.
+        """Read and prepare the data.
 
         Raises:
             DataError: a file does not hold what is declared of it, or too little is left.
         """
-        chosen, files = self._chosen, self.files()
-        data, steps = chosen._prepared(chosen._read(files["rows"]), str(files["rows"]))
-        changed = [] if chosen._origin is None else chosen._origin.changed(files)
-        notes = [n for n in (chosen.note, *changed) if n]
+        table, files = self._resolved, self.files()
+        data, steps = table._prepared(table._read(files["rows"]), str(files["rows"]))
+        changed = [] if table._origin is None else table._origin.changed(files)
+        notes = [n for n in (table.note, *changed) if n]
         steps[0] = steps[0]._replace(note="; ".join(notes))
         features: dict[str, Any] = {}
-        for role, side in chosen._sides.items():
+        for role, side in table._sides.items():
             ids = data.user_ids if role == "users" else data.item_ids
-            own = {part: files[role + part] for part in side.paths()}
-            made, note = side.features(ids, own.get("", files["rows"]), own, chosen._layout)
-            features[role[:-1] + "_features"] = made
-            steps.append(step(f"{role[:-1]} features", data, note))
-        return Dataset(chosen.name, replace(data, **features), tuple(steps))
+            own_files = {part: files[role + part] for part in side.paths()}
+            path = own_files.get("", files["rows"])
+            features[role[:-1] + "_features"], note = side.features(ids, path, own_files, table._dialect)
+            steps.append(count_step(f"{role[:-1]} features", data, note))
+        return Dataset(table.name, replace(data, **features), tuple(steps))
 
     @property
     def parts(self) -> frozenset[str]:
-        """What the interactions have beside their pairs (see `DeclaresColumns`)."""
-        chosen = self._chosen
-        features = {f"{role[:-1]}_features" for role in chosen._sides}
-        return frozenset(features | ({"times"} if chosen.time is not None else set()))
+        """The optional parts of the interactions (see `DeclaresColumns`)."""
+        table = self._resolved
+        features = {f"{role[:-1]}_features" for role in table._sides}
+        return frozenset(features | ({"times"} if table.time is not None else set()))
 
     def names_of_items(self) -> dict[str, str]:
-        """What items are called, by their ids as texts; empty where no table says. Downloads nothing."""
-        chosen = self._chosen
-        if (names := chosen._names) is None:
+        """Return titles of items by their ids as texts; empty without a table of titles. Downloads
+        nothing.
+        """
+        table = self._resolved
+        if (names := table._names) is None:
             return {}
-        file, origin = names.path or str(chosen.path), chosen._origin
+        file, origin = names.path or str(table.path), table._origin
         if origin is not None and not Path(file).expanduser().is_file() and not origin.present(file):
             raise DataError(f"{file} of {origin.folder} is not here")
-        return names.read(chosen._find(file), chosen._layout)
+        return names.read(table._find(file), table._dialect)
 
     def rows(self, path: str) -> Interactions:
-        """Another file of the same columns, such as a published test part; not filtered, no features."""
-        chosen = self._chosen
-        data = chosen._read(chosen._find(path)).interactions(chosen.merge)
-        return transformed(data if data.times is not None else data.merged(), chosen.transform, chosen.clip)
+        """Read another file of the same columns, such as a test part; unfiltered, without features."""
+        table = self._resolved
+        data = table._read(table._find(path)).interactions(table.merge)
+        return apply_transform(data if data.times is not None else data.merged(), table.transform, table.clip)
 
-    def _read(self, path: Path) -> Reading:
+    def _read(self, path: Path) -> CodedRows:
         return RowReader(
-            layout=self._layout,
+            dialect=self._dialect,
             user=self.user,
-            item=_listed(self.item),
+            item=_as_list(self.item),
             value=self.value,
             time=self.time,
             conditions=self._conditions,
@@ -428,7 +432,7 @@ class Table:
             time_unit=self.time_unit,
         ).read(path)
 
-    def _prepared(self, reading: Reading, file: str) -> tuple[Interactions, list[Step]]:
+    def _prepared(self, reading: CodedRows, file: str) -> tuple[Interactions, list[Step]]:
         steps = reading.steps()
         if not steps[-1].rows:
             raise DataError(f"{file}: none of {len(reading)} rows passes dataset.where; loosen it")
@@ -438,68 +442,70 @@ class Table:
             note = f"{repeats} rows repeat a pair; kept as events, merged inside each part of a split"
         else:
             data, note = data.merged(), f"{repeats} rows merged into the pair that they repeat"
-        steps.append(step(f"merge ({self.merge})", data, note if repeats else "no row repeats a pair"))
-        data, filter_steps = filtered(data, self.filters, file)
+        steps.append(count_step(f"merge ({self.merge})", data, note if repeats else "no row repeats a pair"))
+        data, filter_steps = apply_filters(data, self.filters, file)
         steps += filter_steps
         if self.transform != "none":
-            data = transformed(data, self.transform, self.clip)
+            data = apply_transform(data, self.transform, self.clip)
             label = self.transform if self.clip is None else f"clip at {self.clip:g}"
-            steps.append(step(f"transform ({label})", data, "" if data.times is None else "of each event"))
-        data = compacted(data)
+            steps.append(
+                count_step(f"transform ({label})", data, "" if data.times is None else "of each event")
+            )
+        data = drop_unused_ids(data)
         check_size(data, file)
         return data, steps
 
     @property
     def _conditions(self) -> list[Condition]:
-        return [made(Condition, one, f"dataset.where[{at}]") for at, one in enumerate(self.where)]
+        return [from_mapping(Condition, one, f"dataset.where[{at}]") for at, one in enumerate(self.where)]
 
     @property
     def _sides(self) -> dict[str, SideTable]:
-        given = {"users": self.users, "items": self.items}
-        keys = {"users": [self.user], "items": _listed(self.item)}
+        tables = {"users": self.users, "items": self.items}
+        keys = {"users": [self.user], "items": _as_list(self.item)}
         return {
-            role: made(SideTable, {"key": keys[role], **knobs, "role": role}, f"dataset.{role}")
-            for role, knobs in given.items()
+            role: from_mapping(SideTable, {"key": keys[role], **knobs, "role": role}, f"dataset.{role}")
+            for role, knobs in tables.items()
             if knobs
         }
 
     @property
     def _names(self) -> TitleTable | None:
-        knobs = self.item_names and {"key": _listed(self.item), **self.item_names}
-        return made(TitleTable, knobs, "dataset.item_names") if knobs else None
+        knobs = self.item_names and {"key": _as_list(self.item), **self.item_names}
+        return from_mapping(TitleTable, knobs, "dataset.item_names") if knobs else None
 
     @property
     def _origin(self) -> Origin | None:
-        return None if self.origin is None else made(Origin, self.origin, "dataset.origin")
+        return None if self.origin is None else from_mapping(Origin, self.origin, "dataset.origin")
 
     @property
-    def _layout(self) -> CsvDialect:
+    def _dialect(self) -> CsvDialect:
         columns = None if self.columns is None else tuple(self.columns)
         return CsvDialect(self.separator, self.quote, self.encoding, columns)
 
     @property
-    def _chosen(self) -> Table:
-        """This table with the knobs of the layout that its file has."""
+    def _resolved(self) -> Table:
+        """This table with the parameters of its file's layout."""
         if not self.layouts:
             return self
         if self.path:
-            found = self.path
+            path = self.path
         else:
-            there = (n for n in self.layouts if self._origin and self._origin.present(n))
-            found = next(there, next(iter(self.layouts)))
+            existing = (n for n in self.layouts if self._origin and self._origin.present(n))
+            path = next(existing, next(iter(self.layouts)))
         knobs = {f.name: getattr(self, f.name) for f in fields(self)}
-        own = self.layouts.get(Path(found).name, {})
-        chosen: Table = made(
-            Table, {**knobs, **own, "path": found, "layouts": {}}, f"dataset.layouts.{found}"
+        layout_values = self.layouts.get(Path(path).name, {})
+        table: Table = from_mapping(
+            Table, {**knobs, **layout_values, "path": path, "layouts": {}}, f"dataset.layouts.{path}"
         )
-        return chosen
+        return table
 
     def _find(self, path: str) -> Path:
         return Path(path).expanduser() if self._origin is None else self._origin.find(path)
 
 
-def made(kind: Any, knobs: Mapping[str, Any], where: str) -> Any:
-    """A dataclass from knobs; ConfigError names one that it does not have, or that it lacks."""
+def from_mapping(kind: Any, knobs: Mapping[str, Any], where: str) -> Any:
+    """Build a dataclass from a mapping; ConfigError names a key that is unknown or missing."""
     known = {f.name: f for f in fields(kind)}
     for name in knobs:
         if name not in known:
@@ -510,12 +516,12 @@ def made(kind: Any, knobs: Mapping[str, Any], where: str) -> Any:
     return kind(**knobs)
 
 
-def _listed(columns: Columns) -> list[str]:
+def _as_list(columns: Columns) -> list[str]:
     return [columns] if isinstance(columns, str) else list(columns)
 
 
 def _stem(path: str) -> str:
-    """The file's name without its suffixes: plays for plays.csv.gz, u for u.data."""
+    """Return the file's name without its suffixes: plays for plays.csv.gz, u for u.data."""
     name = Path(path).name
     return re.sub(
         r"(\.(gz|bz2|zst|lz4|xz|zip))?$",

@@ -60,13 +60,13 @@ def save_rows(data: Interactions, folder: Path, prefix: str) -> None:
 
 
 def load_rows(folder: Path, prefix: str, like: Interactions) -> Interactions:
-    """Read rows that have ids, features and rule of merging in common with others."""
+    """Read rows whose ids, features and merge rule are those of other interactions."""
     fields = {name: getattr(like, name) for name in like.__dataclass_fields__}
     return _unchecked({**fields, **_load_columns(folder, prefix)})
 
 
 def save_dataset(dataset: Dataset, folder: Path) -> None:
-    """Write a prepared data set and its story into an existing folder."""
+    """Write a prepared data set and its steps into an existing folder."""
     save_interactions(dataset.interactions, folder)
     save_json({"name": dataset.name, "steps": [step._asdict() for step in dataset.steps]}, folder, "dataset")
 
@@ -92,7 +92,7 @@ def load_matrix(folder: Path, name: str, shape: tuple[int, int]) -> CSR:
 
 
 def csr(data: Array, indices: Array, indptr: Array, shape: tuple[int, int]) -> CSR:
-    """CSR over arrays that are known to be sorted and without repeats."""
+    """Return a CSR matrix over arrays that are sorted and without repeats."""
     matrix = sparse.csr_matrix((data, indices, indptr), shape=shape, copy=False)
     matrix.has_sorted_indices = matrix.has_canonical_format = True  # else SciPy would look, at every load
     return matrix
@@ -103,7 +103,7 @@ def save_array(array: Array, folder: Path, name: str) -> None:
 
 
 def load_array(folder: Path, name: str) -> Array:
-    """The array, read-only: mapped into memory, but where it is empty, which cannot be mapped."""
+    """Return the array, read-only and mapped into memory (an empty one cannot be mapped, and is read)."""
     path = folder / f"{name}.npy"
     try:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
@@ -135,7 +135,7 @@ def _load_columns(folder: Path, prefix: str) -> dict[str, Array | None]:
 
 
 def _unchecked(fields: Mapping[str, Any]) -> Interactions:
-    """Interactions without their checks, which would read every row."""
+    """Build Interactions without their checks, which would read every row."""
     made = object.__new__(Interactions)
     for name, value in fields.items():
         object.__setattr__(made, name, value)

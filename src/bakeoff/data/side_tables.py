@@ -13,16 +13,16 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import Array, Codes, Doubles
-from bakeoff.data.columns import GrowableArray, IdEncoder, joined
-from bakeoff.data.file_formats import CsvDialect, Kind, batches, check_columns, column_names, row_of
+from bakeoff.data.columns import GrowableArray, IdEncoder, join_columns
+from bakeoff.data.file_formats import CsvDialect, Kind, check_columns, column_names, read_batches, row_number
 from bakeoff.data.interactions import Features, Ids
 from bakeoff.errors import ConfigError, DataError
 
 _FALSE = {"0", "0.0", "False", "false", "FALSE", ""}
 
 
-class Block(NamedTuple):
-    """Features of one column: n entries at (entity, feature), and the features' names."""
+class FeatureBlock(NamedTuple):
+    """Features of one column: n entries at (entity, feature), and the names of the features."""
 
     rows: Array
     columns: Array
@@ -32,7 +32,7 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class SideTable:
-    """A side table: what is known of users or items beside their interactions.
+    """A side table with features of users or items.
 
     A key may stand in several rows: its categories are put together, of its numbers the mean is taken.
     Rows whose key is not in the data are left out. The identity of each user or item is no column here:
@@ -79,12 +79,12 @@ class SideTable:
                 raise ConfigError(f"{knob}.labels.{column}: expected path, key and label")
 
     def paths(self) -> dict[str, str]:
-        """The table's own files, by role."""
-        own = {} if self.path is None else {"": self.path}
-        return own | {f".labels.{column}": str(table["path"]) for column, table in self.labels.items()}
+        """Return the table's own files, by role."""
+        paths = {} if self.path is None else {"": self.path}
+        return paths | {f".labels.{column}": str(table["path"]) for column, table in self.labels.items()}
 
     def identity(self) -> dict[str, Any]:
-        """The knobs, without paths."""
+        """Return the parameters without paths."""
         knobs = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("path", "role")}
         knobs["labels"] = {c: {k: v for k, v in t.items() if k != "path"} for c, t in self.labels.items()}
         return knobs
@@ -92,7 +92,7 @@ class SideTable:
     def features(
         self, ids: Ids, path: Path, files: Mapping[str, Path], shared: CsvDialect
     ) -> tuple[Features, str]:
-        """The features of the users or items in ids, and a sentence on how many have any.
+        """Return the features of the users or items in ids, and a sentence on how many have any.
 
         Args:
             ids: of all users, or of all items.
@@ -100,80 +100,89 @@ class SideTable:
             files: its own files by role (see `paths`).
             shared: the layout of the interactions' file, used where the side table has no file of its own.
         """
-        own = None if self.columns is None else tuple(self.columns)
-        layout = shared if self.path is None else CsvDialect(self.separator, self.quote, self.encoding, own)
-        columns = _read(path, layout, self._kinds(path, layout))
+        dialect = _dialect_of(self, shared)
+        columns = read_columns(path, dialect, self._kinds(path, dialect))
         keys = [self.key] if isinstance(self.key, str) else list(self.key)
-        codes, distinct = joined([columns[k] for k in keys])
-        known = {str(v): c for c, v in enumerate(ids.values.tolist())}
-        entity = np.array([known.get(str(k), -1) for k in distinct.to_pylist()] + [-1], dtype=np.int64)
+        codes, distinct = join_columns([columns[k] for k in keys])
+        code_of = {str(v): c for c, v in enumerate(ids.values.tolist())}
+        entity = np.array([code_of.get(str(k), -1) for k in distinct.to_pylist()] + [-1], dtype=np.int64)
         rows = entity[codes]
         blocks = []
         for column in self.categorical:
-            blocks.append(_categories(column, rows, *columns[column], self._names(column, files)))
+            blocks.append(_category_block(column, rows, *columns[column], self._names(column, files)))
         for column, separator in self.multi.items():
-            blocks.append(_categories(column, rows, *columns[column], self._names(column, files), separator))
+            blocks.append(
+                _category_block(column, rows, *columns[column], self._names(column, files), separator)
+            )
         for column, how in self.numeric.items():
-            blocks.append(_numbers(column, rows, columns[column][0], len(ids), how))
-        for group, flagged in self._flagged(path, layout).items():
-            blocks += [_flag(f"{group}={column}", rows, *columns[column]) for column in flagged]
-        return _assembled(blocks, len(ids), self.role)
+            blocks.append(_number_block(column, rows, columns[column][0], len(ids), how))
+        for group, flag_columns in self._flagged(path, dialect).items():
+            blocks += [_flag_block(f"{group}={column}", rows, *columns[column]) for column in flag_columns]
+        return _combined(blocks, len(ids), self.role)
 
-    def _kinds(self, path: Path, layout: CsvDialect) -> dict[str, Kind]:
+    def _kinds(self, path: Path, dialect: CsvDialect) -> dict[str, Kind]:
         keys = [self.key] if isinstance(self.key, str) else list(self.key)
-        flagged = [c for group in self._flagged(path, layout).values() for c in group]
-        kinds: dict[str, Kind] = dict.fromkeys([*keys, *self.categorical, *self.multi, *flagged], "id")
+        flag_columns = [c for group in self._flagged(path, dialect).values() for c in group]
+        kinds: dict[str, Kind] = dict.fromkeys([*keys, *self.categorical, *self.multi, *flag_columns], "id")
         both = set(kinds) & set(self.numeric)
         if both:
             raise ConfigError(
                 f"dataset.{self.role}.numeric: {min(both)!r} is a key, a category or a flag already"
             )
         kinds |= dict.fromkeys(self.numeric, "number")
-        check_columns(path, layout, dict.fromkeys(kinds, f"dataset.{self.role}"))
+        check_columns(path, dialect, dict.fromkeys(kinds, f"dataset.{self.role}"))
         return kinds
 
-    def _flagged(self, path: Path, layout: CsvDialect) -> dict[str, list[str]]:
-        """The columns of each group of flags; a pattern may match none."""
+    def _flagged(self, path: Path, dialect: CsvDialect) -> dict[str, list[str]]:
+        """Return the columns of each group of flags; a pattern may match none."""
         if not self.flags:
             return {}
-        there = column_names(path, layout)
+        present = column_names(path, dialect)
         return {
             group: [
                 name
                 for pattern in patterns
-                for name in (fnmatch.filter(there, pattern) if set(pattern) & set("*?[") else [pattern])
+                for name in (fnmatch.filter(present, pattern) if set(pattern) & set("*?[") else [pattern])
             ]
             for group, patterns in self.flags.items()
         }
 
     def _names(self, column: str, files: Mapping[str, Path]) -> dict[str, str]:
-        """What codes of a column are called; empty where they are their own names."""
+        """Return the labels of a column's codes; empty where it has none."""
         if column not in self.labels:
             return {}
         knobs = dict(self.labels[column])
         key, label, path = knobs.pop("key"), knobs.pop("label"), files[f".labels.{column}"]
         knobs.pop("path")
-        layout = CsvDialect(**knobs)
-        check_columns(path, layout, dict.fromkeys((key, label), f"dataset.{self.role}.labels.{column}"))
-        found = _read(path, layout, {key: "id", label: "id"})
-        texts = [[None, *map(str, distinct.to_pylist())] for _, distinct in (found[key], found[label])]
-        pairs = zip(found[key][0] + 1, found[label][0] + 1, strict=True)
+        dialect = CsvDialect(**knobs)
+        check_columns(path, dialect, dict.fromkeys((key, label), f"dataset.{self.role}.labels.{column}"))
+        pairs_ = read_columns(path, dialect, {key: "id", label: "id"})
+        texts = [[None, *map(str, distinct.to_pylist())] for _, distinct in (pairs_[key], pairs_[label])]
+        pairs = zip(pairs_[key][0] + 1, pairs_[label][0] + 1, strict=True)
         return {str(texts[0][k]): str(texts[1][v]) for k, v in pairs if k and v}
 
 
-def _read(path: Path, layout: CsvDialect, kinds: Mapping[str, Kind]) -> dict[str, tuple[Array, Any]]:
-    """Columns as codes with their distinct ids, or as float64 (NaN where there is none) with None."""
+def _dialect_of(table: SideTable | TitleTable, shared: CsvDialect) -> CsvDialect:
+    """Return the dialect of a table: the shared one where it is in the file of the interactions."""
+    if table.path is None:
+        return shared
+    columns = None if table.columns is None else tuple(table.columns)
+    return CsvDialect(table.separator, table.quote, table.encoding, columns)
+
+
+def read_columns(path: Path, dialect: CsvDialect, kinds: Mapping[str, Kind]) -> dict[str, tuple[Array, Any]]:
+    """Return columns as codes with their distinct ids, or as float64 (NaN where empty) with None."""
     coders = {name: IdEncoder() for name, kind in kinds.items() if kind == "id"}
     numbers = {name: GrowableArray(np.float64) for name, kind in kinds.items() if kind == "number"}
     record = 0
-    for batch in batches(path, layout, kinds):
+    for batch in read_batches(path, dialect, kinds):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             if name in coders:
                 coders[name].add(column)
                 continue
             values = column.fill_null(np.nan).to_numpy()
             if np.isinf(values).any():
-                row = row_of(path, layout, record + int(np.argmax(np.isinf(values))))
+                row = row_number(path, dialect, record + int(np.argmax(np.isinf(values))))
                 raise DataError(
                     f"{path}: row {row}, column {name!r}: found an infinite value, expected a number"
                 )
@@ -186,78 +195,80 @@ def _read(path: Path, layout: CsvDialect, kinds: Mapping[str, Kind]) -> dict[str
     }
 
 
-def _categories(
+def _category_block(
     column: str,
     rows: Array,
     codes: Codes,
     distinct: Any,
     names: Mapping[str, str],
     separator: str | None = None,
-) -> Block:
-    """One feature a value; values are texts, cut at the separator where there is one."""
+) -> FeatureBlock:
+    """Return one feature per value; texts are split at the separator, if there is one."""
     texts = [str(t) for t in distinct.to_pylist()]
     values = [t.split(separator) if separator else [t] for t in texts]
-    kept = [[names.get(v.strip(), v.strip()) for v in some if v.strip()] for some in values]
-    order = sorted({v for some in kept for v in some}, key=_natural)
+    labels = [[names.get(v.strip(), v.strip()) for v in some if v.strip()] for some in values]
+    order = sorted({v for some in labels for v in some}, key=_natural_order)
     number = {v: i for i, v in enumerate(order)}
     pairs = np.unique(np.stack([rows, codes])[:, (rows >= 0) & (codes >= 0)], axis=1)
-    lengths = np.array([len(some) for some in kept], dtype=np.int64)
-    flat = np.array([number[v] for some in kept for v in some], dtype=np.int64)
+    lengths = np.array([len(some) for some in labels], dtype=np.int64)
+    flat = np.array([number[v] for some in labels for v in some], dtype=np.int64)
     starts = np.concatenate(([0], np.cumsum(lengths)))[:-1] if len(lengths) else lengths
     times = lengths[pairs[1]]
     within = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
-    found = np.unique(
+    entries = np.unique(
         np.stack([np.repeat(pairs[0], times), flat[np.repeat(starts[pairs[1]], times) + within]]), axis=1
     )
-    return Block(found[0], found[1], np.ones(found.shape[1]), [f"{column}={v}" for v in order])
+    return FeatureBlock(entries[0], entries[1], np.ones(entries.shape[1]), [f"{column}={v}" for v in order])
 
 
-def _natural(text: str) -> tuple[int, int, str]:
-    """Whole numbers by size, before texts."""
+def _natural_order(text: str) -> tuple[int, int, str]:
+    """Return a sort key: whole numbers by size, before texts."""
     return (0, int(text), text) if text.isascii() and text.lstrip("-").isdigit() else (1, 0, text)
 
 
-def _numbers(column: str, rows: Array, values: Doubles, size: int, how: str | Sequence[float]) -> Block:
-    there = (rows >= 0) & ~np.isnan(values)
-    counts = np.bincount(rows[there], minlength=size)
-    sums = np.bincount(rows[there], weights=values[there], minlength=size)
-    known = np.flatnonzero(counts)
-    means = sums[known] / counts[known]
+def _number_block(
+    column: str, rows: Array, values: Doubles, size: int, how: str | Sequence[float]
+) -> FeatureBlock:
+    present = (rows >= 0) & ~np.isnan(values)
+    counts = np.bincount(rows[present], minlength=size)
+    sums = np.bincount(rows[present], weights=values[present], minlength=size)
+    entities = np.flatnonzero(counts)
+    means = sums[entities] / counts[entities]
     if isinstance(how, str):
         deviation = means.std() if len(means) else 0.0
         scaled = (means - means.mean()) / deviation if deviation > 0 else np.zeros(len(means))
-        return Block(known, np.zeros(len(known), dtype=np.int64), scaled, [column])
+        return FeatureBlock(entities, np.zeros(len(entities), dtype=np.int64), scaled, [column])
     edges = [f"{e:g}" for e in how]
     names = [f"<{edges[0]}", *(f"{a}-{b}" for a, b in itertools.pairwise(edges)), f">={edges[-1]}"]
     names = [f"{column}={n}" for n in names]
-    return Block(known, np.digitize(means, list(how)), np.ones(len(known)), names)
+    return FeatureBlock(entities, np.digitize(means, list(how)), np.ones(len(entities)), names)
 
 
-def _flag(name: str, rows: Array, codes: Codes, distinct: Any) -> Block:
+def _flag_block(name: str, rows: Array, codes: Codes, distinct: Any) -> FeatureBlock:
     yes = np.array([str(t) not in _FALSE for t in distinct.to_pylist()] + [False])  # the last is code -1
-    found = np.unique(rows[(rows >= 0) & yes[codes]])
-    return Block(found, np.zeros(len(found), dtype=np.int64), np.ones(len(found)), [name])
+    entities = np.unique(rows[(rows >= 0) & yes[codes]])
+    return FeatureBlock(entities, np.zeros(len(entities), dtype=np.int64), np.ones(len(entities)), [name])
 
 
-def _assembled(blocks: Sequence[Block], size: int, role: str) -> tuple[Features, str]:
-    """One matrix of all blocks, without features that nobody has."""
+def _combined(blocks: Sequence[FeatureBlock], size: int, role: str) -> tuple[Features, str]:
+    """Return one matrix of all blocks, without features that are always zero."""
     names = [n for b in blocks for n in b.names]
     starts = np.cumsum([0, *(len(b.names) for b in blocks)])
     rows = np.concatenate([b.rows for b in blocks])
     columns = np.concatenate([b.columns + s for b, s in zip(blocks, starts, strict=False)])
     data = np.concatenate([b.data for b in blocks]).astype(np.float32)
-    kept = np.flatnonzero(np.bincount(columns, weights=data != 0, minlength=len(names)))
-    matrix = sparse.csr_matrix((data, (rows, columns)), shape=(size, len(names)))[:, kept]
+    nonzero = np.flatnonzero(np.bincount(columns, weights=data != 0, minlength=len(names)))
+    matrix = sparse.csr_matrix((data, (rows, columns)), shape=(size, len(names)))[:, nonzero]
     matrix.eliminate_zeros()
     matrix.sort_indices()
     having = int((np.diff(matrix.indptr) > 0).sum())
-    note = f"{len(kept)} features, {having} of {size} {role} have any"
-    return Features(matrix, tuple(names[i] for i in kept)), note
+    note = f"{len(nonzero)} features, {having} of {size} {role} have any"
+    return Features(matrix, tuple(names[i] for i in nonzero)), note
 
 
 @dataclass(frozen=True)
 class TitleTable:
-    """A table with the name of each item.
+    """A table with the title of each item.
 
     Args:
         label: the column of the name.
@@ -275,24 +286,18 @@ class TitleTable:
     columns: Sequence[str] | None = None
 
     def read(self, path: Path, shared: CsvDialect) -> dict[str, str]:
-        """The first name of each id, both as texts; rows without one of the two are left out.
+        """Return the first title of each id, both as texts; rows without one of the two are skipped.
 
         Raises:
             DataError: there is no such file or column.
         """
-        own = None if self.columns is None else tuple(self.columns)
-        layout = shared if self.path is None else CsvDialect(self.separator, self.quote, self.encoding, own)
+        dialect = _dialect_of(self, shared)
         keys = [self.key] if isinstance(self.key, str) else list(self.key)
-        wanted = [*keys, self.label]
-        check_columns(path, layout, dict.fromkeys(wanted, "dataset.item_names"))
-        coders = {name: IdEncoder() for name in wanted}
-        for batch in batches(path, layout, dict.fromkeys(coders, "id")):
-            for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                coders[name].add(column)
-        columns = {name: coder.finish() for name, coder in coders.items()}
-        ids, distinct = joined([columns[k] for k in keys])
-        labels, texts = columns[self.label]
-        both = (ids >= 0) & (labels >= 0)
-        known, called = [str(v) for v in distinct.to_pylist()], [str(v) for v in texts.to_pylist()]
-        pairs = dict(zip(ids[both][::-1].tolist(), labels[both][::-1].tolist(), strict=True))
-        return {known[i]: called[label] for i, label in pairs.items()}
+        kinds: dict[str, Kind] = dict.fromkeys([*keys, self.label], "id")
+        check_columns(path, dialect, dict.fromkeys(kinds, "dataset.item_names"))
+        columns = read_columns(path, dialect, kinds)
+        codes, ids = join_columns([columns[key] for key in keys])
+        labels, titles = columns[self.label]
+        both = (codes >= 0) & (labels >= 0)
+        first = dict(zip(codes[both][::-1].tolist(), labels[both][::-1].tolist(), strict=True))
+        return {str(ids[code].as_py()): str(titles[label].as_py()) for code, label in first.items()}

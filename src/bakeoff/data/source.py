@@ -11,7 +11,7 @@ from bakeoff.data.interactions import Interactions
 
 
 class Step(NamedTuple):
-    """One step of preparation and what it removed, for people to read.
+    """One step of preparation, with the counts after it.
 
     name: what was done ("merge (sum)", "at least 5 interactions a user", ...).
     rows, users, items: how many were left after it.
@@ -27,7 +27,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Interactions with the story of how they were prepared."""
+    """Interactions with the steps of their preparation."""
 
     name: str
     interactions: Interactions
@@ -35,37 +35,39 @@ class Dataset:
 
 
 class Source(Protocol):
-    """A data set as configured: a frozen dataclass whose fields are the knobs of its YAML file."""
+    """A data set as configured: a frozen dataclass whose fields are the parameters of its YAML file."""
 
     name: str
 
     def files(self) -> Mapping[str, Path]:
-        """The files it is read from, by role; they exist. DataError says where to get one that does not."""
+        """Return the files that are read, by role; they exist. DataError says where to get a missing one."""
         ...
 
     def identity(self) -> dict[str, Any]:
-        """JSON of all that decides what `load` gives: the knobs and each file's SHA-256, not its path."""
+        """Return JSON of all that determines what `load` returns: parameters and SHA-256 of files, no
+        paths.
+        """
         ...
 
     def load(self) -> Dataset:
-        """Read and prepare."""
+        """Read and prepare the data."""
         ...
 
 
 @runtime_checkable
 class DeclaresColumns(Protocol):
-    """A source that knows, before it reads, what the interactions may have beside users, items and values."""
+    """A source that declares, before it reads, which optional parts its interactions have."""
 
     @property
     def parts(self) -> frozenset[str]:
-        """Of `times`, `user_features` and `item_features`; what is not among them is surely not there."""
+        """Of `times`, `user_features` and `item_features`, those that there may be."""
         ...
 
 
 @runtime_checkable
 class ItemTitles(Protocol):
-    """A source that knows what its items are called."""
+    """A source with titles of its items."""
 
     def names_of_items(self) -> Mapping[str, str]:
-        """Names by the items' ids as texts; empty where none are known. DataError as for `load`."""
+        """Return titles by the items' ids as texts; empty where there are none. DataError as for `load`."""
         ...

@@ -178,7 +178,7 @@ class Log:
         return np.searchsorted(np.quantile(self.length, [0.25, 0.75]), self.length, side="left")
 
     def _uniform(self, purpose: str, n: int) -> Doubles:
-        """Numbers in (0, 1)."""
+        """Return numbers in (0, 1), float64 [n]."""
         bits: Hashes = np.random.PCG64([self._config.seed, int(hash_text(purpose))]).random_raw(n)
         return ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
@@ -311,7 +311,9 @@ class Log:
 
 
 def _pick(weights: Doubles, sizes: Array, segments: Array, uniform: Doubles) -> Array:
-    """int64 [n]: an entry of each segment by weight; weights are laid out in segments of the given sizes."""
+    """Pick an entry of each segment by weight, int64 [n]; weights are laid out in segments of the given
+    sizes.
+    """
     starts, sums = np.concatenate(([0], np.cumsum(sizes))), np.concatenate(([0.0], np.cumsum(weights)))
     first, end = starts[segments], starts[segments + 1]
     low, high = sums[first], sums[end]
@@ -321,19 +323,19 @@ def _pick(weights: Doubles, sizes: Array, segments: Array, uniform: Doubles) -> 
 
 
 def _choose(weights: Doubles, uniform: Doubles) -> Array:
-    """int64 [n]: a position in weights for each uniform number, by weight."""
+    """Return a position in weights for each uniform number, by weight, int64 [n]."""
     return _pick(weights, np.array([len(weights)]), np.zeros(len(uniform), dtype=np.int64), uniform)
 
 
 def _power_law(n: int, exponent: float) -> Doubles:
-    """float64 [n]: weights of the ranks 1 to n, rank to the minus exponent, that sum to 1."""
+    """Return weights of the ranks 1 to n, rank to the minus exponent, that sum to 1, float64 [n]."""
     weights = np.arange(1, n + 1, dtype=np.float64) ** -exponent
     shares: Doubles = weights / weights.sum()
     return shares
 
 
 def _place_in_group(groups: Array) -> Array:
-    """int64 [n]: the number of earlier rows of the same group; rows of a group are adjacent."""
+    """Return the number of earlier rows of the same group, int64 [n]; rows of a group are adjacent."""
     starts = np.flatnonzero(np.diff(groups, prepend=-1))
     return np.arange(len(groups)) - np.repeat(starts, np.diff(starts, append=len(groups)))
 
@@ -343,7 +345,9 @@ def _usernames(n: int) -> list[str]:
 
 
 def _titles(config: Simulated, n_artists: int, artist: Array) -> list[tuple[str, str]]:
-    """(track, artist) of each track: artists have distinct names, and so have the tracks of one artist."""
+    """Return (track, artist) of each track: artists have distinct names, and so have the tracks of an
+    artist.
+    """
     onsets = ("b", "dr", "f", "k", "l", "m", "n", "p", "s", "tr", "v", "z")
     syllables = [a + b for a in onsets for b in "aeiou"]
     pairs = ["".join(p) for p in itertools.product(syllables, repeat=2)]
@@ -359,7 +363,7 @@ def _titles(config: Simulated, n_artists: int, artist: Array) -> list[tuple[str,
 
 
 def _encoded(texts: list[str]) -> tuple[Ids, Array]:
-    """Distinct texts as ids, and the code of each (int32)."""
+    """Return distinct texts as ids, and the code of each (int32)."""
     codes = np.empty(len(texts), dtype=np.int32)
     codes[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts), dtype=np.int32)
     return Ids.of(texts), codes

@@ -21,7 +21,7 @@ State = Mapping[str, Any]
 
 
 class Ranked(NamedTuple):
-    """Answer for b users: their lists, and how each target ranks among all that could be recommended.
+    """Lists of b users, and the rank of each target among all items that could be recommended.
 
     items: int32 [b, k], best first, -1 where fewer than k can be recommended.
     scores: float32 [b, k], falling, finite; -inf beside an item of -1.
@@ -51,7 +51,8 @@ class Model(Protocol):
         ...
 
     def recommend(self, users: Codes, history: CSR, k: int) -> tuple[Codes, Floats]:
-        """Lists of users (int32 [b]) whose history is given (CSR [b, I], their rows in that order).
+        """Recommend k items to each user (int32 [b]), whose history is given (CSR [b, I], rows in that
+        order).
 
         Returns items int32 [b, k] and scores float32 [b, k] as in :class:`Ranked`; nothing from history.
         A model that folds in also serves newcomers, whose code is U: just beyond the users of train.
@@ -61,10 +62,10 @@ class Model(Protocol):
 
 @runtime_checkable
 class RanksTargets(Protocol):
-    """A model that can say, in the pass that makes its lists, where each test item ranks (for AUC)."""
+    """A model that ranks each test item in the pass that makes its lists (for AUC)."""
 
     def rank(self, users: Codes, history: CSR, k: int, targets: CSR) -> Ranked:
-        """As `recommend`, with the rank of each target (CSR [b, I], never in history)."""
+        """Recommend, and return the rank of each target (CSR [b, I], never in history)."""
         ...
 
 
@@ -73,65 +74,69 @@ class PredictsValues(Protocol):
     """A model that predicts the value of a pair (for rating errors)."""
 
     def predict(self, users: Codes, items: Codes) -> Floats:
-        """float32 [n]: the predicted value of each pair."""
+        """Return the predicted value of each pair, float32 [n]."""
         ...
 
 
 @runtime_checkable
 class Serializable(Protocol):
-    """A model that can be stored and come back: what it has learnt is arrays, nothing of it is code."""
+    """A model that can be stored and restored: its fitted state is arrays, no code."""
 
     def state(self) -> State:
-        """What `fit` has learnt. Together with the hyperparameters it decides every answer."""
+        """Return the fitted state. Together with the hyperparameters it decides every answer."""
         ...
 
     def restore(self, state: State) -> None:
-        """Put back what `state` gave, in place of a fit; arrays may be read-only."""
+        """Load what `state` returned, in place of a fit; arrays may be read-only."""
         ...
 
 
 @runtime_checkable
 class ItemSimilarity(Protocol):
-    """A model that has a notion of how alike two items are."""
+    """A model that defines a similarity of items."""
 
     def similar(self, item: int) -> Floats:
-        """float32 [I]: how alike the item is to each; 0 and less is not alike, larger is more."""
+        """Return the similarity of the item to each, float32 [I]; larger is more similar, 0 and below is
+        not.
+        """
         ...
 
 
 @runtime_checkable
 class HasRequirements(Protocol):
-    """A model that with these hyperparameters cannot be fitted without some part of the data."""
+    """A model that, with these hyperparameters, needs some optional part of the data."""
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Of `times`, `user_features` and `item_features`; without one, `fit` raises Unsupported."""
+        """The needed parts, of `times`, `user_features` and `item_features`; `fit` raises Unsupported
+        without.
+        """
         ...
 
 
 @runtime_checkable
 class HasDeterminism(Protocol):
-    """A model of which the same seed does not always give the same lists."""
+    """A model that does not always return the same lists for the same seed."""
 
     @property
     def not_repeatable(self) -> str | None:
-        """Why the same seed may give other lists, or None where it gives the same."""
+        """The reason why the same seed may give other lists, or None where it gives the same."""
         ...
 
 
 @runtime_checkable
 class HasNotes(Protocol):
-    """A model that has something to say of its fit which a reader of the numbers must know."""
+    """A model with notes on its fit that a reader of the numbers must know."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Short texts, after `fit`."""
+        """The notes, short texts, after `fit`."""
         ...
 
 
 @runtime_checkable
 class EpochParam(Protocol):
-    """A model of which one hyperparameter says after how many epochs a fit ends, and changes nothing else.
+    """A model with a hyperparameter that is the number of epochs of a fit, and changes nothing else.
 
     One run then serves every number of them: at each that it tells `on_epoch` it is what a fit that ends
     there would be.
@@ -145,7 +150,7 @@ class EpochParam(Protocol):
 
 @runtime_checkable
 class SharedPrecompute(Protocol):
-    """A model whose fits have work in common where they differ in some hyperparameters alone.
+    """A model whose fits share a computation where they differ only in some hyperparameters.
 
     A tuner calls `prepare` once and hands what it gave to the `fit` of each such trial, as `prepared`. The
     lists must be those of a plain fit, up to rounding. The fit of the winner is plain.
@@ -157,7 +162,7 @@ class SharedPrecompute(Protocol):
         ...
 
     def prepare(self, train: Interactions, fits: int) -> Any:
-        """What the fits have in common, or None where plain fits cost less.
+        """Return what the fits share, or None where plain fits cost less.
 
         The model at hand has the largest value of each number among `shared_over` that may come.
 
@@ -173,5 +178,5 @@ class SharedPrecompute(Protocol):
     def fit(
         self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None, prepared: Any = None
     ) -> None:
-        """As a model's `fit`; prepared: what `prepare` gave, which is left alone, or None."""
+        """Fit as any model; prepared: what `prepare` returned, which is not changed, or None."""
         ...

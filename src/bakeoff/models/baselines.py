@@ -15,7 +15,7 @@ from bakeoff.data.interactions import Interactions
 from bakeoff.errors import ModelError, Unsupported
 from bakeoff.hashing import combine, hash_text, mix
 from bakeoff.models.base import OnEpoch, Ranked, State
-from bakeoff.models.topk import entries, joined
+from bakeoff.models.topk import concatenate_blocks, entries
 from bakeoff.parameters import NonNegative, Positive, check_parameters
 
 BLOCK_ENTRIES = 2**20
@@ -23,23 +23,27 @@ BLOCK_ENTRIES = 2**20
 
 
 class Order(Protocol):
-    """An order of the catalogue for each user that can be asked at one position, or for one item."""
+    """An order of the catalogue for each user, which can be queried by position and by item."""
 
     def items_at(self, users: Codes, positions: Array) -> tuple[Codes, Floats]:
-        """Items int32 [b, k] and scores float32 [b, k], not rising, at int64 positions [b, k] of b users."""
+        """Return items int32 [b, k] and scores float32 [b, k], not rising, at positions (int64 [b, k]) of
+        b users.
+        """
         ...
 
     def positions_of(self, users: Codes, items: Codes) -> Array:
-        """int64 [n]: the position of each item in the order of the user beside it."""
+        """Return the position of each item in the order of the user beside it, int64 [n]."""
         ...
 
     def tied_with(self, positions: Array) -> tuple[Array, Array]:
-        """int64 [n] twice: the first position with the same score as each, and the one after the last."""
+        """Return the first position with the same score as each, and the one after the last, int64 [n]
+        both.
+        """
         ...
 
 
 class OrderedModel(ABC):
-    """A model that ranks by position: the catalogue's size does not enter the cost.
+    """A model that ranks by position: its cost does not depend on the size of the catalogue.
 
     The best k are the first k positions whose item is unseen; a target's rank is its position less what was
     seen before it.
@@ -47,15 +51,15 @@ class OrderedModel(ABC):
 
     @abstractmethod
     def order(self) -> Order:
-        """What `fit` has learnt."""
+        """Return the fitted order."""
 
     def recommend(self, users: Codes, history: CSR, k: int) -> tuple[Codes, Floats]:
-        """The k best unseen items of each user; see :class:`bakeoff.models.base.Model`."""
+        """Return the k best unseen items of each user; see :class:`bakeoff.models.base.Model`."""
         return self.rank(users, history, k, sparse.csr_matrix(history.shape, dtype=np.float32))[:2]
 
     def rank(self, users: Codes, history: CSR, k: int, targets: CSR) -> Ranked:
-        """As `recommend`, with the rank of each target; see :class:`bakeoff.models.base.RanksTargets`."""
-        return joined(_parts(self.order(), users, history, k, targets), k)
+        """Recommend, and rank each target; see :class:`bakeoff.models.base.RanksTargets`."""
+        return concatenate_blocks(_ranked_blocks(self.order(), users, history, k, targets), k)
 
 
 class StaticModel(OrderedModel):
@@ -68,15 +72,15 @@ class StaticModel(OrderedModel):
     item_scores: Floats
 
     def state(self) -> State:
-        """The scores; see :class:`bakeoff.models.base.Serializable`."""
+        """Return the scores; see :class:`bakeoff.models.base.Serializable`."""
         return {"item_scores": self.item_scores}
 
     def restore(self, state: State) -> None:
-        """Put the scores back."""
+        """Load the scores."""
         self.item_scores = state["item_scores"]
 
     def order(self) -> Order:
-        """The items by falling score, then rising code.
+        """Return the items by falling score, then rising code.
 
         Raises:
             ModelError: a score is not finite.
@@ -87,10 +91,10 @@ class StaticModel(OrderedModel):
                 f"{type(self).__name__}: the score of item {wrong[0]} is not finite; expected finite scores: "
                 "scale the values down, for example by dataset.transform=log1p"
             )
-        return _Shared(self.item_scores)
+        return _SharedOrder(self.item_scores)
 
 
-class _Shared:
+class _SharedOrder:
     """One order for all users, by falling score, then rising item code."""
 
     def __init__(self, scores: Floats) -> None:
@@ -103,8 +107,8 @@ class _Shared:
         return self._items[positions], self._scores[positions]
 
     def positions_of(self, users: Codes, items: Codes) -> Array:
-        found: Array = self._position[items]
-        return found
+        result: Array = self._position[items]
+        return result
 
     def tied_with(self, positions: Array) -> tuple[Array, Array]:
         falling = -self._scores
@@ -112,36 +116,36 @@ class _Shared:
         return np.searchsorted(falling, values, side="left"), np.searchsorted(falling, values, side="right")
 
 
-def _parts(order: Order, users: Codes, history: CSR, k: int, targets: CSR) -> Iterator[Ranked]:
-    """The answer block by block."""
+def _ranked_blocks(order: Order, users: Codes, history: CSR, k: int, targets: CSR) -> Iterator[Ranked]:
+    """Yield the answer block by block."""
     size = max(1, BLOCK_ENTRIES // (k + 1 + history.nnz // max(len(users), 1)))
     for start in range(0, len(users), size):
         block = slice(start, start + size)
-        yield _ranked(order, users[block], history[block], k, targets[block])
+        yield _ranked_block(order, users[block], history[block], k, targets[block])
 
 
-def _ranked(order: Order, users: Codes, history: CSR, k: int, targets: CSR) -> Ranked:
+def _ranked_block(order: Order, users: Codes, history: CSR, k: int, targets: CSR) -> Ranked:
     n_items = history.shape[1]
     rows, seen = entries(history)
     seen_keys = np.sort(rows * n_items + order.positions_of(users[rows], seen))
-    seen_at = seen_keys - rows * n_items  # positions, rising within each row
-    items, scores = _lists(order, users, rows, seen_at, history, k)
+    seen_positions = seen_keys - rows * n_items  # positions, rising within each row
+    items, scores = _first_unseen(order, users, rows, seen_positions, history, k)
 
-    rows, wanted = entries(targets)
-    first, end = order.tied_with(order.positions_of(users[rows], wanted))
+    rows, target_items = entries(targets)
+    first, end = order.tied_with(order.positions_of(users[rows], target_items))
     before = history.indptr[rows]
     above = first - (np.searchsorted(seen_keys, rows * n_items + first) - before)
     not_below = end - (np.searchsorted(seen_keys, rows * n_items + end) - before)
     return Ranked(items, scores, above.astype(np.int32), (not_below - above - 1).astype(np.int32))
 
 
-def _lists(
-    order: Order, users: Codes, rows: Array, seen_at: Array, history: CSR, k: int
+def _first_unseen(
+    order: Order, users: Codes, rows: Array, seen_positions: Array, history: CSR, k: int
 ) -> tuple[Codes, Floats]:
-    """What stands at the first k unseen positions of each user, given the seen ones [nnz]."""
+    """Return the items and scores at the first k unseen positions of each user, given the seen ones [nnz]."""
     b, n_items = history.shape
     # With i seen positions before it, the seen position p stands before the unseen one of rank p - i.
-    rank = seen_at - (np.arange(len(rows)) - history.indptr[rows])
+    rank = seen_positions - (np.arange(len(rows)) - history.indptr[rows])
     early = rank < k
     skipped = np.bincount(rows[early] * k + rank[early], minlength=b * k).reshape(b, k).cumsum(axis=1)
     positions = np.arange(k) + skipped
@@ -153,8 +157,8 @@ def _lists(
 _ROUNDS = 6
 
 
-class Shuffled:
-    """A pseudo-random permutation of the catalogue for each user, which can be asked both ways.
+class RandomOrder:
+    """A pseudo-random permutation of the catalogue for each user, which can be evaluated in both directions.
 
     A Feistel network permutes the smallest power of two, at least 4, that holds the catalogue; what lands
     outside is sent through again until it lands inside (cycle walking; Black and Rogaway 2002).
@@ -172,21 +176,21 @@ class Shuffled:
         self._left = np.uint64(2 ** (bits - bits // 2) - 1)
 
     def items_at(self, users: Codes, positions: Array) -> tuple[Codes, Floats]:
-        """Items int32 [b, k] at positions [b, k], and as their scores the positions with a minus."""
+        """Return items int32 [b, k] at positions [b, k]; their scores are the negative positions."""
         rows = np.repeat(users, positions.shape[1])
         items = self._walked(rows, positions.ravel(), range(_ROUNDS)).reshape(positions.shape)
         return items.astype(np.int32), -positions.astype(np.float32)
 
     def positions_of(self, users: Codes, items: Codes) -> Array:
-        """int64 [n]: the position of each item in the order of the user beside it."""
+        """Return the position of each item in the order of the user beside it, int64 [n]."""
         return self._walked(users, items, reversed(range(_ROUNDS))).astype(np.int64)
 
     def tied_with(self, positions: Array) -> tuple[Array, Array]:
-        """No two are tied."""
+        """Return each position alone: no two are tied."""
         return positions, positions + 1
 
     def _walked(self, users: Codes, values: Array, rounds: Iterable[int]) -> Hashes:
-        """uint64 [n]: where the user's permutation takes each value; the rounds in reverse undo it."""
+        """Return the image of each value in the user's permutation, uint64 [n]; reversed rounds invert it."""
         order, keys = list(rounds), self._keys[users]
         state = self._once(keys, values.astype(np.uint64), order)
         outside = np.flatnonzero(state >= self._n_items)
@@ -213,7 +217,7 @@ _DAY = 86_400.0
 
 @dataclass
 class Popularity(StaticModel):
-    """The same order for everybody: by how many users have an item, how often, or how lately.
+    """Recommend the most popular items, in the same order to everybody.
 
     Args:
         by: popularity of an item: users (number of its users), count (sum of its values) or recent (number of
@@ -233,11 +237,11 @@ class Popularity(StaticModel):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Times, to count by them."""
+        """Times, for `recent`."""
         return ("times",) if self.by == "recent" else ()
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
-        """Count; the seed has no effect.
+        """Count interactions by item; the seed has no effect.
 
         Raises:
             Unsupported: `recent` on data without times.
@@ -256,27 +260,27 @@ class Popularity(StaticModel):
 
 @dataclass
 class Random(OrderedModel):
-    """Every user's catalogue in an order of its own, by chance: what knowing nothing gives."""
+    """Recommend items at random, in an order of its own for each user: the level of chance."""
 
     stochastic: ClassVar[bool] = True
     folds_in: ClassVar[bool] = True
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
-        """Note what decides the orders: the seed and the users' own ids; newcomers share one order."""
+        """Store the keys of the orders: the seed and the users' own ids; all new users share one order."""
         who = np.append(train.user_ids.hashes, hash_text("a newcomer"))
         self._learnt(combine(who, np.uint64(seed)), train.n_items)
 
     def state(self) -> State:
-        """The keys of the orders and the size of the catalogue."""
+        """Return the keys of the orders and the size of the catalogue."""
         return {"keys": self._keys, "n_items": np.array(self._n_items)}
 
     def restore(self, state: State) -> None:
-        """Put them back."""
+        """Load what `state` returned."""
         self._learnt(state["keys"], int(state["n_items"]))
 
     def _learnt(self, keys: Hashes, n_items: int) -> None:
         self._keys, self._n_items = keys, n_items
-        self._order = Shuffled(keys, n_items)
+        self._order = RandomOrder(keys, n_items)
 
     def order(self) -> Order:
         return self._order
@@ -304,7 +308,7 @@ class Biases(StaticModel):
         check_parameters(self, "model.build")
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
-        """Average; the seed has no effect.
+        """Average the values; the seed has no effect.
 
         Raises:
             Unsupported: the data hold no values.
@@ -319,18 +323,18 @@ class Biases(StaticModel):
         self.item_scores = self._items.astype(np.float32)
 
     def state(self) -> State:
-        """The mean and the damped means around it."""
+        """Return the mean and the biases."""
         return {"mean": np.array(self._mean), "items": self._items, "users": self._users}
 
     def restore(self, state: State) -> None:
-        """Put them back."""
+        """Load what `state` returned."""
         self._mean, self._items, self._users = float(state["mean"]), state["items"], state["users"]
         self.item_scores = self._items.astype(np.float32)
 
     def predict(self, users: Codes, items: Codes) -> Floats:
-        """float32 [n]: mean + item bias + user bias."""
-        found: Floats = (self._mean + self._items[items] + self._users[users]).astype(np.float32)
-        return found
+        """Return mean + item bias + user bias of each pair, float32 [n]."""
+        result: Floats = (self._mean + self._items[items] + self._users[users]).astype(np.float32)
+        return result
 
 
 def _damped(codes: Codes, values: Doubles, size: int, damping: float) -> Doubles:

@@ -12,17 +12,18 @@ import numpy as np
 from bakeoff.arrays import CSR, Array, Codes, Floats
 from bakeoff.data.columns import GrowableArray, IdEncoder
 from bakeoff.data.download import sha256
-from bakeoff.data.file_formats import CsvDialect, Kind, batches, check_columns, column_names, row_of
+from bakeoff.data.file_formats import CsvDialect, Kind, check_columns, column_names, read_batches, row_number
 from bakeoff.data.interactions import Ids, Interactions
 from bakeoff.errors import DataError, Unsupported
 from bakeoff.models.base import OnEpoch, State
 
-_LAYOUT = CsvDialect()
+_DIALECT = CsvDialect()
 
 
 @dataclass
 class External:
-    """Lists from a CSV or Parquet file with a row for each user and item, and its rank or its score.
+    """Evaluate recommendation lists made elsewhere, from a CSV or Parquet file with one row per user and
+    item.
 
     Ids are those of the data set, an item key of several columns as exports write it. The best item has the
     lowest rank (from 1), or where the file has no ranks the highest score; equal scores stand by item code.
@@ -48,17 +49,17 @@ class External:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What was left out, after `fit`."""
+        """Counts of the rows that were left out, after `fit`."""
         return self._remarks
 
     def identity(self) -> dict[str, Any]:
-        """JSON of the file's content and of what chooses its rows, without its path.
+        """Return the file's hash and what chooses its rows as JSON, without its path.
 
         Raises:
             DataError: the file or one of its columns is missing.
         """
-        chosen = {"split_seed": self.split_seed, "fold": self.fold}
-        return {"sha256": sha256(self._file)} | {k: v for k, v in chosen.items() if k in self._kinds}
+        selectors = {"split_seed": self.split_seed, "fold": self.fold}
+        return {"sha256": sha256(self._file)} | {k: v for k, v in selectors.items() if k in self._kinds}
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
         """Read the lists of this run.
@@ -69,15 +70,15 @@ class External:
             Unsupported: the file has no rows for this split seed, fold or seed.
         """
         columns = self._read()
-        rows = self._chosen(columns, seed)
+        rows = self._rows_of_run(columns, seed)
         users = self._codes("user", columns, rows, train.user_ids)
         items = self._codes("item", columns, rows, train.item_ids)
-        values = self._falling(columns, rows)
+        values = self._descending_scores(columns, rows)
         if "rank" in self._kinds:
             self._refuse_repeats(rows, columns["user"][0][rows], values, "gives one rank to two items")
-        known = (users >= 0) & (items >= 0)
-        self._remarks = self._left_out(users, items, train)
-        rows, users, items, values = rows[known], users[known], items[known], values[known]
+        in_data = (users >= 0) & (items >= 0)
+        self._remarks = self._skipped_rows(users, items, train)
+        rows, users, items, values = rows[in_data], users[in_data], items[in_data], values[in_data]
         self._refuse_repeats(rows, users, items, "lists the item a second time")
         pairs = train.merged()
         seen = np.isin(_keys(users, items, train), _keys(pairs.users, pairs.items, train))
@@ -88,22 +89,22 @@ class External:
         self._items, self._scores = items[order], values[order].astype(np.float32)
 
     def recommend(self, users: Codes, history: CSR, k: int) -> tuple[Codes, Floats]:
-        """The file's lists of users, cut at k; nothing but pads for a user without one."""
+        """Return the file's lists of users, cut at k; a user without a list gets only padding."""
         items = np.full((len(users), k), -1, dtype=np.int32)
         scores = np.full((len(users), k), -np.inf, dtype=np.float32)
         lengths = np.minimum(self._starts[users + 1] - self._starts[users], k)
         rows = np.repeat(np.arange(len(users)), lengths)
         ranks = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        found = self._starts[users][rows] + ranks
-        items[rows, ranks], scores[rows, ranks] = self._items[found], self._scores[found]
+        entries = self._starts[users][rows] + ranks
+        items[rows, ranks], scores[rows, ranks] = self._items[entries], self._scores[entries]
         return items, scores
 
     def state(self) -> State:
-        """The lists of this run, so that the file is not needed again."""
+        """Return the lists of this run, so that the file is not needed again."""
         return {"starts": self._starts, "items": self._items, "scores": self._scores}
 
     def restore(self, state: State) -> None:
-        """Put them back."""
+        """Load what `state` returned."""
         self._starts, self._items, self._scores = state["starts"], state["items"], state["scores"]
         self._remarks = ()
 
@@ -113,53 +114,53 @@ class External:
 
     @cached_property
     def _kinds(self) -> dict[str, Kind]:
-        """The columns that are read; rank goes before score where there are both."""
-        there = column_names(self._file, _LAYOUT)
-        order = next((name for name in ("rank", "score") if name in there), "score")
-        wanted = dict.fromkeys(("user", "item", order), "a file of lists (user, item, and rank or score)")
-        check_columns(self._file, _LAYOUT, wanted, asks="needs")
+        """The columns that are read; rank takes precedence over score."""
+        present = column_names(self._file, _DIALECT)
+        order = next((name for name in ("rank", "score") if name in present), "score")
+        required = dict.fromkeys(("user", "item", order), "a file of lists (user, item, and rank or score)")
+        check_columns(self._file, _DIALECT, required, verb="needs")
         kinds: dict[str, Kind] = {"user": "id", "item": "id", order: "number"}
-        return kinds | {name: "number" for name in ("split_seed", "fold", "seed") if name in there}
+        return kinds | {name: "number" for name in ("split_seed", "fold", "seed") if name in present}
 
     def _read(self) -> dict[str, Any]:
-        """Columns as codes with their distinct ids, or as float64 (NaN where the field is empty)."""
+        """Return columns as codes with their distinct ids, or as float64 (NaN where the field is empty)."""
         columns = {
             name: IdEncoder() if kind == "id" else GrowableArray(np.float64)
             for name, kind in self._kinds.items()
         }
-        for batch in batches(self._file, _LAYOUT, self._kinds):
+        for batch in read_batches(self._file, _DIALECT, self._kinds):
             for (name, column), field in zip(columns.items(), batch.columns, strict=True):
                 ids = self._kinds[name] == "id"
                 column.add(field if ids else field.fill_null(np.nan).to_numpy(zero_copy_only=False))
-        found = {name: column.finish() for name, column in columns.items()}
-        if not len(found["user"][0]):
+        result = {name: column.finish() for name, column in columns.items()}
+        if not len(result["user"][0]):
             raise DataError(f"{self.path}: no rows; expected lists")
-        return found
+        return result
 
-    def _chosen(self, columns: dict[str, Any], seed: int) -> Array:
-        """int64: the records, counted from 0, of this run."""
+    def _rows_of_run(self, columns: dict[str, Any], seed: int) -> Array:
+        """Return the records of this run, int64, counted from 0."""
         rows = np.arange(len(columns["user"][0]))
-        for name, wanted in (("split_seed", self.split_seed), ("fold", self.fold), ("seed", seed)):
+        for name, value in (("split_seed", self.split_seed), ("fold", self.fold), ("seed", seed)):
             if name not in columns:
                 continue
-            there = columns[name][rows]
-            rows = rows[there == wanted] if wanted is not None else rows[:0]
+            values = columns[name][rows]
+            rows = rows[values == value] if value is not None else rows[:0]
             if not len(rows):
-                held = ", ".join(f"{v:g}" for v in np.unique(there)[:5]) or "no rows"
-                raise Unsupported(f"{self._file.name} has no lists for {name}={wanted}: it has {held}")
+                held = ", ".join(f"{v:g}" for v in np.unique(values)[:5]) or "no rows"
+                raise Unsupported(f"{self._file.name} has no lists for {name}={value}: it has {held}")
         return rows
 
     def _codes(self, name: str, columns: dict[str, Any], rows: Array, ids: Ids) -> Codes:
-        """int32: the codes of the ids in a column, -1 for those that are not in ids."""
+        """Return the codes of the ids in a column, int32; -1 for those that are not in ids."""
         codes, distinct = columns[name]
         self._refuse(rows, codes[rows] < 0, f"has no {name}; expected an id of the data set")
-        known = {str(v): code for code, v in enumerate(ids.values.tolist())}
-        found = np.array([known.get(str(v), -1) for v in distinct.to_pylist()], dtype=np.int32)
-        translated: Codes = found[codes[rows]]
+        code_of = {str(v): code for code, v in enumerate(ids.values.tolist())}
+        code = np.array([code_of.get(str(v), -1) for v in distinct.to_pylist()], dtype=np.int32)
+        translated: Codes = code[codes[rows]]
         return translated
 
-    def _falling(self, columns: dict[str, Any], rows: Array) -> Array:
-        """float64: numbers that fall along a list."""
+    def _descending_scores(self, columns: dict[str, Any], rows: Array) -> Array:
+        """Return numbers that fall along a list, float64."""
         if "score" in columns:
             scores: Array = columns["score"][rows]
             wrong = ~(np.abs(scores) <= np.finfo(np.float32).max)
@@ -171,8 +172,8 @@ class External:
         self._refuse(rows, wrong, "has a rank that is none; expected whole numbers from 1")
         return -np.asarray(ranks)
 
-    def _left_out(self, users: Codes, items: Codes, train: Interactions) -> tuple[str, ...]:
-        found = []
+    def _skipped_rows(self, users: Codes, items: Codes, train: Interactions) -> tuple[str, ...]:
+        notes = []
         for codes, ids, what in (
             (users, train.user_ids, "a user that the data set does not have"),
             (items, train.item_ids, "an item outside the catalogue"),
@@ -183,8 +184,8 @@ class External:
                     f"{self.path}: every row has {what}; expected its own ids, as {ids.values[0]!r}"
                 )
             if unknown:
-                found.append(f"{self._file.name}: {unknown} of {len(codes)} rows left out, of {what}")
-        return tuple(found)
+                notes.append(f"{self._file.name}: {unknown} of {len(codes)} rows left out, of {what}")
+        return tuple(notes)
 
     def _refuse_repeats(self, rows: Array, users: Array, others: Array, fault: str) -> None:
         order = np.lexsort((rows, others, users))
@@ -194,7 +195,7 @@ class External:
 
     def _refuse(self, rows: Array, wrong: Array, fault: str) -> None:
         if wrong.any():
-            row = row_of(self._file, _LAYOUT, int(rows[np.argmax(wrong)]))
+            row = row_number(self._file, _DIALECT, int(rows[np.argmax(wrong)]))
             raise DataError(f"{self.path}: row {row} {fault}")
 
 

@@ -17,7 +17,7 @@ Weights = Literal["none", "raw", "log1p"]
 
 @contextmanager
 def limit_threads(n: int = 1) -> Iterator[None]:
-    """Give BLAS and OpenMP n threads inside the block, and what they had before afterwards.
+    """Limit BLAS and OpenMP to n threads inside the block, and restore the earlier limit afterwards.
 
     One thread a worker costs less CPU than two, and keeps fits repeatable; cells run side by side instead.
     A block inside a block may widen the limit: EASE does, by its own `num_threads`.
@@ -53,7 +53,7 @@ FEWER_ITEMS = "leave out rare items ('dataset.filters=[{min_item_interactions: 5
 
 
 def weighted(matrix: CSR, weights: Weights, *, model: str, negative: bool = False) -> CSR:
-    """CSR float32 of the shape of matrix, whose values became weights; matrix itself stays as it is.
+    """Return the matrix with its values turned into weights, CSR float32; matrix itself is not changed.
 
     Args:
         weights: none makes every stored pair a 1, raw takes its value, log1p takes log(1 + value).

@@ -20,7 +20,7 @@ Dtype = Literal["float32", "float64"]
 
 
 class _Factorisation(FactorModel):
-    """What the three share: a new object of the library for each fit, whose factors cross over in float32.
+    """Base of the three: each fit uses a new object of the library, and its factors become float32.
 
     The library adds what a fit is given to what it has learnt before; a new object makes each fit start anew.
     """
@@ -35,10 +35,10 @@ class _Factorisation(FactorModel):
 
     @abstractmethod
     def _unfitted(self, seed: int) -> Any:
-        """The library's model with these hyperparameters."""
+        """Return the library's model with these hyperparameters."""
 
     def _pairs(self, train: Interactions) -> CSR:
-        """CSR float32 [U, I]: what the library is fitted on."""
+        """Return the matrix that the library is fitted on, CSR float32 [U, I]."""
         return weighted(train.matrix(), "none", model=type(self).__name__)
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
@@ -71,7 +71,7 @@ class _Factorisation(FactorModel):
         self.item_factors = np.asarray(library.item_factors, dtype=np.float32)
 
     def _loss(self, more: tuple[Any, ...]) -> float | None:
-        """The training loss among what the library tells of an iteration."""
+        """Return the training loss among the extra arguments of the library's callback."""
         return None
 
 
@@ -143,27 +143,31 @@ class ALS(_Factorisation):
         return more[0] if more else None
 
     def factors_of(self, users: Codes, history: CSR) -> Floats:
-        """float32 [b, f]: the learnt factors; of users whom train does not know, solved for their history."""
+        """Return the fitted factors, float32 [b, f]; those of users not in train are solved for their
+        history.
+        """
         inside = np.minimum(users, len(self._fitted) - 1)  # a newcomer's code lies beyond
-        found = super().factors_of(inside, history)
+        factors = super().factors_of(inside, history)
         new = np.flatnonzero((users != inside) | ~self._fitted[inside])
         if len(new):
             with limit_threads(1):
                 solved = self._for_new_users().recalculate_user(new, self._weighted(history[new]))
-            found[new] = solved
-        return found
+            factors[new] = solved
+        return factors
 
     def state(self) -> State:
-        """The factors, and which users have any."""
+        """Return the factors, and which users have any."""
         return {**super().state(), "fitted": self._fitted}
 
     def restore(self, state: State) -> None:
-        """Put them back."""
+        """Load what `state` returned."""
         super().restore(state)
         self._fitted, self._solver = state["fitted"], None
 
     def _for_new_users(self) -> Any:
-        """The library with these item factors alone: what is being fitted keeps products of older ones."""
+        """Return a library object with these item factors alone: the one being fitted caches products of
+        older ones.
+        """
         if self._solver is None:
             self._solver = self._unfitted(None)
             self._solver.dtype = np.dtype(np.float32)
@@ -202,7 +206,7 @@ class BPR(_Factorisation):
 
     @property
     def not_repeatable(self) -> str | None:
-        """Why the same seed may give other lists."""
+        """The reason why the same seed may give other lists."""
         return None if self.num_threads == 1 else "num_threads > 1: the threads of BPR race for the factors"
 
     def _unfitted(self, seed: int) -> Any:

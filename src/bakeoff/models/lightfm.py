@@ -22,7 +22,7 @@ Schedule = Literal["adagrad", "adadelta"]
 
 @dataclass
 class LightFM(FactorModel):
-    """Factors of users and items as sums of the factors of their features, learnt by gradient descent.
+    """Factors of users and items as sums of the factors of their features, fitted by gradient descent.
 
     Kula (2015), Metadata embeddings for user and item cold-start recommendations. A list is ordered by the
     product of the two representations plus the item's bias; the user's bias changes no order.
@@ -92,13 +92,13 @@ class LightFM(FactorModel):
 
     @property
     def not_repeatable(self) -> str | None:
-        """Why the same seed may give other lists."""
+        """The reason why the same seed may give other lists."""
         return (
             None if self.num_threads == 1 else "num_threads > 1: the threads of LightFM race for the factors"
         )
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
-        """Learn the representations, epoch by epoch.
+        """Fit the representations, epoch by epoch.
 
         Raises:
             ModelError: they diverged.
@@ -152,33 +152,37 @@ class LightFM(FactorModel):
         )
 
     def _side(self, features: Features | None, of: str) -> CSR:
-        """CSR float32 [n, features]: one for each, or for all that have none, and then the data set's."""
+        """Return CSR float32 [n, features]: identity columns (or one for all without features), then the
+        data set's.
+        """
         if features is None:
             raise Unsupported(f"needs {of} features; the data set has none")
         matrix = features.matrix
         sums = np.asarray(abs(matrix).sum(axis=1)).ravel()
         if self.identity:
-            own = sparse.identity(len(sums), dtype=np.float32, format="csr")
+            identity = sparse.identity(len(sums), dtype=np.float32, format="csr")
         else:  # of a pair without any feature the library makes NaN
-            own = sparse.csr_matrix((sums == 0).astype(np.float32)[:, None])
-        matrix = sparse.hstack([own, matrix], format="csr", dtype=np.float32)
+            identity = sparse.csr_matrix((sums == 0).astype(np.float32)[:, None])
+        matrix = sparse.hstack([identity, matrix], format="csr", dtype=np.float32)
         if self.normalize:
             sums = np.asarray(abs(matrix).sum(axis=1)).ravel()
             matrix = sparse.diags((1 / sums).astype(np.float32)) @ matrix
         return sparse.csr_matrix(matrix, dtype=np.float32)
 
     def _samples(self, pairs: CSR, rng: np.random.Generator) -> tuple[Any, Any]:
-        """COO of what an epoch is fitted on (1 for a pair, -1 for a negative) and COO of its weights."""
-        found = pairs.tocoo()
-        users, items, weights = found.row, found.col, found.data
+        """Return the samples of an epoch as COO (1 for a pair, -1 for a negative), and their weights as
+        COO.
+        """
+        coo = pairs.tocoo()
+        users, items, weights = coo.row, coo.col, coo.data
         if self.weights != "none" and len(weights):
             weights = weights / max(float(weights.mean()), np.finfo(np.float32).tiny)
         signs = np.ones_like(weights)
         if self.loss == "logistic":
-            drawn = unseen(pairs, self.negatives, rng)
-            users, items = np.concatenate([users, drawn[0]]), np.concatenate([items, drawn[1]])
-            signs = np.concatenate([signs, np.full(len(drawn[0]), -1, dtype=np.float32)])
-            weights = np.concatenate([weights, np.ones(len(drawn[0]), dtype=np.float32)])
+            negatives = draw_unseen(pairs, self.negatives, rng)
+            users, items = np.concatenate([users, negatives[0]]), np.concatenate([items, negatives[1]])
+            signs = np.concatenate([signs, np.full(len(negatives[0]), -1, dtype=np.float32)])
+            weights = np.concatenate([weights, np.ones(len(negatives[0]), dtype=np.float32)])
         positives = sparse.coo_matrix((signs, (users, items)), shape=pairs.shape)
         if self.weights == "none":
             return positives, None
@@ -187,12 +191,13 @@ class LightFM(FactorModel):
     def _learnt(self, library: Any, user_features: CSR | None, item_features: CSR | None) -> None:
         _, of_users = library.get_user_representations(user_features)
         biases, of_items = library.get_item_representations(item_features)
-        self.user_factors: Floats = _with_column(of_users, np.ones(len(of_users), dtype=np.float32))
-        self.item_factors: Floats = _with_column(of_items, biases)
+        self.user_factors: Floats = _append_column(of_users, np.ones(len(of_users), dtype=np.float32))
+        self.item_factors: Floats = _append_column(of_items, biases)
 
 
-def unseen(pairs: CSR, times: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Users and items, int32 [times x pairs]: for each pair items the user has not, uniformly, with repeats.
+def draw_unseen(pairs: CSR, times: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draw unseen items for each pair, uniformly and with repeats; return users and items, int32 [times x
+    pairs].
 
     Nothing is drawn for users who have every item. pairs: CSR with sorted indices.
     """
@@ -211,5 +216,5 @@ def unseen(pairs: CSR, times: int, rng: np.random.Generator) -> tuple[Array, Arr
     return users.astype(np.int32), items.astype(np.int32)
 
 
-def _with_column(factors: Floats, column: Floats) -> Floats:
+def _append_column(factors: Floats, column: Floats) -> Floats:
     return np.ascontiguousarray(np.column_stack([factors, column]), dtype=np.float32)

@@ -27,7 +27,7 @@ rest; and a Gram matrix that is kept beside it."""
 
 @dataclass
 class EASE(ScoringModel):
-    """Steck (2019), Embarrassingly Shallow Autoencoders for Sparse Data, equation 8.
+    """EASE of Steck (2019), Embarrassingly Shallow Autoencoders for Sparse Data, equation 8.
 
     With P = (XᵀX + l2·I)⁻¹ the item-to-item weights are B = I - P·diag(1 / diag P), and a user's scores X·B.
     The model is dense: 4·I² bytes, and half as much again while it is solved.
@@ -48,7 +48,7 @@ class EASE(ScoringModel):
 
     def __post_init__(self) -> None:
         check_parameters(self, "model.build")
-        self._ridge: Ridge | None = None
+        self._ridge: RidgeSolution | None = None
 
     def fit(
         self,
@@ -56,16 +56,16 @@ class EASE(ScoringModel):
         *,
         seed: int,
         on_epoch: OnEpoch | None = None,
-        prepared: Spectrum | Floats | None = None,
+        prepared: Eigendecomposition | Floats | None = None,
     ) -> None:
-        """Solve; the seed has no effect.
+        """Solve for the item weights; the seed has no effect.
 
         Raises:
             Unsupported: it does not fit in memory, or values below 0 have no meaning for `weights`.
         """
         self.__dict__.pop("item_weights", None)
-        if isinstance(prepared, Spectrum):
-            self._ridge = Ridge(prepared, self.l2)
+        if isinstance(prepared, Eigendecomposition):
+            self._ridge = RidgeSolution(prepared, self.l2)
             return
         self._ridge = None
         _check_memory(train.n_items, _SOLVED)
@@ -83,58 +83,64 @@ class EASE(ScoringModel):
             np.fill_diagonal(inverse, 0.0)
         self.item_weights = inverse
 
-    def prepare(self, train: Interactions, fits: int) -> Spectrum | Floats:
-        """For every l2: the spectrum of X where users are few, else the Gram matrix (float32 [I, I])."""
+    def prepare(self, train: Interactions, fits: int) -> Eigendecomposition | Floats:
+        """Return what every l2 shares: the eigendecomposition if users are few, else the Gram matrix
+        (float32 [I, I]).
+        """
         _check_memory(train.n_items, _SOLVED)  # the winner's fit is plain
         matrix = self._weighted(train.matrix())
         with limit_threads(self.num_threads):
-            if Spectrum.pays(matrix.shape, fits):
-                return Spectrum.of(matrix)
+            if Eigendecomposition.pays(matrix.shape, fits):
+                return Eigendecomposition.of(matrix)
             _check_memory(train.n_items, _SOLVED + _KEPT)
             return gram(matrix)
 
     @cached_property
     def item_weights(self) -> Floats:
-        """float32 [I, I]; of a fit by a spectrum made when they are asked for: the lists do without."""
+        """Item weights, float32 [I, I]; after a fit by eigendecomposition computed on first use, as lists
+        need none.
+        """
         assert self._ridge is not None
         with limit_threads(1):
             return self._ridge.weights()
 
     def scores(self, users: Codes, history: CSR) -> Floats:
-        """float32 [b, I]: the users' weighted histories times the item weights."""
+        """Return the users' weighted histories times the item weights, float32 [b, I]."""
         weighted_history = self._weighted(history)
         with limit_threads(1):
             if self._ridge is not None:
                 return self._ridge.scores(users, weighted_history)
-            found: Floats = weighted_history @ self.item_weights
-        return found
+            result: Floats = weighted_history @ self.item_weights
+        return result
 
     def _weighted(self, matrix: CSR) -> CSR:
         return weighted(matrix, self.weights, model="EASE", negative=True)
 
     def state(self) -> State:
-        """The item weights."""
+        """Return the item weights."""
         return {"item_weights": self.item_weights}
 
     def restore(self, state: State) -> None:
-        """Put them back."""
+        """Load what `state` returned."""
         self._ridge, self.item_weights = None, state["item_weights"]
 
     def similar(self, item: int) -> Floats:
-        """float32 [I]: what having the item adds to the score of each."""
-        found: Floats = self.item_weights[item].copy()
-        return found
+        """Return what having the item adds to the score of each, float32 [I]."""
+        result: Floats = self.item_weights[item].copy()
+        return result
 
 
 def gram(matrix: CSR) -> Floats:
-    """float32 [I, I]: XᵀX of CSR float32 [U, I], in blocks: whole as a sparse matrix it may not fit."""
+    """Return XᵀX of CSR float32 [U, I] as float32 [I, I]; computed in blocks, as a sparse whole may not
+    fit.
+    """
     n_items = matrix.shape[1]
     by_item = matrix.T.tocsr()
-    found = np.empty((n_items, n_items), dtype=np.float32)
+    result = np.empty((n_items, n_items), dtype=np.float32)
     for start in range(0, n_items, 1024):
         block = slice(start, start + 1024)
-        found[block] = (by_item[block] @ matrix).toarray()
-    return found
+        result[block] = (by_item[block] @ matrix).toarray()
+    return result
 
 
 def invert(matrix: Array) -> None:
@@ -195,8 +201,8 @@ _BLOCK = 2048
 
 
 @dataclass(frozen=True, eq=False)
-class Spectrum:
-    """X = W·diag(s)·Vᵀ of CSR float32 [U, I], by the eigendecomposition of XXᵀ: the side of the users.
+class Eigendecomposition:
+    """X = W·diag(s)·Vᵀ of CSR float32 [U, I], by the eigendecomposition of XXᵀ, the smaller side.
 
     Args:
         train: X.
@@ -214,7 +220,7 @@ class Spectrum:
 
     @staticmethod
     def pays(shape: tuple[int, int], fits: int) -> bool:
-        """Whether one decomposition and so many products cost less than so many inverses.
+        """Return whether one decomposition and `fits` products cost less than `fits` inverses.
 
         On the side of the items it never does: it costs 14 inverses, and each penalty as much as one.
         """
@@ -223,8 +229,8 @@ class Spectrum:
         return n_users < n_items and shared < fits * n_items**3
 
     @classmethod
-    def of(cls, train: CSR) -> Spectrum:
-        """Decompose in float64, and keep float32.
+    def of(cls, train: CSR) -> Eigendecomposition:
+        """Decompose X in float64, and store float32.
 
         Raises:
             Unsupported: it does not fit in memory.
@@ -235,20 +241,20 @@ class Spectrum:
         check_memory(needed, f"the eigendecomposition for {n_users:,} users and {n_items:,} items needs")
         exact = train.astype(np.float64)
         squares, left = np.linalg.eigh((exact @ exact.T).toarray())
-        kept = squares > _NOTHING * squares.max(initial=0.0)
-        squares, left = squares[kept], np.ascontiguousarray(left[:, kept])
+        significant = squares > _NOTHING * squares.max(initial=0.0)
+        squares, left = squares[significant], np.ascontiguousarray(left[:, significant])
         by_item = exact.T.tocsr()
         items = np.empty((n_items, len(squares)), dtype=np.float32)
         outside = np.empty(n_items)
         for start in range(0, n_items, _BLOCK):
             block = slice(start, start + _BLOCK)
-            found = (by_item[block] @ left) / np.sqrt(squares)
-            items[block] = found
-            outside[block] = np.maximum(1.0 - np.einsum("ir,ir->i", found, found), 0.0)
+            projected = (by_item[block] @ left) / np.sqrt(squares)
+            items[block] = projected
+            outside[block] = np.maximum(1.0 - np.einsum("ir,ir->i", projected, projected), 0.0)
         return cls(train, (left * np.sqrt(squares)).astype(np.float32), items, squares, outside)
 
 
-class Ridge:
+class RidgeSolution:
     """EASE's scores at one penalty, without the matrix of item weights.
 
     With P = (XᵀX + l2·I)⁻¹ = V·diag(1 / (s² + l2))·Vᵀ + (I - VVᵀ) / l2, a history h scores h - hP / diag P.
@@ -258,7 +264,7 @@ class Ridge:
         l2: the penalty, above 0.
     """
 
-    def __init__(self, spectrum: Spectrum, l2: float) -> None:
+    def __init__(self, spectrum: Eigendecomposition, l2: float) -> None:
         self._of, self._l2 = spectrum, l2
         self._shrunk: Doubles = 1.0 / (spectrum.squares + l2)
         diagonal = spectrum.outside / l2
@@ -268,29 +274,31 @@ class Ridge:
         self._scale: Floats = (-1.0 / diagonal).astype(np.float32)
 
     def scores(self, users: Codes, history: CSR) -> Floats:
-        """float32 [b, I] of users (int32 [b]) whose weighted history is given (CSR float32 [b, I])."""
+        """Return scores float32 [b, I] of users (int32 [b]) with their weighted histories (CSR float32 [b,
+        I]).
+        """
         if self._in_train(users, history):  # hV = w·s: what lies outside of the rows of X is nothing
-            found: Floats = (self._of.users[users] * self._shrunk.astype(np.float32)) @ self._of.items.T
+            result: Floats = (self._of.users[users] * self._shrunk.astype(np.float32)) @ self._of.items.T
         else:
             inside = (history @ self._of.items) * (self._shrunk - 1.0 / self._l2).astype(np.float32)
-            found = inside @ self._of.items.T
-            _add(found, history, np.float32(1.0 / self._l2))
-        found *= self._scale
-        _add(found, history, np.float32(1.0))
-        return found
+            result = inside @ self._of.items.T
+            _add_history(result, history, np.float32(1.0 / self._l2))
+        result *= self._scale
+        _add_history(result, history, np.float32(1.0))
+        return result
 
     def weights(self) -> Floats:
-        """float32 [I, I]: the item weights, as a plain fit solves for them."""
-        found = np.empty((len(self._scale),) * 2, dtype=np.float32)
-        for start in range(0, len(found), _BLOCK):
-            one = sparse.identity(len(found), dtype=np.float32, format="csr")[start : start + _BLOCK]
+        """Return the item weights, float32 [I, I], as a plain fit solves for them."""
+        result = np.empty((len(self._scale),) * 2, dtype=np.float32)
+        for start in range(0, len(result), _BLOCK):
+            one = sparse.identity(len(result), dtype=np.float32, format="csr")[start : start + _BLOCK]
             nobody = np.full(one.shape[0], self._of.train.shape[0], dtype=np.int32)
-            found[start : start + _BLOCK] = self.scores(nobody, one)
-        np.fill_diagonal(found, 0.0)
-        return found
+            result[start : start + _BLOCK] = self.scores(nobody, one)
+        np.fill_diagonal(result, 0.0)
+        return result
 
     def _in_train(self, users: Codes, history: CSR) -> bool:
-        """Whether the histories are the rows of X of their users."""
+        """Return whether the histories are the users' rows of X."""
         if len(users) and int(users.max()) >= self._of.train.shape[0]:
             return False
         rows = self._of.train[users]
@@ -298,7 +306,7 @@ class Ridge:
         return all(np.array_equal(one, other) for one, other in pairs)
 
 
-def _add(scores: Floats, history: CSR, times: np.float32) -> None:
+def _add_history(scores: Floats, history: CSR, times: np.float32) -> None:
     """Add a multiple of the histories to the scores [b, I], in place."""
     rows: Array = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
     scores[rows, history.indices] += times * history.data

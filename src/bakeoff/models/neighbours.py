@@ -15,11 +15,11 @@ from bakeoff.models.base import OnEpoch, Ranked, State
 from bakeoff.models.fitting import Weights, check_memory, weighted
 from bakeoff.models.topk import (
     ScoringModel,
-    blocks,
     entries,
     rank_scores,
     target_ranks_among,
     top_k_of_entries,
+    user_blocks,
 )
 from bakeoff.parameters import Count, Positive, Range, Share, check_parameters
 
@@ -30,7 +30,7 @@ _DENSE_SHARE = 0.1  # share of a block's items with a score above which whole ro
 
 @dataclass
 class ItemKNN(ScoringModel):
-    """A user's score of an item: the similarities of the item to those in the history, weighted and summed.
+    """Item neighbours: a user's score of an item is the weighted sum of its similarities to the history.
 
     Similarities are those of implicit's CosineRecommender, TFIDFRecommender and BM25Recommender, each item
     with its K nearest, itself included. Items that are near none of the history are not listed, and stand at
@@ -62,7 +62,7 @@ class ItemKNN(ScoringModel):
 
     @property
     def shared_over(self) -> tuple[str, ...]:
-        """One matrix of similarities serves every K; bm25's own knobs mean nothing to the others."""
+        """The parameters that one matrix of similarities serves; K1 and B only matter to bm25."""
         return ("K",) if self.similarity == "bm25" else ("K", "K1", "B")
 
     def fit(
@@ -85,7 +85,7 @@ class ItemKNN(ScoringModel):
         self._similarities = fitted.similarity.tocsr().astype(np.float32)
 
     def prepare(self, train: Interactions, fits: int) -> Similarities | None:
-        """The similarities for every K up to this one; None where they would be used once."""
+        """Return the similarities for every K up to this one, or None where they would be used once."""
         matrix = self._weighted(train)
         # An item that nearly all have weighs less than nothing in tfidf; there zeros would count.
         if fits < 2 or matrix.data.min(initial=0) < 0:
@@ -93,7 +93,7 @@ class ItemKNN(ScoringModel):
         return Similarities.of(matrix, self.K)
 
     def _weighted(self, train: Interactions) -> CSR:
-        """CSR float64 [U, I]: what the library compares items by; it takes no float32."""
+        """Return the matrix that items are compared by, CSR float64 [U, I]; the library takes no float32."""
         from implicit import nearest_neighbours as library
 
         matrix = weighted(train.matrix(), self.weights, model="item neighbours")
@@ -110,52 +110,52 @@ class ItemKNN(ScoringModel):
         return by_item.T.tocsr()
 
     def scores(self, users: Codes, history: CSR) -> Floats:
-        """float32 [b, I]: the weighted histories times the similarities."""
+        """Return the weighted histories times the similarities, float32 [b, I]."""
         return np.ascontiguousarray(self._scored(history).toarray())
 
     def state(self) -> State:
-        """The similarities."""
+        """Return the similarities."""
         return {"similarities": self._similarities}
 
     def restore(self, state: State) -> None:
-        """Put them back."""
+        """Load what `state` returned."""
         self._similarities = state["similarities"]
 
     def similar(self, item: int) -> Floats:
-        """float32 [I]: what having the item adds to the score of each."""
-        found: Floats = self._similarities[item].toarray()[0]
-        return found
+        """Return what having the item adds to the score of each, float32 [I]."""
+        result: Floats = self._similarities[item].toarray()[0]
+        return result
 
     def _scored(self, history: CSR) -> CSR:
-        """CSR float32 [b, I]: the scores of the items that have one."""
+        """Return the scores of the items that have one, CSR float32 [b, I]."""
         return weighted(history, self.weights, model="item neighbours") @ self._similarities
 
     def _parts(self, users: Codes, history: CSR, k: int, targets: CSR) -> Iterator[Ranked]:
         n_items = history.shape[1]
         scratch = np.zeros((0, n_items), dtype=np.float32)
-        for block in blocks(len(users), n_items):
-            found = self._scored(history[block])
-            self._refuse_non_finite(users[block], found.data[None])
-            if found.nnz > _DENSE_SHARE * found.shape[0] * n_items:
-                values = np.ascontiguousarray(found.toarray())
+        for block in user_blocks(len(users), n_items):
+            result = self._scored(history[block])
+            self._refuse_non_finite(users[block], result.data[None])
+            if result.nnz > _DENSE_SHARE * result.shape[0] * n_items:
+                values = np.ascontiguousarray(result.toarray())
                 yield rank_scores(values, history[block], k, targets[block], self.floor)
                 continue
-            if len(scratch) < found.shape[0]:
-                scratch = np.zeros((found.shape[0], n_items), dtype=np.float32)
-            yield _rank_sparse(found, history[block], k, targets[block], scratch)
+            if len(scratch) < result.shape[0]:
+                scratch = np.zeros((result.shape[0], n_items), dtype=np.float32)
+            yield _rank_sparse(result, history[block], k, targets[block], scratch)
 
 
 def _rank_sparse(scores: CSR, history: CSR, k: int, targets: CSR, scratch: Floats) -> Ranked:
-    """As `rank_scores` with a floor of 0, for rows of which few items have a score.
+    """Rank as `rank_scores` with a floor of 0, for rows in which few items have a score.
 
     scratch: float32 [>= b, I] of zeros, and left so; seen items and targets are looked up in it.
     """
     b, n_items = scores.shape
     rows, items = entries(scores)
-    seen, wanted = entries(history), entries(targets)
+    seen, target_entries = entries(history), entries(targets)
     scratch[rows, items] = scores.data
     scratch[seen] = -np.inf
-    values, target_values = scratch[rows, items], scratch[wanted]
+    values, target_values = scratch[rows, items], scratch[target_entries]
     scratch[rows, items] = 0
     scratch[seen] = 0
 
@@ -165,7 +165,7 @@ def _rank_sparse(scores: CSR, history: CSR, k: int, targets: CSR, scratch: Float
     starts = np.concatenate(([0], np.cumsum(np.bincount(rows[unseen], minlength=b))))
     unscored = n_items - np.diff(history.indptr) - np.diff(starts)
     return Ranked(
-        *listed_best, *target_ranks_among(values[unseen], starts, unscored, wanted[0], target_values)
+        *listed_best, *target_ranks_among(values[unseen], starts, unscored, target_entries[0], target_values)
     )
 
 
@@ -178,7 +178,7 @@ _BYTES = 20
 
 @dataclass(frozen=True, eq=False)
 class Similarities:
-    """What the library `implicit` keeps of an item's neighbours, for every K up to the largest.
+    """The neighbours of each item as the library `implicit` selects them, for every K up to the largest.
 
     It meets the neighbours of an item in an order of its own, and where several tie for the last places, that
     order decides: of the first K met whose similarity is the K-th best or more, the tied ones of the highest
@@ -198,7 +198,7 @@ class Similarities:
 
     @classmethod
     def of(cls, weighted: CSR, largest: int) -> Similarities:
-        """From CSR float64 [U, I], its values at least 0, just as the library is given it.
+        """Compute them from CSR float64 [U, I], its values at least 0, as the library is given it.
 
         Raises:
             Unsupported: what is kept does not fit in memory.
@@ -222,50 +222,52 @@ class Similarities:
         )
 
     def nearest(self, k: int) -> CSR:
-        """CSR float32 [I, I]: the k nearest of each item, itself among them; k at most the largest."""
+        """Return the k nearest of each item, itself included, as CSR float32 [I, I]; k at most the
+        largest.
+        """
         rows, lowest = self._rows(), self._lowest(k)[self._rows()]
-        kept = self.values > lowest
-        tied = np.flatnonzero(self._early(k, lowest) & ~kept)
-        free = k - np.bincount(rows[kept], minlength=len(self.starts) - 1)
+        selected = self.values > lowest
+        tied = np.flatnonzero(self._early(k, lowest) & ~selected)
+        free = k - np.bincount(rows[selected], minlength=len(self.starts) - 1)
         tied = tied[np.lexsort((-self.items[tied], rows[tied]))]
         first = np.searchsorted(rows[tied], rows[tied])
-        kept[tied[np.arange(len(tied)) - first < free[rows[tied]]]] = True
-        counts = np.bincount(rows[kept], minlength=len(free))
-        data = self.values[kept].astype(np.float32)
+        selected[tied[np.arange(len(tied)) - first < free[rows[tied]]]] = True
+        counts = np.bincount(rows[selected], minlength=len(free))
+        data = self.values[selected].astype(np.float32)
         indptr = np.concatenate(([0], np.cumsum(counts)))
-        return sparse.csr_matrix((data, self.items[kept], indptr), shape=(len(free), len(free)))
+        return sparse.csr_matrix((data, self.items[selected], indptr), shape=(len(free), len(free)))
 
     @classmethod
-    def _all(cls, found: CSR) -> Similarities:
-        """Of rows of the product, in the order SciPy met them."""
-        starts, falling = found.indptr.astype(np.int64), found.data.copy()
+    def _all(cls, product: CSR) -> Similarities:
+        """Build from rows of the product, in the order in which SciPy computed them."""
+        starts, falling = product.indptr.astype(np.int64), product.data.copy()
         for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
             falling[start:end] = np.sort(falling[start:end])[::-1]
-        return cls(starts, found.indices.astype(np.int32), found.data, falling)
+        return cls(starts, product.indices.astype(np.int32), product.data, falling)
 
     def _cut(self, largest: int) -> Similarities:
-        """Without what no K up to the largest can keep."""
+        """Drop the entries that no K up to the largest selects."""
         rows, lowest = self._rows(), self._lowest(largest)[self._rows()]
-        kept = (self.values > lowest) | self._early(largest, lowest)
-        counts = np.bincount(rows[kept], minlength=len(self.starts) - 1)
+        selected = (self.values > lowest) | self._early(largest, lowest)
+        counts = np.bincount(rows[selected], minlength=len(self.starts) - 1)
         top = np.arange(len(rows)) - self.starts[rows] < counts[rows]
         starts = np.concatenate(([0], np.cumsum(counts)))
-        return Similarities(starts, self.items[kept], self.values[kept], self.falling[top])
+        return Similarities(starts, self.items[selected], self.values[selected], self.falling[top])
 
     def _rows(self) -> Array:
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
     def _lowest(self, k: int) -> Doubles:
-        """float64 [I]: the k-th best similarity of each item, -inf where it has no more than k."""
-        found = np.full(len(self.starts) - 1, -np.inf)
+        """Return the k-th best similarity of each item, float64 [I]; -inf where it has no more than k."""
+        result = np.full(len(self.starts) - 1, -np.inf)
         more = np.diff(self.starts) > k
-        found[more] = self.falling[self.starts[:-1][more] + k - 1]
-        return found
+        result[more] = self.falling[self.starts[:-1][more] + k - 1]
+        return result
 
     def _early(self, k: int, lowest: Doubles) -> Bools:
-        """bool [c]: which are among the first k met of those that reach the lowest (float64 [c])."""
+        """Return which are among the first k entries that reach the lowest (float64 [c]), bool [c]."""
         reached = self.values >= lowest
         before = np.concatenate(([0], np.cumsum(reached)))
         met = before[1:] - np.repeat(before[self.starts[:-1]], np.diff(self.starts))
-        found: Bools = reached & (met <= k)
-        return found
+        result: Bools = reached & (met <= k)
+        return result

@@ -72,7 +72,7 @@ class SAR(ScoringModel):
         return ("times",) if self.timedecay_formula else ()
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
-        """Count, and divide; the seed has no effect.
+        """Count common users and apply the formula; the seed has no effect.
 
         Raises:
             Unsupported: times are missing, values below 0 have no meaning for `weights`, or the similarities
@@ -94,27 +94,29 @@ class SAR(ScoringModel):
         self._similarities: CSR = self._similar(sparse.csr_matrix(ones.T @ ones))
 
     def scores(self, users: Codes, history: CSR) -> Floats:
-        """float32 [b, I]: affinities times similarities; those of users unknown to train are undecayed."""
+        """Return affinities times similarities, float32 [b, I]; affinities of users not in train do not
+        decay.
+        """
         affinity = self._weighted(history)
         if self._decayed is not None:
             unknown = (np.diff(self._decayed.indptr) == 0).astype(np.float32)
             affinity = self._decayed[users] + sparse.diags(unknown[users]) @ affinity
-        found: Floats = (affinity @ self._similarities).toarray()
-        return found
+        result: Floats = (affinity @ self._similarities).toarray()
+        return result
 
     def state(self) -> State:
-        """The similarities, and affinities that decay."""
+        """Return the similarities, and the decayed affinities."""
         decayed = {} if self._decayed is None else {"decayed": self._decayed}
         return {"similarities": self._similarities, **decayed}
 
     def restore(self, state: State) -> None:
-        """Put them back."""
+        """Load what `state` returned."""
         self._similarities, self._decayed = state["similarities"], state.get("decayed")
 
     def similar(self, item: int) -> Floats:
-        """float32 [I]: the similarities of the item."""
-        found: Floats = self._similarities[item].toarray()[0]
-        return found
+        """Return the similarities of the item, float32 [I]."""
+        result: Floats = self._similarities[item].toarray()[0]
+        return result
 
     def _weighted(self, matrix: CSR) -> CSR:
         return weighted(matrix, self.weights, model="SAR", negative=True)
@@ -126,7 +128,7 @@ class SAR(ScoringModel):
         return decay
 
     def _similar(self, counts: CSR) -> CSR:
-        """CSR float32 [I, I] from how many users have both items."""
+        """Return similarities, CSR float32 [I, I], from the number of users who have both items."""
         n_items = counts.shape[0]
         alone = counts.diagonal().astype(np.float64)
         both = counts.data.astype(np.float64)
@@ -147,6 +149,6 @@ class SAR(ScoringModel):
             if self.similarity_type == "lexicographers mutual information":
                 values *= both
         values[both < self.threshold] = 0.0
-        found = sparse.csr_matrix((values.astype(np.float32), counts.indices, counts.indptr), counts.shape)
-        found.eliminate_zeros()
-        return found
+        result = sparse.csr_matrix((values.astype(np.float32), counts.indices, counts.indptr), counts.shape)
+        result.eliminate_zeros()
+        return result

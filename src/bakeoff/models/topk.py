@@ -21,25 +21,25 @@ _SORT_US, _PASS_US, _CALL_US = 1e-3, 1e-4, 1.3  # µs for n log2(n) of a sort, p
 
 
 def order_keys(scores: Floats, items: Array) -> Array:
-    """uint64 keys whose rising order is: score falling, then item code rising. -0.0 and 0.0 are one score."""
+    """Return uint64 keys that sort by falling score, then rising item code; -0.0 and 0.0 are one score."""
     bits = (scores + np.float32(0)).view(np.uint32)
     rising = np.where(bits & _SIGN, ~bits, bits | _SIGN)
     return (~rising).astype(np.uint64) << np.uint64(32) | items.astype(np.uint64)
 
 
 def items_of(keys: Array) -> Codes:
-    """int32: the item codes inside keys."""
+    """Return the item codes inside keys, int32."""
     return (keys & _LOW).astype(np.int32)
 
 
 def scores_of(keys: Array) -> Floats:
-    """float32: the scores inside keys."""
+    """Return the scores inside keys, float32."""
     rising = ~(keys >> np.uint64(32)).astype(np.uint32)
     return np.where(rising & _SIGN, rising ^ _SIGN, ~rising).view(np.float32)
 
 
 def top_k(scores: Floats, k: int, floor: float = -np.inf) -> tuple[Codes, Floats]:
-    """The k best items of each row, by falling score, then rising item code.
+    """Return the k best items of each row, by falling score, then rising item code.
 
     Args:
         scores: float32 [b, I], C-contiguous.
@@ -56,14 +56,14 @@ def top_k(scores: Floats, k: int, floor: float = -np.inf) -> tuple[Codes, Floats
     lowest = np.maximum(_lower_bounds(scores, depth), above_floor)
     reached = scores >= lowest[:, None]
     if np.count_nonzero(reached) > b * (2 * depth + 64):
-        _thin(reached, scores, lowest, depth)
-    found = np.flatnonzero(reached)
-    rows, items = np.divmod(found, n)
-    return top_k_of_entries(rows, items, scores.ravel()[found], b, k)
+        _drop_excess_ties(reached, scores, lowest, depth)
+    candidates = np.flatnonzero(reached)
+    rows, items = np.divmod(candidates, n)
+    return top_k_of_entries(rows, items, scores.ravel()[candidates], b, k)
 
 
-def _thin(reached: Bools, scores: Floats, lowest: Floats, depth: int) -> None:
-    """Leave out of reached (bool [b, I]) what ties with the lowest of its row behind the first depth ties.
+def _drop_excess_ties(reached: Bools, scores: Floats, lowest: Floats, depth: int) -> None:
+    """Drop from reached (bool [b, I]) the ties with the row's lowest score beyond the first depth of them.
 
     Rows whose scores all tie, as those of users without factors do, would fill memory with candidates.
     """
@@ -73,7 +73,7 @@ def _thin(reached: Bools, scores: Floats, lowest: Floats, depth: int) -> None:
 
 
 def top_k_of_entries(rows: Array, items: Array, scores: Floats, b: int, k: int) -> tuple[Codes, Floats]:
-    """As :func:`top_k`, from candidates: rows [c], rising, their items [c] and scores float32 [c]."""
+    """Return :func:`top_k` of candidates: rows [c], rising, their items [c] and scores float32 [c]."""
     keys = order_keys(scores, items)
     counts = np.bincount(rows, minlength=b)
     starts = np.cumsum(counts) - counts
@@ -82,8 +82,8 @@ def top_k_of_entries(rows: Array, items: Array, scores: Floats, b: int, k: int) 
     # that it does not widen the table of all.
     crowded = counts > 2 * k + 64
     for row in np.flatnonzero(crowded):
-        own = keys[starts[row] : starts[row] + counts[row]]
-        table[row] = np.sort(np.partition(own, k - 1)[:k]) if k else own[:0]
+        row_keys = keys[starts[row] : starts[row] + counts[row]]
+        table[row] = np.sort(np.partition(row_keys, k - 1)[:k]) if k else row_keys[:0]
     plain = ~crowded[rows]
     wide = np.full((b, max(k, int(counts[~crowded].max(initial=0)))), _LAST, dtype=np.uint64)
     wide[rows[plain], (np.arange(len(rows)) - starts[rows])[plain]] = keys[plain]
@@ -95,7 +95,7 @@ def top_k_of_entries(rows: Array, items: Array, scores: Floats, b: int, k: int) 
 
 
 def target_ranks(scores: Floats, rows: Array, items: Array) -> tuple[Codes, Codes]:
-    """How many scores of its row stand strictly above each target, and how many others equal it.
+    """Count the scores of its row that are strictly above each target, and the others that equal it.
 
     Sorts the rows where that costs less than two passes over the row for each target; scores are then
     left sorted.
@@ -115,9 +115,9 @@ def target_ranks(scores: Floats, rows: Array, items: Array) -> tuple[Codes, Code
     if b * n * np.log2(max(n, 2)) * _SORT_US < 2 * len(rows) * (_CALL_US + n * _PASS_US):
         scores.sort(axis=1)
         for row in np.flatnonzero(np.diff(cuts)):
-            own = slice(cuts[row], cuts[row + 1])
-            above[own] = n - np.searchsorted(scores[row], values[own], side="right")
-            not_below[own] = n - np.searchsorted(scores[row], values[own], side="left")
+            row_slice = slice(cuts[row], cuts[row + 1])
+            above[row_slice] = n - np.searchsorted(scores[row], values[row_slice], side="right")
+            not_below[row_slice] = n - np.searchsorted(scores[row], values[row_slice], side="left")
     else:
         answer = np.empty(n, dtype=bool)
         for at, (row, value) in enumerate(zip(rows.tolist(), values, strict=True)):
@@ -129,7 +129,7 @@ def target_ranks(scores: Floats, rows: Array, items: Array) -> tuple[Codes, Code
 def target_ranks_among(
     scores: Floats, starts: Array, unscored: Array, rows: Array, values: Floats
 ) -> tuple[Codes, Codes]:
-    """As :func:`target_ranks`, where only some candidates have a score and the others stand at 0.
+    """Compute :func:`target_ranks` where only some candidates have a score and the others have 0.
 
     Args:
         scores: float32 [c], those that there are, row by row.
@@ -143,14 +143,14 @@ def target_ranks_among(
     above = np.where(values < 0, unscored[rows], 0).astype(np.int32)
     ties = np.where(values == 0, unscored[rows], 0).astype(np.int32) - np.int32(1)
     for at, (row, value) in enumerate(zip(rows.tolist(), values, strict=True)):
-        own = scores[starts[row] : starts[row + 1]]
-        above[at] += np.count_nonzero(own > value)
-        ties[at] += np.count_nonzero(own == value)
+        row_scores = scores[starts[row] : starts[row + 1]]
+        above[at] += np.count_nonzero(row_scores > value)
+        ties[at] += np.count_nonzero(row_scores == value)
     return above, ties
 
 
 def _lower_bounds(scores: Floats, depth: int) -> Floats:
-    """float32 [b]: a score that at least `depth` of the row reach, near the best such one.
+    """Return a score that at least `depth` entries of the row reach, near the best such one, float32 [b].
 
     The depth-th largest maximum of disjoint chunks of the row cannot lie above its depth-th largest score.
     The chunks are strided (item i is in chunk i modulo their number), so that maxima are taken of whole
@@ -158,14 +158,14 @@ def _lower_bounds(scores: Floats, depth: int) -> Floats:
     """
     b, n = scores.shape
     width = min(_WIDEST, n // (2 * depth))
-    found: Floats
+    result: Floats
     if width < 4:
-        found = np.partition(scores, n - depth, axis=1)[:, n - depth]
-        return found
+        result = np.partition(scores, n - depth, axis=1)[:, n - depth]
+        return result
     chunks = n // width
     maxima = scores[:, : chunks * width].reshape(b, width, chunks).max(axis=1)
-    found = np.partition(maxima, chunks - depth, axis=1)[:, chunks - depth]
-    return found
+    result = np.partition(maxima, chunks - depth, axis=1)[:, chunks - depth]
+    return result
 
 
 BLOCK_BYTES = 48 * 2**20
@@ -186,27 +186,28 @@ class ScoringModel(ABC):
 
     @abstractmethod
     def scores(self, users: Codes, history: CSR) -> Floats:
-        """float32 [b, I]: finite scores of the catalogue for users (int32 [b]) with history (CSR [b, I]).
+        """Return finite scores of the catalogue, float32 [b, I], for users (int32 [b]) with history (CSR [b,
+        I]).
 
         The array is the caller's to write in.
         """
 
     def recommend(self, users: Codes, history: CSR, k: int) -> tuple[Codes, Floats]:
-        """The k best unseen items of each user; see :class:`bakeoff.models.base.Model`.
+        """Return the k best unseen items of each user; see :class:`bakeoff.models.base.Model`.
 
         Raises:
             ModelError: a score is not finite.
         """
         parts = self._parts(users, history, k, sparse.csr_matrix(history.shape, dtype=np.float32))
-        return joined(parts, k)[:2]
+        return concatenate_blocks(parts, k)[:2]
 
     def rank(self, users: Codes, history: CSR, k: int, targets: CSR) -> Ranked:
-        """As `recommend`, with the rank of each target; see :class:`bakeoff.models.base.RanksTargets`."""
-        return joined(self._parts(users, history, k, targets), k)
+        """Recommend, and rank each target; see :class:`bakeoff.models.base.RanksTargets`."""
+        return concatenate_blocks(self._parts(users, history, k, targets), k)
 
     def _parts(self, users: Codes, history: CSR, k: int, targets: CSR) -> Iterator[Ranked]:
-        """The answer block by block."""
-        for block in blocks(len(users), history.shape[1]):
+        """Yield the answer block by block."""
+        for block in user_blocks(len(users), history.shape[1]):
             values = self.scores(users[block], history[block])
             self._refuse_non_finite(users[block], values)
             values = np.ascontiguousarray(values, dtype=np.float32)
@@ -215,12 +216,13 @@ class ScoringModel(ABC):
     def _refuse_non_finite(self, users: Codes, scores: Floats) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             # What is not finite makes its sum so; a sum that overflows is looked at again.
-            doubtful = np.flatnonzero(~np.isfinite(scores.sum(axis=1)))
-        wrong = [row for row in doubtful.tolist() if not np.isfinite(scores[row]).all()]
-        if wrong:
+            suspects = np.flatnonzero(~np.isfinite(scores.sum(axis=1)))
+        not_finite = [row for row in suspects.tolist() if not np.isfinite(scores[row]).all()]
+        if not_finite:
             raise ModelError(
-                f"{type(self).__name__}: a score of user {users[wrong[0]]} is not finite; expected finite "
-                "scores: the fit may have diverged, try a smaller learning rate or more regularisation"
+                f"{type(self).__name__}: a score of user {users[not_finite[0]]} is not finite; "
+                "expected finite scores: the fit may have diverged, try a smaller learning rate or more "
+                "regularisation"
             )
 
 
@@ -238,76 +240,82 @@ class FactorModel(ScoringModel):
     item_factors: Floats
 
     def state(self) -> State:
-        """The factors; see :class:`bakeoff.models.base.Serializable`."""
+        """Return the factors; see :class:`bakeoff.models.base.Serializable`."""
         return {"user_factors": self.user_factors, "item_factors": self.item_factors}
 
     def restore(self, state: State) -> None:
-        """Put the factors back."""
+        """Load the factors."""
         self.user_factors, self.item_factors = state["user_factors"], state["item_factors"]
 
     def similar(self, item: int) -> Floats:
-        """float32 [I]: cosine of the items' factors without biases; 0 where one of the two has none."""
+        """Return the cosine of the items' factors without biases, float32 [I]; 0 where one of the two has
+        none.
+        """
         factors = self.item_factors[:, : self.item_factors.shape[1] - self.biases]
         lengths = np.sqrt(np.einsum("nf,nf->n", factors, factors))
         products = factors @ factors[item]
         norms = lengths * lengths[item]
-        found: Floats = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
-        return found
+        result: Floats = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
+        return result
 
     def factors_of(self, users: Codes, history: CSR) -> Floats:
-        """float32 [b, f]: the factors of users; a model that folds in computes those of unknown ones."""
-        found: Floats = self.user_factors[users]
-        return found
+        """Return the factors of users, float32 [b, f]; a model that folds in computes those of unknown
+        ones.
+        """
+        result: Floats = self.user_factors[users]
+        return result
 
     def scores(self, users: Codes, history: CSR) -> Floats:
-        found: Floats = self.factors_of(users, history) @ self.item_factors.T
-        return found
+        result: Floats = self.factors_of(users, history) @ self.item_factors.T
+        return result
 
     def _parts(self, users: Codes, history: CSR, k: int, targets: CSR) -> Iterator[Ranked]:
         n_items = history.shape[1]
-        longest = _longest(self.item_factors)
+        longest = _largest_norm(self.item_factors)
         # Fresh pages for each block would cost as much as the selection.
         scratch = np.empty((0, n_items), dtype=np.float32)
-        for block in blocks(len(users), n_items):
+        for block in user_blocks(len(users), n_items):
             factors = self.factors_of(users[block], history[block])
             if len(scratch) < len(factors):
                 scratch = np.empty((len(factors), n_items), dtype=np.float32)
             values = np.matmul(factors, self.item_factors.T, out=scratch[: len(factors)])
             # By Cauchy and Schwarz no score can overflow, so that none need be looked at.
-            if not longest * _longest(factors) < np.finfo(np.float32).max / 2:
+            if not longest * _largest_norm(factors) < np.finfo(np.float32).max / 2:
                 self._refuse_non_finite(users[block], values)
             yield rank_scores(values, history[block], k, targets[block], self.floor)
 
 
 def rank_scores(scores: Floats, history: CSR, k: int, targets: CSR, floor: float = -np.inf) -> Ranked:
-    """Lists and target ranks of a block of finite scores (float32 [b, I], C-contiguous, written over)."""
+    """Return lists and target ranks of a block of finite scores (float32 [b, I], C-contiguous,
+    overwritten).
+    """
     rows, seen = entries(history)
     scores[rows, seen] = -np.inf
     items, values = top_k(scores, k, floor)
     return Ranked(items, values, *target_ranks(scores, *entries(targets)))
 
 
-def joined(parts: Iterable[Ranked], k: int) -> Ranked:
-    """One answer from those of its blocks."""
+def concatenate_blocks(parts: Iterable[Ranked], k: int) -> Ranked:
+    """Concatenate the answers of blocks."""
     none = np.zeros(0, dtype=np.int32)
     empty = Ranked(np.zeros((0, k), np.int32), np.zeros((0, k), np.float32), none, none)
     return Ranked(*(np.concatenate(columns) for columns in zip(empty, *parts, strict=True)))
 
 
-def blocks(n_users: int, n_items: int) -> Iterator[slice]:
-    """Cut users in blocks of which the scores fill about BLOCK_BYTES, whatever the machine."""
+def user_blocks(n_users: int, n_items: int) -> Iterator[slice]:
+    """Yield blocks of users whose scores fill about BLOCK_BYTES, on every machine alike."""
     size = max(1, BLOCK_BYTES // max(4 * n_items, 1))
     for start in range(0, n_users, size):
         yield slice(start, min(start + size, n_users))
 
 
 def entries(matrix: CSR) -> tuple[Array, Array]:
-    """Row numbers (int64, rising) and columns of what a CSR matrix holds."""
+    """Return the row numbers (int64, rising) and the columns of the entries of a CSR matrix."""
     return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices
 
 
-def _longest(factors: Floats) -> float:
-    """The largest Euclidean length of a row; NaN or infinite where an entry is."""
+def _largest_norm(factors: Floats) -> float:
+    """Return the largest Euclidean length of a row; NaN or infinite where an entry is."""
     with np.errstate(over="ignore"):
         squares = np.einsum("nf,nf->n", factors, factors)
     return float(np.sqrt(squares.max(initial=0.0)))

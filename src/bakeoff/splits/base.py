@@ -70,7 +70,7 @@ class Split:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A letter and 15 hex digits that name what train, history and test hold, in the user's own ids.
+        """A letter and 15 hex digits that identify train, history and test, in the user's own ids.
 
         Row order, coding, dtype and platform do not change it. The history counts where it is not train's.
         """
@@ -92,7 +92,7 @@ class Split:
 
 
 class Splitter(Protocol):
-    """How a split is made: a frozen dataclass whose fields are the knobs of its YAML file.
+    """A way to split: a frozen dataclass whose fields are the parameters of its YAML file.
 
     Attributes:
         seeded: whether chance decides; where not, `split_seed` is normalised away.
@@ -103,17 +103,17 @@ class Splitter(Protocol):
     needs_times: ClassVar[bool]
 
     def split(self, data: Interactions, seed: int) -> Split:
-        """Cut data in train and test."""
+        """Cut data into train and test."""
         ...
 
     def inner(self, split: Split, seed: int) -> Split:
-        """Cut the train part of a split again by the same kind of split: all that tuning may see."""
+        """Cut the train part of a split in the same way: the only data that tuning sees."""
         ...
 
 
 @runtime_checkable
 class ColdStartSplitter(Protocol):
-    """A splitter whose splits are all of users unknown to train, as is known before anything is cut."""
+    """A splitter whose evaluated users are never in train, which is known before anything is cut."""
 
     holds_users_out: ClassVar[Literal[True]]
 
@@ -135,12 +135,12 @@ class ColdPolicy:
 
     @property
     def cold(self) -> ColdPolicy:
-        """These two knobs alone."""
+        """These two parameters alone."""
         return ColdPolicy(cold_users=self.cold_users, cold_items=self.cold_items)
 
 
 def times_of(data: Interactions, family: str) -> Times:
-    """The timestamps that a family needs.
+    """Return data.times.
 
     Raises:
         DataError: the data have none.
@@ -154,7 +154,7 @@ def times_of(data: Interactions, family: str) -> Times:
 
 
 def iso(second: int | np.integer[Any]) -> str:
-    """Unix seconds as ISO 8601 text in UTC.
+    """Return unix seconds as ISO 8601 text in UTC.
 
     >>> iso(1_700_000_000)
     '2023-11-14T22:13:20Z'
@@ -185,82 +185,82 @@ def assemble(
     """
     if not len(train):
         raise DataError("the split leaves no row to train on: change the split or the filters")
-    policy, asked = cold or ColdPolicy(), test.merged()
+    policy, test_pairs = cold or ColdPolicy(), test.merged()
     counts: dict[str, Any] = {}
     if validation is not None:
-        tested = _held(validation, asked)
+        tested = _contains_pairs(validation, test_pairs)
         validation = validation.take(~tested)
         counts = {"validation_rows": len(validation), "dropped_validation_rows_in_test": int(tested.sum())}
     events, train = train, train if validation is None else concatenate([train, validation])
     known_items = np.bincount(train.items, minlength=train.n_items) > 0
     catalogue = np.ones_like(known_items) if policy.cold_items == "keep" else known_items
-    known = train_pairs = train.merged()
+    history = train_pairs = train.merged()
     counts |= {"train_rows": len(train), "test_rows": len(test), "train_pairs": len(train_pairs)}
     if fold_in is not None:
-        foreign = ~catalogue[fold_in.items]
-        known = concatenate([train, fold_in.take(~foreign)]).merged()
-        counts |= {"fold_in_rows": len(fold_in), "fold_in_rows_outside_catalogue": int(foreign.sum())}
-    kept, dropped = _askable(asked, known, known_items, policy)
-    counts |= {"catalogue": int(catalogue.sum()), **dropped, **_dates(train, kept)}
+        outside = ~catalogue[fold_in.items]
+        history = concatenate([train, fold_in.take(~outside)]).merged()
+        counts |= {"fold_in_rows": len(fold_in), "fold_in_rows_outside_catalogue": int(outside.sum())}
+    evaluated, dropped = _evaluable_pairs(test_pairs, history, known_items, policy)
+    counts |= {"catalogue": int(catalogue.sum()), **dropped, **_dates(train, evaluated)}
 
-    within = _Catalogue(train, catalogue)
-    events = within.rows(events)
+    encoder = _CatalogueEncoder(train, catalogue)
+    events = encoder.rows(events)
     return Split(
-        train=events if train_pairs is train and validation is None else within.rows(train_pairs),
-        test=within.rows(kept).matrix(),
-        users=np.unique(kept.users),
-        history=within.rows(known).matrix(),
+        train=events if train_pairs is train and validation is None else encoder.rows(train_pairs),
+        test=encoder.rows(evaluated).matrix(),
+        users=np.unique(evaluated.users),
+        history=encoder.rows(history).matrix(),
         events=events,
         held_out=fold_in is not None,
-        validation=None if validation is None else within.rows(validation),
+        validation=None if validation is None else encoder.rows(validation),
         info={**counts, **(info or {})},
         level=level,
     )
 
 
-def _askable(
-    pairs: Interactions, known: Interactions, known_items: Bools, policy: ColdPolicy
+def _evaluable_pairs(
+    pairs: Interactions, history: Interactions, known_items: Bools, policy: ColdPolicy
 ) -> tuple[Interactions, dict[str, int]]:
-    """The test pairs that can be asked for, and why the others are not.
+    """Return the test pairs that can be evaluated, and counts of the others by reason.
 
     A pair is counted under the first reason that holds: it is known already, its user is cold, its item is.
     """
-    known_users = np.bincount(known.users, minlength=known.n_users) > 0
-    seen = _held(pairs, known)
+    known_users = np.bincount(history.users, minlength=history.n_users) > 0
+    seen = _contains_pairs(pairs, history)
     cold_user, cold_item = ~known_users[pairs.users], ~known_items[pairs.items]
     dropped_user = cold_user & (policy.cold_users == "drop") & ~seen
     dropped_item = cold_item & (policy.cold_items == "drop") & ~seen & ~dropped_user
-    gone = seen | dropped_user | dropped_item
-    kept = pairs.take(~gone)
+    dropped_any = seen | dropped_user | dropped_item
+    evaluated = pairs.take(~dropped_any)
     if not len(pairs):
         raise DataError(
-            f"the split leaves no row to test, beside {len(known)} pairs to train on: "
+            f"the split leaves no row to test, beside {len(history)} pairs to train on: "
             "change the split or the filters"
         )
-    if not len(kept):
+    if not len(evaluated):
         raise DataError(
             f"the split leaves an empty test set: of {len(pairs)} pairs {int(seen.sum())} were seen in "
             f"train, {int(dropped_user.sum())} are of cold users and {int(dropped_item.sum())} of cold "
             "items: change the split or the filters"
         )
-    test_users = _distinct(kept.users)
-    return kept, {
-        "test_pairs": len(kept),
+    test_users = _n_distinct(evaluated.users)
+    return evaluated, {
+        "test_pairs": len(evaluated),
         "test_users": test_users,
         "dropped_seen_in_train": int(seen.sum()),
         "dropped_cold_user_pairs": int(dropped_user.sum()),
-        "dropped_cold_users": _distinct(pairs.users[dropped_user]),
+        "dropped_cold_users": _n_distinct(pairs.users[dropped_user]),
         "dropped_cold_item_pairs": int(dropped_item.sum()),
-        "dropped_cold_items": _distinct(pairs.items[dropped_item]),
-        "kept_cold_users": _distinct(pairs.users[cold_user & ~gone]),
-        "kept_cold_items": _distinct(pairs.items[cold_item & ~gone]),
-        "users_without_test_rows": int(known_users.sum()) - _distinct(pairs.users[~cold_user]),
-        "users_whose_test_rows_were_dropped": _distinct(pairs.users) - test_users,
+        "dropped_cold_items": _n_distinct(pairs.items[dropped_item]),
+        "kept_cold_users": _n_distinct(pairs.users[cold_user & ~dropped_any]),
+        "kept_cold_items": _n_distinct(pairs.items[cold_item & ~dropped_any]),
+        "users_without_test_rows": int(known_users.sum()) - _n_distinct(pairs.users[~cold_user]),
+        "users_whose_test_rows_were_dropped": _n_distinct(pairs.users) - test_users,
     }
 
 
 def _dates(train: Interactions, test: Interactions) -> dict[str, str]:
-    """The span of both parts as text, where there are times."""
+    """Return first and last date of both parts as text; empty where there are no times."""
     if train.times is None or test.times is None:
         return {}
     return {
@@ -271,21 +271,21 @@ def _dates(train: Interactions, test: Interactions) -> dict[str, str]:
     }
 
 
-class _Catalogue:
-    """Codes parts anew to the kept items; all of them then share one list of ids."""
+class _CatalogueEncoder:
+    """Encodes parts anew for a catalogue of selected items; all of them then share one list of ids."""
 
-    def __init__(self, like: Interactions, kept: Bools) -> None:
-        self.kept = kept
-        self.whole = bool(kept.all())
-        codes = np.flatnonzero(kept)
-        self.codes = np.cumsum(kept, dtype=np.int32) - np.int32(1)
+    def __init__(self, like: Interactions, selected: Bools) -> None:
+        self.selected = selected
+        self.whole = bool(selected.all())
+        codes = np.flatnonzero(selected)
+        self.codes = np.cumsum(selected, dtype=np.int32) - np.int32(1)
         self.item_ids = like.item_ids.take(codes)
         self.item_features = None if like.item_features is None else like.item_features.take(codes)
 
     def rows(self, part: Interactions) -> Interactions:
         if self.whole:
             return part
-        rows = part.take(self.kept[part.items])
+        rows = part.take(self.selected[part.items])
         return replace(
             rows,
             items=self.codes[rows.items],
@@ -294,26 +294,28 @@ class _Catalogue:
         )
 
 
-def _held(rows: Interactions, pairs: Interactions) -> Bools:
-    """Whether the pair of each row is one of pairs; both are sorted by pair."""
+def _contains_pairs(rows: Interactions, pairs: Interactions) -> Bools:
+    """Return whether the pair of each row is one of pairs, bool [n]; both are sorted by pair."""
     if not len(pairs):
         return np.zeros(len(rows), dtype=bool)
-    wanted, stored = _keys(rows), _keys(pairs)
-    found: Bools = stored[np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)] == wanted
-    return found
+    row_keys, pair_keys = _pair_keys(rows), _pair_keys(pairs)
+    contained: Bools = (
+        pair_keys[np.minimum(np.searchsorted(pair_keys, row_keys), len(pair_keys) - 1)] == row_keys
+    )
+    return contained
 
 
-def _keys(pairs: Interactions) -> Array:
+def _pair_keys(pairs: Interactions) -> Array:
     return pairs.users.astype(np.int64) * max(pairs.n_items, 1) + pairs.items
 
 
-def _distinct(codes: Codes) -> int:
+def _n_distinct(codes: Codes) -> int:
     return len(np.unique(codes))
 
 
 @dataclass(frozen=True, kw_only=True)
-class ByChance(ColdPolicy):
-    """A split that a seed draws; the inner one is drawn from train alike. A family says how, in `_cut`."""
+class SeededSplit(ColdPolicy):
+    """A split drawn by a seed, the inner one likewise. A subclass defines `_cut`."""
 
     seeded: ClassVar[bool] = True
     needs_times: ClassVar[bool] = False
@@ -329,22 +331,22 @@ class ByChance(ColdPolicy):
 
 
 def user_draws(data: Interactions, seed: int, level: int = 0) -> Hashes:
-    """uint64 [U]: the draw of each user."""
+    """Return the draw of each user, uint64 [U]."""
     return combine(hash_text(f"split {seed} {level}"), data.user_ids.hashes)
 
 
 def pair_draws(data: Interactions, seed: int, level: int = 0) -> Hashes:
-    """uint64 [n]: the draw of each row's (user, item) pair."""
+    """Return the draw of each row's (user, item) pair, uint64 [n]."""
     return combine(user_draws(data, seed, level)[data.users], data.item_ids.hashes[data.items])
 
 
 def uniform(draws: Hashes) -> Doubles:
-    """Draws as float64 in [0, 1)."""
+    """Return draws as float64 in [0, 1)."""
     return (draws >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def train_quota(counts: Array, ratio: float) -> Array:
-    """How many of each user's rows go to train: ratio * count, halves to the even number, at least one.
+    """Return the number of each user's train rows: ratio * count, halves to the even number, at least one.
 
     A user whose share of test rounds to nothing stays in train as a whole.
 
@@ -354,10 +356,10 @@ def train_quota(counts: Array, ratio: float) -> Array:
     return np.clip(np.rint(ratio * counts).astype(np.int64), np.minimum(counts, 1), counts)
 
 
-def first_of_each(
+def first_rows_of_users(
     users: Codes, quota: Array, order: Hashes, ties: Callable[[Array], Hashes]
 ) -> tuple[Bools, Codes]:
-    """Choose for each user the `quota[user]` rows that come first in order.
+    """Select for each user the `quota[user]` rows that come first in order.
 
     One sort of (user, order) packed in 64 bits; only rows that meet at the cut are looked at again.
 
@@ -371,9 +373,9 @@ def first_of_each(
         bool [n], whether a row is among the first; and the users (int32) whose cut falls between two rows of
         equal order, so that the hash had to decide.
     """
-    chosen = np.zeros(len(users), dtype=bool)
+    selected = np.zeros(len(users), dtype=bool)
     if not len(users):
-        return chosen, np.zeros(0, dtype=np.int32)
+        return selected, np.zeros(0, dtype=np.int32)
     packed = _packed(users, order, len(quota))
     counts = np.bincount(users, minlength=len(quota))
     ends = np.cumsum(counts)
@@ -381,22 +383,22 @@ def first_of_each(
     limits = np.append(np.sort(packed), np.uint64(2**64 - 1))[ends - counts + quota]
     limits[quota == counts] = np.uint64(2**64 - 1)
     limit = limits[users]
-    np.less(packed, limit, out=chosen)
-    missing = quota - np.bincount(users[chosen], minlength=len(quota))
+    np.less(packed, limit, out=selected)
+    missing = quota - np.bincount(users[selected], minlength=len(quota))
     if not missing.any():
-        return chosen, np.zeros(0, dtype=np.int32)
+        return selected, np.zeros(0, dtype=np.int32)
     rows = np.flatnonzero((packed == limit) & (missing[users] > 0))
     rows = rows[np.lexsort((ties(rows), order[rows], users[rows]))]
     owners = users[rows]
     starts = np.searchsorted(owners, owners)
-    taken = np.arange(len(rows)) - starts < missing[owners]
-    chosen[rows[taken]] = True
-    at_cut = np.flatnonzero(taken[:-1] & ~taken[1:] & (order[rows[:-1]] == order[rows[1:]]))
-    return chosen, owners[at_cut]
+    within_quota = np.arange(len(rows)) - starts < missing[owners]
+    selected[rows[within_quota]] = True
+    at_cut = np.flatnonzero(within_quota[:-1] & ~within_quota[1:] & (order[rows[:-1]] == order[rows[1:]]))
+    return selected, owners[at_cut]
 
 
-def order_of_each(users: Codes, draws: Hashes, n_users: int) -> Array:
-    """int64 [n]: the numbers of the rows, user by user and, within one, by draw."""
+def order_within_users(users: Codes, draws: Hashes, n_users: int) -> Array:
+    """Return the numbers of the rows, user by user and, within one, by draw, int64 [n]."""
     packed = _packed(users, draws, n_users)
     order = np.argsort(packed)
     if (np.diff(packed[order]) == 0).any():  # packing dropped the bits that differ: rare
@@ -405,20 +407,22 @@ def order_of_each(users: Codes, draws: Hashes, n_users: int) -> Array:
 
 
 def _packed(users: Codes, order: Hashes, n_users: int) -> Hashes:
-    """uint64 [n]: user in the high bits, order in the low ones, less its last bits where it is too long."""
+    """Pack user in the high bits and order in the low ones, without its last bits where it is too long;
+    uint64 [n].
+    """
     bits = 64 - n_users.bit_length()
     lost = max(0, int(order.max(initial=0)).bit_length() - bits)
     return (users.astype(np.uint64) << np.uint64(bits)) | (order >> np.uint64(lost))
 
 
-def by_time(times: Times) -> Hashes:
-    """uint64 [n]: times as an order that starts at 0."""
+def time_order(times: Times) -> Hashes:
+    """Return times as an order that starts at 0, uint64 [n]."""
     unsigned = times.astype(np.uint64)  # differences are right modulo 2**64, negative times included
     return unsigned - np.uint64(int(times.min()) % 2**64) if len(times) else unsigned
 
 
 def event_hashes(data: Interactions, rows: Array) -> Hashes:
-    """uint64 [rows]: what decides among a user's events of the same second.
+    """Return the hashes that break ties among a user's events of the same second, uint64 [rows].
 
     It hashes the ids and, where a pair has several events in that second, their number in order of value: no
     seed, and nothing of the order of the rows in the file. Rows are ascending, in whole groups of a second.
@@ -435,7 +439,7 @@ def event_hashes(data: Interactions, rows: Array) -> Hashes:
 
 
 def save_split(split: Split, folder: Path) -> None:
-    """Write a split into an existing folder: plain arrays and JSON, the same bytes for the same split."""
+    """Write a split into an existing folder as arrays and JSON: the same bytes for the same split."""
     train = split.train
     matrix = train.matrix()
     own_history = any(
@@ -465,7 +469,7 @@ def save_split(split: Split, folder: Path) -> None:
 
 
 def load_split(folder: Path) -> Split:
-    """Read what `save_split` wrote; arrays are read-only and come from disk when they are looked at."""
+    """Read what `save_split` wrote; arrays are read-only and mapped into memory."""
     about = load_json(folder, "split")
     train = load_interactions(folder, "train.")
     shape = train.n_users, train.n_items

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from bakeoff.data.interactions import Interactions
 from bakeoff.parameters import OpenShare
-from bakeoff.splits.base import ByChance, Split, assemble, pair_draws, uniform
+from bakeoff.splits.base import SeededSplit, Split, assemble, pair_draws, uniform
 
 
 @dataclass(frozen=True)
-class RandomRows(ByChance):
-    """All rows alike: each goes to train with probability `ratio`, by its own draw.
+class RandomRows(SeededSplit):
+    """Hold out rows at random: each goes to train with probability `ratio`, by its own draw.
 
     The share of train is the ratio up to chance (with n rows, a standard deviation of sqrt(ratio (1 - ratio)
     / n)), because no row's side depends on another row. Duplicates are merged first.

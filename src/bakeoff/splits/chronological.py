@@ -14,9 +14,9 @@ from bakeoff.splits.base import (
     ColdPolicy,
     Split,
     assemble,
-    by_time,
     event_hashes,
-    first_of_each,
+    first_rows_of_users,
+    time_order,
     times_of,
     train_quota,
 )
@@ -24,7 +24,7 @@ from bakeoff.splits.base import (
 
 @dataclass(frozen=True)
 class Chronological(ColdPolicy):
-    """Per user by ratio, in time: the first round(ratio * events) of a user's events are train.
+    """Hold out each user's last events: the first round(ratio * events) of a user's events are train.
 
     The same rows as by `python_chrono_split` of recommenders where a user's times differ. Where the cut falls
     inside one second, a hash of the ids decides which of its events are train: neither seed nor row order.
@@ -63,9 +63,13 @@ class Chronological(ColdPolicy):
 
 
 def cut_each_user(data: Interactions, counts: Array, quota: Array, cold: ColdPolicy, level: int) -> Split:
-    """The first `quota` of each user's `counts` events are train, the later ones test (both int64 [U])."""
+    """Split each user's `counts` events: the first `quota` are train, the later ones test (both int64
+    [U]).
+    """
     assert data.times is not None
-    train, tied = first_of_each(data.users, quota, by_time(data.times), lambda rows: event_hashes(data, rows))
+    train, tied = first_rows_of_users(
+        data.users, quota, time_order(data.times), lambda rows: event_hashes(data, rows)
+    )
     with_test = int((quota < counts).sum())
     info = {
         "users_with_too_few_rows": int(((quota == counts) & (counts > 0)).sum()),

@@ -11,10 +11,10 @@ from bakeoff.data.interactions import Interactions
 from bakeoff.errors import DataError
 from bakeoff.parameters import OpenShare
 from bakeoff.splits.base import (
-    ByChance,
+    SeededSplit,
     Split,
     assemble,
-    first_of_each,
+    first_rows_of_users,
     pair_draws,
     train_quota,
     uniform,
@@ -23,8 +23,8 @@ from bakeoff.splits.base import (
 
 
 @dataclass(frozen=True)
-class HeldOutUsers(ByChance):
-    """Strong generalisation: no row of a held-out user is in train.
+class HeldOutUsers(SeededSplit):
+    """Hold out whole users (strong generalisation): no row of a held-out user is in train.
 
     Each user is held out with probability `share`, by a draw of their own. Of a held-out user's items
     round(ratio * items), chosen at random, are their history (fold-in); the others are their test part. Users
@@ -55,25 +55,27 @@ class HeldOutUsers(ByChance):
         pairs = data.merged()
         counts = np.bincount(pairs.users, minlength=pairs.n_users)
         quota = train_quota(counts, self.ratio)
-        wanted = (uniform(user_draws(pairs, seed, level)) < self.share) & (counts > 0)
-        held_out = wanted & (quota < counts)
+        drawn = (uniform(user_draws(pairs, seed, level)) < self.share) & (counts > 0)
+        held_out = drawn & (quota < counts)
         if not held_out.any():
             raise DataError(
                 f"split.share={self.share!r} holds out none of {int((counts > 0).sum())} users: "
                 "raise it, or take another split"
             )
-        theirs = held_out[pairs.users]
-        rows = pairs.take(theirs)
+        of_held_out = held_out[pairs.users]
+        rows = pairs.take(of_held_out)
         draws = pair_draws(rows, seed, level)
-        known, _ = first_of_each(rows.users, np.where(held_out, quota, 0), draws, lambda at: draws[at])
+        in_history, _ = first_rows_of_users(
+            rows.users, np.where(held_out, quota, 0), draws, lambda at: draws[at]
+        )
         return assemble(
-            pairs.take(~theirs),
-            rows.take(~known),
-            fold_in=rows.take(known),
+            pairs.take(~of_held_out),
+            rows.take(~in_history),
+            fold_in=rows.take(in_history),
             cold=self.cold,
             level=level,
             info={
                 "users_held_out": int(held_out.sum()),
-                "users_with_too_few_rows": int((wanted & ~held_out).sum()),
+                "users_with_too_few_rows": int((drawn & ~held_out).sum()),
             },
         )

@@ -11,14 +11,23 @@ from bakeoff.arrays import Array
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import ConfigError
 from bakeoff.parameters import Range
-from bakeoff.splits.base import ByChance, Split, assemble, order_of_each, pair_draws, uniform, user_draws
+from bakeoff.splits.base import (
+    SeededSplit,
+    Split,
+    assemble,
+    order_within_users,
+    pair_draws,
+    uniform,
+    user_draws,
+)
 
 Within = Literal["user", "all"]
 
 
 @dataclass(frozen=True)
-class KFold(ByChance):
-    """Fold `fold` of `n_folds` is test, the others are train; the folds of one seed share no pair.
+class KFold(SeededSplit):
+    """Cross-validate: fold `fold` of `n_folds` is test, the others are train; folds of one seed share no
+    pair.
 
     Within users, the folds of a user differ by one row at most, and which fold gets the odd rows is chance; a
     user with a single row stays in train. Within all rows, each row's fold is its own draw, and folds have
@@ -64,8 +73,10 @@ class KFold(ByChance):
         return assemble(pairs.take(~test), pairs.take(test), cold=self.cold, level=level, info=info)
 
     def _folds_within_users(self, pairs: Interactions, seed: int, level: int) -> Array:
-        """int64 [n]: each user's rows, in the order of their draws, dealt to the folds in turn."""
-        order = order_of_each(pairs.users, pair_draws(pairs, seed, level), pairs.n_users)
+        """Return the fold of each row, int64 [n]: each user's rows, in the order of their draws, dealt out
+        in turn.
+        """
+        order = order_within_users(pairs.users, pair_draws(pairs, seed, level), pairs.n_users)
         counts = np.bincount(pairs.users, minlength=pairs.n_users)
         place = np.arange(len(pairs)) - np.repeat(np.cumsum(counts) - counts, counts)
         first = (uniform(user_draws(pairs, seed, level)) * self.n_folds).astype(np.int64)

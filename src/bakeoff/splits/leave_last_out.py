@@ -15,7 +15,7 @@ from bakeoff.splits.chronological import cut_each_user
 
 @dataclass(frozen=True)
 class LeaveLastOut(ColdPolicy):
-    """The last `last` events of each user are test, whatever their number; the rest is train.
+    """Hold out the last `last` events of each user; the rest is train.
 
     Users with no more events than that stay in train as a whole. Events of one second are told apart by a
     hash of the ids. A last event that repeats an earlier pair is dropped from test, as train holds it.

@@ -8,12 +8,12 @@ import numpy as np
 
 from bakeoff.data.interactions import Interactions
 from bakeoff.parameters import OpenShare
-from bakeoff.splits.base import ByChance, Split, assemble, first_of_each, pair_draws, train_quota
+from bakeoff.splits.base import SeededSplit, Split, assemble, first_rows_of_users, pair_draws, train_quota
 
 
 @dataclass(frozen=True)
-class Random(ByChance):
-    """Per user by ratio: round(ratio * items) of a user's items go to train, halves to the even number.
+class Random(SeededSplit):
+    """Hold out items of each user at random: round(ratio * items) go to train, halves to the even number.
 
     Each user keeps as many rows as by `python_stratified_split` of recommenders (which rows, is chance). A
     user of whom nothing would be left to train on keeps one row in train; one whose share of test rounds to
@@ -39,6 +39,6 @@ class Random(ByChance):
         counts = np.bincount(pairs.users, minlength=pairs.n_users)
         quota = train_quota(counts, self.ratio)
         draws = pair_draws(pairs, seed, level)
-        train, _ = first_of_each(pairs.users, quota, draws, lambda rows: draws[rows])
+        train, _ = first_rows_of_users(pairs.users, quota, draws, lambda rows: draws[rows])
         info = {"users_with_too_few_rows": int(((quota == counts) & (counts > 0)).sum())}
         return assemble(pairs.take(train), pairs.take(~train), cold=self.cold, level=level, info=info)

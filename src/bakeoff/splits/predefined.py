@@ -21,7 +21,8 @@ from bakeoff.splits.per_user import Random
 
 @dataclass(frozen=True)
 class Predefined(ColdPolicy):
-    """The data set is the train part; the test part, and perhaps a validation part, are files like its own.
+    """Read the test part, and optionally a validation part, from files like the data set's own, which is
+    train.
 
     A validation part belongs to train: models are fitted on both and recommend nothing of either. Tuning cuts
     it off again, and is measured on it; without one, on a random cut of train, per user by `ratio`. The
@@ -53,15 +54,17 @@ class Predefined(ColdPolicy):
             raise ConfigError("split.test: no file; name the test part, as in split.test=test.csv")
 
     def identity(self) -> dict[str, Any]:
-        """The knobs and the SHA-256 of the parts' files; how they are read is the data set's identity."""
+        """Return the parameters and the SHA-256 of the parts' files; how they are read is in the data
+        set's identity.
+        """
         parts = {name: self._sha256(path) for name, path in self._paths.items()}
-        found: dict[str, Any] = {"ratio": self.ratio, **asdict(self.cold), "files": parts}
-        return {**found, "validation_in_train": True} if self.validation else found
+        identity: dict[str, Any] = {"ratio": self.ratio, **asdict(self.cold), "files": parts}
+        return {**identity, "validation_in_train": True} if self.validation else identity
 
     def split(self, data: Interactions, seed: int) -> Split:
         assert self.table is not None
         parts = {name: self.table.rows(path) for name, path in self._paths.items()}
-        train, test, *validation = united([data, *parts.values()])
+        train, test, *validation = align_ids([data, *parts.values()])
         split = assemble(train, test, validation=validation[0] if validation else None, cold=self.cold)
         if split.validation is not None and not len(split.validation):
             raise DataError(
@@ -85,16 +88,20 @@ class Predefined(ColdPolicy):
         return sha256(replace(self.table, path=path).files()["rows"])
 
 
-def united(parts: Sequence[Interactions]) -> list[Interactions]:
-    """The parts with their ids put together, so that one code means one id in all of them.
+def align_ids(parts: Sequence[Interactions]) -> list[Interactions]:
+    """Recode the parts with their ids put together, so that one code means one id in all of them.
 
     Side information is the first part's; ids that only the others know have none.
     """
     first = parts[0]
     user_ids = Ids.of([v for part in parts for v in part.user_ids.values.tolist()])
     item_ids = Ids.of([v for part in parts for v in part.item_ids.values.tolist()])
-    user_features = _spread(first.user_features, user_ids.codes(first.user_ids.values), len(user_ids))
-    item_features = _spread(first.item_features, item_ids.codes(first.item_ids.values), len(item_ids))
+    user_features = _realign_features(
+        first.user_features, user_ids.codes(first.user_ids.values), len(user_ids)
+    )
+    item_features = _realign_features(
+        first.item_features, item_ids.codes(first.item_ids.values), len(item_ids)
+    )
     return [
         Interactions.of(
             user_ids.codes(part.user_ids.values)[part.users],
@@ -111,10 +118,10 @@ def united(parts: Sequence[Interactions]) -> list[Interactions]:
     ]
 
 
-def _spread(features: Features | None, codes: Codes, size: int) -> Features | None:
-    """Features with their rows at codes of a longer list; the other rows are empty."""
+def _realign_features(features: Features | None, codes: Codes, size: int) -> Features | None:
+    """Return features with their rows moved to codes of a longer list; the other rows are empty."""
     if features is None:
         return None
     rows = np.arange(len(codes))
-    places = sparse.csr_matrix((np.ones(len(codes), np.float32), (codes, rows)), shape=(size, len(codes)))
-    return Features((places @ features.matrix).tocsr(), features.names)
+    moved = sparse.csr_matrix((np.ones(len(codes), np.float32), (codes, rows)), shape=(size, len(codes)))
+    return Features((moved @ features.matrix).tocsr(), features.names)

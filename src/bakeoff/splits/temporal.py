@@ -17,7 +17,7 @@ from bakeoff.splits.base import ColdPolicy, Split, assemble, iso, times_of
 
 @dataclass(frozen=True)
 class Temporal(ColdPolicy):
-    """One global cut: events before it are train, events at or after it are test.
+    """Cut all events at one moment: events before it are train, events at or after it are test.
 
     Events of one second are never parted: the cut falls between two distinct times, where the share of train
     is nearest to the ratio (the earlier, where two are as near). Duplicates are merged inside each part.
@@ -56,7 +56,7 @@ class Temporal(ColdPolicy):
         return self._cut(data, cut, level=0)
 
     def inner(self, split: Split, seed: int) -> Split:
-        """Cut train at the share that it was of its own data, so that a date never looks ahead."""
+        """Cut train at the same share of its rows, so that a date never looks ahead."""
         info = split.info
         share = info["train_rows"] / (info["train_rows"] + info["test_rows"])
         cut = _cut_by_share(times_of(split.events, "temporal"), share)
@@ -77,22 +77,22 @@ class Temporal(ColdPolicy):
 
 
 def _cut_by_share(times: Times, share: float) -> int:
-    """The first time of test: of the two places around the wanted one, the nearer."""
+    """Return the first time of test: of the two possible cuts around the requested share, the nearer."""
     n = len(times)
-    wanted = min(max(int(np.rint(share * n)), 1), n - 1)
+    target = min(max(int(np.rint(share * n)), 1), n - 1)
     if n < 2 or times.min() == times.max():
         raise DataError(
             f"split 'temporal' cannot cut {n} rows that all have the same time: take another split"
         )
-    time = np.partition(times, wanted)[wanted]
+    time = np.partition(times, target)[target]
     before, later = int((times < time).sum()), times[times > time]
-    if len(later) and (before == 0 or wanted - before > n - len(later) - wanted):
+    if len(later) and (before == 0 or target - before > n - len(later) - target):
         return int(later.min())
     return int(time)
 
 
 def _seconds(at: str | int) -> int:
-    """Unix seconds of a moment as configured."""
+    """Return a configured moment in unix seconds."""
     if isinstance(at, int) and not isinstance(at, bool):
         return at
     try:

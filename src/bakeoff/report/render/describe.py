@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.data.describe import SHARES, TOPS, Cut, Description, Known, LongTail, Span, Spread
+from bakeoff.data.describe import (
+    SHARES,
+    TOPS,
+    Description,
+    Distribution,
+    FeatureSummary,
+    LongTail,
+    SplitSummary,
+    TimeSpan,
+)
 from bakeoff.data.source import Step
 from bakeoff.report.wording import visible
 
@@ -73,7 +82,7 @@ def _quantiles(pen: _Pen, d: Description) -> None:
     pen.table("Quantiles", ("", *spreads), rows, range(1, len(spreads) + 1))
 
 
-def _histogram(pen: _Pen, title: str, spread: Spread) -> None:
+def _histogram(pen: _Pen, title: str, spread: Distribution) -> None:
     most = max(count for _, _, count in spread.bins)
     rows = [
         (
@@ -99,7 +108,7 @@ def _long_tail(pen: _Pen, tail: LongTail) -> None:
     pen.curve("Users of an item, by rank (log scale)", tail.curve, log=True)
 
 
-def _times(pen: _Pen, span: Span) -> None:
+def _times(pen: _Pen, span: TimeSpan) -> None:
     pen.curve(f"Rows a {PERIODS[span.unit]}, from {span.start}", span.counts)
     days = (span.last - span.first) / 86_400
     most = max(span.counts)
@@ -121,14 +130,14 @@ def _features(pen: _Pen, d: Description) -> None:
         pen.line(f"{role} features: {'none' if known is None else _known(known)}.")
 
 
-def _known(known: Known) -> str:
+def _known(known: FeatureSummary) -> str:
     groups = ", ".join(f"{name} ({n:,})" for name, n in known.groups.items())
-    return f"{groups}; {known.having:,} of {known.total:,} have any, {known.mean:.1f} each"
+    return f"{groups}; {known.n_with:,} of {known.total:,} have any, {known.mean:.1f} each"
 
 
-def _splits(pen: _Pen, cuts: Sequence[Cut]) -> None:
+def _splits(pen: _Pen, cuts: Sequence[SplitSummary]) -> None:
     """A column for each split; what is 0 in all of them is left out."""
-    facts: dict[str, Callable[[Cut], str]] = {
+    facts: dict[str, Callable[[SplitSummary], str]] = {
         "train pairs": lambda c: f"{c.train_pairs:,}",
         "test pairs": lambda c: f"{c.test_pairs:,}",
         "test share of pairs": lambda c: f"{c.test_pairs / (c.train_pairs + c.test_pairs):.1%}",
@@ -136,9 +145,9 @@ def _splits(pen: _Pen, cuts: Sequence[Cut]) -> None:
         "users evaluated": lambda c: f"{c.test_users:,}" + (" (held out)" if c.held_out else ""),
         "catalogue": lambda c: f"{c.catalogue:,}",
         "distinct test items": lambda c: f"{c.test_items:,}",
-        "items known of a user": lambda c: _middle(c.known),
-        "items sought of a user": lambda c: _middle(c.sought),
-        "sought in the top 10 %": lambda c: f"{c.popular:.1%}",
+        "items known of a user": lambda c: _middle(c.history_sizes),
+        "items sought of a user": lambda c: _middle(c.test_sizes),
+        "sought in the top 10 %": lambda c: f"{c.share_of_top_items:.1%}",
         "train from": lambda c: _fact(c.info, "train_first"),
         "train to": lambda c: _fact(c.info, "train_last"),
         "test from": lambda c: _fact(c.info, "test_first"),
@@ -156,7 +165,7 @@ def _splits(pen: _Pen, cuts: Sequence[Cut]) -> None:
         pen.table(title, ("", *(c.name for c in part)), rows, range(1, len(part) + 1))
 
 
-def _middle(spread: Spread) -> str:
+def _middle(spread: Distribution) -> str:
     low, middle, high = (spread.quantiles[SHARES.index(s)] for s in (0.0, 0.5, 1.0))
     return f"{_number(low)} / {_number(middle)} / {_number(high)}"
 
