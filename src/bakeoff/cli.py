@@ -18,7 +18,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from bakeoff import __version__, completion, config_files
-from bakeoff.errors import ConfigError, UsageError, nearest
+from bakeoff.errors import ConfigError, UsageError, check_choice, nearest
 
 if TYPE_CHECKING:
     from bakeoff.evaluation.significance import TestConfig
@@ -79,6 +79,9 @@ def _one_line(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption):
         options = [flag for flag in _options(command, error.ctx) if flag.startswith("--")]
         return _no_option(command, error.option_name, options)
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        missing = error.param.make_metavar(error.ctx or click.Context(command))
+        return f"{prefix}expected {missing}; see bakeoff {command.name} --help"
     if isinstance(error, click.BadOptionUsage):
         return f"{prefix}{error.option_name}: no value; give one as {error.option_name} VALUE"
     return f"{prefix}{error.format_message()}"
@@ -230,14 +233,30 @@ def _stored(what: str, *, several: bool = False) -> Value:
     return Value("A,B,..." if several else "NAME", _text, offer, several=several)
 
 
-def _choice(*choices: str) -> Value:
+def _one_of(choices: Sequence[str]) -> Callable[[str, str], str]:
     def read(key: str, text: str) -> str:
-        from bakeoff.errors import check_choice
-
         check_choice(key, text, choices)
         return text
 
-    return Value("|".join(choices), read, lambda ctx: choices)
+    return read
+
+
+def _choice(*choices: str) -> Value:
+    return Value("|".join(choices), _one_of(choices), lambda ctx: choices)
+
+
+LISTED = ("models", "datasets", "splits", "metrics", "presets", "experiments")
+SHOWN = ("model", "dataset", "split", "tune", "metric", "preset", "experiment")
+
+
+def _kind(key: str, text: str) -> str:
+    """Return what `show` is asked for; the plural is understood."""
+    return _one_of(SHOWN)(key, text if text in SHOWN else text.removesuffix("s"))
+
+
+def _kinds(key: str, text: str) -> str:
+    """Return what `list` is asked for; the singular is understood."""
+    return _one_of(LISTED)(key, text if text in LISTED or f"{text}s" not in LISTED else f"{text}s")
 
 
 def _results_dir(context: click.Context) -> Path:
@@ -716,6 +735,57 @@ def verify_command(
     from bakeoff import commands
 
     return commands.verify(_one_name("verify", names, name), Path(results_dir), references)
+
+
+CONFIG_DIR = click.option(
+    "--config-dir", multiple=True, metavar="DIR", help="a folder of your own YAML: model/, dataset/, ..."
+)
+FORMAT = _option("format", _choice("table", "json"), "form of the output", default="table")
+
+
+@_command(
+    click.argument("kind", metavar="|".join(LISTED), type=Value("KIND", _kinds, lambda ctx: LISTED)),
+    *(CONFIG_DIR, RESULTS_DIR, FORMAT),
+)
+def list_command(kind: str, config_dir: Sequence[str], results_dir: Path, format: str) -> int:
+    """List models, data sets, splits, metrics, presets or experiments.
+
+    Presets are the files of conf/experiment, experiments are stored results. On a pipe every line is a name
+    and what it is, with a tab between.
+    """
+    from bakeoff import commands
+
+    return commands.list_entries(kind, Path(results_dir), config_dir, format)
+
+
+@_command(
+    click.argument("kind", metavar="|".join(SHOWN), type=Value("KIND", _kind, lambda ctx: SHOWN)),
+    click.argument("name", type=Value("NAME", _text, lambda ctx: _shown_names(ctx))),
+    *(CONFIG_DIR, RESULTS_DIR, FORMAT),
+)
+def show_command(kind: str, name: str, config_dir: Sequence[str], results_dir: Path, format: str) -> int:
+    """Show every key of an option: meaning, default, range, search space.
+
+    \b
+      bakeoff show model als
+      bakeoff show dataset csv
+      bakeoff show tune optuna
+      bakeoff show metric ndcg
+      bakeoff show experiment first       its cells, and the labels that compare and recommend take
+    """
+    from bakeoff import commands
+
+    return commands.show(kind, name, Path(results_dir), config_dir, format)
+
+
+def _shown_names(context: click.Context) -> Sequence[str]:
+    kind = context.params.get("kind")
+    if kind == "experiment":
+        return completion.experiments(_results_dir(context))
+    if kind == "metric":
+        return _metric_names()
+    path = config_files.search_path(context.params.get("config_dir") or ())
+    return config_files.options("experiment" if kind == "preset" else str(kind), path)
 
 
 @_command(click.argument("shell", metavar="bash|zsh|fish", type=_choice("bash", "zsh", "fish")))

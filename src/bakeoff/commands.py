@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bakeoff import tracking
 from bakeoff.errors import ConfigError, UsageError, check_range
@@ -243,6 +244,37 @@ def verify(
     verdict = check(experiment, results / name, Store(results / "store"), libraries, keys)
     print_verdict(name, verdict, missing() if references is None else ())
     return 0 if verdict.agrees else 1
+
+
+def list_entries(kind: str, results: Path, config_dirs: Sequence[str], form: str) -> int:
+    """Print what there is of a kind: models, datasets, splits, metrics, presets or experiments."""
+    from bakeoff.queries.reference import entries
+    from bakeoff.report.render.reference import print_entries
+
+    rows = entries(kind, results, config_dirs)
+    if form == "json":
+        print_json({kind: [vars(row) for row in rows]})
+    else:
+        print_entries(rows)
+    return 0
+
+
+def show(kind: str, name: str, results: Path, config_dirs: Sequence[str], form: str) -> int:
+    """Print what is known of a model, data set, split, tuner, metric, preset or experiment."""
+    from bakeoff.queries.reference import reference
+    from bakeoff.report.render.reference import as_json, print_reference
+
+    entry = reference(kind, name, results, config_dirs)
+    if form == "json":
+        print_json(as_json(entry))
+    else:
+        print_reference(entry)
+    return 0
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print a JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _report(

@@ -1,0 +1,112 @@
+"""Lists of what there is and the reference of one entry: aligned on a terminal, a line each on a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bakeoff.queries.reference import Entry, Knob, Reference
+from bakeoff.report.render.console import say
+from bakeoff.report.wording import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_entries(entries: Sequence[Entry], console: Console | None = None) -> None:
+    """Print a line for each entry, its name first."""
+    _print_rows([(entry.name, entry.description) for entry in entries], console or _console())
+
+
+def print_reference(reference: Reference, console: Console | None = None) -> None:
+    """Print what is known of an entry, last its keys, each with default, range, search space and meaning."""
+    console = console or _console()
+    say(console, f"{reference.name}: {reference.description}".removesuffix(": "), style="bold")
+    for name, value in reference.facts.items():
+        if isinstance(value, list) and len(value) > 1:
+            for line in (f"{name}:", *(f"  {entry}" for entry in value)):
+                say(console, line)
+        else:
+            say(console, f"{name}: {yaml_text(value[0] if isinstance(value, list) and value else value)}")
+    for paragraph in filter(None, reference.text.split("\n\n")):
+        say(console, "")
+        say(console, " ".join(paragraph.split()))
+    if reference.knobs:
+        say(console, "")
+        fields = _wide if console.is_terminal else _fields
+        _print_rows([fields(knob) for knob in reference.knobs], console)
+    if reference.example:
+        say(console, "")
+        say(console, reference.example)
+
+
+def as_json(reference: Reference) -> dict[str, Any]:
+    """Return a reference as a JSON document."""
+    return {
+        "kind": reference.kind,
+        "name": reference.name,
+        "description": reference.description,
+        **{key.replace(" ", "_"): value for key, value in reference.facts.items()},
+        "text": reference.text,
+        "parameters": [vars(knob) for knob in reference.knobs],
+    }
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(file=sys.stdout)
+
+
+def _print_rows(rows: Sequence[tuple[str, ...]], console: Console) -> None:
+    """Print columns on a terminal; elsewhere a line for each row, with a tab between its fields."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if not console.is_terminal:
+        for row in rows:
+            console.file.write("\t".join(map(visible, row)).rstrip("\t") + "\n")
+        return
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(overflow="fold", max_width=console.width // 2)
+    for name, *fields in rows:
+        grid.add_row(Text(visible(name), style="bold"), *(Text(visible(field)) for field in fields))
+    console.print(grid)
+
+
+def _fields(knob: Knob) -> tuple[str, ...]:
+    """Return key, default, range or type, search space and meaning."""
+    searched = f"tuned: {space_text(knob.space)}" if knob.space else ""
+    return (knob.key, yaml_text(knob.default), knob.range or knob.type, searched, knob.meaning)
+
+
+def _wide(knob: Knob) -> tuple[str, ...]:
+    """Return `key=default`, and the rest in one text: the columns of a terminal."""
+    key, default, allowed, searched, meaning = _fields(knob)
+    return f"{key}={default}", "; ".join(filter(None, (meaning.rstrip("."), allowed, searched)))
+
+
+def space_text(space: Mapping[str, Any]) -> str:
+    """Return a search space in words: `0.001 to 300, log scale`, `none | log1p`."""
+    if "choices" in space:
+        text = " | ".join(map(yaml_text, space["choices"]))
+    elif {"low", "high"} <= set(space):
+        text = f"{yaml_text(space['low'])} to {yaml_text(space['high'])}"
+        text += ", log scale" if space.get("log") else ""
+        text += f", step {yaml_text(space['step'])}" if space.get("step") else ""
+    else:
+        text = ", ".join(f"{key}={yaml_text(value)}" for key, value in space.items())
+    conditions = (f"{key}={yaml_text(value)}" for key, value in (space.get("when") or {}).items())
+    return f"{text}, if {', '.join(conditions)}" if space.get("when") else text
+
+
+def yaml_text(value: Any) -> str:
+    """Return a value as it is written in YAML and in an override."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {yaml_text(entry)}' for key, entry in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(yaml_text, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
