@@ -17,10 +17,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bakeoff.arrays import Doubles
-from bakeoff.evaluation.multiple import corrected
-from bakeoff.evaluation.resampled import corrected_resampled
-from bakeoff.evaluation.sample import Sample, all_pairs
-from bakeoff.evaluation.significance import TestConfig, interval, p_of_pairs, p_values
+from bakeoff.evaluation.significance import (
+    Sample,
+    TestConfig,
+    all_pairs,
+    corrected,
+    corrected_resampled,
+    interval,
+    p_of_pairs,
+    p_values,
+)
 
 REPEATS = 2000
 USERS = (20, 100, 500)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.errors import Unsupported
-from bakeoff.evaluation import beyond, similarity
+from bakeoff.evaluation import beyond
+from bakeoff.evaluation import stats as train_stats
 from bakeoff.evaluation.metric import EvaluationInputs, Metric
 from evaluation.evidence import at_random, from_scores
 
@@ -79,8 +80,8 @@ def test_a_metric_is_its_formula(name, seed):
 @pytest.mark.parametrize("gather", [1, 7, 2**15])
 def test_the_size_of_the_blocks_does_not_change_similarities(monkeypatch, scratch, product, gather):
     for name, size in (("SCRATCH_BYTES", scratch), ("PRODUCT_SIZE", product), ("GATHER_SIZE", gather)):
-        monkeypatch.setattr(similarity, name, size)
-    monkeypatch.setattr(similarity, "WHOLE_BYTES", 0)
+        monkeypatch.setattr(train_stats, name, size)
+    monkeypatch.setattr(train_stats, "WHOLE_BYTES", 0)
     evidence = at_random(5, m=15, n_items=40)
     for name in ("diversity", "unexpectedness", "diversity_features", "serendipity_features"):
         agrees(name, evidence)
@@ -88,7 +89,7 @@ def test_the_size_of_the_blocks_does_not_change_similarities(monkeypatch, scratc
 
 def test_similarities_of_users_are_the_same_in_blocks_and_as_a_whole(monkeypatch):
     whole = METRICS["diversity"](at_random(2), KS)
-    monkeypatch.setattr(similarity, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(train_stats, "WHOLE_BYTES", 0)
     assert METRICS["diversity"](at_random(2), KS) == pytest.approx(whole, abs=1e-12, nan_ok=True)
 
 

@@ -9,8 +9,22 @@ import pytest
 from scipy import stats
 
 from bakeoff.errors import ConfigError, Unsupported
-from bakeoff.evaluation.sample import Sample, all_pairs, moments_of, outcomes_of, pool
-from bakeoff.evaluation.significance import SMALLEST, TestConfig, compare, p_values
+from bakeoff.evaluation.significance import (
+    SMALLEST,
+    Sample,
+    TestConfig,
+    all_pairs,
+    benjamini_hochberg,
+    compare,
+    corrected,
+    corrected_resampled,
+    critical_difference,
+    holm,
+    moments_of,
+    outcomes_of,
+    p_values,
+    pool,
+)
 from numerics import assert_close
 
 PAIR = np.array([[0, 1]])
@@ -201,7 +215,7 @@ def test_splits_are_combined_by_their_means_and_users_count_once() -> None:
 
 
 def test_several_splits_of_unknown_size_are_not_combined() -> None:
-    with pytest.raises(Unsupported, match="sizes of train and test"):
+    with pytest.raises(Unsupported, match="train and test rows"):
         compare([noisy(1), noisy(2)], PAIR, TestConfig())
 
 
@@ -228,3 +242,92 @@ def test_wrong_rules_are_refused(knobs, said) -> None:
 def test_the_shape_of_values_is_checked() -> None:
     with pytest.raises(TypeError, match=r"\[c, m, 3\]"):
         Sample(np.arange(3), np.zeros((1, 2, 4)))
+
+
+def test_the_resampled_t_test_by_hand() -> None:
+    # mean .02, deviations -.01 0 .01: variance 1e-4; (1/3 + 1/4) 1e-4 = 5.8333e-5; t = .02 / .0076376
+    p, low, high = corrected_resampled(np.array([0.01, 0.02, 0.03]), 0.25, 0.95)
+    assert p == pytest.approx(2 * stats.t.sf(0.02 / np.sqrt(7 / 12 * 1e-4), 2), rel=1e-9)
+    half = 4.302653 * np.sqrt(7 / 12 * 1e-4)
+    assert (low, high) == pytest.approx((0.02 - half, 0.02 + half), rel=1e-6)
+
+
+def test_the_resampled_t_test_without_overlap_is_students() -> None:
+    differences = np.random.default_rng(0).normal(0.1, 1, (5, 10))
+    p, low, high = corrected_resampled(differences, 0.0, 0.9)
+    assert p == pytest.approx(stats.ttest_1samp(differences, 0, axis=1).pvalue, rel=1e-9)
+    theirs = stats.t.interval(0.9, 9, differences.mean(axis=1), stats.sem(differences, axis=1))
+    assert np.stack([low, high]) == pytest.approx(np.stack(theirs), rel=1e-9)
+
+
+def test_no_difference_has_p_1_and_a_constant_one_is_never_0() -> None:
+    p, low, high = corrected_resampled(np.array([[0.0] * 4, [0.5] * 4]), 0.25, 0.95)
+    assert p.tolist() == [1.0, 0.125]
+    assert low.tolist() == high.tolist() == [0.0, 0.5]
+
+
+def test_one_split_cannot_be_combined() -> None:
+    with pytest.raises(ValueError, match="two splits"):
+        corrected_resampled(np.array([0.1]), 0.25, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("p", "by_holm", "by_bh"),
+    [
+        # 3 x .02 = .06; 2 x .03 = .06; .04 is lifted to .06. BH: .06, .045, .04: all .04
+        ((0.02, 0.03, 0.04), (0.06, 0.06, 0.06), (0.04, 0.04, 0.04)),
+        # 2 x .03 = .06, .04 lifted. BH: 2 x .03 = .06 lowered to .04
+        ((0.03, 0.04), (0.06, 0.06), (0.04, 0.04)),
+        # sorted .001 .01 .02 .3: Holm .004 .03 .04 .3; BH .004 .02 .08/3 .3; in the order given
+        ((0.3, 0.01, 0.001, 0.02), (0.3, 0.03, 0.004, 0.04), (0.3, 0.02, 0.004, 0.08 / 3)),
+        ((0.5, 0.9), (1.0, 1.0), (0.9, 0.9)),
+        ((0.04,), (0.04,), (0.04,)),
+        ((), (), ()),
+    ],
+)
+def test_corrections_by_hand(p, by_holm, by_bh) -> None:
+    assert holm(np.array(p)) == pytest.approx(by_holm, rel=1e-12)
+    assert benjamini_hochberg(np.array(p)) == pytest.approx(by_bh, rel=1e-12)
+
+
+@pytest.mark.slow  # seconds to import statsmodels
+@pytest.mark.parametrize(("how", "theirs"), [("holm", "holm"), ("bh", "fdr_bh")])
+def test_corrections_are_those_of_statsmodels(how, theirs) -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    rng = np.random.default_rng(0)
+    families = rng.beta(0.4, 2, (50, 12))
+    families[:, 3] = families[:, 7]  # ties
+    found = corrected(families, how)
+    for ours, p in zip(found, families, strict=True):
+        assert ours == pytest.approx(multipletests(p, method=theirs)[1], rel=1e-9, abs=1e-12)
+
+
+def test_an_unknown_correction_is_refused() -> None:
+    with pytest.raises(ConfigError, match="bh, holm"):
+        corrected(np.array([0.1]), "tukey")
+
+
+def test_friedman_and_nemenyi_by_hand() -> None:
+    """Demsar 2006, table 5: q of .05 for 3 models is 2.343; CD = 2.343 sqrt(3 x 4 / (6 x 6))."""
+    scores = np.array([[3, 2, 1]] * 5 + [[2.0, 3.0, 1.0]])
+    found = critical_difference(scores)
+    assert found.ranks == pytest.approx([7 / 6, 11 / 6, 3.0])
+    assert found.distance == pytest.approx(2.343 * np.sqrt(12 / 36), abs=1e-3)
+    assert found.p == pytest.approx(stats.friedmanchisquare(*scores.T).pvalue)
+    assert found.groups == ((0, 1), (1, 2))  # 1.83 to 3 is 1.17 < 1.353; 1.17 to 3 is not
+
+
+def test_models_that_tie_everywhere_are_one_group() -> None:
+    found = critical_difference(np.ones((6, 4)))
+    assert (found.p, found.groups, found.ranks.tolist()) == (1.0, ((0, 1, 2, 3),), [2.5] * 4)
+
+
+def test_models_far_apart_are_in_no_group() -> None:
+    assert critical_difference(np.tile([3.0, 2.0, 1.0], (40, 1))).groups == ()
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (5, 2)])
+def test_too_little_is_refused(shape) -> None:
+    with pytest.raises(Unsupported, match="5 data sets and 3 models"):
+        critical_difference(np.ones(shape))

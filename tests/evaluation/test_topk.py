@@ -40,9 +40,9 @@ def test_lists_cannot_be_changed_afterwards():
     ("items", "scores", "message"),
     [
         ([[0, 1, 2], [0, 3, 4]], None, "item 0 of user 3 has been seen by the user"),
-        ([[1, 2, 1], [0, 3, 4]], None, "item 1 of user 3 stands in the list more than once"),
+        ([[1, 2, 1], [0, 3, 4]], None, "item 1 of user 3 is in the list more than once"),
         ([[1, 2, 3], [0, 3, 5]], None, "item 5 of user 7 is outside the catalogue of 5 items"),
-        ([[1, 2, 3], [0, -1, 4]], None, "item 4 of user 7 stands behind a pad"),
+        ([[1, 2, 3], [0, -1, 4]], None, "item 4 of user 7 comes after a pad"),
         ([[1, 2, 3], [0, 3, -2]], None, "item -2 of user 7 is outside the catalogue of 5 items"),
         ([[1, 2], [0, 3]], [[1.0, np.nan], [1.0, 0.0]], "item 2 of user 3 has a score that is not finite"),
         ([[1, 2], [0, 3]], [[1.0, -np.inf], [1.0, 0.0]], "item 2 of user 3 has a score that is not finite"),
@@ -63,7 +63,7 @@ def test_several_pads_are_no_repeated_item():
 @pytest.mark.parametrize("name", ["above", "ties"])
 def test_there_is_a_rank_for_each_test_item(name):
     ranks = {"above": np.zeros(3, dtype=np.int32), "ties": np.zeros(3, dtype=np.int32)}
-    with pytest.raises(ModelError, match=f"{name}: expected a number for each of 3 test items"):
+    with pytest.raises(ModelError, match=f"{name}: expected one number per test item"):
         build([[1], [0]], **{**ranks, name: np.zeros(2, dtype=np.int32)})
 
 
@@ -77,7 +77,7 @@ def test_ranks_are_possible_among_the_candidates():
     ranks = np.array([3, 0, 2], dtype=np.int32)
     assert build([[1], [0]], above=ranks, ties=np.zeros(3, dtype=np.int32)).above is ranks
     for above, ties in ((ranks, ranks), (-ranks, ranks)):
-        with pytest.raises(ModelError, match="above and ties: expected counts of other candidates"):
+        with pytest.raises(ModelError, match="above and ties: expected numbers of other candidates"):
             build([[1], [0]], above=above, ties=ties)
 
 
@@ -97,5 +97,5 @@ def test_lists_of_many_users_are_checked_block_by_block():
     with pytest.raises(ModelError, match="of user 650 has been seen"):
         TopK.build(users, broken, scores, history=history, test=test)
     broken[650, 7] = broken[650, 2]
-    with pytest.raises(ModelError, match="of user 650 stands in the list more than once"):
+    with pytest.raises(ModelError, match="of user 650 is in the list more than once"):
         TopK.build(users, broken, scores, history=history, test=test)

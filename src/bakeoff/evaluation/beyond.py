@@ -1,12 +1,11 @@
-"""What the lists are like beside being right: spread over the catalogue, popularity, novelty, likeness.
+"""Beyond-accuracy metrics: coverage, popularity, novelty, diversity, unexpectedness, serendipity.
 
 The meaning of coverage, novelty, diversity, unexpectedness and serendipity is that of recommenders 1.2.1
 (`evaluation/python_evaluation.py`). Notation: k the cutoff, L the items in the first k places of a user's
 list and n their number, H the user's history, n_i how many train users have item i, N the number of train
 pairs, I the number of items in the catalogue, x_i in how many lists item i is within the first k.
 
-A user without a list, or without what a formula divides by, has no value here and is not in the mean:
-nothing can be said of the character of a list that does not exist.
+A user without a list, or for whom a denominator is 0, has no value and is not in the mean.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ import numpy as np
 from bakeoff.arrays import Array, Doubles
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation.metric import EvaluationInputs, metric
-from bakeoff.evaluation.similarity import Closeness, ItemCosine
+from bakeoff.evaluation.stats import Closeness, ItemCosine
 
 
 def exposure_at(inputs: EvaluationInputs, ks: Sequence[int]) -> Array:
-    """int64 [len(ks), I]: x, in how many lists each item is within the first k."""
+    """Return x, the number of lists that have each item within the first k, int64 [len(ks), I]."""
 
     def count() -> Array:
         items, width = inputs.lists.items, inputs.lists.n_items
-        # Pads are counted in place 0, which is cut off.
+        # Pads (-1) are counted in column 0, which is dropped.
         return np.stack([np.bincount((items[:, :k] + 1).ravel(), minlength=width + 1)[1:] for k in ks])
 
     return inputs.once(("exposure", tuple(ks)), count)
 
 
 def mean_over_list(inputs: EvaluationInputs, ks: Sequence[int], values: Doubles) -> Doubles:
-    """float64 [len(ks), m]: mean of values (float64 [m, max(ks)]) over the items of L; NaN without a list."""
+    """Return the mean over L of values (float64 [m, max(ks)]), float64 [len(ks), m]; NaN without a list."""
     lists = inputs.lists
     listed = lists.items[:, : max(ks)] >= 0
     sums = np.cumsum(np.where(listed, values, 0.0), axis=1)

@@ -1,8 +1,8 @@
-"""What other libraries compute under the names that they share with us: for comparing with their numbers.
+"""Metrics as other libraries define them under names that they share with ours, to compare numbers.
 
-A library's metric that is not here has the formula of ours. Notation as in `ranking`, and n for the number of
-items within the first k places of a list, N for the number of candidates that are no test items. CellFilter
-library means which is shown in `docs/metrics.md`; the tests reproduce their answers.
+A library's metric that is not here has our formula. Notation as in `ranking`; n is the number of items within
+the first k positions of a list, N the number of candidates that are not test items. `docs/metrics.md` shows
+which library uses which formula; the tests reproduce the libraries' values.
 """
 
 from __future__ import annotations
@@ -27,28 +27,30 @@ from bakeoff.evaluation.ranking import (
 from bakeoff.evaluation.topk import TopK
 
 
-def _lengths(lists: TopK, ks: Sequence[int]) -> Array:
+def _list_lengths(lists: TopK, ks: Sequence[int]) -> Array:
+    """Return n, int64 [len(ks), m]."""
     n: Array = np.minimum(lists.lengths, np.asarray(ks)[:, None])
     return n
 
 
 def _or_zero(numerator: Doubles, denominator: Array) -> Doubles:
-    """Quotient, 0 where the denominator is."""
+    """Return the quotient, 0 where the denominator is 0."""
     quotient: Doubles = np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
     return quotient
 
 
-def _of_served(lists: TopK, values: Doubles) -> Doubles:
-    """Values of the users that have a list; NaN, so out of the mean, for the others."""
+def _with_list(lists: TopK, values: Doubles) -> Doubles:
+    """Return values with NaN for users without a list, which are thereby left out of the mean."""
     return np.where(lists.lengths > 0, values, np.nan)
 
 
 def _k(ks: Sequence[int]) -> Doubles:
+    """Return the cutoffs as a column, float64 [len(ks), 1]."""
     return np.array(ks, dtype=np.float64)[:, None]
 
 
 def _losses(inputs: EvaluationInputs) -> tuple[Array, Array]:
-    """Which list each test item belongs to, and how many other candidates score as high or higher."""
+    """Return the row of each test item's user, and the number of other candidates that score >= it."""
     lists = inputs.lists
     if lists.above is None or lists.ties is None:
         raise Unsupported("needs the rank of every test item; the model gives lists only")
@@ -57,23 +59,23 @@ def _losses(inputs: EvaluationInputs) -> tuple[Array, Array]:
 
 @metric("H / k over the users that have a list", "0 to min(k, R) / k", "recommenders `precision_at_k`")
 def precision_recommenders(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    return _of_served(inputs.lists, hits_at(inputs.lists, ks) / _k(ks))
+    return _with_list(inputs.lists, hits_at(inputs.lists, ks) / _k(ks))
 
 
 @metric("H / R over the users that have a list", "0 to min(k, R) / R", "recommenders `recall_at_k`")
 def recall_recommenders(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    return _of_served(inputs.lists, hits_at(inputs.lists, ks) / inputs.lists.n_relevant)
+    return _with_list(inputs.lists, hits_at(inputs.lists, ks) / inputs.lists.n_relevant)
 
 
 @metric("AP / R over the users that have a list", "0 to min(k, R) / R", "recommenders `map`")
 def map_recommenders(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    return _of_served(inputs.lists, average_precision_at(inputs.lists, ks) / inputs.lists.n_relevant)
+    return _with_list(inputs.lists, average_precision_at(inputs.lists, ks) / inputs.lists.n_relevant)
 
 
 @metric("AP / min(k, R) over the users that have a list", "0 to 1", "recommenders `map_at_k`")
 def map_at_k_recommenders(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     lists = inputs.lists
-    return _of_served(lists, average_precision_at(lists, ks) / reachable(lists, ks))
+    return _with_list(lists, average_precision_at(lists, ks) / reachable(lists, ks))
 
 
 @metric(
@@ -82,8 +84,8 @@ def map_at_k_recommenders(inputs: EvaluationInputs, ks: Sequence[int]) -> Double
     "recommenders `r_precision_at_k`",
 )
 def r_precision_recommenders(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    found = hits_in_first(inputs.lists, reachable(inputs.lists, ks))
-    return np.where(found > 0, found / inputs.lists.n_relevant, np.nan)
+    n_hits = hits_in_first(inputs.lists, reachable(inputs.lists, ks))
+    return np.where(n_hits > 0, n_hits / inputs.lists.n_relevant, np.nan)
 
 
 @metric(
@@ -101,13 +103,13 @@ def auc_implicit(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """
     lists = inputs.lists
     r = lists.n_relevant.astype(np.float64)
-    negatives, found = lists.n_items - r, lists.hit_positions
+    negatives, positions = lists.n_items - r, lists.hit_positions
     values = []
     for k, hits in zip(ks, hits_at(lists, ks), strict=True):
-        within = found.ranks <= k
+        within = positions.ranks <= k
         # A hit at rank i with j hits up to it wins against the misses below it within the first k.
-        below = (k - hits[found.rows]) - (found.ranks - found.ordinals)
-        won = np.bincount(found.rows[within], weights=below[within], minlength=len(r))
+        below = (k - hits[positions.rows]) - positions.misses_above
+        won = np.bincount(positions.rows[within], weights=below[within], minlength=len(r))
         rest = (hits + r) / 2 * (negatives - (k - hits))
         values.append(_or_zero(won + rest, r * negatives))
     return np.stack(values)
@@ -165,7 +167,7 @@ def map_rectools_by_k(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
 def partial_auc_rectools(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """A test item outside the list loses to all misses, so the value depends on the depth of the lists."""
     lists = inputs.lists
-    gains = [np.maximum(k - (lists.hit_positions.ranks - lists.hit_positions.ordinals), 0) for k in ks]
+    gains = [np.maximum(k - lists.hit_positions.misses_above, 0) for k in ks]
     won = [hits_at(lists, [lists.depth], gain)[0] for gain in gains]
     return np.stack(won) / (lists.n_relevant * _k(ks))
 
@@ -176,8 +178,8 @@ def partial_auc_rectools(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles
     "RecTools `PAP`",
 )
 def pap_rectools(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    lists, found = inputs.lists, inputs.lists.hit_positions
-    gains = [np.maximum(k - (found.ranks - found.ordinals), 0) * (found.ordinals <= k) for k in ks]
+    lists, positions = inputs.lists, inputs.lists.hit_positions
+    gains = [np.maximum(k - positions.misses_above, 0) * (positions.ordinals <= k) for k in ks]
     won = [hits_at(lists, [lists.depth], gain)[0] for gain in gains]
     return np.stack(won) / (reachable(lists, ks) * _k(ks))
 
@@ -212,10 +214,10 @@ def r_precision_ranx(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Double
     "RePlay `RocAuc`",
 )
 def auc_replay(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    lists, found = inputs.lists, inputs.lists.hit_positions
+    lists, positions = inputs.lists, inputs.lists.hit_positions
     hits = hits_at(lists, ks)
-    misses = _lengths(lists, ks) - hits
-    lost = hits_at(lists, ks, (found.ranks - found.ordinals).astype(np.float64))
+    misses = _list_lengths(lists, ks) - hits
+    lost = hits_at(lists, ks, positions.misses_above.astype(np.float64))
     pairs = hits * misses
     return np.where(pairs > 0, 1.0 - _or_zero(lost, pairs), (hits > 0).astype(np.float64))
 
@@ -237,7 +239,7 @@ def auc_recbole(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
 
 @metric("H / n, 0 for an empty list", "0 to 1", "LensKit `Precision`, irspack and RecSys2019 `precision`")
 def precision_lenskit(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
-    return _or_zero(hits_at(inputs.lists, ks), _lengths(inputs.lists, ks))
+    return _or_zero(hits_at(inputs.lists, ks), _list_lengths(inputs.lists, ks))
 
 
 @metric(
@@ -247,7 +249,7 @@ def precision_lenskit(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
 )
 def min_precision_recsys2019(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     lists = inputs.lists
-    return _or_zero(hits_at(lists, ks), np.minimum(_lengths(lists, ks), lists.n_relevant))
+    return _or_zero(hits_at(lists, ks), np.minimum(_list_lengths(lists, ks), lists.n_relevant))
 
 
 @metric("DCG / its ideal for min(k, R), both with discount log2(max(rank, 2))", "0 to 1", "LensKit `NDCG`")
@@ -262,13 +264,13 @@ def ndcg_lenskit(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
 @metric("AP / min(n, R), 0 for an empty list", "0 to 1", "LensKit `AveragePrecision`, RecSys2019 `map`")
 def map_lenskit(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     lists = inputs.lists
-    return _or_zero(average_precision_at(lists, ks), np.minimum(_lengths(lists, ks), lists.n_relevant))
+    return _or_zero(average_precision_at(lists, ks), np.minimum(_list_lengths(lists, ks), lists.n_relevant))
 
 
 @metric("DCG / IDCG(min(n, R)), 0 for an empty list", "0 to 1", "irspack `ndcg`")
 def ndcg_irspack(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     lists = inputs.lists
-    return _or_zero(dcg_at(lists, ks), ideal_dcg(np.minimum(_lengths(lists, ks), lists.n_relevant)))
+    return _or_zero(dcg_at(lists, ks), ideal_dcg(np.minimum(_list_lengths(lists, ks), lists.n_relevant)))
 
 
 @metric(

@@ -13,19 +13,19 @@ from bakeoff.evaluation.metric import EvaluationInputs, Metric
 from bakeoff.importing import user_code_errors
 
 Key = tuple[str, int | None]
-"""A metric's name and its cutoff, None for a metric without one."""
+"""Name and cutoff of a metric, as in ("ndcg", 10); the cutoff is None for a metric without one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
-    """What the lists of one cell are worth; m users.
+    """Values of metrics for the lists of one cell with m users.
 
     Args:
         n_users: m.
         per_user: float64 [m] for each metric that has a value for each user; NaN where a user has none.
         means: for each metric the mean over the users that have a value, and its standard error (sample
             standard deviation / sqrt(n); None where n < 2 and for metrics of the whole set of lists).
-        absent: why a metric, or a metric at one cutoff ("diversity@1"), has no number.
+        absent: reason why a metric, or a metric at one cutoff ("diversity@1"), has no value.
     """
 
     n_users: int
@@ -35,7 +35,7 @@ class Measurements:
 
 
 def measure(inputs: EvaluationInputs, metrics: Mapping[str, Metric], ks: Sequence[int]) -> Measurements:
-    """Measure the lists by every metric at every k.
+    """Compute every metric at every k.
 
     A metric that raises Unsupported is absent, with that reason.
 
@@ -44,10 +44,10 @@ def measure(inputs: EvaluationInputs, metrics: Mapping[str, Metric], ks: Sequenc
             returns an array of another shape than it declares.
         Unsupported: a cutoff is larger than the lists are long.
     """
-    for k in ks:
-        check_range("k", k, 1, integer=True)
-        if k > inputs.lists.depth:
-            raise Unsupported(f"k={k}: the lists hold {inputs.lists.depth} items")
+    for cutoff in ks:
+        check_range("k", cutoff, 1, integer=True)
+        if cutoff > inputs.lists.depth:
+            raise Unsupported(f"k={cutoff}: the lists hold {inputs.lists.depth} items")
     per_user: dict[Key, Doubles] = {}
     means: dict[Key, tuple[float, float | None]] = {}
     absent: dict[str, str] = {}
@@ -58,21 +58,21 @@ def measure(inputs: EvaluationInputs, metrics: Mapping[str, Metric], ks: Sequenc
         except Unsupported as reason:
             absent[name] = str(reason)
             continue
-        for at, row in values.items():
-            known = row[~np.isnan(row)]
-            if not len(known):
-                absent[_column(name, at)] = "no user has a value"
+        for k, row in values.items():
+            present = row[~np.isnan(row)]
+            if not len(present):
+                absent[_column(name, k)] = "no user has a value"
                 continue
-            means[name, at] = float(known.mean()), _standard_error(known) if metric.per_user else None
+            means[name, k] = float(present.mean()), _standard_error(present) if metric.per_user else None
             if metric.per_user:
-                per_user[name, at] = row
+                per_user[name, k] = row
     return Measurements(len(inputs.lists.users), per_user, means, absent)
 
 
 def _values(
     name: str, metric: Metric, inputs: EvaluationInputs, ks: Sequence[int]
 ) -> dict[int | None, Doubles]:
-    """One float64 row for each cutoff: [m], or [1] for a metric of the whole set of lists."""
+    """Return one float64 row for each cutoff: [m], or [1] for a metric of the whole set of lists."""
     values = np.asarray(metric(inputs, ks), dtype=np.float64)
     width = len(inputs.lists.users) if metric.per_user else 1
     if not metric.cutoff:
@@ -93,7 +93,7 @@ def _standard_error(values: Doubles) -> float | None:
 
 
 def per_user_table(measurements: Measurements) -> tuple[list[str], list[Doubles]]:
-    """Per-user values as a table: column names ("ndcg@10", "auc") and float64 [m] arrays."""
+    """Return the per-user values as column names ("ndcg@10", "auc") and float64 [m] arrays."""
     return [_column(*key) for key in measurements.per_user], list(measurements.per_user.values())
 
 

@@ -1,9 +1,9 @@
-"""How well the lists find the test items: one number a user, for every cutoff from the same hits.
+"""Accuracy metrics: one value per user, for every cutoff from the same hits.
 
-Notation of the formulas: k the cutoff, R the number of the user's test items, h_i whether the item at rank i
-is one of them, H their sum over the first k, dcg = sum of h_i / log2(i + 1) over the first k, IDCG(n) the dcg
-of n hits at the top, AP = sum over the first k of h_i times (hits up to rank i) / i. A position without an
-item is a miss, so a user without a list gets 0. Every test user is in the mean.
+Notation: k the cutoff, R the number of the user's test items, h_i = 1 if the item at rank i is one of them,
+else 0; H = sum of h_i over the first k, DCG = sum of h_i / log2(i + 1) over the first k, IDCG(n) the DCG of n
+hits at the top, AP = sum over the first k of h_i * (hits up to rank i) / i. A position without an item is a
+miss, so a user without a list has 0. Every test user is in the mean.
 """
 
 from __future__ import annotations
@@ -19,45 +19,46 @@ from bakeoff.evaluation.topk import TopK
 
 
 def hits_at(lists: TopK, ks: Sequence[int], weights: Array | None = None) -> Doubles:
-    """float64 [len(ks), m]: each list's hits (or the weights [h] of its hits) summed over its first k."""
-    found, m = lists.hit_positions, len(lists.users)
-    summed = np.empty((len(ks), m))
-    for row, k in zip(summed, ks, strict=True):
-        within = found.ranks <= k
-        kept = None if weights is None else weights[within]
-        row[:] = np.bincount(found.rows[within], weights=kept, minlength=m)
-    return summed
+    """Return each list's number of hits (or the sum of their weights [h]) within k, float64 [len(ks), m]."""
+    hits, m = lists.hit_positions, len(lists.users)
+    sums = np.empty((len(ks), m))
+    for row, k in zip(sums, ks, strict=True):
+        within = hits.ranks <= k
+        row[:] = np.bincount(
+            hits.rows[within], weights=None if weights is None else weights[within], minlength=m
+        )
+    return sums
 
 
 def dcg_at(lists: TopK, ks: Sequence[int]) -> Doubles:
-    """float64 [len(ks), m]: discounted cumulative gain of binary relevance, discount log2(rank + 1)."""
+    """Return the discounted cumulative gain with binary relevance, float64 [len(ks), m]."""
     return hits_at(lists, ks, 1.0 / np.log2(lists.hit_positions.ranks + 1.0))
 
 
 def ideal_dcg(counts: Array) -> Doubles:
-    """IDCG(n) for each n in counts (whole numbers >= 0): the dcg of n hits at the top."""
+    """Return IDCG(n), the DCG of n hits at the top, for each n in counts (integers >= 0)."""
     gains = 1.0 / np.log2(np.arange(2, int(counts.max(initial=0)) + 2))
     ideal: Doubles = np.concatenate(([0.0], np.cumsum(gains)))[counts]
     return ideal
 
 
 def average_precision_at(lists: TopK, ks: Sequence[int]) -> Doubles:
-    """float64 [len(ks), m]: AP, the sum over hits of the precision at their rank, not yet divided."""
+    """Return AP, the sum over hits of the precision at their rank, float64 [len(ks), m]."""
     return hits_at(lists, ks, lists.hit_positions.ordinals / lists.hit_positions.ranks)
 
 
 def reachable(lists: TopK, ks: Sequence[int]) -> Array:
-    """int64 [len(ks), m]: min(k, R), the most hits that a list of k items can hold."""
-    most: Array = np.minimum(np.asarray(ks, dtype=np.int64)[:, None], lists.n_relevant)
-    return most
+    """Return min(k, R), the most hits that a list of k items can have, int64 [len(ks), m]."""
+    counts: Array = np.minimum(np.asarray(ks, dtype=np.int64)[:, None], lists.n_relevant)
+    return counts
 
 
 def first_hit_rank(lists: TopK) -> Doubles:
-    """float64 [m]: the rank of the first hit in the whole list, infinite where there is none."""
+    """Return the rank of the first hit in the whole list, float64 [m]; infinite if there is none."""
     ranks = np.full(len(lists.users), np.inf)
-    found = lists.hit_positions
-    first = found.ordinals == 1
-    ranks[found.rows[first]] = found.ranks[first]
+    hits = lists.hit_positions
+    first = hits.ordinals == 1
+    ranks[hits.rows[first]] = hits.ranks[first]
     return ranks
 
 
@@ -148,10 +149,10 @@ def r_precision(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
 
 
 def hits_in_first(lists: TopK, counts: Array) -> Doubles:
-    """float64 shaped like counts ([n, m]): the hits among the first counts[., u] items of user u."""
-    found = lists.hit_positions
-    within = found.ranks <= counts[:, found.rows]
-    return np.stack([np.bincount(found.rows[w], minlength=len(lists.users)) for w in within]).astype(float)
+    """Return the number of hits among the first counts[., u] items of user u; both [n, m], float64."""
+    hits = lists.hit_positions
+    within = hits.ranks <= counts[:, hits.rows]
+    return np.stack([np.bincount(hits.rows[w], minlength=len(lists.users)) for w in within]).astype(float)
 
 
 @metric(
@@ -174,9 +175,11 @@ def auc(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
 
 
 def auc_of_losses(lists: TopK, losses: Doubles) -> Doubles:
-    """float64 [m]: AUC from how many candidates each test item [t] loses to, other test items included.
+    """Return the AUC of each user, float64 [m].
 
-    Of two test items one loses to the other (or both lose half): R(R-1)/2 losses among themselves, taken out.
+    Args:
+        losses: float64 [t], the number of candidates that each test item loses to, other test items included:
+            R (R - 1) / 2 losses of a user, which are subtracted.
     """
     r = lists.n_relevant.astype(np.float64)
     owners = np.repeat(np.arange(len(r)), lists.n_relevant)

@@ -1,6 +1,6 @@
-"""How far predicted values are from those of the test part: one number over all test pairs, no cutoff.
+"""Errors of predicted values: one number over all test pairs, without cutoff.
 
-For models that predict values. y is the value of a test pair, p what the model predicts for it.
+y is the value of a test pair, p the model's prediction for it.
 """
 
 from __future__ import annotations

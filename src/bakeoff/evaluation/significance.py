@@ -1,20 +1,22 @@
-"""Is one system better than another, and by how much: paired comparisons over the users of a split.
+"""Paired comparisons of systems over the users of a split: tests, intervals, corrections for many tests.
 
-Two systems that recommend to the same users are compared by each user's difference (first less second):
+Systems that recommend to the same users are compared by each user's difference, first minus second:
 
-- one split: a test over users, p by the paired t-test, by random flips of the signs of the differences, or
-  by Wilcoxon's signed ranks; the interval is a bootstrap over users;
-- several splits: the mean difference of each split, with the corrected resampled t-test (`resampled`),
-  because splits of one data set share most of their rows.
+- One split: a paired t-test, random sign flips, or Wilcoxon's signed-rank test over users. The interval is a
+  bootstrap over users.
+- Several splits of one data set: the corrected resampled t-test of the splits' mean differences, because the
+  splits share most of their rows.
 
-Model seeds are averaged per user before all of this, so that no user counts twice.
+Values are averaged over model seeds before, so that each user counts once. All pairs are computed together:
+moments from one matrix product, sign flips and bootstrap samples from one product of the draws with the
+values, because a resampled difference is the difference of two resampled sums.
 
-`multiple` corrects the p-values of a family; docs/statistics.md says what was simulated.
+docs/statistics.md reports the simulated error rates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, get_args
 
@@ -22,27 +24,33 @@ import numpy as np
 
 from bakeoff.arrays import Array, Bools, Doubles
 from bakeoff.errors import Unsupported, check_choice, check_range
-from bakeoff.evaluation.resampled import corrected_resampled
-from bakeoff.evaluation.resampling import bootstrap_interval, sign_flips
-from bakeoff.evaluation.sample import (
-    Moments,
-    Outcomes,
-    Sample,
-    filled_with_zero,
-    kept_users,
-    moments_of,
-    outcomes_of,
-    pool,
-)
 
 Test = Literal["t", "randomization", "wilcoxon"]
 Correction = Literal["holm", "bh"]
 
-EXACT = 50
-"""Differences up to which Wilcoxon's test is exact, as in scipy."""
-
 SMALLEST = float(np.finfo(np.float64).tiny)
-"""The least p that is said: a p-value is never 0."""
+"""The smallest p-value that is returned: it is never 0."""
+
+EXACT = 50
+"""Largest number of differences for which Wilcoxon's test is exact, as in scipy."""
+
+MIN_DATA_SETS = 5
+"""Fewest data sets for ranks over them; Demsar 2006 asks for more than 10."""
+
+MIN_MODELS = 3
+"""Fewest models for ranks over data sets; two are compared as a pair."""
+
+_EQUAL = 1e-12
+"""Differences of users up to this are rounding, and so are differences of sums up to this part of them."""
+
+_CANCELLED = 1e-9
+"""A variance below this part of the sums it was subtracted from is recomputed from the differences."""
+
+_DRAWS_SIZE = 2**22
+"""Numbers in one block of draws; fixed, so that draws depend only on the seed and the number of users."""
+
+_MEANS_SIZE = 2**26
+"""Numbers of bootstrap means held at once; more metrics are processed in turns, with the same draws."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +58,16 @@ class TestConfig:
     """How systems are compared.
 
     Args:
-        test: `t` (paired t-test), `randomization` (sign flips) or `wilcoxon` (signed ranks; it asks for the
-            middle of the differences, not for their mean), where there is one split.
-        correction: `holm` (the chance of any false finding in the family) or `bh` (the share of false
-            findings, Benjamini and Hochberg).
-        resamples: sign flips, and bootstrap samples, at least 100.
+        test: of one split: `t` (paired t-test), `randomization` (sign flips) or `wilcoxon` (signed ranks; it
+            tests the median of the differences rather than their mean).
+        correction: `holm` controls the chance of any false discovery in the family; `bh` (Benjamini and
+            Hochberg) the expected share of false discoveries.
+        resamples: number of sign flips, and of bootstrap samples; at least 100.
         seed: of both.
-        confidence: of the intervals, and 1 - the level of the tests; in [0.5, 1).
+        confidence: of the intervals, in [0.5, 1); tests have the level 1 - confidence.
     """
 
-    __test__: ClassVar = False  # pytest takes classes by their name
+    __test__: ClassVar = False  # pytest collects classes by their name
 
     test: Test = "t"
     correction: Correction = "holm"
@@ -76,24 +84,68 @@ class TestConfig:
 
     @property
     def level(self) -> float:
-        """What a p-value must not exceed."""
+        """The significance level."""
         return 1 - self.confidence
 
 
 @dataclass(frozen=True, eq=False)
-class Differences:
-    """q pairs of systems in c metrics, the first less the second; float64 [c, q] unless said otherwise.
+class Sample:
+    """Values of m systems for n users of one split in c metrics.
 
     Args:
-        mean: of the differences; with several splits the mean of the splits' means.
-        p: two-sided, for each pair alone; in (0, 1].
-        effect: the standardised mean difference of paired values (Cohen's d_z): mean / standard deviation
-            over users; 0 where nobody differs, infinite where all differ by the same. With several splits a
-            user's difference is the mean over the splits.
-        outcomes: users for whom the first is larger, the same, smaller.
-        low, high: the interval of the mean; NaN where none was asked for.
-        n_users: int64 [c], users compared.
-        n_splits: 1, or those whose differences were combined.
+        users: [n], distinct ids of the users.
+        values: float64 [c, m, n], averaged over model seeds; NaN where a system has no value for a user, who
+            is then left out of that metric for all systems.
+        ratio: number of rows of test / of train, above 0; needed to combine several splits.
+    """
+
+    users: Array
+    values: Doubles
+    ratio: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 3 or self.values.shape[2] != len(self.users):
+            raise TypeError(f"values: expected [c, m, {len(self.users)}], got {self.values.shape}")
+
+
+class Moments(NamedTuple):
+    """Means and sample standard deviations of differences, float64 [c, q], over int64 [c] users."""
+
+    mean: Doubles
+    deviation: Doubles
+    n_users: Array
+
+
+class Outcomes(NamedTuple):
+    """Number of users for whom the first system has the larger, the same, the smaller value: int64 [c, q]."""
+
+    larger: Array
+    same: Array
+    smaller: Array
+
+
+class MeanDifference(NamedTuple):
+    """Mean difference over splits, its p-value and the ends of its interval, float64 [c, q] each."""
+
+    mean: Doubles
+    p: Doubles
+    low: Doubles
+    high: Doubles
+
+
+@dataclass(frozen=True, eq=False)
+class Differences:
+    """Differences of q pairs of systems in c metrics, first minus second; float64 [c, q] unless stated.
+
+    Args:
+        mean: over users; with several splits the mean of the splits' means.
+        p: two-sided, uncorrected; in (0, 1].
+        effect: Cohen's d_z, mean / standard deviation over users; 0 where no user differs, infinite where all
+            differ by the same. With several splits a user's difference is the mean over the splits.
+        outcomes: of the users.
+        low, high: ends of the interval of the mean; NaN where it was not requested.
+        n_users: int64 [c].
+        n_splits: number of splits combined.
     """
 
     mean: Doubles
@@ -106,97 +158,182 @@ class Differences:
     n_splits: int
 
 
+# -- comparisons ---------------------------------------------------------------------------------
+
+
 def compare(
-    samples: Sequence[Sample], pairs: Array, rules: TestConfig, *, intervals: Bools | None = None
+    samples: Sequence[Sample], pairs: Array, config: TestConfig, *, intervals: Bools | None = None
 ) -> Differences:
-    """Compare pairs (int [q, 2]) of the systems of one split, or of several splits of one data set.
+    """Compare pairs of systems on one split, or on several splits of one data set.
 
     Args:
-        intervals: bool [q], the pairs whose interval is wanted on one split; None for all. Over several
-            splits all have one.
+        samples: one for each split.
+        pairs: int [q, 2], positions of systems.
+        intervals: bool [q], pairs whose bootstrap interval is computed on one split; None for all. The t
+            interval over several splits is computed for all.
 
     Raises:
-        Unsupported: a split with fewer than two users, or several of which one has no ratio.
+        Unsupported: a split has fewer than two users, or one of several lacks its ratio.
     """
     pooled = samples[0] if len(samples) == 1 else pool(samples)
     moments, outcomes = moments_of(pooled, pairs), outcomes_of(pooled, pairs)
     effect = _effect(moments)
-    if len(samples) == 1:
-        p = p_values(pooled, pairs, rules)
-        low, high = np.full(p.shape, np.nan), np.full(p.shape, np.nan)
-        wanted = np.ones(len(pairs), dtype=bool) if intervals is None else intervals
-        if wanted.any():
-            low[:, wanted], high[:, wanted] = interval(pooled, pairs[wanted], rules)
-        return Differences(moments.mean, p, effect, outcomes, low, high, moments.n_users, 1)
-    found = over_splits(samples, pairs, rules)
-    return Differences(
-        found.mean, found.p, effect, outcomes, found.low, found.high, moments.n_users, len(samples)
-    )
+    if len(samples) > 1:
+        result = over_splits(samples, pairs, config)
+        return Differences(
+            result.mean, result.p, effect, outcomes, result.low, result.high, moments.n_users, len(samples)
+        )
+    p = p_values(pooled, pairs, config)
+    low, high = np.full(p.shape, np.nan), np.full(p.shape, np.nan)
+    selected = np.ones(len(pairs), dtype=bool) if intervals is None else intervals
+    if selected.any():
+        low[:, selected], high[:, selected] = interval(pooled, pairs[selected], config)
+    return Differences(moments.mean, p, effect, outcomes, low, high, moments.n_users, 1)
 
 
-def p_of_pairs(samples: Sequence[Sample], pairs: Array, rules: TestConfig) -> Doubles:
-    """The p-values alone of what `compare` tells, float64 [c, q]: a thousand pairs in a moment by `t`."""
-    return p_values(samples[0], pairs, rules) if len(samples) == 1 else over_splits(samples, pairs, rules).p
+def p_of_pairs(samples: Sequence[Sample], pairs: Array, config: TestConfig) -> Doubles:
+    """Return only the p-values of `compare`, float64 [c, q]; fast for thousands of pairs with `t`."""
+    return p_values(samples[0], pairs, config) if len(samples) == 1 else over_splits(samples, pairs, config).p
 
 
-class OverSplits(NamedTuple):
-    """Mean difference over splits, its p and its interval, float64 [c, q]."""
-
-    mean: Doubles
-    p: Doubles
-    low: Doubles
-    high: Doubles
-
-
-def over_splits(samples: Sequence[Sample], pairs: Array, rules: TestConfig) -> OverSplits:
-    """The corrected resampled t-test of the splits' mean differences."""
-    ratios = [s.ratio for s in samples if s.ratio is not None]
-    if len(ratios) < len(samples):
-        raise Unsupported("several splits are combined by their sizes of train and test, which are not known")
-    means = np.stack([moments_of(s, pairs).mean for s in samples], axis=-1)
-    p, low, high = corrected_resampled(means, float(np.mean(ratios)), rules.confidence)
-    return OverSplits(means.mean(axis=-1), p, low, high)
-
-
-def p_values(sample: Sample, pairs: Array, rules: TestConfig) -> Doubles:
-    """float64 [c, q]: two-sided p of each pair on one split; 1 where no user differs, never 0.
+def p_values(sample: Sample, pairs: Array, config: TestConfig) -> Doubles:
+    """Return the two-sided p-value of each pair on one split, float64 [c, q]; 1 where no user differs.
 
     Raises:
         Unsupported: fewer than two users.
     """
-    if rules.test == "t":
+    if config.test == "t":
         return _paired_t(sample, pairs)
-    kept = kept_users(sample)
-    if rules.test == "wilcoxon":
-        return _wilcoxon(sample, kept, pairs)
-    return sign_flips(filled_with_zero(sample, kept), pairs, rules.resamples, rules.seed)
+    users = complete_users(sample)
+    if config.test == "wilcoxon":
+        return _wilcoxon(sample, users, pairs)
+    return sign_flips(filled_with_zero(sample, users), pairs, config.resamples, config.seed)
 
 
-def interval(sample: Sample, pairs: Array, rules: TestConfig) -> tuple[Doubles, Doubles]:
-    """Low and high end of each mean difference, float64 [c, q]: a bootstrap over users.
+def interval(sample: Sample, pairs: Array, config: TestConfig) -> tuple[Doubles, Doubles]:
+    """Return low and high end of each mean difference on one split, float64 [c, q], by bootstrap over users.
 
-    Where so few users differ (d of them) that even the same sign of all would not be significant,
-    2^(1 - d) > level, the interval is widened to hold 0: a bootstrap knows nothing of users it has not seen.
+    If only d users differ and even the same sign for all of them would not be significant, 2^(1 - d) > level,
+    the interval is extended to contain 0: a bootstrap knows nothing about users that were not observed.
     """
-    kept = kept_users(sample)
-    filled = filled_with_zero(sample, kept)
-    low, high = bootstrap_interval(filled, kept, pairs, rules.resamples, rules.seed, rules.confidence)
-    for at, (a, b) in enumerate(pairs):
-        differ = np.count_nonzero(filled[:, a] != filled[:, b], axis=-1)
-        few = 2.0 ** (1 - differ) > rules.level
-        low[few, at], high[few, at] = np.minimum(low[few, at], 0.0), np.maximum(high[few, at], 0.0)
+    users = complete_users(sample)
+    filled = filled_with_zero(sample, users)
+    low, high = bootstrap_interval(filled, users, pairs, config.resamples, config.seed, config.confidence)
+    for q, (a, b) in enumerate(pairs):
+        n_different = np.count_nonzero(filled[:, a] != filled[:, b], axis=-1)
+        few = 2.0 ** (1 - n_different) > config.level
+        low[few, q], high[few, q] = np.minimum(low[few, q], 0.0), np.maximum(high[few, q], 0.0)
     return low, high
 
 
+def over_splits(samples: Sequence[Sample], pairs: Array, config: TestConfig) -> MeanDifference:
+    """Return the corrected resampled t-test of the splits' mean differences."""
+    ratios = [s.ratio for s in samples if s.ratio is not None]
+    if len(ratios) < len(samples):
+        raise Unsupported("to combine several splits their numbers of train and test rows are needed")
+    means = np.stack([moments_of(s, pairs).mean for s in samples], axis=-1)
+    p, low, high = corrected_resampled(means, float(np.mean(ratios)), config.confidence)
+    return MeanDifference(means.mean(axis=-1), p, low, high)
+
+
+# -- samples -------------------------------------------------------------------------------------
+
+
+def all_pairs(n: int) -> Array:
+    """Return every pair of n systems, the first before the second: int64 [n (n - 1) / 2, 2]."""
+    return np.stack(np.triu_indices(n, 1), axis=1)
+
+
+def complete_users(sample: Sample) -> Bools:
+    """Return which users have a value under every system, bool [c, n].
+
+    Raises:
+        Unsupported: fewer than two of them in a metric.
+    """
+    users: Bools = np.asarray(~np.isnan(sample.values).any(axis=1))
+    fewest = int(users.sum(axis=1).min(initial=2))
+    if fewest < 2:
+        raise Unsupported(f"a paired test needs two users with a value under every model, got {fewest}")
+    return users
+
+
+def testable(sample: Sample) -> Bools:
+    """Return which metrics have a value under every system for at least two users, bool [c]."""
+    return np.asarray((~np.isnan(sample.values).any(axis=1)).sum(axis=1) >= 2)
+
+
+def filled_with_zero(sample: Sample, users: Bools) -> Doubles:
+    """Return the values with 0 for users that are left out (users is bool [c, n])."""
+    return sample.values if users.all() else np.where(users[:, None, :], sample.values, 0.0)
+
+
+def moments_of(sample: Sample, pairs: Array) -> Moments:
+    """Return mean and standard deviation of the differences of all pairs, from one matrix product.
+
+    Raises:
+        Unsupported: fewer than two users have a value under every system.
+    """
+    users = complete_users(sample)
+    n = users.sum(axis=1)
+    filled = filled_with_zero(sample, users)
+    first, second = pairs[:, 0], pairs[:, 1]
+    means = filled.sum(axis=2) / n[:, None]
+    centred = filled - means[:, :, None]
+    if not users.all():
+        centred *= users[:, None, :]
+    products = centred @ centred.transpose(0, 2, 1)
+    own = np.diagonal(products, axis1=1, axis2=2)
+    total = own[:, first] + own[:, second]
+    squares = total - 2 * products[:, first, second]
+    mean = means[:, first] - means[:, second]
+    for c, q in np.argwhere(squares <= _CANCELLED * total):
+        difference = filled[c, first[q], users[c]] - filled[c, second[q], users[c]]
+        mean[c, q] = difference.mean()
+        squares[c, q] = ((difference - mean[c, q]) ** 2).sum()
+    return Moments(mean, np.sqrt(squares / (n[:, None] - 1)), n)
+
+
+def outcomes_of(sample: Sample, pairs: Array) -> Outcomes:
+    """Count the users for whom the first system of each pair has the larger, the same, the smaller value."""
+    users = complete_users(sample)
+    counts = np.zeros((3, len(users), len(pairs)), dtype=np.int64)
+    for q, (a, b) in enumerate(pairs):
+        difference = sample.values[:, a] - sample.values[:, b]
+        counts[0, :, q] = np.count_nonzero((difference > _EQUAL) & users, axis=1)
+        counts[2, :, q] = np.count_nonzero((difference < -_EQUAL) & users, axis=1)
+    counts[1] = users.sum(axis=1)[:, None] - counts[0] - counts[2]
+    return Outcomes(*counts)
+
+
+def pool(samples: Sequence[Sample]) -> Sample:
+    """Return a sample with every user once: their values are means over the splits that evaluate them."""
+    users, codes = np.unique(np.concatenate([s.users for s in samples]), return_inverse=True)
+    shape = (*samples[0].values.shape[:2], len(users))
+    total, count = np.zeros(shape), np.zeros(shape)
+    start = 0
+    for sample in samples:
+        columns = codes[start : start + len(sample.users)]
+        start += len(sample.users)
+        present = ~np.isnan(sample.values)
+        total[:, :, columns] += np.where(present, sample.values, 0.0)
+        count[:, :, columns] += present
+    values = np.full(shape, np.nan)
+    np.divide(total, count, out=values, where=count > 0)
+    return Sample(users, values)
+
+
 def _effect(moments: Moments) -> Doubles:
-    """mean / deviation; where nobody deviates, 0 or infinite by the sign of the mean."""
+    """Return mean / deviation; where the deviation is 0, 0 or infinite by the sign of the mean."""
     effect = np.where(moments.mean == 0, 0.0, np.copysign(np.inf, moments.mean))
     np.divide(moments.mean, moments.deviation, out=effect, where=moments.deviation > 0)
     return effect
 
 
+# -- tests ---------------------------------------------------------------------------------------
+
+
 def _paired_t(sample: Sample, pairs: Array) -> Doubles:
-    """Student's paired t-test; where all differ by the same, the p of the sign flips, 2^(1 - n)."""
+    """Return p of Student's paired t-test; where all users differ by the same, that of the sign flips."""
     from scipy.special import stdtr
 
     mean, deviation, n_users = moments_of(sample, pairs)
@@ -209,21 +346,266 @@ def _paired_t(sample: Sample, pairs: Array) -> Doubles:
     return np.asarray(np.clip(p, SMALLEST, 1.0))
 
 
-def _wilcoxon(sample: Sample, kept: Bools, pairs: Array) -> Doubles:
-    """Wilcoxon's signed-rank test by scipy; users who do not differ are left out, as Wilcoxon does.
+def _wilcoxon(sample: Sample, users: Bools, pairs: Array) -> Doubles:
+    """Return p of Wilcoxon's signed-rank test by scipy; users that do not differ are left out.
 
-    Exact for up to EXACT differences without ties, else by the normal approximation with its correction for
-    ties: scipy's own choice enumerates every flip of a dozen ties, which takes seconds a pair.
+    It is exact for up to EXACT differences without ties, else the normal approximation with correction for
+    ties: by default scipy enumerates every flip of a dozen ties, which takes seconds per pair.
     """
     from scipy.stats import wilcoxon
 
-    p = np.ones((len(kept), len(pairs)))
-    for c in range(len(kept)):
-        for at, (a, b) in enumerate(pairs):
-            difference = (sample.values[c, a] - sample.values[c, b])[kept[c]]
-            difference = difference[np.abs(difference) > 1e-12]
+    p = np.ones((len(users), len(pairs)))
+    for c in range(len(users)):
+        for q, (a, b) in enumerate(pairs):
+            difference = (sample.values[c, a] - sample.values[c, b])[users[c]]
+            difference = difference[np.abs(difference) > _EQUAL]
             if len(difference):
                 size = np.abs(difference)
                 exact = len(size) <= EXACT and len(np.unique(size)) == len(size)
-                p[c, at] = wilcoxon(difference, method="exact" if exact else "approx").pvalue
+                p[c, q] = wilcoxon(difference, method="exact" if exact else "approx").pvalue
     return np.clip(p, SMALLEST, 1.0)
+
+
+def sign_flips(values: Doubles, pairs: Array, resamples: int, seed: int) -> Doubles:
+    """Return the two-sided p-value of each pair by random flips of the signs of the users' differences.
+
+    Under the null hypothesis that the two systems are exchangeable for any user, every flip is as likely as
+    the observation. p = (1 + number of flips whose sum is at least as far from 0) / (1 + resamples).
+
+    Args:
+        values: float64 [c, m, n], 0 for all systems at users that are left out.
+        pairs: int [q, 2], positions of systems.
+        resamples: number of flips.
+        seed: of the flips.
+
+    Returns:
+        float64 [c, q], in (0, 1]; 1 where no user differs.
+
+    Source: Fisher 1935, "The Design of Experiments"; Phipson and Smyth 2010, "Permutation p-values should
+    never be zero", Statistical Applications in Genetics and Molecular Biology 9(1).
+    """
+    c, m, n = values.shape
+    first, second = pairs[:, 0], pairs[:, 1]
+    flat = np.ascontiguousarray(values.reshape(c * m, n).T)
+    observed = values.sum(axis=2)
+    size = np.abs(values).sum(axis=2)
+    tolerance = _EQUAL * (size[:, first] + size[:, second])
+    bound = np.abs(observed[:, first] - observed[:, second]) - tolerance
+    as_far = np.zeros((c, len(pairs)), dtype=np.int64)
+    for signs in _sign_blocks(n, resamples, seed):
+        sums = (signs @ flat).reshape(len(signs), c, m)
+        for at in range(c):
+            difference = sums[:, at, first] - sums[:, at, second]
+            as_far[at] += np.count_nonzero(np.abs(difference) >= bound[at], axis=0)
+    return (1 + as_far) / (1 + resamples)
+
+
+def corrected_resampled(
+    differences: Doubles, ratio: float, confidence: float
+) -> tuple[Doubles, Doubles, Doubles]:
+    """Return p-value, low and high end of the mean difference over s splits: corrected resampled t-test.
+
+    t = mean / sqrt((1/s + n_test / n_train) variance) with s - 1 degrees of freedom. Differences of splits
+    that share most of their rows vary less than those of new data; the second term corrects for it.
+
+    Args:
+        differences: float64 [..., s], the mean difference of each split, s >= 2.
+        ratio: n_test / n_train.
+        confidence: of the interval.
+
+    Returns:
+        float64 [...] each. p is 1 where all differences are 0 and never 0.
+
+    Source: Nadeau and Bengio 2003, "Inference for the Generalization Error", Machine Learning 52(3).
+    """
+    from scipy.special import stdtr, stdtrit
+
+    s = differences.shape[-1]
+    if s < 2:
+        raise ValueError(f"differences: expected at least two splits, got {s}")
+    mean = differences.mean(axis=-1)
+    error = np.sqrt((1 / s + ratio) * differences.var(axis=-1, ddof=1))
+    varied = error > 0
+    t = np.zeros(mean.shape)
+    np.divide(mean, error, out=t, where=varied)
+    p = np.where(varied, 2 * stdtr(s - 1, -np.abs(t)), np.where(mean == 0, 1.0, 2.0 ** (1 - s)))
+    half_width = stdtrit(s - 1, 0.5 + confidence / 2) * error
+    return np.clip(p, SMALLEST, 1.0), mean - half_width, mean + half_width
+
+
+# -- bootstrap -----------------------------------------------------------------------------------
+
+
+def bootstrap_interval(
+    values: Doubles, users: Bools, pairs: Array, resamples: int, seed: int, confidence: float
+) -> tuple[Doubles, Doubles]:
+    """Return low and high end of each pair's mean difference, float64 [c, q], drawing users with replacement.
+
+    It is the expanded percentile interval: its quantiles are those at which a percentile interval of n normal
+    values is as wide as Student's; the plain one is too narrow for few users.
+
+    Args:
+        values: float64 [c, m, n], 0 where a user is left out.
+        users: bool [c, n], users in the mean of each metric.
+
+    Source: Hesterberg 2015, "What Teachers Should Know About the Bootstrap", The American Statistician 69(4).
+    """
+    c, m, _ = values.shape
+    n_together = max(1, _MEANS_SIZE // (resamples * m))
+    low, high = np.empty((c, len(pairs))), np.empty((c, len(pairs)))
+    for start in range(0, c, n_together):
+        rows = slice(start, min(start + n_together, c))
+        means = _bootstrap_means(values[rows], users[rows], resamples, seed)
+        for at in range(rows.start, rows.stop):
+            quantiles = _expanded(int(users[at].sum()), confidence)
+            for q, (a, b) in enumerate(pairs):
+                difference = means[:, at - start, a] - means[:, at - start, b]
+                low[at, q], high[at, q] = np.quantile(difference, quantiles)
+    return low, high
+
+
+def _bootstrap_means(values: Doubles, users: Bools, resamples: int, seed: int) -> Doubles:
+    """Return each system's mean over the users drawn, float64 [resamples, c, m]."""
+    c, m, n = values.shape
+    flat = np.ascontiguousarray(values.reshape(c * m, n).T)
+    complete = bool(users.all())
+    present = np.ascontiguousarray(users.T, dtype=np.float64)
+    means = np.empty((resamples, c, m))
+    start = 0
+    for weights in _weight_blocks(n, resamples, seed):
+        block = means[start : start + len(weights)]
+        block[:] = (weights @ flat).reshape(len(weights), c, m)
+        # A draw without a single user of a metric has no mean; 0 counts as no difference.
+        block /= n if complete else np.maximum(weights @ present, 1.0)[:, :, None]
+        start += len(weights)
+    return means
+
+
+def _expanded(n: int, confidence: float) -> tuple[float, float]:
+    """Return the two quantiles: Phi of -/+ sqrt(n / (n - 1)) times Student's quantile with n - 1 degrees."""
+    from scipy.special import ndtr, stdtrit
+
+    quantile = float(ndtr(-np.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.5 + confidence / 2)))
+    return quantile, 1 - quantile
+
+
+def _sign_blocks(n: int, resamples: int, seed: int) -> Iterator[Doubles]:
+    """Yield blocks of float64 [b, n] of +1 and -1."""
+    generator = np.random.default_rng([seed, 1])
+    for size in _block_sizes(n, resamples):
+        octets = generator.integers(0, 256, (size, (n + 7) // 8), dtype=np.uint8)
+        yield np.unpackbits(octets, axis=1, count=n).astype(np.float64) * 2.0 - 1.0
+
+
+def _weight_blocks(n: int, resamples: int, seed: int) -> Iterator[Doubles]:
+    """Yield blocks of float64 [b, n]: how often each user is drawn, n draws per row."""
+    generator = np.random.default_rng([seed, 2])
+    for size in _block_sizes(n, resamples):
+        draws = generator.integers(0, n, (size, n), dtype=np.int32).astype(np.int64)
+        draws += np.arange(size)[:, None] * n
+        yield np.bincount(draws.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
+
+
+def _block_sizes(n: int, resamples: int) -> list[int]:
+    block = max(1, _DRAWS_SIZE // max(n, 1))
+    whole, rest = divmod(resamples, block)
+    return [block] * whole + ([rest] if rest else [])
+
+
+# -- families of tests ---------------------------------------------------------------------------
+
+
+def corrected(p: Doubles, correction: str) -> Doubles:
+    """Return the p-values of a family, [..., q], corrected along the last axis by `holm` or `bh`."""
+    check_choice("correction", correction, get_args(Correction))
+    return holm(p) if correction == "holm" else benjamini_hochberg(p)
+
+
+def holm(p: Doubles) -> Doubles:
+    """Return p-values [..., q] corrected by Holm's step-down procedure, which controls the family-wise error.
+
+    The smallest of q is multiplied by q, the next by q - 1 and so on; none may be below the one before it,
+    nor above 1.
+
+    Source: Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure", Scand. J. Statistics 6(2).
+    """
+    p = np.asarray(p, dtype=np.float64)
+    order = np.argsort(p, axis=-1, kind="stable")
+    stepped = np.take_along_axis(p, order, axis=-1) * np.arange(p.shape[-1], 0, -1)
+    stepped = np.minimum(np.maximum.accumulate(stepped, axis=-1), 1.0)
+    result = np.empty_like(stepped)
+    np.put_along_axis(result, order, stepped, axis=-1)
+    return result
+
+
+def benjamini_hochberg(p: Doubles) -> Doubles:
+    """Return p-values [..., q] corrected by the step-up procedure, which controls the false discovery rate.
+
+    Source: Benjamini and Hochberg 1995, "Controlling the False Discovery Rate", J. R. Stat. Soc. B 57.
+    """
+    from scipy.stats import false_discovery_control
+
+    p = np.asarray(p, dtype=np.float64)
+    return np.asarray(false_discovery_control(p, axis=-1, method="bh")) if p.size else p.copy()
+
+
+@dataclass(frozen=True, eq=False)
+class CriticalDifference:
+    """Ranks of k models over data sets.
+
+    Args:
+        ranks: float64 [k], mean rank of each model, 1 is best; equal scores share the mean of their ranks.
+        p: of Friedman's test that all models are equal.
+        distance: Nemenyi's critical difference: mean ranks further apart differ, for all pairs at once.
+        groups: positions of models whose ranks lie within the distance, each group as large as possible.
+        n_data_sets: N.
+    """
+
+    ranks: Doubles
+    p: float
+    distance: float
+    groups: tuple[tuple[int, ...], ...]
+    n_data_sets: int
+
+
+def critical_difference(scores: Doubles, confidence: float = 0.95) -> CriticalDifference:
+    """Return Friedman's test and Nemenyi's critical difference of k models over N data sets.
+
+    distance = q / sqrt(2) * sqrt(k (k + 1) / (6 N)), q the quantile of the studentised range of k means with
+    infinite degrees of freedom.
+
+    Args:
+        scores: float64 [N, k], higher is better, without NaN.
+
+    Raises:
+        Unsupported: fewer than MIN_DATA_SETS data sets or MIN_MODELS models.
+
+    Source: Demsar 2006, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7.
+    """
+    from scipy.stats import friedmanchisquare, rankdata, studentized_range
+
+    n, k = scores.shape
+    if n < MIN_DATA_SETS or k < MIN_MODELS:
+        raise Unsupported(
+            f"ranks over data sets need {MIN_DATA_SETS} data sets and {MIN_MODELS} models, got {n} and {k}"
+        )
+    table = rankdata(-scores, axis=1)
+    ranks = table.mean(axis=0)
+    equal = bool((table == table[:, :1]).all())
+    p = 1.0 if equal else float(friedmanchisquare(*scores.T).pvalue)
+    quantile = float(studentized_range.ppf(confidence, k, np.inf))
+    distance = float(quantile / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * n)))
+    return CriticalDifference(ranks, p, distance, _groups(ranks, distance), n)
+
+
+def _groups(ranks: Doubles, distance: float) -> tuple[tuple[int, ...], ...]:
+    """Return the longest runs of ranks within the distance, none inside another."""
+    order = np.argsort(ranks, kind="stable")
+    groups: list[tuple[int, ...]] = []
+    reached = 0
+    for start in range(len(order)):
+        stop = int(np.searchsorted(ranks[order], ranks[order[start]] + distance, side="right"))
+        if stop > reached and stop - start > 1:
+            groups.append(tuple(int(i) for i in order[start:stop]))
+        reached = max(reached, stop)
+    return tuple(groups)

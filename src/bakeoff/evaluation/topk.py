@@ -1,4 +1,4 @@
-"""The lists of one cell, checked once: everything that measures takes this."""
+"""The ranked lists of one cell, checked once: the input of every metric."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ from bakeoff.arrays import CSR, Array, Bools, Codes, Floats, frozen
 from bakeoff.errors import ModelError
 
 SCRATCH_SIZE = 2**22
-"""Numbers in the scratch in which the lists of a block of users are compared with history and test."""
+"""Size of the scratch array in which the lists of a block of users are compared with history and test."""
 
 
 class Hits(NamedTuple):
-    """The hits of all lists, list by list and from the top down; h hits in all.
+    """The h hits of all lists, list by list and from the top down.
 
-    rows: int64 [h], which list.
-    ranks: int64 [h], the position in it, from 1.
-    ordinals: int64 [h], which hit of its list it is, from 1.
+    rows: int64 [h], the row of the list.
+    ranks: int64 [h], the rank in the list, from 1.
+    ordinals: int64 [h], the number of hits in the list up to this one, from 1.
     """
 
     rows: Array
     ranks: Array
     ordinals: Array
+
+    @property
+    def misses_above(self) -> Array:
+        """Number of items above the hit that are not hits, int64 [h]."""
+        return self.ranks - self.ordinals
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +45,11 @@ class TopK:
         scores: float32 [m, D], not rising along a row; -inf at pads.
         hits: bool [m, D], whether the item is in the user's test part.
         n_relevant: int32 [m], the number of test items of each user, at least 1.
-        n_candidates: int32 [m], how many items could have been recommended (the catalogue less the history).
+        n_candidates: int32 [m], the number of items outside the user's history.
         n_items: I.
-        above: int32 [t], for each test item, user by user and by item code, how many unseen candidates score
-            strictly higher; None where the model cannot say.
-        ties: int32 [t], how many other unseen candidates score the same; None likewise.
+        above: int32 [t], for each test item, user by user and by item code, the number of candidates with a
+            higher score; None if the model gives lists only.
+        ties: int32 [t], the number of other candidates with the same score; None likewise.
     """
 
     users: Codes
@@ -63,12 +68,12 @@ class TopK:
 
     @cached_property
     def lengths(self) -> Array:
-        """int64 [m]: how many items each list holds."""
+        """Number of items of each list, int64 [m]."""
         return np.asarray(np.count_nonzero(self.items >= 0, axis=1))
 
     @cached_property
     def hit_positions(self) -> Hits:
-        """Where the hits are: they are few, so sums over them cost far less than sums over the lists."""
+        """The hits; they are few, so that sums over them cost far less than sums over the lists."""
         rows, columns = np.nonzero(self.hits)
         firsts = np.searchsorted(rows, rows, side="left")
         return Hits(rows, columns + 1, np.arange(len(rows)) - firsts + 1)
@@ -85,7 +90,7 @@ class TopK:
         above: Codes | None = None,
         ties: Codes | None = None,
     ) -> TopK:
-        """Check lists against the history and the test part (CSR [m, I], rows in the order of users).
+        """Return lists checked against history and test part (CSR [m, I], rows in the order of users).
 
         Raises:
             ModelError: wrong shape or dtype, an item outside the catalogue, one that repeats or was seen, a
@@ -120,7 +125,7 @@ def _checked_lists(users: Codes, items: Codes, scores: Floats, n_items: int) -> 
     items, scores = frozen("items", items, np.int32, 2), frozen("scores", scores, np.float32, 2)
     listed = items >= 0
     _refuse((items >= n_items) | (items < -1), users, items, f"is outside the catalogue of {n_items} items")
-    _refuse(listed[:, 1:] & ~listed[:, :-1], users, items[:, 1:], "stands behind a pad")
+    _refuse(listed[:, 1:] & ~listed[:, :-1], users, items[:, 1:], "comes after a pad")
     _refuse(listed & ~np.isfinite(scores), users, items, "has a score that is not finite")
     rising = listed[:, 1:] & (scores[:, 1:] > scores[:, :-1])
     _refuse(rising, users, items[:, 1:], "scores higher than the one above it; expected the best first")
@@ -128,9 +133,9 @@ def _checked_lists(users: Codes, items: Codes, scores: Floats, n_items: int) -> 
 
 
 def _checked_hits(users: Codes, items: Codes, history: CSR, test: CSR) -> Bools:
-    """bool [m, D]: which items are in test; ModelError for one that is in history or stands twice.
+    """Return which items are in test, bool [m, D]; raise ModelError for items in the history and repeats.
 
-    Users are taken in blocks, each a dense scratch of some megabytes: faster than a search for every item.
+    Users are processed in blocks, each in a dense scratch array of some megabytes: faster than searching.
     """
     (m, depth), n_items = items.shape, test.shape[1]
     hits = np.zeros(items.shape, dtype=bool)
@@ -140,31 +145,29 @@ def _checked_hits(users: Codes, items: Codes, history: CSR, test: CSR) -> Bools:
     for start in range(0, m, height):
         rows = slice(start, min(start + height, m))
         block, listed = items[rows], items[rows] >= 0
-        # A pad, -1, falls on the spare last place of the row before it.
-        places = np.arange(len(block))[:, None] * width + block
-        marked = [_places(matrix, rows, width) for matrix in (history, test)]
-        scratch[marked[0]], scratch[marked[1]] = 1, 2
-        found = scratch[places]
-        hits[rows] = listed & (found == 2)
-        _refuse(listed & (found == 1), users[rows], block, "has been seen by the user")
-        scratch[places] = columns
-        _refuse(
-            listed & (scratch[places] != columns), users[rows], block, "stands in the list more than once"
-        )
-        for used in (*marked, places):
+        # A pad, -1, falls on the spare last column of the row before it.
+        positions = np.arange(len(block))[:, None] * width + block
+        entries = [_positions(matrix, rows, width) for matrix in (history, test)]
+        scratch[entries[0]], scratch[entries[1]] = 1, 2
+        marks = scratch[positions]
+        hits[rows] = listed & (marks == 2)
+        _refuse(listed & (marks == 1), users[rows], block, "has been seen by the user")
+        scratch[positions] = columns
+        _refuse(listed & (scratch[positions] != columns), users[rows], block, "is in the list more than once")
+        for used in (*entries, positions):
             scratch[used] = 0
     return hits
 
 
-def _places(matrix: CSR, rows: slice, width: int) -> Array:
-    """Where the stored numbers of some rows fall in a flat scratch of this width."""
+def _positions(matrix: CSR, rows: slice, width: int) -> Array:
+    """Return the positions of some rows' stored entries in a flat scratch array of this width."""
     bounds = matrix.indptr[rows.start : rows.stop + 1]
     owners = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
     return np.asarray(owners * width + matrix.indices[bounds[0] : bounds[-1]])
 
 
 def _check_ranks(above: Codes | None, ties: Codes | None, n_candidates: Codes) -> None:
-    """Ranks of the test items: both or none, one for each, and possible among its user's candidates."""
+    """Check the ranks of test items: both or neither, one per item, at most the user's other candidates."""
     if (above is None) != (ties is None):
         raise ModelError("above and ties: expected both or neither")
     if above is None or ties is None:
@@ -172,10 +175,10 @@ def _check_ranks(above: Codes | None, ties: Codes | None, n_candidates: Codes) -
     for name, ranks in (("above", above), ("ties", ties)):
         if frozen(name, ranks, np.int32).shape != n_candidates.shape:
             raise ModelError(
-                f"{name}: expected a number for each of {len(n_candidates)} test items, got {ranks.shape}"
+                f"{name}: expected one number per test item ({len(n_candidates)}), got {ranks.shape}"
             )
     if ((above < 0) | (ties < 0) | (above.astype(np.int64) + ties >= n_candidates)).any():
-        raise ModelError("above and ties: expected counts of other candidates, got more than there are")
+        raise ModelError("above and ties: expected numbers of other candidates, got more than there are")
 
 
 def _refuse(wrong: Bools, users: Codes, items: Codes, why: str) -> None:

@@ -9,9 +9,7 @@ import numpy as np
 
 from bakeoff.evaluation import significance
 from bakeoff.evaluation.metric import Metric
-from bakeoff.evaluation.multiple import corrected
-from bakeoff.evaluation.sample import all_pairs
-from bakeoff.evaluation.significance import TestConfig
+from bakeoff.evaluation.significance import TestConfig, all_pairs, corrected
 from bakeoff.report.pairs.pairwise import families, tied_with
 from bakeoff.report.tables import Column, Marks, Row, Table
 from bakeoff.storage.store import Store

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import toys
-from bakeoff.evaluation.sample import Sample
+from bakeoff.evaluation.significance import Sample
 from bakeoff.queries.select import Result
 from bakeoff.report.pairs.changes import largest_changes
 from bakeoff.report.pairs.sides import of_cells

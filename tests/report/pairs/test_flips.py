@@ -8,9 +8,7 @@ from scipy import sparse
 
 import toys
 from bakeoff.data.interactions import Features
-from bakeoff.evaluation.multiple import holm
-from bakeoff.evaluation.sample import Sample
-from bakeoff.evaluation.significance import TestConfig
+from bakeoff.evaluation.significance import Sample, TestConfig, holm
 from bakeoff.report.pairs.flips import FEWEST, segments
 from bakeoff.splits.per_user import Random
 

@@ -7,8 +7,7 @@ import pytest
 from scipy import stats
 
 from bakeoff.errors import UsageError
-from bakeoff.evaluation.multiple import holm
-from bakeoff.evaluation.significance import TestConfig
+from bakeoff.evaluation.significance import TestConfig, holm
 from bakeoff.report.comparison import comparison
 from bakeoff.report.pairs.pairwise import pairwise
 from bakeoff.report.pairs.samples import Place, read, without_values

@@ -9,8 +9,7 @@ import pytest
 from scipy import stats
 
 from bakeoff.errors import ConfigError
-from bakeoff.evaluation.multiple import holm
-from bakeoff.evaluation.significance import TestConfig
+from bakeoff.evaluation.significance import TestConfig, holm
 from bakeoff.report.comparison import comparison
 from bakeoff.report.pairs.sides import of_cells, of_experiments, of_models
 from bakeoff.report.pairs.versus import EXIT_CODES, Difference, Line, all_of, gate, versus

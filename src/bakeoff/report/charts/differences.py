@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.errors import Unsupported
-from bakeoff.evaluation.multiple import MIN_DATA_SETS, CriticalDifference, critical_difference
-from bakeoff.evaluation.significance import TestConfig
+from bakeoff.evaluation.significance import MIN_DATA_SETS, CriticalDifference, TestConfig, critical_difference
 from bakeoff.report.charts.chart import Chart, ChartSection, Row
 from bakeoff.report.charts.difference_views import LISTS, RANK_LISTS, mean_ranks, pair_map
 from bakeoff.report.charts.frame import Frame, Place

@@ -10,7 +10,7 @@ import numpy as np
 from bakeoff.arrays import Array
 from bakeoff.data.source import ItemTitles
 from bakeoff.errors import DataError
-from bakeoff.evaluation.sample import Sample
+from bakeoff.evaluation.significance import Sample
 from bakeoff.report.pairs.samples import Place
 from bakeoff.run.cell import Cell, build_source
 from bakeoff.run.runner import Workspace

@@ -9,7 +9,7 @@ import numpy as np
 
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation.metric import Metric
-from bakeoff.evaluation.multiple import CriticalDifference, critical_difference
+from bakeoff.evaluation.significance import CriticalDifference, critical_difference
 from bakeoff.report.comparison import complete
 from bakeoff.report.tables import Column, Row, Table
 

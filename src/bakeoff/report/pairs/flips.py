@@ -8,9 +8,7 @@ import numpy as np
 
 from bakeoff.arrays import Bools
 from bakeoff.evaluation import significance
-from bakeoff.evaluation.multiple import corrected
-from bakeoff.evaluation.sample import Sample
-from bakeoff.evaluation.significance import TestConfig
+from bakeoff.evaluation.significance import Sample, TestConfig, corrected
 from bakeoff.report.figures.grouping import by_acquaintance, by_features, by_history, history_edges
 from bakeoff.splits.base import Split
 

@@ -18,9 +18,7 @@ import numpy as np
 from bakeoff.arrays import Array, Bools, Doubles
 from bakeoff.evaluation import significance
 from bakeoff.evaluation.metric import Metric
-from bakeoff.evaluation.multiple import corrected
-from bakeoff.evaluation.sample import Sample, all_pairs, testable
-from bakeoff.evaluation.significance import Differences, TestConfig
+from bakeoff.evaluation.significance import Differences, Sample, TestConfig, all_pairs, corrected, testable
 from bakeoff.report.comparison import complete
 from bakeoff.report.pairs.samples import Place, places, read, without_values
 from bakeoff.report.tables import Column, Table

@@ -9,7 +9,7 @@ import numpy as np
 
 from bakeoff.arrays import Array, Doubles
 from bakeoff.errors import UsageError
-from bakeoff.evaluation.sample import Sample
+from bakeoff.evaluation.significance import Sample
 from bakeoff.queries.select import Result
 from bakeoff.report.tables import Column, Part, Row, Table
 from bakeoff.storage.store import Store

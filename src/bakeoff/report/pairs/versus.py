@@ -13,9 +13,7 @@ from bakeoff.arrays import Array
 from bakeoff.errors import ConfigError
 from bakeoff.evaluation import significance
 from bakeoff.evaluation.metric import Metric
-from bakeoff.evaluation.multiple import corrected
-from bakeoff.evaluation.sample import Sample, all_pairs, testable
-from bakeoff.evaluation.significance import Differences, TestConfig
+from bakeoff.evaluation.significance import Differences, Sample, TestConfig, all_pairs, corrected, testable
 from bakeoff.queries.select import Result
 from bakeoff.report.pairs.samples import column_name, read, without_values
 from bakeoff.report.pairs.sides import Match
