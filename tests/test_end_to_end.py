@@ -149,15 +149,15 @@ def test_a_wrong_word_is_one_line_and_writes_nothing(
     assert not (tmp_path / "results").exists()
 
 
-def test_a_trouble_of_some_cells_only_is_a_skip(bakeoff: Bakeoff, tmp_path: Path) -> None:
+def test_an_error_in_the_data_of_some_cells_is_a_failure_of_these(bakeoff: Bakeoff, tmp_path: Path) -> None:
     done = bakeoff("run", "dataset=blocks,unreadable", "model=by_item", "k=[3]", "name=both")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     cells = rows(tmp_path / "results/both/cells.csv")
-    assert {(c["dataset"], c["status"]) for c in cells} == {("blocks", "done"), ("unreadable", "skipped")}
+    assert {(c["dataset"], c["status"]) for c in cells} == {("blocks", "done"), ("unreadable", "failed")}
     told = {c["key"]: c["reason"] for c in cells}
     assert bakeoff("report", "both", "k=[2]").returncode == 0
     cells = rows(tmp_path / "results/both/cells.csv")
-    assert {(c["dataset"], c["status"]) for c in cells} == {("blocks", "done"), ("unreadable", "skipped")}
+    assert {(c["dataset"], c["status"]) for c in cells} == {("blocks", "done"), ("unreadable", "failed")}
     assert {c["key"]: c["reason"] for c in cells} == told
 
 

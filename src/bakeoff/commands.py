@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff import tracking
-from bakeoff.errors import ConfigError, UsageError, check_range
+from bakeoff.errors import ConfigError, Unsupported, UsageError, check_range
 from bakeoff.evaluation.catalogue import default_paths, leading_k, resolve
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.queries.select import CellFilter, Result, select, stored_experiment
@@ -110,7 +110,7 @@ def plan(request: Request) -> int:
     for name, asked in request.experiments.items():
         _before(request, name, asked)
         planned = _planned(request, asked)
-        ahead = foresee(planned.asked, request.store, request.wanted).reasons
+        ahead = foresee(planned.asked, request.store, request.wanted)
         estimate = Estimate(request.store, planned.asked)
         print_plan(name, planned, ahead, estimate, request.options.workers)
     return 0
@@ -129,10 +129,13 @@ def describe(request: Request) -> int:
         by_data.setdefault(asked.cell.data_key, {}).setdefault(asked.cell.split_key, asked.cell)
     for cells in by_data.values():
         dataset = Workspace(request.store).dataset(next(iter(cells.values())))
-        splits = [
-            (f"{split_label(cell)}, split_seed={cell.split_seed}", cut(cell, dataset))
-            for cell in cells.values()
-        ]
+        try:
+            splits = [
+                (f"{split_label(cell)}, split_seed={cell.split_seed}", cut(cell, dataset))
+                for cell in cells.values()
+            ]
+        except Unsupported as error:
+            raise UsageError(str(error)) from error
         render(look(dataset, splits), Console())
     return 0
 

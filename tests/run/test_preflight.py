@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bakeoff.errors import DataError, UsageError
+from bakeoff.errors import UsageError
 from bakeoff.run.cell import Cell, with_content_hashes
 from bakeoff.run.preflight import foresee
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
@@ -71,7 +71,7 @@ def test_a_split_by_time_of_a_file_without_times_is_refused(plays: dict[str, Any
     ahead = foresee(asked, Store(tmp_path), WANTED)
     by_time = {a.key for a in asked if a.cell.split["name"] == "temporal"}
     assert set(ahead.refused) == by_time and by_time <= set(ahead.reasons)
-    with pytest.raises(DataError, match="'temporal' needs timestamps; data set 'plays' has none"):
+    with pytest.raises(UsageError, match="'temporal' needs timestamps; data set 'plays' has none"):
         foresee([a for a in asked if a.key in by_time], Store(tmp_path), WANTED)
 
 

@@ -7,11 +7,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from bakeoff.errors import DataError, UsageError
+from bakeoff.errors import DataError, Unsupported, UsageError
 from bakeoff.run.cell import Cell, build_source
 from bakeoff.run.environment import environment
 from bakeoff.run.isolated import run_isolated
-from bakeoff.run.preflight import Estimate, check_ks
+from bakeoff.run.preflight import Estimate, check_ks, first_error
 from bakeoff.run.runner import EvaluationSpec, Workspace, cut, run_cell
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest, Record
@@ -60,7 +60,8 @@ class Plan:
     Args:
         stored: cells that are done.
         missing: one of each key that is not, in the order they would run.
-        refused: key -> why a cell cannot run, known before the first fit.
+        refused: key -> why a cell cannot run, known before the first fit: an error of the user's in its data
+            or its cutoffs (it fails), or `Unsupported` where a split cannot cut good data (it is skipped).
         refitted: keys of missing cells that are done, but without the model that is asked for.
         damaged: key -> what is wrong with the stored record of a missing cell.
     """
@@ -68,7 +69,7 @@ class Plan:
     asked: tuple[CellRequest, ...]
     stored: tuple[CellRequest, ...]
     missing: tuple[CellRequest, ...]
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, UsageError | Unsupported] = field(default_factory=dict)
     refitted: frozenset[str] = frozenset()
     damaged: Mapping[str, str] = field(default_factory=dict)
 
@@ -100,7 +101,7 @@ def prepare(planned: Plan, workspace: Workspace, wanted: EvaluationSpec) -> Plan
     Raises:
         UsageError: no cell can run; then nothing has been written.
     """
-    refused: dict[str, UsageError] = {}
+    refused: dict[str, UsageError | Unsupported] = {}
     by_split: dict[str, list[CellRequest]] = {}
     for asked in planned.asked:
         by_split.setdefault(asked.cell.split_key, []).append(asked)
@@ -111,12 +112,12 @@ def prepare(planned: Plan, workspace: Workspace, wanted: EvaluationSpec) -> Plan
             if cell.data_key in broken:
                 raise broken[cell.data_key]
             _check_split(cell, workspace, wanted, broken)
-        except UsageError as error:
+        except (UsageError, Unsupported) as error:
             refused |= {a.key: error for a in group}
     if planned.asked and all(a.key in refused for a in planned.asked):
-        raise refused[planned.asked[0].key]
+        raise first_error(refused.values())
     missing = tuple(a for a in planned.missing if a.key not in refused)
-    return replace(planned, missing=missing, refused={k: str(e) for k, e in refused.items()})
+    return replace(planned, missing=missing, refused=refused)
 
 
 def _check_split(
@@ -184,7 +185,7 @@ def run(
     progress: Progress,
     launch: Callable[[Sequence[CellRequest]], None] | None = None,
 ) -> list[Record]:
-    """Run what is missing and return the records of all cells asked for, refused ones as skipped.
+    """Run what is missing and return the records of all cells asked for, refused ones as failed or skipped.
 
     Args:
         launch: runs cells elsewhere and returns when they are stored; None runs them here.
@@ -241,16 +242,16 @@ def _run_here(
 
 def _record_of(asked: CellRequest, planned: Plan, store: Store) -> Record:
     record = store.record(asked.key)
-    if asked.key in planned.refused:
-        skipped = Record(
+    if (error := planned.refused.get(asked.key)) is not None:
+        refused = Record(
             key=asked.key,
-            status="skipped",
-            reason=planned.refused[asked.key],
+            status="skipped" if isinstance(error, Unsupported) else "failed",
+            reason=str(error),
             cell=asked.cell.as_json(),
             environment=environment(),
         )
         if record is None or not record.done:  # a later report tells the reason too
-            store.write_record(skipped)
-        return skipped
+            store.write_record(refused)
+        return refused
     nothing = "no result was stored; run the command again"
     return record or Record(key=asked.key, status="failed", reason=nothing, cell=asked.cell.as_json())

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from bakeoff.data.source import DeclaresColumns
-from bakeoff.errors import ConfigError, UsageError
+from bakeoff.errors import ConfigError, Unsupported, UsageError
 from bakeoff.models.base import HasRequirements
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter
 from bakeoff.run.runner import EvaluationSpec, needs_times, serves_nobody
@@ -28,8 +28,13 @@ class Foreseen:
         skipped: what the model cannot do.
     """
 
-    refused: dict[str, UsageError] = field(default_factory=dict)
+    refused: dict[str, UsageError | Unsupported] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def failing(self) -> frozenset[str]:
+        """Keys of the cells that fail: an error of the user's, such as a cutoff beyond the catalogue."""
+        return frozenset(k for k, error in self.refused.items() if isinstance(error, UsageError))
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -50,7 +55,7 @@ def foresee(asked: Collection[CellRequest], store: Store, wanted: EvaluationSpec
         cell = group[0].cell
         try:
             absent, held_out = _known(cell, store, wanted)
-        except UsageError as error:
+        except (UsageError, Unsupported) as error:
             found.refused |= {a.key: error for a in group}
             continue
         for one in group:
@@ -58,8 +63,14 @@ def foresee(asked: Collection[CellRequest], store: Store, wanted: EvaluationSpec
             if why:
                 found.skipped[one.key] = why
     if asked and all(a.key in found.refused for a in asked):
-        raise next(iter(found.refused.values()))
+        raise first_error(found.refused.values())
     return found
+
+
+def first_error(refused: Collection[UsageError | Unsupported]) -> UsageError:
+    """Return the error to raise where no cell can run: the user's first, else the first reason of a skip."""
+    errors = [error for error in refused if isinstance(error, UsageError)]
+    return errors[0] if errors else UsageError(str(next(iter(refused))))
 
 
 def check_ks(wanted: EvaluationSpec, catalogue: int, cell: Cell) -> None:
@@ -75,7 +86,8 @@ def _known(cell: Cell, store: Store, wanted: EvaluationSpec) -> tuple[frozenset[
     """The parts that the data set surely has not, and whether the split surely holds users out.
 
     Raises:
-        UsageError: the split cannot be cut, or is too small for a cutoff.
+        Unsupported: the split needs times that the data set does not have.
+        UsageError: the split is too small for a cutoff.
     """
     if store.has_split(cell.split_key):
         split = store.split(cell.split_key)

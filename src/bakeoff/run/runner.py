@@ -99,9 +99,9 @@ def cut(cell: Cell, dataset: Dataset) -> Split:
         raise DataError(f"data set {dataset.name!r}, split {cell.split.get('name')!r}: {error}") from error
 
 
-def needs_times(cell: Cell, dataset: str) -> DataError:
-    """What a split by time says to a data set without times."""
-    return DataError(
+def needs_times(cell: Cell, dataset: str) -> Unsupported:
+    """Return the reason why a split by time skips a data set without times."""
+    return Unsupported(
         f"split {cell.split.get('name')!r} needs timestamps; data set {dataset!r} has none: "
         "name its column (dataset.time=...) or use another split"
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from bakeoff.report.render.console import say
 from bakeoff.report.wording import visible
 from bakeoff.run.grid import Plan
 from bakeoff.run.naming import dataset_label, label, model_label, split_label, tune_name
-from bakeoff.run.preflight import Estimate, seconds_text
+from bakeoff.run.preflight import Estimate, Foreseen, seconds_text
 from bakeoff.storage.record import CellRequest
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class _Column(NamedTuple):
 def print_plan(
     name: str,
     planned: Plan,
-    ahead: Mapping[str, str],
+    ahead: Foreseen,
     estimate: Estimate,
     workers: int,
     console: Console | None = None,
@@ -47,7 +47,7 @@ def print_plan(
     there neither keys nor numbers are.
 
     Args:
-        ahead: key -> why a cell will be skipped, as far as it is known.
+        ahead: why cells will be skipped or fail, as far as it is known.
     """
     if console is None:
         from rich.console import Console
@@ -62,11 +62,11 @@ def print_plan(
     say(console, _summary(planned, ahead, estimate, workers))
 
 
-def _columns(planned: Plan, ahead: Mapping[str, str], estimate: Estimate) -> list[_Column]:
+def _columns(planned: Plan, ahead: Foreseen, estimate: Estimate) -> list[_Column]:
     stored = {a.key for a in planned.stored}
     rows = []
     for asked in planned.asked:
-        cell, waits = asked.cell, asked.key not in stored and asked.key not in ahead
+        cell, waits = asked.cell, asked.key not in stored and asked.key not in ahead.reasons
         rows.append(
             {
                 "data set": dataset_label(cell),
@@ -87,9 +87,9 @@ def _columns(planned: Plan, ahead: Mapping[str, str], estimate: Estimate) -> lis
     return [c for c in columns if not set(c.texts) <= unsaid.get(c.head, set())]
 
 
-def _state(asked: CellRequest, planned: Plan, ahead: Mapping[str, str], stored: set[str]) -> str:
-    if asked.key in ahead:
-        return "will skip"
+def _state(asked: CellRequest, planned: Plan, ahead: Foreseen, stored: set[str]) -> str:
+    if asked.key in ahead.reasons:
+        return "will fail" if asked.key in ahead.failing else "will skip"
     if asked.key in planned.refitted:
         return "refit: no model"
     return "stored" if asked.key in stored else "to run"
@@ -119,20 +119,24 @@ def _print_table(columns: Sequence[_Column], console: Console) -> None:
     console.width = width
 
 
-def _lines(planned: Plan, ahead: Mapping[str, str]) -> list[str]:
-    """Why cells will be skipped, those with one reason in one line; which records cannot be read."""
-    models: dict[str, dict[str, None]] = {}
+def _lines(planned: Plan, ahead: Foreseen) -> list[str]:
+    """Return why cells will be skipped or fail, one line a reason, and which records cannot be read."""
+    models: dict[tuple[str, str], dict[str, None]] = {}
+    reasons, failing = ahead.reasons, ahead.failing
     for asked in planned.asked:
-        if asked.key in ahead:
-            models.setdefault(ahead[asked.key], {})[model_label(asked.cell)] = None
-    skips = [f"Will skip {', '.join(names)}: {why}." for why, names in models.items()]
+        if asked.key in reasons:
+            verb = "Will fail" if asked.key in failing else "Will skip"
+            models.setdefault((verb, reasons[asked.key]), {})[model_label(asked.cell)] = None
+    skips = [f"{verb} {', '.join(names)}: {why}." for (verb, why), names in models.items()]
     return [*skips, *(f"{what}; the cell will run again." for what in planned.damaged.values())]
 
 
-def _summary(planned: Plan, ahead: Mapping[str, str], estimate: Estimate, workers: int) -> str:
-    missing = [a for a in planned.missing if a.key not in ahead]
-    skipped = len({a.key for a in planned.asked if a.key in ahead})
+def _summary(planned: Plan, ahead: Foreseen, estimate: Estimate, workers: int) -> str:
+    reasons, failing = ahead.reasons, ahead.failing
+    missing = [a for a in planned.missing if a.key not in reasons]
+    skipped, failed = len(reasons.keys() - failing), len(failing)
     told = f"{len(planned.asked)} cells asked for, {len(planned.stored)} stored, {len(missing)} to run"
     told += f", {skipped} to be skipped" if skipped else ""
+    told += f", {failed} to fail" if failed else ""
     total = seconds_text(estimate.total(missing, workers))
     return f"{told} (rows that share a key run once). Estimated time: {total}."
