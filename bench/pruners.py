@@ -33,7 +33,7 @@ from bakeoff.tuning import space as spaces
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.pruning import ENDS, SAMPLED, looks, pruner, watches
 from bakeoff.tuning.sampling import derived
-from bakeoff.tuning.spec import PRUNERS, Tuning
+from bakeoff.tuning.spec import PRUNERS, TuningSpec
 
 TRIALS, ORDERS = 30, 20
 
@@ -64,7 +64,7 @@ def recorded(dataset: str, name: str, trials: int) -> list[Curve]:
     )
     data = build_source(cell.dataset).load().interactions
     worth = Objective(
-        cell, build_splitter(cell.split).split(data, cell.split_seed), Tuning.of(cell.tune or {})
+        cell, build_splitter(cell.split).split(data, cell.split_seed), TuningSpec.of(cell.tune or {})
     )
     space, validation = spaces.parse(cell.model), worth.validations[0]
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=7))

@@ -67,7 +67,7 @@ def main() -> None:
 def report(results: Path) -> None:
     store = Store(results / "store")
     experiment = Experiment.read(results / "grid", "grid")
-    cells = [Result(asked, store.record(asked.key)) for asked in experiment.asked]  # type: ignore[arg-type]
+    cells = [Result(asked, store.record(asked.key)) for asked in experiment.requests]  # type: ignore[arg-type]
     metrics = resolve(default_paths())
     print(f"{len(cells)} cells, {len({r.asked.key for r in cells})} fits")
     tables = timed("tables", lambda: comparison(cells, KS, metrics))

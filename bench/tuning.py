@@ -29,7 +29,7 @@ from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.sampling import derived
-from bakeoff.tuning.spec import Tuning
+from bakeoff.tuning.spec import TuningSpec
 
 CHOICES = "optuna.distributions.CategoricalDistribution"
 
@@ -100,7 +100,7 @@ def plain(cell: Cell, split: Split, todo: list[Mapping[str, Any]]) -> float:
     """The best value of `study.optimize` over the trials."""
     import optuna
 
-    tuning = Tuning.of(cell.tune or {})
+    tuning = TuningSpec.of(cell.tune or {})
     splitter = build_splitter(cell.split)
     inner = splitter.inner(split, derived("inner split", cell.split_seed if splitter.seeded else 0, 0))
     worth = Objective(cell, split, tuning)

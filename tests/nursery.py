@@ -76,7 +76,7 @@ def _serve() -> None:
     for name in MODULES:
         importlib.import_module(name)
     from bakeoff import cli
-    from bakeoff.run.environment import environment
+    from bakeoff.run.resources import environment
 
     environment()
     assert threading.active_count() == 1

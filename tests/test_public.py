@@ -6,7 +6,7 @@ import ast
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def test_a_notebook_runs_a_cell_and_reads_its_metric(tmp_path: Path) -> None:
     record = bakeoff.run_cell(cell, workspace, wanted)
     assert (record.status, record.reason) == ("done", "")
     assert workspace.store.record(cell.key) == bakeoff.Record.from_json(
-        json.loads(json.dumps(asdict(record)))
+        json.loads(json.dumps(record.as_json()))
     )
 
     split = workspace.split(cell)

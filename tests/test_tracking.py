@@ -31,7 +31,7 @@ CELL = Cell(
     split={"_target_": "bakeoff.splits.per_user.Random", "name": "random"},
     model={"name": "als", "build": {"_target_": "toys.ByItem"}},
 )
-RECORD = Record(key="c0", status="done", reason="", cell=CELL.as_json(), started="2024-01-02T03:04:05+00:00")
+RECORD = Record(key="c0", status="done", reason="", cell=CELL, started="2024-01-02T03:04:05+00:00")
 
 
 def test_a_password_in_a_command_is_refused_and_not_repeated() -> None:

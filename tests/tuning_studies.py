@@ -10,11 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bakeoff.run.cell import Cell, build_source, build_splitter
 from bakeoff.splits.base import Split
+from bakeoff.storage.record import TuningRecord
 
 _RUN = """
 import json, sys
+import msgspec
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from bakeoff.run.cell import Cell
@@ -22,7 +26,7 @@ from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from tuning_studies import split_of
 cell = Cell(**json.loads(sys.argv[1]))
-print(json.dumps(tune(cell, split_of(cell), Store(Path(sys.argv[2]))).record))
+print(msgspec.json.encode(tune(cell, split_of(cell), Store(Path(sys.argv[2])))).decode())
 """
 
 
@@ -35,14 +39,21 @@ def told(cell: Cell, **more: Any) -> Cell:
 
 
 def made(cell: Cell, **build: Any) -> Cell:
-    return replace(cell, model={**cell.model, "build": {**cell.model["build"], **build}})
+    return replace(cell, model={**cell.model, "build": {**cell.model_build, **build}})
 
 
 def timeless(record: Any, volatile: Collection[str] = ("seconds",)) -> Any:
-    """A record without what differs between two runs of one study, at any depth."""
+    """A record as JSON without what differs between two runs of one study, at any depth."""
     if isinstance(record, dict):
         return {k: timeless(v, volatile) for k, v in record.items() if k not in volatile}
-    return [timeless(v, volatile) for v in record] if isinstance(record, list) else record
+    if isinstance(record, msgspec.Struct):
+        return timeless(msgspec.to_builtins(record), volatile)
+    return [timeless(v, volatile) for v in record] if isinstance(record, list | tuple) else record
+
+
+def result_of(child: subprocess.Popen[str]) -> TuningRecord:
+    """What a process that `start` started printed."""
+    return msgspec.json.decode(child.communicate(timeout=240)[0], type=TuningRecord)
 
 
 def start(cell: Cell, root: Path) -> subprocess.Popen[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from bakeoff.queries.select import CellFilter, Result, select, stored_experiment
 from bakeoff.run import grid
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import split_label
-from bakeoff.run.preflight import Estimate, foresee
+from bakeoff.run.preflight import DurationEstimator, preflight
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest, Record
@@ -87,7 +87,7 @@ def _before(request: Request, name: str, asked: Sequence[CellRequest]) -> Experi
     folder, store = request.results / name, request.store
     before = Experiment(name) if request.fresh else Experiment.read(folder, name)
     grid.check_same_data(before, asked)
-    others = {a.key for a in before.asked} - {a.key for a in asked}
+    others = {a.key for a in before.requests} - {a.key for a in asked}
     records = {key: store.cell_folder(key) / "record.json" for key in finished(folder) if key in others}
     lost = [key for key, record in records.items() if not record.exists()]
     if lost:
@@ -110,8 +110,8 @@ def plan(request: Request) -> int:
     for name, asked in request.experiments.items():
         _before(request, name, asked)
         planned = _planned(request, asked)
-        ahead = foresee(planned.asked, request.store, request.wanted)
-        estimate = Estimate(request.store, planned.asked)
+        ahead = preflight(planned.asked, request.store, request.wanted)
+        estimate = DurationEstimator(request.store, planned.asked)
         print_plan(name, planned, ahead, estimate, request.options.workers)
     return 0
 
@@ -163,7 +163,7 @@ def report(
     tracking.check(mlflow, "")
     experiment, folder = _selected(stored_experiment(name, results), cells), results / name
     workspace = Workspace(Store(results / "store"))
-    records = {a.key: _stored_or_missing(a, workspace.store) for a in experiment.asked}
+    records = {a.key: _stored_or_missing(a, workspace.store) for a in experiment.requests}
     if all(r.status == "missing" for r in records.values()):
         damaged = [r.reason for r in records.values() if r.reason != NOT_STORED]
         raise UsageError(
@@ -172,9 +172,9 @@ def report(
             else f"{workspace.store.root}: it holds no cell of experiment {name!r}; {folder} stays as it is"
         )
     found = [r for r in records.values() if r.done]
-    shown = ks or sorted({int(k) for r in found for by_k in r.metrics.values() for k in by_k if k})
-    shown = shown or [min(leading_k(()), *(a.cell.depth for a in experiment.asked))]
-    for asked in experiment.asked:
+    shown = ks or sorted({k for r in found for k in r.ks})
+    shown = shown or [min(leading_k(()), *(a.cell.depth for a in experiment.requests))]
+    for asked in experiment.requests:
         for k in shown:
             check_range("k", k, 1, integer=True)
             if k > asked.cell.depth:
@@ -203,7 +203,7 @@ def export(target: str, to: Path, results: Path, cells: CellFilter | None = None
         export_cell(target, to, Workspace(store))
         return 0
     experiment = _selected(stored_experiment(target, results, "experiment or cell"), cells)
-    records = {a.key: store.record(a.key) for a in experiment.asked}
+    records = {a.key: store.record(a.key) for a in experiment.requests}
     unfinished = [(k, r) for k, r in records.items() if r is None or not r.done]
     if done := [k for k, r in records.items() if r is not None and r.done]:
         export_cells(done, to, Workspace(store))
@@ -243,7 +243,7 @@ def verify(
 
     libraries = chosen(references)
     experiment = stored_experiment(name, results)
-    keys = None if cells is None else {a.key for a in _selected(experiment, cells).asked}
+    keys = None if cells is None else {a.key for a in _selected(experiment, cells).requests}
     verdict = check(experiment, results / name, Store(results / "store"), libraries, keys)
     print_verdict(name, verdict, missing() if references is None else ())
     return 0 if verdict.agrees else 1
@@ -296,7 +296,7 @@ def _report(
     from bakeoff.report.render.console import print_tables
 
     results = []
-    for asked in experiment.asked:
+    for asked in experiment.requests:
         record = fresh.get(asked.key) or _stored_or_missing(asked, workspace.store)
         if record.done:
             record = remeasure(record, asked.cell, workspace, wanted)
@@ -317,8 +317,8 @@ def _selected(experiment: Experiment, cells: CellFilter | None) -> Experiment:
     """The experiment with the cells that a filter keeps alone."""
     if cells is None:
         return experiment
-    asked = select(experiment.asked, cells, f"experiment {experiment.name!r}")
-    return replace(experiment, asked=tuple(asked))
+    asked = select(experiment.requests, cells, f"experiment {experiment.name!r}")
+    return Experiment(experiment.name, tuple(asked), experiment.commands)
 
 
 def _stored_or_missing(asked: CellRequest, store: Store) -> Record:
@@ -327,4 +327,4 @@ def _stored_or_missing(asked: CellRequest, store: Store) -> Record:
     if record is not None:
         return record
     reason = f"{damage}; run its command again" if damage else NOT_STORED
-    return Record(key=asked.key, status="missing", reason=reason, cell=asked.cell.as_json())
+    return Record(key=asked.key, status="missing", reason=reason, cell=asked.cell)

@@ -17,7 +17,6 @@ from bakeoff.report.pairs.samples import column_name
 from bakeoff.report.pairs.sides import of_cells, of_experiments, of_models
 from bakeoff.report.pairs.versus import EXIT_CODES, Answer, Line, Versus, all_of, gate, versus
 from bakeoff.report.tables import Column
-from bakeoff.run.cell import Cell
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest
@@ -123,7 +122,7 @@ def _sides(question: Question, store: Store) -> tuple[Kind, str, list[list[Resul
     if question.name is None:
         records = [store.record(word) for word in pair]
         if records[0] is not None and records[1] is not None:
-            cells = [Result(CellRequest(r.key, Cell(**dict(r.cell))), r) for r in records if r is not None]
+            cells = [Result(CellRequest(r.key, r.cell), r) for r in records if r is not None]
             return "cells", "", [[cell] for cell in cells]
         if all((question.results / word / "experiment.json").exists() for word in pair):
             return "experiments", "", [_results(word, question, store) for word in pair]
@@ -150,7 +149,7 @@ def _results(name: str, question: Question, store: Store) -> list[Result]:
         raise UsageError(f"no experiment {name!r} in {question.results}: {nearest(name, known)}")
     found: list[Result] = []
     there: dict[str, dict[str, None]] = {"dataset": {}, "split": {}}
-    for asked in Experiment.read(folder, name).asked:
+    for asked in Experiment.read(folder, name).requests:
         for what, names in there.items():
             names[str(getattr(asked.cell, what).get("name"))] = None
         wanted = (question.dataset, asked.cell.dataset), (question.split, asked.cell.split)
@@ -186,7 +185,7 @@ def _ks(question: Question, asked: Column | None, sides: Sequence[Sequence[Resul
     results = [r for side in sides for r in side if r.record.done]
     ks = {*question.ks, *([asked.k] if asked is not None and asked.k is not None else [])}
     if not ks:
-        known = {int(k) for r in results for by_k in r.record.metrics.values() for k in by_k if k}
+        known = {k for r in results for k in r.record.ks}
         ks = {leading_k(known)}
     depth = min((r.asked.cell.depth for r in results), default=max(ks))
     if max(ks) > depth:

@@ -25,7 +25,7 @@ from bakeoff.models.base import (
 )
 from bakeoff.run.cell import build_model, build_source, build_splitter
 from bakeoff.run.inference import recommend
-from bakeoff.storage.saved_models import packed, read, unpacked, write
+from bakeoff.storage.saved_models import from_arrays, read_arrays, to_arrays, write_arrays
 from bakeoff.tuning.space import parse
 from toys import blocks
 
@@ -245,8 +245,8 @@ def test_it_saves_and_loads_to_the_same_answers(made: Made, name: str, tmp_path:
     model, twin = made(name, train), made(name, train)
     assert isinstance(model, Serializable) and isinstance(twin, Serializable)
     before = lists(model, train, 12)
-    write(tmp_path / "model.npz", packed(model.state()))
-    twin.restore(unpacked(read(tmp_path / "model.npz")))
+    write_arrays(tmp_path / "model.npz", to_arrays(model.state()))
+    twin.restore(from_arrays(read_arrays(tmp_path / "model.npz")))
     assert_same(before, twin.recommend(everybody(train), train.matrix(), 12))
     if isinstance(model, RanksTargets) and isinstance(twin, RanksTargets):
         unseen = sparse.csr_matrix((train.matrix().toarray() == 0).astype(np.float32))

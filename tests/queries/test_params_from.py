@@ -36,7 +36,7 @@ def a_cell(factors: int, **more: Any) -> Cell:
 
 def stored(results: Path, *cells: Cell, status: Any = "done") -> list[str]:
     for cell in cells:
-        parameters = {"factors": cell.model["build"]["factors"] + 100, "alpha": 3.5}
+        parameters = {"factors": cell.model_build["factors"] + 100, "alpha": 3.5}
         record = Record(cell.key, status, "", cell.as_json(), parameters=parameters)
         Store(results / "store").write_record(record)
     Experiment("first").with_cells([CellRequest(c.key, c) for c in cells], "").write(results / "first")

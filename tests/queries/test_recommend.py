@@ -179,7 +179,7 @@ def test_items_go_by_their_names_where_the_source_knows_them(tmp_path: Path) -> 
 
 def test_a_cell_that_did_not_run_is_named(tmp_path: Path) -> None:
     experiment, store = run(tmp_path, cell("popularity"))
-    more = Experiment("e", (*experiment.asked, CellRequest(cell("ease").key, cell("ease"))))
+    more = Experiment("e", (*experiment.requests, CellRequest(cell("ease").key, cell("ease"))))
     assert of(ask((more, store), user="u004"), "ease").reason == "has not run"
 
 

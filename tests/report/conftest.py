@@ -69,7 +69,7 @@ def make() -> Make:
         }
         return Result(
             CellRequest(key, cell),
-            Record(key=key, status=status, reason=reason, cell=cell.as_json(), **known),  # type: ignore[arg-type]
+            Record.from_json({"key": key, "status": status, "reason": reason, "cell": cell, **known}),
         )
 
     return result

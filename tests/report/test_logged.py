@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bakeoff.report import logged
 from bakeoff.run.cell import Cell
-from bakeoff.storage.record import CellRequest, Record
+from bakeoff.storage.record import CellRequest, Measurement, Record
 
 CELL = Cell(
     dataset={"_target_": "toys.Blocks", "name": "blöcke"},
@@ -17,12 +17,12 @@ RECORD = Record(
     key="c0",
     status="done",
     reason="",
-    cell=CELL.as_json(),
+    cell=CELL,
     parameters={"factors": 8, "weights": "none", "wide@": [1, 2]},
     metrics={
-        "ndcg": {"5": (0.25, 0.01), "10": (0.5, None)},
-        "auc": {"": (0.75, 0.02)},
-        "my@metric": {"5": (1.0, None)},
+        "ndcg": {"5": Measurement(0.25, 0.01), "10": Measurement(0.5, None)},
+        "auc": {"": Measurement(0.75, 0.02)},
+        "my@metric": {"5": Measurement(1.0, None)},
     },
     seconds={"fit": 1.5},
     peak_mb=12.0,

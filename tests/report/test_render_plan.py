@@ -13,7 +13,7 @@ from rich.console import Console
 from bakeoff.report.render.plan import print_plan
 from bakeoff.run.cell import Cell
 from bakeoff.run.grid import Plan, plan
-from bakeoff.run.preflight import Estimate, Foreseen
+from bakeoff.run.preflight import DurationEstimator, PreflightResult
 from bakeoff.storage.record import CellRequest
 from bakeoff.storage.store import Store
 
@@ -46,8 +46,8 @@ def asked(
 
 def printed(planned: Plan, tmp_path: Path, *, terminal: bool = True, ahead: Any = None) -> list[str]:
     console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
-    estimate = Estimate(Store(tmp_path), planned.asked)
-    print_plan("first [x]", planned, Foreseen(skipped=ahead or {}), estimate, 1, console)
+    estimate = DurationEstimator(Store(tmp_path), planned.asked)
+    print_plan("first [x]", planned, PreflightResult(skipped=ahead or {}), estimate, 1, console)
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
 
 

@@ -7,6 +7,7 @@ import json
 
 import pytest
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from bakeoff.report import files
 from bakeoff.report.rows import TUNING_COLUMNS, tuning_rows
@@ -19,7 +20,8 @@ HOSTILE = "<script>|_x_ [a](b) {{ y }} 50 % \\input{z}\nnew"
 @pytest.fixture
 def results(make):
     record = tuning([0.1, 0.3, PRUNED, FAILED])
-    record["trials"][1]["from_memory"] = True
+    repeated = replace(record.trials[1], from_memory=True)
+    record = replace(record, trials=(record.trials[0], repeated, *record.trials[2:]))
     tuned = make("als", NDCG, space=SPACE, tune=TUNE, tuning=record, key="t", environment={"bakeoff": "1"})
     return [make("popularity", NDCG, target="toys.Popularity"), make("als", NDCG, space=SPACE), tuned]
 
@@ -41,7 +43,6 @@ def test_there_is_a_row_for_each_trial(results) -> None:
 
 def test_several_objectives_stand_beside_the_first(make) -> None:
     record = tuning([0.1, 0.2], objectives={"ndcg@10": [0.1, 0.2], "novelty@10": [3.0, 2.0]})
-    record.update(objectives=["ndcg@10", "novelty@10"], pareto=[0, 1])
     rows = tuning_rows([make("als", NDCG, space=SPACE, tune=TUNE, tuning=record)])
     at = TUNING_COLUMNS.index("values")
     assert [json.loads(str(row[at])) for row in rows] == [
@@ -82,10 +83,9 @@ def test_every_format_says_what_was_best(results, metrics, tmp_path) -> None:
 
 def test_words_of_a_space_and_of_a_failure_are_no_markup(make, metrics, tmp_path) -> None:
     record = tuning([0.1, 0.3, FAILED], edges=[f"{HOSTILE} lies at the low end"])
-    for trial in record["trials"]:
-        trial["parameters"] = {HOSTILE: HOSTILE}
-        trial["reason"] = HOSTILE
-    record["best"]["parameters"] = {HOSTILE: HOSTILE}
+    hostile = {"parameters": {HOSTILE: HOSTILE}, "reason": HOSTILE}
+    trials = tuple(replace(trial, **hostile) for trial in record.trials)
+    record = replace(record, trials=trials, best=trials[1])
     choices = {"_target_": "optuna.distributions.CategoricalDistribution", "choices": [HOSTILE]}
     result = make(HOSTILE, NDCG, space={HOSTILE: choices}, tune=TUNE, tuning=record)
     files.write(tmp_path, "x", [result], (10,), metrics, [])

@@ -11,7 +11,7 @@ import pytest
 
 from bakeoff.errors import UsageError
 from bakeoff.run.cell import Cell, with_content_hashes
-from bakeoff.run.preflight import foresee
+from bakeoff.run.preflight import preflight
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.record import CellRequest
 from bakeoff.storage.store import Store
@@ -57,7 +57,7 @@ def test_what_is_foreseen_is_what_a_run_skips(plays: dict[str, Any], tmp_path: P
     run = {a.key: run_cell(a.cell, Workspace(Store(tmp_path / "ran")), WANTED) for a in asked}
     skipped = {key for key, record in run.items() if record.status == "skipped"}
     assert {r.status for r in run.values()} == {"done", "skipped"}
-    ahead = foresee(asked, Store(tmp_path / ("ran" if stored else "empty")), WANTED)
+    ahead = preflight(asked, Store(tmp_path / ("ran" if stored else "empty")), WANTED)
     assert set(ahead.skipped) == skipped and not ahead.refused
     told = {a.cell.model["name"]: ahead.skipped[a.key] for a in asked if a.key in skipped}
     assert told["features"].startswith("LightFM cannot serve users it was not fitted on")
@@ -68,11 +68,11 @@ def test_what_is_foreseen_is_what_a_run_skips(plays: dict[str, Any], tmp_path: P
 
 def test_a_split_by_time_of_a_file_without_times_is_refused(plays: dict[str, Any], tmp_path: Path) -> None:
     asked = list(cells(plays, "random", "temporal"))
-    ahead = foresee(asked, Store(tmp_path), WANTED)
+    ahead = preflight(asked, Store(tmp_path), WANTED)
     by_time = {a.key for a in asked if a.cell.split["name"] == "temporal"}
     assert set(ahead.refused) == by_time and by_time <= set(ahead.reasons)
     with pytest.raises(UsageError, match="'temporal' needs timestamps; data set 'plays' has none"):
-        foresee([a for a in asked if a.key in by_time], Store(tmp_path), WANTED)
+        preflight([a for a in asked if a.key in by_time], Store(tmp_path), WANTED)
 
 
 def test_a_cutoff_beyond_the_catalogue_of_a_stored_split_is_refused(
@@ -80,15 +80,15 @@ def test_a_cutoff_beyond_the_catalogue_of_a_stored_split_is_refused(
 ) -> None:
     asked = list(cells(plays, "random"))
     beyond = EvaluationSpec((99,), WANTED.metrics)
-    assert not foresee(asked, Store(tmp_path), beyond).refused, "the catalogue is not known yet"
+    assert not preflight(asked, Store(tmp_path), beyond).refused, "the catalogue is not known yet"
     run_cell(asked[0].cell, Workspace(Store(tmp_path)), WANTED)
     with pytest.raises(UsageError, match="k=99 is larger than the catalogue"):
-        foresee(asked, Store(tmp_path), beyond)
+        preflight(asked, Store(tmp_path), beyond)
 
 
 def test_nothing_is_said_of_data_that_only_reading_would_tell(tmp_path: Path) -> None:
     toy = {"_target_": "toys.Blocks", "name": "blocks", "with_times": False}
-    ahead = foresee(list(cells(toy, "random", "temporal")), Store(tmp_path), WANTED)
+    ahead = preflight(list(cells(toy, "random", "temporal")), Store(tmp_path), WANTED)
     assert not ahead.reasons
 
 
@@ -98,5 +98,5 @@ def test_a_search_may_find_what_needs_less_than_the_defaults(plays: dict[str, An
     }
     (recent,) = [a for a in cells(plays, "random", space=space) if a.cell.model["name"] == "recent"]
     tuned = replace(recent.cell, tune={"name": "optuna"})
-    assert foresee([recent], Store(tmp_path), WANTED).skipped
-    assert not foresee([CellRequest("c1", tuned)], Store(tmp_path), WANTED).skipped
+    assert preflight([recent], Store(tmp_path), WANTED).skipped
+    assert not preflight([CellRequest("c1", tuned)], Store(tmp_path), WANTED).skipped

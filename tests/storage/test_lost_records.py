@@ -53,11 +53,11 @@ def test_a_plan_names_a_damaged_record_and_a_run_makes_it_anew(
     damage(record)
     assert grid("plan") == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"{record}: not a record" in shown and "the cell will run again" in shown
+    assert f"{record}: not JSON" in shown and "the cell will run again" in shown
     assert "2 cells asked for, 1 stored, 1 to run" in shown
     assert grid("run") == 0
-    (line,) = [one for one in capsys.readouterr().err.splitlines() if "not a record" in one]
-    assert line.startswith(f"bakeoff: {record}: not a record") and line.endswith("the cell is run again")
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if "not JSON" in one]
+    assert line.startswith(f"bakeoff: {record}: not JSON") and line.endswith("the cell is run again")
     assert json.loads(record.read_text())["metrics"] == whole["metrics"]
 
 
@@ -89,7 +89,7 @@ def test_the_other_commands_end_with_one_line_that_names_the_file(
     damage(record)
     assert cli.main(list(words)) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"bakeoff: {record}: not a record (") and said.count("\n") == 1
+    assert said.startswith(f"bakeoff: {record}: not JSON (") and said.count("\n") == 1
     assert said.endswith("run the cell again, or delete its folder\n")
     assert not Path("out").exists()
 
@@ -115,7 +115,7 @@ def test_a_report_of_damaged_records_alone_leaves_the_folder_as_it_is(
     damage(record)
     shutil.rmtree(Path("results/store/cells") / cells()["by_item"]["key"])
     assert cli.main(["report", "blocks", METRICS]) == 2
-    assert f"bakeoff: {record}: not a record" in capsys.readouterr().err
+    assert f"bakeoff: {record}: not JSON" in capsys.readouterr().err
     assert Path("results/blocks/metrics.csv").read_bytes() == before
 
 

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from bakeoff.errors import UsageError
-from bakeoff.run.cell import build_splitter
-from bakeoff.storage.record import Record
+from bakeoff.run.cell import Cell, build_splitter
+from bakeoff.storage.experiment import Experiment
+from bakeoff.storage.record import Measurement, Record
 from bakeoff.storage.store import DamagedRecordError, Store, StoredLists, replacing, write_json
 from toys import Blocks
+from tuned_records import tuning
 
 
 def a_record(**changes: object) -> Record:
@@ -18,12 +21,13 @@ def a_record(**changes: object) -> Record:
         key="c0",
         status="done",
         reason="",
-        cell={"dataset": {"name": "blocks"}, "split": {}, "model": {}},
-        metrics={"ndcg": {"10": (0.25, 0.01)}, "auc": {"": (0.75, None)}},
+        cell=Cell({"name": "blocks"}, {}, {}),
+        metrics={"ndcg": {"10": Measurement(0.25, 0.01)}, "auc": {"": Measurement(0.75, None)}},
+        tuning=tuning([0.1, 0.2, "failed"], objectives={"ndcg@10": [0.1, 0.2, 0.0]}),
         notes=("a note",),
         training_loss=(2.0, 1.5),
     )
-    return Record(**{**base.__dict__, **changes})
+    return replace(base, **changes)
 
 
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -59,7 +63,7 @@ def test_a_record_that_is_not_json_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cells" / "c0" / "record.json"
     path.parent.mkdir(parents=True)
     path.write_text("{")
-    with pytest.raises(UsageError, match=r"record\.json: not a record"):
+    with pytest.raises(UsageError, match=r"record\.json: not JSON"):
         Store(tmp_path).record("c0")
 
 
@@ -137,13 +141,16 @@ def test_json_is_written_sorted_and_refuses_what_is_no_number(tmp_path: Path) ->
         write_json(tmp_path / "b.json", float("nan"))
 
 
+CELL = '"cell": {"dataset": {}, "split": {}, "model": {}}'
 DAMAGES = {
-    "": "Expecting value",
-    "[]": "found a list, expected an object",
-    "{}": "it has no 'key'",
-    '{"key": "c0", "status": "done", "reason": "", "cell": []}': "cell: found a list, expected an object",
-    '{"key": "c0", "status": "fine", "reason": "", "cell": {}}': "status: found 'fine'",
-    '{"key": "c0", "status": "done", "reason": "", "cell": {"dataset": {}}}': "cell: missing 2 required",
+    "": "not JSON",
+    '{"key": ': "not JSON",
+    "[]": "expected object, found array",
+    "{}": "required field key",
+    '{"key": "c0", "status": "done", "reason": "", "cell": []}': "cell: expected object, found array",
+    f'{{"key": "c0", "status": "fine", "reason": "", {CELL}}}': "status: ",
+    f'{{"key": "c0", "status": "missing", "reason": "", {CELL}}}': "status: expected done or",
+    '{"key": "c0", "status": "done", "reason": "", "cell": {"dataset": {}}}': "cell: Object missing required",
 }
 
 
@@ -152,28 +159,41 @@ def test_what_is_wrong_with_a_record_is_said_with_its_file(tmp_path: Path, text:
     path = tmp_path / "cells" / "c0" / "record.json"
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    with pytest.raises(DamagedRecordError, match="run the cell again, or delete its folder") as told:
+    with pytest.raises(DamagedRecordError, match="run the cell again, or delete its folder") as caught:
         Store(tmp_path).record("c0")
-    assert str(path) in str(told.value) and DAMAGES[text] in str(told.value)
-    assert Store(tmp_path).readable("c0") == (None, told.value.what)
+    assert str(path) in str(caught.value) and DAMAGES[text] in str(caught.value)
+    assert Store(tmp_path).readable("c0") == (None, caught.value.fault)
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "place"),
     [
-        ("metrics", {"ndcg": [0.1]}, "metrics.ndcg"),
-        ("metrics", {"ndcg": {"10": ["0.1", None]}}, "metrics.ndcg"),
-        ("seconds", {"fit": "long"}, "seconds.fit: found a text, expected a number"),
-        ("n_users", True, "n_users: found true or false, expected a number"),
-        ("notes", "a note", "notes: found a text, expected a list"),
-        ("key", "c1", "it is of cell 'c1'"),
+        ("metrics", {"map": {"5": [1, None]}, "ndcg": [0.1]}, "metrics.ndcg: "),
+        ("metrics", {"map": {}, "ndcg": {"5": [0.1, 0.1], "10": ["0.1", None]}}, "metrics.ndcg.10[0]: "),
+        ("seconds", {"load": 1, "fit": "long"}, "seconds.fit: expected float, found str"),
+        ("n_users", True, "n_users: expected int, found bool"),
+        ("notes", "a note", "notes: expected array, found str"),
+        ("environment", {"libraries": {"numpy": "numpy 2", "scipy": 1}}, "environment.libraries.scipy: "),
+        ("key", "c1", "key: expected c0, found 'c1'"),
     ],
 )
-def test_a_record_with_a_value_of_another_kind_is_refused(
-    tmp_path: Path, field: str, value: object, said: str
-) -> None:
-    store = Store(tmp_path)
-    write_json(store.cell_folder("c0") / "record.json", {**a_record().as_json(), field: value})
-    with pytest.raises(DamagedRecordError) as told:
-        store.record("c0")
-    assert said in str(told.value)
+def test_a_wrong_value_is_named_by_its_path(tmp_path: Path, field: str, value: object, place: str) -> None:
+    path = tmp_path / "cells" / "c0" / "record.json"
+    write_json(path, {**a_record().as_json(), field: value})
+    with pytest.raises(DamagedRecordError) as caught:
+        Store(tmp_path).record("c0")
+    assert f"{path}: {place}" in str(caught.value)
+
+
+def test_a_wrong_value_in_a_trial_is_named_by_its_path(tmp_path: Path) -> None:
+    stored = a_record().as_json()
+    stored["tuning"]["trials"][1]["values"] = {"ndcg@10": "high"}
+    write_json(tmp_path / "cells" / "c0" / "record.json", stored)
+    with pytest.raises(DamagedRecordError, match=r"tuning\.trials\[1\]\.values\.ndcg@10: expected float"):
+        Store(tmp_path).record("c0")
+
+
+def test_an_experiment_names_the_path_of_a_wrong_value(tmp_path: Path) -> None:
+    (tmp_path / "experiment.json").write_text('{"name": "e", "cells": [{"key": "c0", "cell": 3}]}')
+    with pytest.raises(UsageError, match=r"experiment\.json: cells\[0\]\.cell: .* fresh=true"):
+        Experiment.read(tmp_path, "e")

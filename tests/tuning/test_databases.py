@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ from bakeoff.errors import ConfigError, UsageError
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
 from bakeoff.tuning import check, tune
-from tuning_studies import split_of, start, timeless, told
+from tuning_studies import result_of, split_of, start, timeless, told
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +48,14 @@ def server() -> Iterator[str]:
 
 
 def slow(cell: Cell, url: str, wait: float = 0.1) -> Cell:
-    model = {**cell.model, "build": {**cell.model["build"], "wait": wait}}
+    model = {**cell.model, "build": {**cell.model_build, "wait": wait}}
     return told(replace(cell, model=model), storage=url, trials=16)
 
 
 def test_sqlite_gives_what_the_journal_gives(cell: Cell, tmp_path: Path) -> None:
-    in_journal = tune(cell, split_of(cell), Store(tmp_path / "a")).record
+    in_journal = tune(cell, split_of(cell), Store(tmp_path / "a"))
     database = told(cell, storage=f"sqlite:///{tmp_path / 'studies.db'}")
-    assert timeless(tune(database, split_of(database), Store(tmp_path / "b")).record) == timeless(in_journal)
+    assert timeless(tune(database, split_of(database), Store(tmp_path / "b"))) == timeless(in_journal)
 
 
 @pytest.mark.slow
@@ -64,8 +63,8 @@ def test_postgresql_gives_what_the_journal_gives(cell: Cell, tmp_path: Path, ser
     for sampler in ("tpe", "qmc"):
         mine = told(cell, sampler=sampler, objectives=["ndcg@5", "novelty@5"] if sampler == "qmc" else [])
         check(told(mine, storage=server))
-        in_journal = tune(mine, split_of(mine), Store(tmp_path / "a")).record
-        found = tune(told(mine, storage=server), split_of(mine), Store(tmp_path / "b")).record
+        in_journal = tune(mine, split_of(mine), Store(tmp_path / "a"))
+        found = tune(told(mine, storage=server), split_of(mine), Store(tmp_path / "b"))
         assert timeless(found) == timeless(in_journal)
     assert not (tmp_path / "b" / "studies").exists()
 
@@ -78,9 +77,9 @@ def test_two_processes_on_one_database_spend_one_budget(
     url = request.getfixturevalue("server") if where == "postgresql" else f"sqlite:///{tmp_path / 's.db'}"
     mine = slow(cell, url)
     children = [start(mine, tmp_path) for _ in range(2)]
-    records = [json.loads(child.communicate(timeout=240)[0]) for child in children]
-    assert records[0] == records[1] and records[0]["asked"] == 16
-    fitted = [str(t["parameters"]) for t in records[0]["trials"] if not t["from_memory"]]
+    records = [result_of(child) for child in children]
+    assert records[0] == records[1] and len(records[0].trials) == 16
+    fitted = [str(t.parameters) for t in records[0].trials if not t.from_memory]
     assert len(fitted) == len(set(fitted))
 
 
@@ -97,14 +96,14 @@ def test_a_study_on_postgresql_goes_on_after_a_kill(cell: Cell, tmp_path: Path, 
             return int(row[0]) if row else 0
 
     mine = slow(cell, server, wait=0.11)  # another key than above: a study of its own
-    undisturbed = tune(told(mine, storage=None), split_of(mine), Store(tmp_path)).record
+    undisturbed = tune(told(mine, storage=None), split_of(mine), Store(tmp_path))
     for goal in (2, 5, 9):
         child = start(mine, tmp_path)
         while child.poll() is None and finished() < goal:
             time.sleep(0.02)
         child.kill()
         child.communicate()
-    assert timeless(tune(mine, split_of(mine), Store(tmp_path)).record) == timeless(undisturbed)
+    assert timeless(tune(mine, split_of(mine), Store(tmp_path))) == timeless(undisturbed)
 
 
 def test_a_driver_that_is_missing_is_named_with_its_extra(

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from bakeoff.storage.record import TrialRecord
 from bakeoff.tuning.importance import FEWEST, importance
 
 FLOAT = "optuna.distributions.FloatDistribution"
@@ -15,22 +17,27 @@ SPACE = {
 }
 
 
-def trials(n=60, value=None, seed=0, **more):
+def trials(n=60, value=None, seed=0):
     """Random search in SPACE; the defaults come first and lie outside of it."""
     generator = np.random.default_rng(seed)
     value = value or (lambda p: -abs(np.log10(p["strong"])))  # best at 1, whatever the others are
-    found = [{"number": 0, "state": "complete", "value": 0.0, "parameters": {"strong": 0.0}}]
+    found = [TrialRecord(number=0, value=0.0, parameters={"strong": 0.0})]
     for number in range(1, n + 1):
         parameters = {
             "strong": float(10 ** generator.uniform(-3, 1)),
             "size": int(generator.integers(1, 101)),
             "kind": str(generator.choice(["none", "log1p"])),
         }
-        found.append(
-            {"number": number, "state": "complete", "value": float(value(parameters)), **more}
-            | {"parameters": parameters}
-        )
+        found.append(TrialRecord(number=number, value=float(value(parameters)), parameters=parameters))
     return found
+
+
+def pruned(trial):
+    return replace(trial, state="pruned", value=None)
+
+
+def without_size(trial):
+    return replace(trial, parameters={n: v for n, v in trial.parameters.items() if n != "size"})
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -58,7 +65,7 @@ def test_a_categorical_one_is_found_too() -> None:
 
 
 def test_few_trials_say_so_and_failed_ones_do_not_count() -> None:
-    few = [*trials(FEWEST - 1), {"number": 99, "state": "failed", "value": None, "parameters": {}}]
+    few = [*trials(FEWEST - 1), TrialRecord(number=99, state="failed")]
     found = importance(SPACE, few, ["maximize"])
     assert (found.shares, found.trials) == ({}, FEWEST - 1)
     assert found.absent == "19 trials beside the defaults, at least 20 are needed"
@@ -69,17 +76,14 @@ def test_few_trials_say_so_and_failed_ones_do_not_count() -> None:
 def test_a_pruned_trial_counts_as_worse_than_all_that_finished(direction, sign) -> None:
     found = trials(value=lambda p: -sign * abs(np.log10(p["strong"])))
     whole = importance(SPACE, found, [direction])
-    median = np.median([t["value"] for t in found[1:]])
-    for trial in found[1:]:
-        if sign * trial["value"] < sign * median:
-            trial |= {"state": "pruned", "value": None}
+    median = np.median([t.value for t in found[1:]])
+    found = [found[0], *(pruned(t) if sign * t.value < sign * median else t for t in found[1:])]
     assert importance(SPACE, found, [direction]) == whole  # the best are the best, whatever was thrown away
 
 
 def test_with_too_few_finished_trials_the_best_are_not_known() -> None:
     found = trials()
-    for trial in found[6:]:
-        trial |= {"state": "pruned", "value": None}
+    found = [*found[:6], *map(pruned, found[6:])]
     assert importance(SPACE, found, ["maximize"]).absent == "5 of 60 trials finished, at least 6 are needed"
 
 
@@ -90,24 +94,18 @@ def test_nothing_is_said_of_one_hyperparameter_or_of_equal_values() -> None:
 
 def test_a_hyperparameter_that_is_not_always_looked_at_is_weighed_where_it_is() -> None:
     space = {**SPACE, "size": {**SPACE["size"], "when": {"kind": "none"}}}
-    found = trials()
-    for trial in found[1:]:
-        if trial["parameters"]["kind"] != "none":
-            del trial["parameters"]["size"]
+    found = [without_size(t) if t.parameters.get("kind") == "log1p" else t for t in trials()]
     assert set(importance(space, found, ["maximize"]).shares) == set(SPACE)
 
 
 def test_with_several_objectives_it_is_the_importance_to_be_near_the_pareto_set() -> None:
-    found = trials()
-    for trial in found:
-        trial["values"] = {"a": trial["value"], "b": trial["value"] * 2}
+    found = [replace(t, values={"a": t.value, "b": t.value * 2}) for t in trials()]
     shares = importance(SPACE, found, ["maximize", "maximize"]).shares
     assert max(shares, key=shares.__getitem__) == "strong"
 
 
 def test_what_optuna_warns_of_is_kept_as_a_remark() -> None:
     found = trials(FEWEST + 1)
-    for trial in found[2:]:
-        del trial["parameters"]["size"]
+    found = [*found[:2], *map(without_size, found[2:])]
     (remark,) = importance(SPACE, found, ["maximize"]).remarks
     assert "size" in remark

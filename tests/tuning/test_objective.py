@@ -16,7 +16,7 @@ from bakeoff.run.cell import Cell, build_model
 from bakeoff.run.inference import evidence_of, recommend
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.sampling import derived
-from bakeoff.tuning.spec import Tuning
+from bakeoff.tuning.spec import TuningSpec
 from tuning_studies import split_of
 
 CHOICES = {"_target_": "optuna.distributions.CategoricalDistribution", "choices": [2, 3]}
@@ -43,7 +43,7 @@ def by_hand(cell: Cell, worth: Objective) -> float:
 
 @pytest.mark.parametrize("sought", ["ndcg@5", "auc"])
 def test_ranks_of_test_items_are_asked_for_only_where_a_metric_needs_them(als: Cell, sought: str) -> None:
-    worth = Objective(als, split_of(als), Tuning(metric=sought))
+    worth = Objective(als, split_of(als), TuningSpec(metric=sought))
     expected = by_hand(als, worth)
     with patch.object(FactorModel, "rank", autospec=True, side_effect=FactorModel.rank) as rank:
         assert worth({}) == (expected,)
@@ -59,12 +59,12 @@ def beaten(evidence: EvaluationInputs, ks: Sequence[int]) -> Any:
 
 
 def test_a_metric_of_ones_own_that_has_a_cutoff_and_needs_ranks_gets_them(als: Cell) -> None:
-    worth = Objective(als, split_of(als), Tuning(metric="tests.tuning.test_objective.beaten@3"))
+    worth = Objective(als, split_of(als), TuningSpec(metric="tests.tuning.test_objective.beaten@3"))
     assert worth({}) == (by_hand(als, worth),)
     assert 0 < worth({})[0] < 1
 
 
 def test_a_metric_that_a_model_cannot_have_fails_with_its_name_and_the_reason(cell: Cell) -> None:
-    worth = Objective(cell, split_of(cell), Tuning(metric="auc"))
+    worth = Objective(cell, split_of(cell), TuningSpec(metric="auc"))
     with pytest.raises(ModelError, match=r"no auc: .*rank"):
         worth({"first": 3})

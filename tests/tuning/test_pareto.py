@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.tuning.pareto import front, picked
+from bakeoff.tuning.summary import front, select
 
 UP: Any = ("maximize", "maximize")
 TOLERANCE = {"rule": "tolerance", "tolerance": 0.1}
@@ -28,20 +28,20 @@ def test_the_front_is_optunas() -> None:
 
 def test_of_those_within_the_tolerance_the_best_second_objective_is_taken() -> None:
     values = [(1.0, 0.1), (0.95, 0.3), (0.89, 0.9), (0.92, 0.2)]
-    assert picked(values, UP, TOLERANCE) == 1
-    assert picked(values, UP, {"rule": "tolerance", "tolerance": 0.0}) == 0
-    assert picked(values, UP, {"rule": "tolerance", "tolerance": 0.12}) == 2
+    assert select(values, UP, TOLERANCE) == 1
+    assert select(values, UP, {"rule": "tolerance", "tolerance": 0.0}) == 0
+    assert select(values, UP, {"rule": "tolerance", "tolerance": 0.12}) == 2
 
 
 def test_the_tolerance_is_a_share_where_less_is_better_too() -> None:
-    assert picked([(1.0, 0.1), (1.05, 0.3), (1.2, 0.9)], ("minimize", "maximize"), TOLERANCE) == 1
+    assert select([(1.0, 0.1), (1.05, 0.3), (1.2, 0.9)], ("minimize", "maximize"), TOLERANCE) == 1
 
 
 def test_weights_are_of_objectives_brought_to_one_scale() -> None:
     values = [(0.5, 1000.0), (0.4, 5000.0), (0.46, 4000.0)]  # on 0..1: (1, 0), (0, 1), (0.6, 0.75)
-    assert picked(values, UP, {"rule": "weights", "weights": [1, 1]}) == 2
-    assert picked(values, UP, {"rule": "weights", "weights": [3, 1]}) == 0
-    assert picked(values, UP, {"rule": "weights", "weights": [1, 3]}) == 1
+    assert select(values, UP, {"rule": "weights", "weights": [1, 1]}) == 2
+    assert select(values, UP, {"rule": "weights", "weights": [3, 1]}) == 0
+    assert select(values, UP, {"rule": "weights", "weights": [1, 3]}) == 1
 
 
 @pytest.mark.parametrize("rule", [TOLERANCE, {"rule": "weights", "weights": [1, 2]}])
@@ -49,5 +49,5 @@ def test_what_is_picked_is_beaten_by_none_and_the_first_of_equals(rule: dict[str
     chance = np.random.default_rng(3)
     for _ in range(50):
         values = [tuple(row) for row in chance.integers(0, 4, (12, 2)).astype(float)]
-        at = picked(values, UP, rule)
+        at = select(values, UP, rule)
         assert at in front(values, UP) and values.index(values[at]) == at

@@ -15,10 +15,10 @@ from bakeoff.splits.base import Split
 from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
-from bakeoff.tuning.spec import Tuning
+from bakeoff.tuning.spec import TuningSpec
 from tuning_studies import split_of
 
-THREE = Tuning(metric="recall@5", repeats=3)
+THREE = TuningSpec(metric="recall@5", repeats=3)
 
 
 def recall(cell: Cell, inner: Split, first: int) -> float:
@@ -43,7 +43,7 @@ def test_a_trial_is_the_mean_over_inner_splits_that_differ(cell: Cell) -> None:
 
 
 def test_the_first_repeat_is_the_split_without_repeats(cell: Cell) -> None:
-    once = Objective(cell, split_of(cell), Tuning(metric="recall@5")).validations[0]
+    once = Objective(cell, split_of(cell), TuningSpec(metric="recall@5")).validations[0]
     assert once.inner.fingerprint == Objective(cell, split_of(cell), THREE).validations[0].inner.fingerprint
 
 
@@ -52,7 +52,7 @@ def test_with_repeats_nothing_is_pruned(cell: Cell, tmp_path: Path) -> None:
 
     def pruned(root: str, **more: Any) -> int:
         mine = replace(cell, tune={**told, **more})
-        return int(tune(mine, split_of(mine), Store(tmp_path / root)).record["pruned"])
+        return int(tune(mine, split_of(mine), Store(tmp_path / root)).count("pruned"))
 
     assert pruned("once") > 0
     assert pruned("thrice", repeats=3) == 0
@@ -66,19 +66,20 @@ def test_a_pruner_looks_at_a_fixed_sample_of_users_and_a_finished_trial_is_measu
     cell: Cell, tmp_path: Path
 ) -> None:
     mine = replace(
-        cell, tune={"trials": 4, "metric": "recall@5", "users": 6, "sampler": "random", "pruner": "median"}
+        cell,
+        tune={"trials": 4, "metric": "recall@5", "pruning_users": 6, "sampler": "random", "pruner": "median"},
     )
     split = split_of(mine)
-    worth = Objective(mine, split, Tuning.of(mine.tune or {}))
+    worth = Objective(mine, split, TuningSpec.of(mine.tune or {}))
     validation = worth.validations[0]
-    again = Objective(mine, split, Tuning.of(mine.tune or {})).validations[0]
+    again = Objective(mine, split, TuningSpec.of(mine.tune or {})).validations[0]
     assert validation.sample.users.tolist() == again.sample.users.tolist()
     assert len(validation.sample.users) == 6 < len(validation.inner.users)
     assert set(validation.sample.users) <= set(validation.inner.users)
-    record = tune(mine, split, Store(tmp_path)).record
-    for trial in record["trials"][1:]:
-        first = trial["parameters"]["first"]
+    record = tune(mine, split, Store(tmp_path))
+    for trial in record.trials[1:]:
+        first = trial.parameters["first"]
         sampled = replace(validation.inner, users=validation.sample.users)
-        assert trial["by_epoch"]["1"] == pytest.approx(recall(mine, sampled, first))
-        if trial["state"] == "complete":
-            assert trial["value"] == pytest.approx(recall(mine, validation.inner, first))
+        assert trial.by_epoch[1] == pytest.approx(recall(mine, sampled, first))
+        if trial.state == "complete":
+            assert trial.value == pytest.approx(recall(mine, validation.inner, first))

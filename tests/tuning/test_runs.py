@@ -20,7 +20,7 @@ from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.runs import Run, Runs
 from bakeoff.tuning.space import parse
-from bakeoff.tuning.spec import Tuning
+from bakeoff.tuning.spec import TuningSpec
 from tuning_studies import split_of, start, timeless, told
 from tuning_toys import Counts
 
@@ -43,13 +43,13 @@ def of(cell: Cell, space: dict[str, Any], target: str = "tuning_toys.Counts", **
 
 def run(cell: Cell, folder: Path, plain: bool = False) -> Any:
     if not plain:
-        return tune(cell, split_of(cell), Store(folder)).record
+        return tune(cell, split_of(cell), Store(folder))
     with patch.object(Runs, "of", lambda _, chosen: Run(chosen)):
-        return tune(cell, split_of(cell), Store(folder)).record
+        return tune(cell, split_of(cell), Store(folder))
 
 
 def outcomes(record: Any) -> dict[str, Any]:
-    return {str(t["parameters"]): (t["state"], t["value"]) for t in record["trials"]}
+    return {str(t.parameters): (t.state, t.value) for t in record.trials}
 
 
 @pytest.mark.parametrize("repeats", [1, 2])
@@ -60,22 +60,23 @@ def test_one_run_serves_every_number_of_epochs_of_a_grid(cell: Cell, tmp_path: P
     Counts.ran.clear()
     plain = run(grid, tmp_path / "b", plain=True)
     assert outcomes(sharing) == outcomes(plain)
-    assert sharing["best"] == plain["best"]
+    best = (sharing.best_number, sharing.best_value, sharing.best_parameters)
+    assert best == (plain.best_number, plain.best_value, plain.best_parameters)
     assert sorted(set(served)) == [(0, 8), (1, 8), (2, 8)] and len(served) == 3 * repeats
     assert len(Counts.ran) == 12 * repeats
-    assert sharing["from_memory"] == 9
+    assert sharing.n_from_memory == 9
 
 
 def test_several_objectives_are_answered_alike(cell: Cell, tmp_path: Path) -> None:
     grid = of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5)
     grid = told(grid, objectives=["ndcg@5", "catalog_coverage@5"])
-    assert run(grid, tmp_path / "a")["pareto"] == run(grid, tmp_path / "b", plain=True)["pareto"]
+    assert run(grid, tmp_path / "a").pareto == run(grid, tmp_path / "b", plain=True).pareto
 
 
 def test_where_numbers_of_epochs_are_many_or_nothing_comes_again_each_trial_has_its_own_run(
     cell: Cell,
 ) -> None:
-    tuning = Tuning(trials=12)
+    tuning = TuningSpec(trials=12)
     rate = {"_target_": FLOAT, "low": 0.0, "high": 0.1}
     many = {"_target_": INT, "low": 1, "high": 30}
     for space in ({"epochs": EPOCHS, "wait": rate}, {"epochs": many, "noise": NOISE}, {"noise": NOISE}):
@@ -83,12 +84,12 @@ def test_where_numbers_of_epochs_are_many_or_nothing_comes_again_each_trial_has_
         chosen = {"epochs": 3, "noise": 0}
         assert Runs(toy, parse(toy.model), tuning).of(chosen) == Run(chosen)
     toy = of(cell, {"epochs": many, "noise": NOISE})
-    assert len(Runs(toy, parse(toy.model), Tuning(trials=90)).of({"epochs": 3, "noise": 0}).stops) == 30
+    assert len(Runs(toy, parse(toy.model), TuningSpec(trials=90)).of({"epochs": 3, "noise": 0}).stops) == 30
 
 
 def test_a_run_also_stops_at_configured_epochs_outside_of_the_space(cell: Cell) -> None:
     toy = of(cell, {"epochs": EPOCHS, "noise": NOISE})
-    found = Runs(toy, parse(toy.model), Tuning(trials=12)).of({"epochs": 11, "noise": 0})
+    found = Runs(toy, parse(toy.model), TuningSpec(trials=12)).of({"epochs": 11, "noise": 0})
     assert (found.own, found.stops) == (11, (2, 3, 5, 8, 11))
     assert found.parameters == {"epochs": 11, "noise": 0}
 
@@ -103,16 +104,16 @@ def test_a_run_that_the_pruner_cuts_prunes_the_trials_that_last_longer(
     found = run(toy, tmp_path)
     runs = dict(Counts.ran)
     assert len(runs) == len(Counts.ran) == 6
-    late = [t for t in found["trials"] if t["state"] == "pruned"]
-    assert late and any(t["from_memory"] for t in late)
+    late = [t for t in found.trials if t.state == "pruned"]
+    assert late and any(t.from_memory for t in late)
     for trial in late:
-        cut = max(map(int, trial["by_epoch"]))
+        cut = max(trial.by_epoch)
         short = [
             t
-            for t in found["trials"]
-            if t["parameters"]["noise"] == trial["parameters"]["noise"] and t["parameters"]["epochs"] < cut
+            for t in found.trials
+            if t.parameters["noise"] == trial.parameters["noise"] and t.parameters["epochs"] < cut
         ]
-        assert all(t["state"] == "complete" for t in short)
+        assert all(t.state == "complete" for t in short)
 
 
 def test_fits_that_cannot_catch_up_are_cut_and_the_best_is_found_still(cell: Cell, tmp_path: Path) -> None:
@@ -123,12 +124,12 @@ def test_fits_that_cannot_catch_up_are_cut_and_the_best_is_found_still(cell: Cel
     toy = of(cell, axes, epochs=5, falls_after=4)
     random = {"sampler": "random", "trials": 20}
     paced = run(told(toy, **random, pruner="pace"), tmp_path / "paced")
-    assert paced["pruned"]
-    assert all(t["state"] == "complete" for t in paced["trials"][:5])
+    assert paced.count("pruned")
+    assert all(t.state == "complete" for t in paced.trials[:5])
     whole = run(told(toy, **random, pruner="none"), tmp_path / "whole")
-    assert (paced["best"]["parameters"], paced["best"]["value"]) == (
-        whole["best"]["parameters"],
-        whole["best"]["value"],
+    assert (paced.best.parameters, paced.best.value) == (
+        whole.best.parameters,
+        whole.best.value,
     )
 
 
@@ -136,15 +137,15 @@ def test_what_fails_after_a_trials_own_end_fails_longer_trials_alone(cell: Cell,
     found = run(
         told(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, breaks_after=4), pruner="none"), tmp_path
     )
-    for trial in found["trials"]:
-        assert trial["state"] == ("complete" if trial["parameters"]["epochs"] < 4 else "failed")
+    for trial in found.trials:
+        assert trial.state == ("complete" if trial.parameters["epochs"] < 4 else "failed")
 
 
 def test_a_model_that_counts_epochs_and_does_not_tell_fails_with_the_reason(
     cell: Cell, tmp_path: Path
 ) -> None:
     toy = told(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, silent=True), pruner="none")
-    reasons = {t["reason"] for t in run_all(toy, tmp_path)}
+    reasons = {t.reason for t in run_all(toy, tmp_path)}
     assert any("Counts was fitted for" in r and "did not say so" in r for r in reasons)
 
 
@@ -152,7 +153,7 @@ def run_all(cell: Cell, folder: Path) -> Any:
     from bakeoff.errors import ModelError
 
     try:
-        return run(cell, folder)["trials"]
+        return run(cell, folder).trials
     except ModelError as error:
         return [{"reason": str(error)}]
 
@@ -174,8 +175,8 @@ def test_the_shipped_models_are_at_each_epoch_what_a_shorter_fit_is(
     grid = told(of(cell, space, target, **{axis: 2, width: 3}), trials=6, pruner="none")
     sharing, plain = run(grid, tmp_path / "a"), run(grid, tmp_path / "b", plain=True)
     assert outcomes(sharing) == outcomes(plain)
-    assert sharing["from_memory"] == 4
-    assert plain["from_memory"] == 0
+    assert sharing.n_from_memory == 4
+    assert plain.n_from_memory == 0
 
 
 def test_the_shipped_models_say_what_counts_their_epochs() -> None:
@@ -185,12 +186,12 @@ def test_the_shipped_models_say_what_counts_their_epochs() -> None:
 
 
 def test_a_finished_trial_is_measured_on_all_users_and_only_pruning_on_a_sample(cell: Cell) -> None:
-    few = told(of(cell, {"epochs": EPOCHS, "noise": NOISE}), users=3)
-    worth = Objective(few, split_of(few), Tuning.of(few.tune or {}))
+    few = told(of(cell, {"epochs": EPOCHS, "noise": NOISE}), pruning_users=3)
+    worth = Objective(few, split_of(few), TuningSpec.of(few.tune or {}))
     validation = worth.validations[0]
     assert len(validation.sample.users) == 3 < len(validation.inner.users)
-    everybody = told(few, users=1000)
-    same = Objective(everybody, split_of(everybody), Tuning.of(everybody.tune or {}))
+    everybody = told(few, pruning_users=1000)
+    same = Objective(everybody, split_of(everybody), TuningSpec.of(everybody.tune or {}))
     assert worth({"epochs": 3, "noise": 1}) == same({"epochs": 3, "noise": 1})
 
 
@@ -198,7 +199,7 @@ def test_a_finished_trial_is_measured_on_all_users_and_only_pruning_on_a_sample(
 def test_killed_while_runs_are_shared_it_ends_as_if_undisturbed(cell: Cell, tmp_path: Path) -> None:
     slow = of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, wait=0.05, falls_after=3)
     undisturbed = run(slow, tmp_path / "whole")
-    assert undisturbed["from_memory"] > 0
+    assert undisturbed.n_from_memory > 0
     chance = np.random.default_rng(7)
     journal = tmp_path / "cut" / "studies" / f"{slow.key}.log"
     killed = 0

@@ -13,7 +13,7 @@ from bakeoff.storage.store import Store
 from bakeoff.tuning import check, tune
 from bakeoff.tuning.sampling import Proposals, proposals
 from bakeoff.tuning.space import Space, parse
-from bakeoff.tuning.spec import Tuning
+from bakeoff.tuning.spec import TuningSpec
 from bakeoff.tuning.storage import quiet
 from bakeoff.tuning.workers import discard
 from tuning_studies import split_of
@@ -40,7 +40,7 @@ ONE: Any = ("maximize",)
 
 
 def with_space(cell: Cell, space: dict[str, Any], **told: Any) -> Cell:
-    build = {**cell.model["build"], "wait": 1e-4}
+    build = {**cell.model_build, "wait": 1e-4}
     return replace(
         cell, model={**cell.model, "build": build, "space": space}, tune={**(cell.tune or {}), **told}
     )
@@ -49,7 +49,7 @@ def with_space(cell: Cell, space: dict[str, Any], **told: Any) -> Cell:
 def proposed(cell: Cell, space: dict[str, Any], sampler: str, seed: int = 1) -> tuple[Proposals, Space]:
     parsed = parse(with_space(cell, space).model)
     with quiet():
-        return proposals(Tuning(sampler=sampler), parsed, seed, ONE), parsed
+        return proposals(TuningSpec(sampler=sampler), parsed, seed, ONE), parsed
 
 
 def asked(proposals: Proposals, space: Space, n: int, killed: tuple[int, ...] = ()) -> list[dict[str, Any]]:
@@ -111,26 +111,26 @@ def test_cmaes_comes_nearer(cell: Cell) -> None:
 def test_cmaes_says_what_it_leaves_out(cell: Cell, tmp_path: Path) -> None:
     mixed = with_space(cell, MIXED, sampler="cmaes")
     note = "cmaes leaves out what has choices or a condition, drawn at random: noise, fails_at"
-    assert tune(mixed, split_of(mixed), Store(tmp_path)).record["notes"] == [note]
+    assert tune(mixed, split_of(mixed), Store(tmp_path)).notes == (note,)
     assert proposed(cell, NUMBERS, "cmaes")[0].notes == ()
 
 
 def test_a_grid_holds_every_combination_once_and_the_defaults_first(cell: Cell, tmp_path: Path) -> None:
     gridded = with_space(cell, STEPS, sampler="grid", trials=50)
-    found = tune(gridded, split_of(gridded), Store(tmp_path)).record
+    found = tune(gridded, split_of(gridded), Store(tmp_path))
     expected = [{"first": f, "noise": 0} for f in (3, 6, 9)]
     expected += [{"first": f, "noise": 1, "fails_at": a} for f in (3, 6, 9) for a in (-2, -1)]
-    parameters = [t["parameters"] for t in found["trials"]]
+    parameters = [t.parameters for t in found.trials]
     assert parameters[0] == {"first": 9, "noise": 0}
     assert sorted(map(str, parameters)) == sorted(map(str, expected))
-    assert found["notes"] == ["grid: all of its 9 trials were run, before tune.trials=50"]
-    assert found["from_memory"] == 0
+    assert found.notes == ("grid: all of its 9 trials were run, before tune.trials=50",)
+    assert found.n_from_memory == 0
 
 
 def test_a_budget_below_the_grid_is_kept(cell: Cell, tmp_path: Path) -> None:
     gridded = with_space(cell, STEPS, sampler="grid", trials=5)
-    found = tune(gridded, split_of(gridded), Store(tmp_path)).record
-    assert found["asked"] == 5 and found["notes"] == ["grid: 4 of its 9 trials were not run"]
+    found = tune(gridded, split_of(gridded), Store(tmp_path))
+    assert len(found.trials) == 5 and found.notes == ("grid: 4 of its 9 trials were not run",)
 
 
 def test_steps_of_a_float_are_decimal(cell: Cell) -> None:
@@ -180,4 +180,4 @@ def test_cmaes_is_refused_with_several_objectives(cell: Cell) -> None:
 def test_a_study_of_several_objectives_runs(cell: Cell, tmp_path: Path, sampler: str) -> None:
     two = with_space(cell, STEPS, sampler=sampler, objectives=["ndcg@5", "novelty@5"], trials=9)
     check(two)
-    assert tune(two, split_of(two), Store(tmp_path)).record["asked"] == 9
+    assert len(tune(two, split_of(two), Store(tmp_path)).trials) == 9

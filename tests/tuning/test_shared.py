@@ -14,8 +14,8 @@ from bakeoff.storage.store import Store
 from bakeoff.tuning import shared, tune
 from bakeoff.tuning.shared import SharedWork, expected, size
 from bakeoff.tuning.space import parse
-from bakeoff.tuning.spec import Tuning
-from tuning_studies import split_of
+from bakeoff.tuning.spec import TuningSpec
+from tuning_studies import split_of, timeless
 from tuning_toys import Shares
 
 INT = "optuna.distributions.IntDistribution"
@@ -35,16 +35,12 @@ def of(cell: Cell, target: str, space: dict[str, Any], trials: int = 8, **build:
     return replace(cell, model=model, tune={**(cell.tune or {}), "trials": trials})
 
 
-def timeless(record: Any) -> Any:
-    return {**record, "seconds": 0, "trials": [{**t, "seconds": 0} for t in record["trials"]]}
-
-
 def test_one_preparation_serves_all_trials_that_may_share_it(cell: Cell, tmp_path: Path) -> None:
     noisy = {"first": FIRST, "noise": {"_target_": CHOICES, "choices": [0, 1]}}
     toy = of(cell, "tuning_toys.Shares", noisy, trials=12, first=13)
-    found = tune(toy, split_of(toy), Store(tmp_path)).record
+    found = tune(toy, split_of(toy), Store(tmp_path))
     assert sorted(Shares.prepared_with) == [(0, 13, 6), (1, 13, 6)]  # the largest: of the space or configured
-    fitted = [t for t in found["trials"] if not t["from_memory"]]
+    fitted = [t for t in found.trials if not t.from_memory]
     assert len(Shares.handed) == len(fitted)
     assert all(prepared is not None for prepared in Shares.handed)
 
@@ -59,10 +55,10 @@ def test_nothing_is_shared_where_another_axis_has_no_steps(cell: Cell, tmp_path:
 
 def test_the_record_says_why_nothing_was_shared(cell: Cell, tmp_path: Path) -> None:
     toy = of(cell, "tuning_toys.Shares", {"first": FIRST}, too_large=True)
-    found = tune(toy, split_of(toy), Store(tmp_path)).record
-    assert found["notes"] == ["no work was shared between trials: there is no room for it"]
-    assert found["finished"] + found["pruned"] == 8
-    assert tune(toy, split_of(toy), Store(tmp_path)).record == found
+    found = tune(toy, split_of(toy), Store(tmp_path))
+    assert found.notes == ("no work was shared between trials: there is no room for it",)
+    assert found.count("complete") + found.count("pruned") == 8
+    assert tune(toy, split_of(toy), Store(tmp_path)) == found
 
 
 @pytest.mark.parametrize("target", ["bakeoff.models.neighbours.ItemKNN", "bakeoff.models.linear.EASE"])
@@ -72,28 +68,28 @@ def test_a_study_that_shares_is_the_study_that_does_not(cell: Cell, tmp_path: Pa
         axis = {"l2": {"_target_": FLOAT, "low": 1.0, "high": 100.0, "log": True}}
     weights = {"_target_": CHOICES, "choices": ["none", "log1p"]}
     model = of(cell, target, {**axis, "weights": weights}, trials=12)
-    sharing = tune(model, split_of(model), Store(tmp_path / "a")).record
+    sharing = tune(model, split_of(model), Store(tmp_path / "a"))
     with patch.object(shared, "expected", return_value=1):
-        plain = tune(model, split_of(model), Store(tmp_path / "b")).record
+        plain = tune(model, split_of(model), Store(tmp_path / "b"))
     assert timeless(sharing) == timeless(plain)
 
 
 def test_how_many_trials_may_share_follows_from_space_and_budget(cell: Cell) -> None:
     three = {"_target_": CHOICES, "choices": [0, 1, 2]}
     space = parse(of(cell, "tuning_toys.Shares", {"first": FIRST, "noise": three}).model)
-    assert expected(space, Tuning(trials=50), {"first": 4, "noise": 1}, ("first",)) == 16
+    assert expected(space, TuningSpec(trials=50), {"first": 4, "noise": 1}, ("first",)) == 16
     assert (
-        expected(space, Tuning(trials=50), {"first": 4, "noise": 7}, ("first",)) == 1
+        expected(space, TuningSpec(trials=50), {"first": 4, "noise": 7}, ("first",)) == 1
     )  # outside of the space
-    assert expected(space, Tuning(trials=2), {"first": 4, "noise": 1}, ("first",)) == 1
-    assert expected(space, Tuning(trials=None, seconds=9.0), {"first": 4, "noise": 1}, ("first",)) == 2
-    assert expected(space, Tuning(trials=72), {"first": 4, "noise": 1}, ("noise",)) == 6
+    assert expected(space, TuningSpec(trials=2), {"first": 4, "noise": 1}, ("first",)) == 1
+    assert expected(space, TuningSpec(trials=None, seconds=9.0), {"first": 4, "noise": 1}, ("first",)) == 2
+    assert expected(space, TuningSpec(trials=72), {"first": 4, "noise": 1}, ("noise",)) == 6
 
 
 def test_what_was_used_longest_ago_is_let_go_when_room_is_short(cell: Cell) -> None:
     noisy = {"first": FIRST, "noise": {"_target_": CHOICES, "choices": [0, 1, 2]}}
     toy = of(cell, "tuning_toys.Shares", noisy, trials=50)
-    train, tuning = split_of(toy).train, Tuning.of(toy.tune or {})
+    train, tuning = split_of(toy).train, TuningSpec.of(toy.tune or {})
 
     @dataclass
     class Free:

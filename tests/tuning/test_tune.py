@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bakeoff.errors import ModelError
@@ -12,22 +13,22 @@ from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
-from bakeoff.tuning.spec import Tuning
+from bakeoff.tuning.spec import TuningSpec
 from tuning_studies import made, split_of, timeless, told
 
 
 def test_the_first_trial_is_the_defaults_and_the_best_is_no_worse(cell: Cell, tmp_path: Path) -> None:
-    found = tune(cell, split_of(cell), Store(tmp_path)).record
-    assert found["trials"][0]["parameters"] == {"first": 9}
-    assert found["asked"] == 8 == found["finished"] + found["pruned"] + found["failed"]
-    assert found["best"]["value"] >= found["default"]
-    json.dumps(found, allow_nan=False)
+    found = tune(cell, split_of(cell), Store(tmp_path))
+    assert found.trials[0].parameters == {"first": 9}
+    assert len(found.trials) == 8 == found.count("complete") + found.count("pruned") + found.count("failed")
+    assert found.best_value >= found.default
+    json.dumps(msgspec.to_builtins(found), allow_nan=False)
 
 
 def test_the_best_value_is_what_the_objective_gives_for_it(cell: Cell, tmp_path: Path) -> None:
     found = tune(cell, split_of(cell), Store(tmp_path))
-    worth = Objective(cell, split_of(cell), Tuning.of(cell.tune or {}))
-    assert worth(found.parameters) == (found.record["best"]["value"],)
+    worth = Objective(cell, split_of(cell), TuningSpec.of(cell.tune or {}))
+    assert worth(found.best_parameters) == (found.best_value,)
 
 
 def test_the_test_part_cannot_reach_the_tuner(cell: Cell, tmp_path: Path) -> None:
@@ -37,13 +38,13 @@ def test_the_test_part_cannot_reach_the_tuner(cell: Cell, tmp_path: Path) -> Non
     moved = replace(split, test=planted[:, ::-1].tocsr(), users=split.users[:3])
     honest = tune(cell, split, Store(tmp_path / "a"))
     leaking = tune(cell, moved, Store(tmp_path / "b"))
-    assert timeless(honest.record) == timeless(leaking.record)
+    assert timeless(honest) == timeless(leaking)
 
 
 def test_the_inner_split_of_a_temporal_split_never_looks_ahead(cell: Cell) -> None:
     temporal = replace(cell, split={"_target_": "bakeoff.splits.temporal.Temporal", "name": "temporal"})
     split = split_of(temporal)
-    worth = Objective(temporal, split, Tuning.of(temporal.tune or {}))
+    worth = Objective(temporal, split, TuningSpec.of(temporal.tune or {}))
     inner = worth.validations[0].inner
     seen = inner.train
     assert seen.times is not None and split.train.times is not None
@@ -65,20 +66,20 @@ def test_the_inner_split_of_a_temporal_split_never_looks_ahead(cell: Cell) -> No
 def test_parameters_tried_before_are_answered_from_memory_and_count(cell: Cell, tmp_path: Path) -> None:
     space = {"first": {**cell.model["space"]["first"], "low": 8, "high": 9}}
     small = replace(cell, model={**cell.model, "space": space})
-    found = tune(small, split_of(small), Store(tmp_path)).record
-    assert found["asked"] == 8 and found["from_memory"] >= 6
+    found = tune(small, split_of(small), Store(tmp_path))
+    assert len(found.trials) == 8 and found.n_from_memory >= 6
     values: dict[str, set[Any]] = {}
-    for trial in found["trials"]:
-        values.setdefault(str(trial["parameters"]), set()).add(trial["value"])
+    for trial in found.trials:
+        values.setdefault(str(trial.parameters), set()).add(trial.value)
     assert all(len(v) == 1 for v in values.values())
 
 
 def test_a_failing_trial_is_recorded_and_the_study_goes_on(cell: Cell, tmp_path: Path) -> None:
     failing = made(cell, fails_at=9)
-    found = tune(failing, split_of(failing), Store(tmp_path)).record
-    assert found["trials"][0]["state"] == "failed"
-    assert found["trials"][0]["reason"] == "ValueError: diverged"
-    assert found["default"] is None and found["finished"] + found["pruned"] >= 1
+    found = tune(failing, split_of(failing), Store(tmp_path))
+    assert found.trials[0].state == "failed"
+    assert found.trials[0].reason == "ValueError: diverged"
+    assert found.default is None and found.count("complete") + found.count("pruned") >= 1
 
 
 def test_a_study_without_a_value_fails_with_the_reasons(cell: Cell, tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_a_study_without_a_value_fails_with_the_reasons(cell: Cell, tmp_path: Pa
 
 def test_a_finished_study_is_not_run_again(cell: Cell, tmp_path: Path) -> None:
     first = tune(cell, split_of(cell), Store(tmp_path))
-    assert tune(cell, split_of(cell), Store(tmp_path)).record == first.record
+    assert tune(cell, split_of(cell), Store(tmp_path)) == first
 
 
 def test_the_storage_is_not_in_the_key_and_the_budget_is(cell: Cell) -> None:
@@ -103,12 +104,12 @@ def test_a_torn_last_line_of_the_journal_is_cut_off(cell: Cell, tmp_path: Path) 
     journal = tmp_path / "studies" / f"{cell.key}.log"
     with journal.open("ab") as file:
         file.write(b'{"op_code": 4, "wor')
-    assert tune(cell, split_of(cell), Store(tmp_path)).record == first.record
-    assert tune(cell, split_of(cell), Store(tmp_path)).record == first.record
+    assert tune(cell, split_of(cell), Store(tmp_path)) == first
+    assert tune(cell, split_of(cell), Store(tmp_path)) == first
 
 
 def test_a_budget_in_seconds_is_said_to_be_unrepeatable(cell: Cell, tmp_path: Path) -> None:
     timed = told(made(cell, wait=0.02), trials=None, seconds=0.1)
-    found = tune(timed, split_of(timed), Store(tmp_path)).record
-    assert found["notes"] == ["a budget in seconds is not repeatable"]
-    assert found["seconds"] >= 0.1
+    found = tune(timed, split_of(timed), Store(tmp_path))
+    assert found.notes == ("a budget in seconds is not repeatable",)
+    assert found.seconds >= 0.1

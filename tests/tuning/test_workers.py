@@ -17,7 +17,7 @@ from bakeoff.storage.store import Store
 from bakeoff.tuning import final_fit, storage
 from bakeoff.tuning.search import Search
 from bakeoff.tuning.space import parse
-from bakeoff.tuning.spec import Tuning, goals
+from bakeoff.tuning.spec import TuningSpec, goals
 from bakeoff.tuning.workers import NOT_COUNTED, OWNER, Worker, alive, counted, discard
 
 STALE = 60.0
@@ -145,7 +145,7 @@ def test_who_waited_gets_the_record_that_was_written_meanwhile(cell: Cell, tmp_p
         waiting.start()
         time.sleep(0.7)
         assert not found
-        record = Record(key=cell.key, status="done", reason="", cell=cell.as_json())
+        record = Record(key=cell.key, status="done", reason="", cell=cell)
         store.write_record(record)
     waiting.join(timeout=10)
     assert found == [record]
@@ -153,7 +153,7 @@ def test_who_waited_gets_the_record_that_was_written_meanwhile(cell: Cell, tmp_p
 
 def test_what_was_stored_before_is_no_reason_not_to_fit(cell: Cell, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    before = Record(key=cell.key, status="failed", reason="broke", cell=cell.as_json())
+    before = Record(key=cell.key, status="failed", reason="broke", cell=cell)
     store.write_record(before)
     with final_fit(cell, store, before) as theirs:
         assert theirs is None
@@ -163,7 +163,7 @@ def test_a_trial_that_others_buried_is_dropped_and_run_again(cell: Cell, study: 
     """As after a machine slept: others took this process for dead while it fitted."""
     import optuna
 
-    tuning = Tuning(trials=3, metric="ndcg@5", pruner="none")
+    tuning = TuningSpec(trials=3, metric="ndcg@5", pruner="none")
     study.sampler = optuna.samplers.RandomSampler(seed=1)
     wide = {"first": {**cell.model["space"]["first"], "high": 1_000_000}}  # so that none is met twice
     space = parse({**cell.model, "space": wide})

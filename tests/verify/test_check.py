@@ -109,7 +109,7 @@ def write_rows(made: Made, changed: list[dict[str, str]]) -> None:
 
 
 def key(made: Made, model: str) -> str:
-    return next(a.key for a in made[0].asked if a.cell.model["name"] == model)
+    return next(a.key for a in made[0].requests if a.cell.model["name"] == model)
 
 
 def faults(made: Made, model: str) -> str:
@@ -193,7 +193,7 @@ class TestWhatWasTamperedWith:
 
     def test_a_stored_list_with_a_hit_moved_to_its_top(self, made: Made) -> None:
         store, own = made[2], key(made, "popularity")
-        split, items = store.split(made[0].asked[0].cell.split_key), np.array(store.lists(own).items)
+        split, items = store.split(made[0].requests[0].cell.split_key), np.array(store.lists(own).items)
         hits = split.test[split.users].toarray()[np.arange(len(items))[:, None], items] > 0
         row = int(np.flatnonzero(~hits[:, 0] & hits.any(axis=1))[0])
         place = int(np.flatnonzero(hits[row])[0])
@@ -218,7 +218,7 @@ class TestWhatWasTamperedWith:
 
     def _first_item(self, made: Made, model: str, choose: Callable[..., Any]) -> None:
         store, own = made[2], key(made, model)
-        split = store.split(made[0].asked[0].cell.split_key)
+        split = store.split(made[0].requests[0].cell.split_key)
         items = np.array(store.lists(own).items)
         new = next(i for i in choose(split, split.users[0], items[0]).tolist() if i != items[0, 0])
         items[0, 0] = new
@@ -232,7 +232,7 @@ class TestWhatWasTamperedWith:
     def test_a_rank_that_the_list_contradicts(self, made: Made) -> None:
         store, own = made[2], key(made, "popularity")
         stored = store.lists(own)
-        split = store.split(made[0].asked[0].cell.split_key)
+        split = store.split(made[0].requests[0].cell.split_key)
         hit = int(np.flatnonzero(np.isin(split.test[split.users[0]].indices, stored.items[0]))[0])
         above = np.array(stored.above)
         above[hit] = 11
@@ -258,7 +258,7 @@ class TestWhatWasTamperedWith:
 
     def test_the_stored_split(self, made: Made) -> None:
         store = made[2]
-        folder = store.split_folder(made[0].asked[0].cell.split_key)
+        folder = store.split_folder(made[0].requests[0].cell.split_key)
         values = np.load(folder / "test.data.npy")
         values[0] += 1
         np.save(folder / "test.data.npy", values)
@@ -288,7 +288,7 @@ def test_a_metric_of_the_users_own_is_named_as_not_verified(tmp_path: Path) -> N
 
 def test_cells_without_numbers_are_named(made: Made) -> None:
     more = with_content_hashes(cell("knn"))
-    experiment = Experiment("e", (*made[0].asked, CellRequest(more.key, more)))
+    experiment = Experiment("e", (*made[0].requests, CellRequest(more.key, more)))
     found = verify(experiment, made[1], made[2], [])
     assert found.agrees and found.left_out == [
         "knn on blocks, split random, split_seed 42, seed 1: has not run"

@@ -261,9 +261,9 @@ def to_cell(config: Any) -> Cell:
     build_splitter(split), build_model(model)
     tune = plain["tune"] or None
     if tune:
-        from bakeoff.tuning.spec import Tuning
+        from bakeoff.tuning.spec import TuningSpec
 
-        Tuning.of(tune)  # also where a model has no space to search
+        TuningSpec.of(tune)  # also where a model has no space to search
     cell = Cell(
         dataset=dataset,
         split=split,

@@ -146,10 +146,10 @@ class Loaded:
         """Trials of tuned cells: key, model, number, state, value, seconds, a column a hyperparameter."""
 
         def read(result: Result) -> Mapping[str, Any]:
-            trials = (result.record.tuning or {}).get("trials", ())
-            told = {n: [t[n] for t in trials] for n in ("number", "state", "value", "seconds")}
-            names = dict.fromkeys(n for t in trials for n in t["parameters"])
-            return told | {n: [t["parameters"].get(n) for t in trials] for n in names}
+            trials = result.record.tuning.trials if result.record.tuning is not None else ()
+            columns = {n: [getattr(t, n) for t in trials] for n in ("number", "state", "value", "seconds")}
+            names = dict.fromkeys(n for t in trials for n in t.parameters)
+            return columns | {n: [t.parameters.get(n) for t in trials] for n in names}
 
         return self._by_cell(model, where, "trials", read)
 
@@ -215,7 +215,7 @@ class Loaded:
 
     @property
     def _ks(self) -> list[int]:
-        return sorted({int(k) for r in self.results for by_k in r.record.metrics.values() for k in by_k if k})
+        return sorted({k for r in self.results for k in r.record.ks})
 
     def _measured(self, asked: Question, dataset: str | None, split: str | None) -> list[Result]:
         """The results of a data set and split; what they lack is measured now from the stored lists."""
@@ -252,7 +252,7 @@ class Loaded:
         for result in results:
             frame = pd.DataFrame(dict(read(result)))
             frame.insert(0, "key", result.asked.key)
-            frame.insert(1, "model", str(result.asked.cell.model.get("name")))
+            frame.insert(1, "model", result.asked.cell.model_name)
             parts.append(frame)
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["key", "model"])
 

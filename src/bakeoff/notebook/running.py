@@ -37,9 +37,9 @@ def load(folder: str | Path, store: str | Path | None = None) -> Loaded:
         raise UsageError(f"{folder}: no experiment (no experiment.json in it); {hint}")
     experiment = Experiment.read(folder, folder.name)
     workspace = Workspace(Store(folder.parent / "store" if store is None else store))
-    stored = {a.key: workspace.store.record(a.key) for a in experiment.asked}
+    stored = {a.key: workspace.store.record(a.key) for a in experiment.requests}
     bare = frozenset(key for key, record in stored.items() if record is None)
-    found = [Result(a, r) for a in experiment.asked if (r := stored[a.key]) is not None]
+    found = [Result(a, r) for a in experiment.requests if (r := stored[a.key]) is not None]
     if bare:
         found = [Result(a, stored[a.key] or r) for a, r in readback.results(folder, experiment)]
     return Loaded(experiment, folder, tuple(found), workspace, bare)

@@ -39,7 +39,7 @@ class Question:
         record = result.record
         if not record.done:
             return []
-        there = {int(k) for by_k in record.metrics.values() for k in by_k if k}
+        there = set(record.ks)
         named = set(record.metrics) | set(record.absent)
         return [*(f"k={k}" for k in self.ks if k not in there), *(n for n in self.metrics if n not in named)]
 
@@ -130,7 +130,7 @@ def _values(result: Result, name: str) -> tuple[Any, ...]:
     """What a coordinate of a cell may be called by."""
     cell = result.asked.cell
     if name == "model":
-        return str(cell.model.get("name")), result.asked.key
+        return cell.model_name, result.asked.key
     if name in ("dataset", "split"):
         plain, variant = str(getattr(cell, name).get("name")), getattr(cell, f"{name}_variant")
         return (plain, f"{plain} ({variant})") if variant else (plain,)

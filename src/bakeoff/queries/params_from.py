@@ -28,7 +28,7 @@ def stored_cell(reference: str, results: Path, what: str) -> Record:
     key = reference
     if slash:
         experiment = stored_experiment(name, results, f"experiment for {what}={reference},")
-        key = one_cell(experiment.asked, model, f"{what}={reference}").key
+        key = one_cell(experiment.requests, model, f"{what}={reference}").key
     record = Store(results / "store").record(key)
     if record is None:
         raise UsageError(
@@ -51,10 +51,10 @@ def with_params_from(
         UsageError: no such cell, or its model is of another class.
     """
     record = stored_cell(reference, results, "params_from")
-    stored, own = record.cell["model"]["build"]["_target_"], model["build"]["_target_"]
+    stored, own = record.cell.model_target, model["build"]["_target_"]
     if stored != own:
         raise ConfigError(
-            f"params_from={reference}: its model {record.cell['model'].get('name')!r} is a {stored}, and "
+            f"params_from={reference}: its model {record.cell.model_name!r} is a {stored}, and "
             f"model {model.get('name')!r} a {own}; expected the same class"
         )
     values = {k: v for k, v in record.parameters.items() if k not in given}
@@ -76,9 +76,8 @@ def write(reference: str, path: Path, results: Path) -> None:
     if path.exists():
         raise ConfigError(f"--preset {path}: the file exists; give another name")
     record = stored_cell(reference, results, "export")
-    model = dict(record.cell["model"])
-    build = {"_target_": model["build"]["_target_"], **record.parameters}
-    rest = {k: v for k, v in model.items() if k not in ("name", "build")}
+    build = {"_target_": record.cell.model_target, **record.parameters}
+    rest = {k: v for k, v in record.cell.model.items() if k not in ("name", "build")}
     option = {"name": path.stem, "build": build, **rest}
     text = yaml.safe_dump(option, sort_keys=False, allow_unicode=True, width=110)
     with replacing(path) as temporary:
@@ -88,12 +87,10 @@ def write(reference: str, path: Path, results: Path) -> None:
 def _origin(record: Record) -> str:
     """Where the values come from, as comments; names are JSON strings, so that none can end its line."""
     cell, tuning = record.cell, record.tuning
-    model, dataset, split = (
-        json.dumps(str(cell[part].get("name"))) for part in ("model", "dataset", "split")
-    )
+    model, dataset, split = map(json.dumps, (cell.model_name, cell.dataset_name, cell.split_name))
     lines = [f"model {model} with the hyperparameters of cell {record.key}:"]
     lines += [f"data set {dataset}, split {split}"]
-    if tuning is not None:
-        best = tuning["best"]
-        lines += [f"tuned in {tuning['asked']} trials: {tuning['metric']} {best['value']:.4f} on validation"]
+    if tuning is not None and tuning.best is not None:
+        n_trials, value = len(tuning.trials), tuning.best.value
+        lines += [f"tuned in {n_trials} trials: {tuning.metric} {value:.4f} on validation"]
     return "".join(f"# {line}\n" for line in lines)

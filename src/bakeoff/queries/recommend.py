@@ -21,7 +21,7 @@ from bakeoff.run.runner import Workspace
 from bakeoff.splits.base import Split
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest, Record
-from bakeoff.storage.saved_models import NotKept, load
+from bakeoff.storage.saved_models import ModelNotSaved, load_model
 from bakeoff.storage.store import Store
 
 HISTORY = 10
@@ -125,7 +125,7 @@ Ask = Callable[[Record, Cell], tuple[tuple[Listed, ...], str]]
 def answer(question: Question, experiment: Experiment, which: CellFilter, store: Store) -> Answer:
     """What the chosen models of an experiment answer (see `one_split` and `recommend`)."""
     of = f"experiment {experiment.name!r}"
-    _check_known(question, select(experiment.asked, CellFilter(which.dataset, which.split), of), store)
+    _check_known(question, select(experiment.requests, CellFilter(which.dataset, which.split), of), store)
     return recommend(question, one_split(experiment, which), store)
 
 
@@ -190,7 +190,7 @@ def _answered(ask: Ask, record: Record, cell: Cell) -> tuple[tuple[Listed, ...],
     try:
         with limit_threads(1):
             listed, source = ask(record, cell)
-    except NotKept as why:
+    except ModelNotSaved as why:
         return (), "", str(why)
     except UsageError:
         raise
@@ -214,11 +214,11 @@ def _for_user(question: Question, place: _Place, where: str) -> tuple[Answer, As
             lists = place.store.lists(record.key)
             return place.listed(lists.items[at, : place.k], lists.scores[at, : place.k], hits), "stored lists"
         try:
-            model = load(record, place.store)
-        except NotKept as why:
-            raise NotKept(f"nothing of this user was held out, so no list is stored; {why}") from why
+            model = load_model(record, place.store)
+        except ModelNotSaved as why:
+            raise ModelNotSaved(f"nothing of this user was held out, so no list is stored; {why}") from why
         if not model.folds_in and not np.isin(code, split.train.users):
-            raise NotKept("it cannot serve users it was not fitted on")
+            raise ModelNotSaved("it cannot serve users it was not fitted on")
         return _listed(model, users, history, place, hits), "kept model"
 
     told, by = _history(code, place)
@@ -236,8 +236,8 @@ def _for_items(question: Question, place: _Place, where: str) -> tuple[Answer, A
 
     def ask(record: Record, cell: Cell) -> tuple[tuple[Listed, ...], str]:
         if not build_model(cell.model, **dict(record.parameters)).folds_in:
-            raise NotKept("it cannot serve users it was not fitted on")
-        return _listed(load(record, place.store), users, history, place, nothing), "kept model"
+            raise ModelNotSaved("it cannot serve users it was not fitted on")
+        return _listed(load_model(record, place.store), users, history, place, nothing), "kept model"
 
     return Answer(question, where, tuple(map(place.item, codes.tolist())), (), len(codes)), ask
 
@@ -247,8 +247,8 @@ def _beside(question: Question, place: _Place, where: str) -> tuple[Answer, Ask]
 
     def ask(record: Record, cell: Cell) -> tuple[tuple[Listed, ...], str]:
         if not isinstance(build_model(cell.model, **dict(record.parameters)), ItemSimilarity):
-            raise NotKept("it has no notion of items that are alike")
-        model = load(record, place.store)
+            raise ModelNotSaved("it has no notion of items that are alike")
+        model = load_model(record, place.store)
         assert isinstance(model, ItemSimilarity)
         alike: Floats = np.array(model.similar(code), dtype=np.float32)
         alike[code] = -np.inf

@@ -140,7 +140,7 @@ def one_split(experiment: Experiment, which: CellFilter) -> Selection:
         UsageError: a value that the experiment does not have, or several data sets or splits.
     """
     of = f"experiment {experiment.name!r}"
-    in_place = select(experiment.asked, CellFilter(which.dataset, which.split), of)
+    in_place = select(experiment.requests, CellFilter(which.dataset, which.split), of)
     places = dict.fromkeys(place_label(request.cell) for request in in_place)
     if len(places) > 1:
         raise UsageError(f"{of} holds {quoted(places)}: choose one with dataset= and split=")

@@ -32,7 +32,7 @@ def comparison(results: Iterable[Result], ks: Sequence[int], metrics: Mapping[st
     for result in in_order(results):
         cell = result.asked.cell
         family = result.record.split_family or cell.split_family
-        name = str(cell.dataset.get("name")), str(cell.split.get("name"))
+        name = cell.dataset_name, cell.split_name
         groups.setdefault((*name, family), []).append(result)
     return [_table(group, ks, metrics) for group in groups.values()]
 
@@ -53,9 +53,9 @@ def _table(results: Sequence[Result], ks: Sequence[int], metrics: Mapping[str, M
     columns = tuple(c for c in asked if any(c in row.values for row in rows))
     directions = {c: metrics[c.metric].higher_is_better for c in columns}
     return Table(
-        dataset=str(first.dataset.get("name")),
+        dataset=first.dataset_name,
         dataset_variant=first.dataset_variant,
-        split=str(first.split.get("name")),
+        split=first.split_name,
         split_variant=first.split_variant,
         parts=parts,
         runs=runs,
@@ -77,7 +77,7 @@ def _parts(results: Iterable[Result]) -> tuple[Part, ...]:
         other = at.setdefault(place, result)
         if other.record.split_fingerprint != fingerprint:
             raise UsageError(
-                f"data set {cell.dataset.get('name')!r}, split {cell.split.get('name')!r}, "
+                f"data set {cell.dataset_name!r}, split {cell.split_name!r}, "
                 f"split_seed {cell.split_seed}{'' if cell.fold is None else f', fold {cell.fold}'}: cell "
                 f"{other.asked.key} was made on split {other.record.split_fingerprint}, cell "
                 f"{result.asked.key} on {fingerprint}; one table never mixes two: run again with rerun=true"
@@ -113,7 +113,7 @@ def _row(results: Sequence[Result], columns: Sequence[Column], differs: str) -> 
             not_done.setdefault((record.status, record.reason), []).append(_run(asked))
     statuses = {r.record.status for r in results}
     return Row(
-        model=str(cell.model.get("name")),
+        model=cell.model_name,
         variant=cell.variant,
         differs=differs,
         weights=_weights(cell, fits),
@@ -138,7 +138,7 @@ def _refuse_two_in_one_run(results: Iterable[Result]) -> None:
         other = keys.setdefault(_run(asked), asked.key)
         if other != asked.key:
             raise UsageError(
-                f"model {asked.cell.model.get('name')!r}, data set {asked.cell.dataset.get('name')!r}: cells "
+                f"model {asked.cell.model_name!r}, data set {asked.cell.dataset_name!r}: cells "
                 f"{other} and {asked.key} are one run by two versions of the program or of its defaults; one "
                 "table never mixes them: start the experiment anew with fresh=true"
             )
@@ -189,8 +189,8 @@ def _run(asked: CellRequest) -> Run:
 def _weights(cell: Cell, fits: Iterable[Record]) -> str:
     """The knob as fitted (tuning may choose it), or as configured where nothing was fitted."""
     fitted = dict.fromkeys(str(r.parameters["weights"]) for r in fits if "weights" in r.parameters)
-    return "/".join(fitted) or str(cell.model["build"].get("weights", ""))
+    return "/".join(fitted) or str(cell.model_build.get("weights", ""))
 
 
 def _is_popularity(cell: Cell) -> bool:
-    return str(cell.model["build"]["_target_"]).rpartition(".")[2] == "Popularity"
+    return cell.model_target.rpartition(".")[2] == "Popularity"

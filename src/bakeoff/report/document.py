@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bakeoff.evaluation.metric import Metric
 from bakeoff.hashing import canonical_json
@@ -31,7 +30,7 @@ from bakeoff.report.wording import (
     value_entry,
     visible,
 )
-from bakeoff.storage.record import STORED
+from bakeoff.storage.record import STORED, Environment
 
 DEFINITIONS = (
     "In the formulas k is the cutoff, H the number of hits in the first k places and R that of the user's "
@@ -227,11 +226,12 @@ def _environments(results: Iterable[Result]) -> tuple[str, ...]:
     return tuple(line if len(ordered) == 1 else f"{-n} cells: {line}" for n, line in ordered)
 
 
-def _environment(found: Mapping[str, Any]) -> str:
-    words = [f"{key} {found[key]}" for key in ("bakeoff", "python") if found.get(key)]
-    words += [str(found[key]) for key in ("platform", "cpu") if found.get(key)]
-    words += [f"{found['cores']} cores"] if found.get("cores") else []
-    words += [f"commit {found['git']}"] if found.get("git") else []
-    for module, supplied in sorted(found.get("libraries", {}).items()):
+def _environment(environment: Environment) -> str:
+    versions = (("bakeoff", environment.bakeoff), ("python", environment.python))
+    words = [f"{name} {version}" for name, version in versions if version]
+    words += [text for text in (environment.platform, environment.cpu) if text]
+    words += [f"{environment.cores} cores"] if environment.cores else []
+    words += [f"commit {environment.git}"] if environment.git else []
+    for module, supplied in sorted(environment.libraries.items()):
         words.append(supplied if supplied.startswith(f"{module} ") else f"{module} ({supplied})")
     return visible(", ".join(words))

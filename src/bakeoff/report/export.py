@@ -13,7 +13,6 @@ import numpy as np
 from bakeoff.arrays import Array
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import UsageError
-from bakeoff.run.cell import Cell
 from bakeoff.run.runner import Workspace
 from bakeoff.splits.base import Split
 from bakeoff.storage.store import StoredLists
@@ -97,7 +96,7 @@ def _write_cell(key: str, folder: Path, workspace: Workspace) -> None:
     if record is None or not record.done:
         why = "is not stored" if record is None else f"{record.status}: {record.reason}"
         raise UsageError(f"cell {key}: no lists to export ({why})")
-    cell = Cell(**dict(record.cell))
+    cell = record.cell
     split = workspace.split(cell)
     stored = workspace.store.lists(key)
     train = split.train

@@ -23,13 +23,13 @@ _LONGEST, _LONGEST_NAME = 5000, 250
 
 
 def tags(asked: CellRequest, record: Record) -> dict[str, str]:
-    commit = record.environment.get("git")
+    commit = record.environment.git
     told = {
         KEY: record.key,
         "bakeoff.status": record.status,
         "bakeoff.reason": record.reason,
         "bakeoff.split_fingerprint": record.split_fingerprint,
-        "bakeoff.version": str(record.environment.get("bakeoff", "")),
+        "bakeoff.version": record.environment.bakeoff,
         "mlflow.source.name": "bakeoff",
         "mlflow.source.git.commit": str(commit or ""),
         "mlflow.note.content": record.reason,
@@ -41,13 +41,13 @@ def params(asked: CellRequest, record: Record) -> list[tuple[str, str]]:
     """The coordinates of the cell, and the hyperparameters that its model was built with."""
     cell = asked.cell
     told: dict[str, Any] = {
-        "dataset": cell.dataset.get("name"),
+        "dataset": cell.dataset_name,
         "dataset_variant": cell.dataset_variant,
-        "split": cell.split.get("name"),
+        "split": cell.split_name,
         "split_variant": cell.split_variant,
         "split_seed": cell.split_seed,
         "fold": cell.fold,
-        "model": cell.model.get("name"),
+        "model": cell.model_name,
         "variant": cell.variant,
         "tune": tune_name(cell),
         "seed": cell.seed,

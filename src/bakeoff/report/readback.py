@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from bakeoff.errors import UsageError
 from bakeoff.hashing import identity
@@ -13,7 +14,7 @@ from bakeoff.queries.select import Result
 from bakeoff.report.rows import CELL_COLUMNS, METRIC_COLUMNS
 from bakeoff.run.cell import Cell
 from bakeoff.storage.experiment import Experiment
-from bakeoff.storage.record import PHASES, CellRequest, Record
+from bakeoff.storage.record import PHASES, CellRequest, Measurement, Record
 
 Rows = list[dict[str, str]]
 
@@ -31,13 +32,13 @@ def results(folder: Path, experiment: Experiment) -> list[Result]:
     numbers: dict[str, Rows] = {}
     for row in _read(folder / "metrics.csv", METRIC_COLUMNS):
         numbers.setdefault(row["key"], []).append(row)
-    for asked in experiment.asked:
+    for asked in experiment.requests:
         if asked.key not in rows:
             raise UsageError(
                 f"{folder / 'cells.csv'}: no row of cell {asked.key}, which experiment.json names: "
                 f"write the files anew with `bakeoff report {folder.name}`"
             )
-    found = [Result(a, _record(a, rows[a.key], numbers.get(a.key, []), folder)) for a in experiment.asked]
+    found = [Result(a, _record(a, rows[a.key], numbers.get(a.key, []), folder)) for a in experiment.requests]
     measured = {metric for _, record in found for metric in record.metrics}
     return [Result(a, replace(r, absent=_absent(measured - set(r.metrics)))) for a, r in found]
 
@@ -62,16 +63,16 @@ def _read(path: Path, columns: tuple[str, ...]) -> Rows:
 
 
 def _record(asked: CellRequest, row: dict[str, str], numbers: Rows, folder: Path) -> Record:
-    metrics: dict[str, dict[str, tuple[float, float | None]]] = {}
+    metrics: dict[str, dict[str, Measurement]] = {}
     try:
         for n in numbers:
             error = float(n["stderr"]) if n["stderr"] else None
-            metrics.setdefault(n["metric"], {})[n["k"]] = float(n["value"]), error
+            metrics.setdefault(n["metric"], {})[n["k"]] = Measurement(float(n["value"]), error)
         return Record(
             key=asked.key,
             status=row["status"],  # type: ignore[arg-type]
             reason=row["reason"],
-            cell=asked.cell.as_json(),
+            cell=asked.cell,
             parameters=json.loads(row["parameters"] or "{}"),
             metrics=metrics,
             n_users=int(numbers[0]["n_users"]) if numbers else 0,

@@ -74,17 +74,18 @@ def tuning_rows(results: Iterable[Result]) -> list[CsvRow]:
     """Rows of TUNING_COLUMNS: one for each tuned cell as asked, and trial."""
     rows: list[CsvRow] = []
     for asked, record in in_order(results):
-        tuning = record.tuning or {}
-        best = (tuning.get("best") or {}).get("number")
-        for trial in tuning.get("trials", ()):
+        tuning = record.tuning
+        if tuning is None:
+            continue
+        for trial in tuning.trials:
             rows.append(
                 (
                     *_place(asked, record),
-                    *(trial["number"], trial["state"], str(tuning["metric"]), trial["value"]),
-                    _json(trial["values"]) if "values" in trial else None,
-                    max((int(epoch) for epoch in trial["by_epoch"]), default=None),
-                    *(trial["seconds"], int(trial["from_memory"]), int(trial["number"] == best)),
-                    *(_json(trial["parameters"]), trial["reason"]),
+                    *(trial.number, trial.state, tuning.metric, trial.value),
+                    _json(trial.values) if trial.values is not None else None,
+                    max(trial.by_epoch, default=None),
+                    *(trial.seconds, int(trial.from_memory), int(trial.number == tuning.best_number)),
+                    *(_json(trial.parameters), trial.reason),
                 )
             )
     return rows
@@ -98,12 +99,12 @@ def _place(asked: CellRequest, record: Record) -> CsvRow:
     cell = asked.cell
     return (
         asked.key,
-        str(cell.dataset.get("name")),
-        str(cell.split.get("name")),
+        cell.dataset_name,
+        cell.split_name,
         cell.split_seed,
         cell.fold,
         record.split_fingerprint,
-        str(cell.model.get("name")),
+        cell.model_name,
         cell.variant,
         tune_name(cell),
         cell.seed,

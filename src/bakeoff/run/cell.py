@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -23,21 +23,25 @@ Config = Mapping[str, Any]
 _LABELS = ("_target_", "_partial_", "name")
 
 
+OLD_TUNE_KEYS = {"stale": "heartbeat_timeout", "pick": "pareto_selection", "users": "pruning_users"}
+"""Names of `tune` options in cells that earlier versions stored; keys are still hashed with them."""
+
+
 @dataclass(frozen=True)
 class Cell:
-    """One (data set, split, model, tuning, seed), as plain JSON, so that a worker process can be handed one.
+    """One (data set, split, model, tuning, seed) as plain JSON: it is stored, and sent to processes.
 
     Args:
-        dataset: a source's configuration (`_target_` and knobs).
-        split: a splitter's configuration.
-        model: `name`, `build` (`_target_` and hyperparameters) and, where there is one, `space`.
-        tune: the tuner's configuration, or None.
-        seed: the model's seed, as asked.
-        split_seed: the split's seed, as asked.
+        dataset: the configuration of a source (`_target_`, `name` and its options).
+        split: the configuration of a splitter, likewise.
+        model: `name`, `build` (`_target_` and hyperparameters) and, if it can be tuned, `space`.
+        tune: the configuration of the tuner, or None.
+        seed: the requested seed of the model.
+        split_seed: the requested seed of the split.
         depth: length of the lists.
-        contents: identities of the objects that read files, by coordinate (filled by `identified`).
-        variant: the knobs that differ from the model's YAML, for people.
-        split_variant, dataset_variant: likewise for the split's and the data set's.
+        contents: identities of the objects that read files, by coordinate (set by `with_content_hashes`).
+        variant: the hyperparameters that differ from the model's YAML, for people.
+        split_variant, dataset_variant: likewise for the split and the data set.
     """
 
     dataset: Config
@@ -52,6 +56,42 @@ class Cell:
     split_variant: str = ""
     dataset_variant: str = ""
 
+    def __post_init__(self) -> None:
+        if self.tune is not None and not self.tune.keys().isdisjoint(OLD_TUNE_KEYS):
+            tune = {OLD_TUNE_KEYS.get(key, key): value for key, value in self.tune.items()}
+            object.__setattr__(self, "tune", tune)
+
+    @property
+    def dataset_name(self) -> str:
+        return str(self.dataset.get("name"))
+
+    @property
+    def split_name(self) -> str:
+        return str(self.split.get("name"))
+
+    @property
+    def model_name(self) -> str:
+        return str(self.model.get("name"))
+
+    @property
+    def model_build(self) -> Config:
+        """`_target_` and the configured hyperparameters."""
+        return cast("Config", self.model["build"])
+
+    @property
+    def model_target(self) -> str:
+        """Import path of the model's class."""
+        return str(self.model_build["_target_"])
+
+    @property
+    def space(self) -> Config:
+        """Search space: hyperparameter -> configuration of its distribution; empty without one."""
+        return self.model.get("space") or {}
+
+    @property
+    def fold(self) -> int | None:
+        return cast("int | None", self.split.get("fold"))
+
     @cached_property
     def key(self) -> str:
         """Hash of everything that can change the cell's numbers, and of nothing else."""
@@ -63,8 +103,8 @@ class Cell:
                     "version": KEY_VERSION,
                     "split": self._split_identity,
                     "model": [
-                        self.model["build"]["_target_"],
-                        self.contents.get("model") or parameters(self.model["build"], "model.build"),
+                        self.model_target,
+                        self.contents.get("model") or parameters(self.model_build, "model.build"),
                     ],
                     "tune": self._tune_identity,
                     "seed": self.seed if model.stochastic or self.tune is not None else None,
@@ -85,31 +125,29 @@ class Cell:
 
     @cached_property
     def split_family(self) -> str:
-        """What repetitions of one split share: everything but its seed and its fold."""
+        """Name shared by the repetitions of one split, which differ in seed and fold."""
         content = {k: v for k, v in self._split_content.items() if k != "fold"}
         return identity("f", _plain([self._data_identity, self.split["_target_"], content]))
 
     @property
-    def fold(self) -> int | None:
-        return cast("int | None", self.split.get("fold"))
-
-    @property
     def _tune_identity(self) -> Config | None:
-        """Where trials are kept, who is taken for dead, and what the tuner is called, move no number.
+        """The part of `tune` that can change numbers.
 
-        Nor do a rule that picks of several objectives where there is one, what prunes where there are
-        several, and what another rule would go by.
+        Excluded: where trials are stored, the heartbeat, the name; the rule of the Pareto set with a single
+        objective; the pruner with several, and the options of the rule that is not in use.
         """
         if self.tune is None:
             return None
-        silent = {"storage", "stale", "name", "objectives", "pick"}
-        told: dict[str, Any] = {"space": self.model.get("space")}
+        excluded = {"storage", "heartbeat_timeout", "name", "objectives", "pareto_selection"}
+        included: dict[str, Any] = {"space": self.model.get("space")}
         if self.tune.get("objectives"):
-            silent |= {"metric", "pruner", "users"}
-            pick = self.tune.get("pick") or {}
-            rule = pick.get("rule")
-            told |= {"objectives": self.tune["objectives"], "pick": [rule, pick.get(rule)]}
-        return {**{k: v for k, v in self.tune.items() if k not in silent}, **told}
+            excluded |= {"metric", "pruner", "pruning_users"}
+            selection = self.tune.get("pareto_selection") or {}
+            rule = selection.get("rule")
+            included |= {"objectives": self.tune["objectives"], "pick": [rule, selection.get(rule)]}
+        hashed_names = {new: old for old, new in OLD_TUNE_KEYS.items()}
+        kept = {hashed_names.get(k, k): v for k, v in self.tune.items() if k not in excluded}
+        return {**kept, **included}
 
     @property
     def _data_identity(self) -> list[Any]:
@@ -222,7 +260,7 @@ def with_content_hashes(cell: Cell, known: dict[str, Any] | None = None) -> Cell
                 memory[name] = made.identity() if reads_files else None
         if memory[name] is not None:
             contents[coordinate] = memory[name]
-    return Cell(**{**cell.__dict__, "contents": contents}) if contents else cell
+    return replace(cell, contents=contents) if contents else cell
 
 
 def _target(spec: Config, where: str) -> Any:

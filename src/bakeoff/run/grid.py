@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from bakeoff.errors import DataError, Unsupported, UsageError
 from bakeoff.run.cell import Cell, build_source
-from bakeoff.run.environment import environment
 from bakeoff.run.isolated import run_isolated
-from bakeoff.run.preflight import Estimate, check_ks, first_error
+from bakeoff.run.preflight import DurationEstimator, check_ks, first_error
+from bakeoff.run.resources import environment
 from bakeoff.run.runner import EvaluationSpec, Workspace, cut, run_cell
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest, Record
@@ -93,7 +93,7 @@ def plan(
     return Plan(tuple(ordered), stored, tuple(missing), refitted=refitted, damaged=damaged)
 
 
-def prepare(planned: Plan, workspace: Workspace, wanted: EvaluationSpec) -> Plan:
+def prepare(planned: Plan, workspace: Workspace, spec: EvaluationSpec) -> Plan:
     """Load, cut and check everything that can be known before the first fit.
 
     A cell that cannot run is refused with its reason, the others go on.
@@ -111,7 +111,7 @@ def prepare(planned: Plan, workspace: Workspace, wanted: EvaluationSpec) -> Plan
         try:
             if cell.data_key in broken:
                 raise broken[cell.data_key]
-            _check_split(cell, workspace, wanted, broken)
+            _check_split(cell, workspace, spec, broken)
         except (UsageError, Unsupported) as error:
             refused |= {a.key: error for a in group}
     if planned.asked and all(a.key in refused for a in planned.asked):
@@ -121,7 +121,7 @@ def prepare(planned: Plan, workspace: Workspace, wanted: EvaluationSpec) -> Plan
 
 
 def _check_split(
-    cell: Cell, workspace: Workspace, wanted: EvaluationSpec, broken: dict[str, UsageError]
+    cell: Cell, workspace: Workspace, spec: EvaluationSpec, broken: dict[str, UsageError]
 ) -> None:
     store = workspace.store
     if store.has_split(cell.split_key):
@@ -134,10 +134,10 @@ def _check_split(
             raise
         split = cut(cell, dataset)
         catalogue = split.train.n_items
-        check_ks(wanted, catalogue, cell)
+        check_ks(spec, catalogue, cell)
         store.write_data(cell.data_key, dataset)
         store.write_split(cell.split_key, split)
-    check_ks(wanted, catalogue, cell)
+    check_ks(spec, catalogue, cell)
 
 
 def check_same_data(experiment: Experiment, asked: Iterable[CellRequest]) -> None:
@@ -150,18 +150,18 @@ def check_same_data(experiment: Experiment, asked: Iterable[CellRequest]) -> Non
     def place(a: CellRequest) -> tuple[Any, ...]:
         cell = a.cell
         return (
-            *(cell.dataset.get("name"), cell.dataset_variant, cell.split.get("name"), cell.split_variant),
+            *(cell.dataset_name, cell.dataset_variant, cell.split_name, cell.split_variant),
             *(cell.split_seed, cell.fold),
         )
 
-    stored = {place(a): a.cell for a in experiment.asked}
+    stored = {place(a): a.cell for a in experiment.requests}
     for new in asked:
         old = stored.get(place(new))
         if old is None or old.split_key == new.cell.split_key:
             continue
         raise DataError(
-            f"data set {new.cell.dataset.get('name')!r}{_changed(old, new.cell)} after experiment "
-            f"{experiment.name!r} stored its split {new.cell.split.get('name')!r}; "
+            f"data set {new.cell.dataset_name!r}{_changed(old, new.cell)} after experiment "
+            f"{experiment.name!r} stored its split {new.cell.split_name!r}; "
             "one table never mixes two: restore it, or use fresh=true or another name"
         )
 
@@ -173,14 +173,14 @@ def _changed(old: Cell, new: Cell) -> str:
         return f"{f' ({files})' if files else ''}: its data file changed"
     if old.contents.get("split") != new.contents.get("split"):
         given = [str(v) for k, v in new.split.items() if k in ("test", "validation") and v]
-        return f": the files of split {new.split.get('name')!r} ({', '.join(given)}) changed"
+        return f": the files of split {new.split_name!r} ({', '.join(given)}) changed"
     return ": its configuration changed"
 
 
 def run(
     planned: Plan,
     workspace: Workspace,
-    wanted: EvaluationSpec,
+    spec: EvaluationSpec,
     options: Options,
     progress: Progress,
     launch: Callable[[Sequence[CellRequest]], None] | None = None,
@@ -190,14 +190,14 @@ def run(
     Args:
         launch: runs cells elsewhere and returns when they are stored; None runs them here.
     """
-    estimate = Estimate(workspace.store, planned.asked)
+    estimate = DurationEstimator(workspace.store, planned.asked)
     progress.start(planned.missing, len(planned.stored), estimate.total(planned.missing))
     try:
         if launch is not None:
             launch(planned.missing)
         else:
             left = list(planned.missing)
-            for asked, record in _run_here(planned.missing, workspace, wanted, options, progress):
+            for asked, record in _run_here(planned.missing, workspace, spec, options, progress):
                 left.remove(asked)
                 estimate.learn(asked.cell, record)
                 progress.end(asked, record, estimate.total(left, options.workers))
@@ -209,7 +209,7 @@ def run(
 def _run_here(
     missing: Sequence[CellRequest],
     workspace: Workspace,
-    wanted: EvaluationSpec,
+    spec: EvaluationSpec,
     options: Options,
     progress: Progress,
 ) -> Iterator[tuple[CellRequest, Record]]:
@@ -217,14 +217,14 @@ def _run_here(
 
     def one(asked: CellRequest) -> Record:
         progress.begin(asked)
-        lacks_model = wanted.save_model and not workspace.store.model_answered(asked.key)
+        lacks_model = spec.save_model and not workspace.store.model_answered(asked.key)
         meanwhile = None if options.rerun or lacks_model else workspace.store.record(asked.key)
         if meanwhile is not None and meanwhile.done:  # another process was faster
             return meanwhile
         if inside:
-            return run_cell(asked.cell, workspace, wanted, debug=options.debug)
+            return run_cell(asked.cell, workspace, spec, debug=options.debug)
         limits = {"time_limit": options.time_limit, "memory_limit": options.memory_limit}
-        return run_isolated(asked.cell, workspace.store, wanted, **limits)
+        return run_isolated(asked.cell, workspace.store, spec, **limits)
 
     if inside:
         yield from ((asked, one(asked)) for asked in missing)
@@ -247,11 +247,11 @@ def _record_of(asked: CellRequest, planned: Plan, store: Store) -> Record:
             key=asked.key,
             status="skipped" if isinstance(error, Unsupported) else "failed",
             reason=str(error),
-            cell=asked.cell.as_json(),
+            cell=asked.cell,
             environment=environment(),
         )
         if record is None or not record.done:  # a later report tells the reason too
             store.write_record(refused)
         return refused
     nothing = "no result was stored; run the command again"
-    return record or Record(key=asked.key, status="failed", reason=nothing, cell=asked.cell.as_json())
+    return record or Record(key=asked.key, status="failed", reason=nothing, cell=asked.cell)

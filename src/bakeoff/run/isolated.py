@@ -1,18 +1,18 @@
-"""Run one cell in a fresh process: its limits hold, its peak memory is its own, and it can only kill itself.
+"""Run one cell in a fresh process: its limits hold, and its peak memory and its crashes are its own.
 
-The child is `python -m bakeoff.run.isolated`: it reads the cell as JSON on stdin and stores the result.
+The child is `python -m bakeoff.run.isolated`: it reads a Job as JSON on standard input and stores the result.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+
+import msgspec
 
 from bakeoff.run.cell import Cell
-from bakeoff.run.environment import environment
+from bakeoff.run.resources import environment
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.record import Record
 from bakeoff.storage.store import Store
@@ -20,10 +20,18 @@ from bakeoff.storage.store import Store
 _POLL_SECONDS = 0.05
 
 
+class Job(msgspec.Struct, frozen=True):
+    """The cell that a child process runs, and the folder of the store it writes to."""
+
+    cell: Cell
+    store: str
+    spec: EvaluationSpec
+
+
 def run_isolated(
     cell: Cell,
     store: Store,
-    wanted: EvaluationSpec,
+    spec: EvaluationSpec,
     *,
     time_limit: float | None = None,
     memory_limit: float | None = None,
@@ -35,32 +43,30 @@ def run_isolated(
         memory_limit: resident memory in 10^6 bytes, or None.
     """
     store.begin(cell.key)
-    job = {"cell": cell.as_json(), "store": str(store.root.resolve()), "wanted": asdict(wanted)}
-    child = subprocess.Popen([sys.executable, "-m", "bakeoff.run.isolated"], stdin=subprocess.PIPE, text=True)
+    job = Job(cell, str(store.root.resolve()), spec)
+    child = subprocess.Popen([sys.executable, "-m", "bakeoff.run.isolated"], stdin=subprocess.PIPE)
     try:
         assert child.stdin is not None
-        child.stdin.write(json.dumps(job))
+        child.stdin.write(msgspec.json.encode(job))
         child.stdin.close()
-        why = _watch(child, time_limit, memory_limit)
+        exceeded = _watch(child, time_limit, memory_limit)
     finally:
         if child.poll() is None:
             child.kill()
             child.wait()
     record = store.record(cell.key)
-    if record is not None and why is None:
+    if record is not None and not exceeded:
         return record
-    reason = why or f"the process of the cell ended with exit code {child.returncode} and without a result"
-    if why is None and child.returncode < 0:
-        reason = f"the process of the cell was killed by signal {-child.returncode} (out of memory?)"
-    failed = Record(
-        key=cell.key, status="failed", reason=reason, cell=cell.as_json(), environment=environment()
-    )
+    reason = exceeded or f"the process ended with exit code {child.returncode} and without a result"
+    if not exceeded and child.returncode < 0:
+        reason = f"the process was killed by signal {-child.returncode} (out of memory?)"
+    failed = Record(key=cell.key, status="failed", reason=reason, cell=cell, environment=environment())
     store.write_record(failed)
     return failed
 
 
-def _watch(child: subprocess.Popen[str], time_limit: float | None, memory_limit: float | None) -> str | None:
-    """Wait for the child; end it and say why when it passes a limit."""
+def _watch(child: subprocess.Popen[bytes], time_limit: float | None, memory_limit: float | None) -> str:
+    """Wait for the child and return ""; or return which limit it exceeded."""
     import psutil
 
     start = time.monotonic()
@@ -75,14 +81,14 @@ def _watch(child: subprocess.Popen[str], time_limit: float | None, memory_limit:
                 continue
             if used > memory_limit:
                 return f"memory limit: {used:.0f} MB used, {memory_limit:g} MB allowed"
-    return None
+    return ""
 
 
 def main() -> None:
-    sys.path.insert(0, "")  # a user's own class is found from the working directory, as in the parent
-    job = json.load(sys.stdin)
-    wanted = EvaluationSpec(**{**job["wanted"], "ks": tuple(job["wanted"]["ks"])})
-    run_cell(Cell(**job["cell"]), Workspace(Store(job["store"])), wanted)
+    """Run the job that standard input describes."""
+    sys.path.insert(0, "")  # as in the parent, the working directory is importable
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    run_cell(job.cell, Workspace(Store(job.store)), job.spec)
 
 
 if __name__ == "__main__":

@@ -70,17 +70,17 @@ def settings(variant: str, tune: str = "none", extra: str = "") -> str:
 
 def model_label(cell: Cell, extra: str = "") -> str:
     """Return the label of a cell's model."""
-    return label(str(cell.model.get("name")), cell.variant, tune_name(cell), extra)
+    return label(cell.model_name, cell.variant, tune_name(cell), extra)
 
 
 def dataset_label(cell: Cell) -> str:
     """Return the label of a cell's data set."""
-    return label(str(cell.dataset.get("name")), cell.dataset_variant)
+    return label(cell.dataset_name, cell.dataset_variant)
 
 
 def split_label(cell: Cell) -> str:
     """Return the label of a cell's split, without its seed and fold."""
-    return label(str(cell.split.get("name")), cell.split_variant)
+    return label(cell.split_name, cell.split_variant)
 
 
 def place_label(cell: Cell) -> str:
@@ -108,8 +108,8 @@ def tune_name(cell: Cell) -> str:
 
 def row_identity(cell: Cell) -> str:
     """Return what the repetitions of one row share: all of a cell but its data, its split and its seed."""
-    model = [cell.model.get("name"), cell.variant, cell.model["build"], cell.contents.get("model")]
-    space = cell.model.get("space") if cell.tune is not None else None
+    model = [cell.model_name, cell.variant, cell.model_build, cell.contents.get("model")]
+    space = cell.space if cell.tune is not None else None
     return canonical_json([model, cell.tune, space, cell.depth])
 
 
@@ -133,7 +133,7 @@ def distinguishing_settings(rows: Sequence[CellRequest]) -> list[str]:
 
 def _knobs(cell: Cell) -> dict[str, Any]:
     tune = {f"tune.{k}": v for k, v in (cell.tune or {}).items()}
-    return {**cell.model["build"], **tune, "depth": cell.depth}
+    return {**cell.model_build, **tune, "depth": cell.depth}
 
 
 def row_labels(requests: Sequence[CellRequest]) -> list[str]:
@@ -152,7 +152,7 @@ def row_labels(requests: Sequence[CellRequest]) -> list[str]:
 def model_names(requests: Sequence[CellRequest]) -> list[Name]:
     """Return what the model of each cell may be called."""
     return [
-        Name(escape_control_chars(str(r.cell.model.get("name"))), text, r.key)
+        Name(escape_control_chars(r.cell.model_name), text, r.key)
         for r, text in zip(requests, row_labels(requests), strict=True)
     ]
 

@@ -1,4 +1,7 @@
-"""What a run will skip and how long it will take, told from the store and from configurations alone."""
+"""Dry-run checks and estimates: what a run will refuse or skip, and how long it will take.
+
+Known from the store and from configurations alone; no data are read.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,22 @@ from bakeoff.data.source import DeclaresColumns
 from bakeoff.errors import ConfigError, Unsupported, UsageError
 from bakeoff.models.base import HasRequirements
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter
-from bakeoff.run.runner import EvaluationSpec, needs_times, serves_nobody
+from bakeoff.run.runner import EvaluationSpec, cold_user_reason, needs_times
 from bakeoff.splits.base import ColdStartSplitter
 from bakeoff.storage.record import CellRequest, Record
 from bakeoff.storage.store import Store
 
 PARTS = {"times": "timestamps", "user_features": "user features", "item_features": "item features"}
-"""What a data set may have beside its pairs, by the name of the field of `Interactions`, for people."""
+"""Optional parts of a data set: field of `Interactions` -> name for people."""
 
 
 @dataclass
-class Foreseen:
+class PreflightResult:
     """Why cells will not be fitted, by key.
 
     Args:
-        refused: what `prepare` will refuse; where it holds for every cell, a run ends with it.
-        skipped: what the model cannot do.
+        refused: errors that `grid.prepare` will raise if they hold for every cell.
+        skipped: reasons why the model cannot run.
     """
 
     refused: dict[str, UsageError | Unsupported] = field(default_factory=dict)
@@ -41,30 +44,29 @@ class Foreseen:
         return self.skipped | {key: str(error) for key, error in self.refused.items()}
 
 
-def foresee(asked: Collection[CellRequest], store: Store, wanted: EvaluationSpec) -> Foreseen:
-    """Find what is known of skips without reading data: what is not foreseen may still be skipped.
+def preflight(requests: Collection[CellRequest], store: Store, spec: EvaluationSpec) -> PreflightResult:
+    """Return the refusals and skips that are known without reading data; a run may find more.
 
     Raises:
-        UsageError: no cell can run, as a run would say it.
+        UsageError: no cell can run; the same error as a run would end with.
     """
-    found = Foreseen()
+    result = PreflightResult()
     by_split: dict[str, list[CellRequest]] = {}
-    for one in asked:
-        by_split.setdefault(one.cell.split_key, []).append(one)
+    for request in requests:
+        by_split.setdefault(request.cell.split_key, []).append(request)
     for group in by_split.values():
-        cell = group[0].cell
         try:
-            absent, held_out = _known(cell, store, wanted)
+            absent, held_out = _split_facts(group[0].cell, store, spec)
         except (UsageError, Unsupported) as error:
-            found.refused |= {a.key: error for a in group}
+            result.refused |= {request.key: error for request in group}
             continue
-        for one in group:
-            why = _unable(one.cell, absent, held_out)
-            if why:
-                found.skipped[one.key] = why
-    if asked and all(a.key in found.refused for a in asked):
-        raise first_error(found.refused.values())
-    return found
+        for request in group:
+            reason = _skip_reason(request.cell, absent, held_out)
+            if reason:
+                result.skipped[request.key] = reason
+    if requests and all(request.key in result.refused for request in requests):
+        raise first_error(result.refused.values())
+    return result
 
 
 def first_error(refused: Collection[UsageError | Unsupported]) -> UsageError:
@@ -73,17 +75,17 @@ def first_error(refused: Collection[UsageError | Unsupported]) -> UsageError:
     return errors[0] if errors else UsageError(str(next(iter(refused))))
 
 
-def check_ks(wanted: EvaluationSpec, catalogue: int, cell: Cell) -> None:
-    """ConfigError where a cutoff is larger than the catalogue: there are no such lists."""
-    if max(wanted.ks) > catalogue:
+def check_ks(spec: EvaluationSpec, catalogue: int, cell: Cell) -> None:
+    """Raise ConfigError if a cutoff is larger than the catalogue."""
+    if max(spec.ks) > catalogue:
         raise ConfigError(
-            f"k={max(wanted.ks)} is larger than the catalogue of data set {cell.dataset.get('name')!r} "
-            f"({catalogue} items in train of split {cell.split.get('name')!r}): ask for a smaller k"
+            f"k={max(spec.ks)} is larger than the catalogue of data set {cell.dataset_name!r} "
+            f"({catalogue} items in train of split {cell.split_name!r}): ask for a smaller k"
         )
 
 
-def _known(cell: Cell, store: Store, wanted: EvaluationSpec) -> tuple[frozenset[str], bool]:
-    """The parts that the data set surely has not, and whether the split surely holds users out.
+def _split_facts(cell: Cell, store: Store, spec: EvaluationSpec) -> tuple[frozenset[str], bool]:
+    """Return the parts that the data set is known to lack, and whether the split holds users out.
 
     Raises:
         Unsupported: the split needs times that the data set does not have.
@@ -91,16 +93,16 @@ def _known(cell: Cell, store: Store, wanted: EvaluationSpec) -> tuple[frozenset[
     """
     if store.has_split(cell.split_key):
         split = store.split(cell.split_key)
-        check_ks(wanted, split.train.n_items, cell)
+        check_ks(spec, split.train.n_items, cell)
         return frozenset(p for p in PARTS if getattr(split.train, p) is None), split.held_out
     splitter = build_splitter(cell.split)
-    absent = _absent(cell, store)
+    absent = _absent_parts(cell, store)
     if splitter.needs_times and "times" in absent:
-        raise needs_times(cell, str(cell.dataset.get("name")))
+        raise needs_times(cell, cell.dataset_name)
     return absent, isinstance(splitter, ColdStartSplitter)
 
 
-def _absent(cell: Cell, store: Store) -> frozenset[str]:
+def _absent_parts(cell: Cell, store: Store) -> frozenset[str]:
     if store.has_data(cell.data_key):
         data = store.data(cell.data_key).interactions
         return frozenset(p for p in PARTS if getattr(data, p) is None)
@@ -108,46 +110,52 @@ def _absent(cell: Cell, store: Store) -> frozenset[str]:
     return frozenset(PARTS) - source.parts if isinstance(source, DeclaresColumns) else frozenset()
 
 
-def _unable(cell: Cell, absent: Collection[str], held_out: bool) -> str:
+def _skip_reason(cell: Cell, absent: Collection[str], held_out: bool) -> str:
     model = build_model(cell.model)
     if held_out and not model.folds_in:
-        return serves_nobody(model, cell)
-    searched = cell.tune is not None and cell.model.get("space")  # a trial may need less than the defaults
-    needed = model.needs if isinstance(model, HasRequirements) and not searched else ()
-    return next((f"needs {PARTS[n]}; the data set has none" for n in needed if n in absent), "")
+        return cold_user_reason(model, cell)
+    searched = cell.tune is not None and cell.space  # a trial may need less than the defaults
+    needs = model.needs if isinstance(model, HasRequirements) and not searched else ()
+    return next((f"needs {PARTS[n]}; the data set has none" for n in needs if n in absent), "")
 
 
-class Estimate:
-    """Seconds a cell will take, from those that are stored: the same model on the same split, then on any."""
+class DurationEstimator:
+    """Estimate the seconds of a cell by stored cells: of the same model on the same split, else on any."""
 
-    def __init__(self, store: Store, asked_for: Iterable[CellRequest]) -> None:
-        self._seen: dict[tuple[str, ...], list[float]] = {}
-        for asked in asked_for:
-            record, _ = store.readable(asked.key)
+    def __init__(self, store: Store, requests: Iterable[CellRequest]) -> None:
+        self._durations: dict[tuple[str, ...], list[float]] = {}
+        for request in requests:
+            record, _ = store.readable(request.key)
             if record is not None and record.done:
-                self.learn(asked.cell, record)
+                self.learn(request.cell, record)
 
     def learn(self, cell: Cell, record: Record) -> None:
+        """Add a cell that is done."""
         seconds = sum(record.seconds.values())
-        for place in self._places(cell):
-            self._seen.setdefault(place, []).append(seconds)
+        for group in self._groups(cell):
+            self._durations.setdefault(group, []).append(seconds)
 
     def cell(self, cell: Cell) -> float | None:
-        """Median seconds of the most alike stored cells, or None where nothing is known."""
-        for place in self._places(cell):
-            if place in self._seen:
-                return statistics.median(self._seen[place])
+        """Return the median seconds of the most similar stored cells, or None if there are none."""
+        for group in self._groups(cell):
+            if group in self._durations:
+                return statistics.median(self._durations[group])
         return None
 
-    def total(self, asked: Iterable[CellRequest], workers: int = 1) -> float | None:
-        """Seconds for all, or None unless every cell can be estimated."""
-        each = [self.cell(a.cell) for a in asked]
-        known = [s for s in each if s is not None]
-        return sum(known) / workers if len(known) == len(each) else None
+    def total(self, requests: Iterable[CellRequest], workers: int = 1) -> float | None:
+        """Return the seconds for all cells, or None unless every cell can be estimated."""
+        total = 0.0
+        for request in requests:
+            seconds = self.cell(request.cell)
+            if seconds is None:
+                return None
+            total += seconds
+        return total / workers
 
     @staticmethod
-    def _places(cell: Cell) -> list[tuple[str, ...]]:
-        model = (str(cell.model["build"]["_target_"]), str(cell.model.get("name")))
+    def _groups(cell: Cell) -> list[tuple[str, ...]]:
+        """Return the groups that the cell belongs to, the most similar cells first."""
+        model = (cell.model_target, cell.model_name)
         tuned = "tuned" if cell.tune is not None else ""
         return [
             (cell.split_family, *model, cell.variant, tuned),
@@ -157,7 +165,7 @@ class Estimate:
 
 
 def seconds_text(seconds: float | None) -> str:
-    """A duration for people.
+    """Return a duration as text for people.
 
     >>> seconds_text(75.0)
     '1 min 15 s'

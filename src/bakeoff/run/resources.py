@@ -1,20 +1,27 @@
-"""What a cell costs: wall seconds by phase and peak memory."""
+"""What a cell costs and where it runs: wall seconds by phase, peak memory, versions, machine, commit."""
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
-from bakeoff.storage.record import PHASES
+from bakeoff import __version__
+from bakeoff.storage.record import PHASES, Environment
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
+_MODULES = ("numpy", "scipy", "pandas", "pyarrow", "implicit", "lightfm", "optuna", "hydra", "recommenders")
 
 
-class Meter:
-    """Seconds of named phases, and the highest resident memory since it was made."""
+class ResourceMeter:
+    """Wall seconds of named phases, and the highest resident memory since it was made."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = dict.fromkeys(PHASES, 0.0)
@@ -22,7 +29,7 @@ class Meter:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Add the wall seconds of the block to the phase, also where it raises."""
+        """Add the wall seconds of the block to the phase, also if it raises."""
         start = time.perf_counter()
         try:
             yield
@@ -33,6 +40,26 @@ class Meter:
     def peak_mb(self) -> float:
         """10^6 bytes: on Linux since the meter was made, elsewhere since the process started."""
         return _peak_bytes() / 1e6
+
+
+@cache
+def environment() -> Environment:
+    """Return the environment of this process, captured once."""
+    distributions = metadata.packages_distributions()
+    libraries = {
+        module: f"{distributions[module][0]} {metadata.version(distributions[module][0])}"
+        for module in _MODULES
+        if module in distributions
+    }
+    return Environment(
+        bakeoff=__version__,
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        cpu=_cpu(),
+        cores=os.cpu_count(),
+        libraries=libraries,
+        git=_git_sha(),
+    )
 
 
 def _reset_peak() -> None:
@@ -53,3 +80,23 @@ def _peak_bytes() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _git_sha() -> str | None:
+    """Return the commit of the working directory (the user's project), or None outside a checkout."""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None if result.returncode == 0 else None

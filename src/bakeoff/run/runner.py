@@ -6,13 +6,16 @@ load -> Interactions -> cut -> Split -> tune (inside train) -> fit -> recommend 
 from __future__ import annotations
 
 import datetime
+import math
 import traceback
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from bakeoff.data.source import Dataset
 from bakeoff.errors import DataError, Unsupported
@@ -24,18 +27,17 @@ from bakeoff.importing import user_code_errors
 from bakeoff.models.base import HasDeterminism, HasNotes, Model
 from bakeoff.models.fitting import limit_threads
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter, parameters
-from bakeoff.run.environment import environment
 from bakeoff.run.inference import evidence_of, recommend
-from bakeoff.run.resources import Meter
+from bakeoff.run.resources import ResourceMeter, environment
 from bakeoff.splits.base import Split
-from bakeoff.storage.record import Record
-from bakeoff.storage.saved_models import keep
+from bakeoff.storage.record import Measurement, Record, Status, TuningRecord
+from bakeoff.storage.saved_models import save_model
 from bakeoff.storage.store import Store, StoredLists
 
 
 @dataclass(frozen=True)
 class EvaluationSpec:
-    """What is wanted of a cell: cutoffs, metrics as name -> import path, and whether its model is kept."""
+    """How cells are evaluated: cutoffs, metrics as name -> import path, and whether the model is saved."""
 
     ks: tuple[int, ...]
     metrics: Mapping[str, str]
@@ -50,21 +52,21 @@ class Workspace:
         self._split: tuple[str, Split] | None = None
         self._stats: tuple[str, TrainStats] | None = None
 
-    def dataset(self, cell: Cell, meter: Meter | None = None) -> Dataset:
-        """The prepared data of a cell: from the store, else from its source (and then stored)."""
-        with (meter or Meter()).phase("load"):
+    def dataset(self, cell: Cell, meter: ResourceMeter | None = None) -> Dataset:
+        """Return the prepared data of a cell, from the store if it has them, else from their source."""
+        with (meter or ResourceMeter()).phase("load"):
             if self.store.has_data(cell.data_key):
                 dataset = self.store.data(cell.data_key)
-                return replace(dataset, name=str(cell.dataset.get("name", dataset.name)))
+                return replace_fields(dataset, name=str(cell.dataset.get("name", dataset.name)))
             with user_code_errors(cell.dataset["_target_"], "dataset", DataError):
                 return build_source(cell.dataset).load()
 
-    def split(self, cell: Cell, meter: Meter | None = None) -> Split:
-        """The split of a cell: from memory, from the store, or cut now (and stored with its data)."""
+    def split(self, cell: Cell, meter: ResourceMeter | None = None) -> Split:
+        """Return the split of a cell: from memory, from the store, or cut now and stored with its data."""
         key = cell.split_key
         if self._split is not None and self._split[0] == key:
             return self._split[1]
-        clock = meter or Meter()
+        clock = meter or ResourceMeter()
         if self.store.has_split(key):
             with clock.phase("split"):
                 split = self.store.split(key)
@@ -78,8 +80,8 @@ class Workspace:
         self._split = key, split
         return split
 
-    def stats(self, cell: Cell, meter: Meter | None = None) -> TrainStats:
-        """Counts and similarities of the train part, kept for the other models of the split."""
+    def stats(self, cell: Cell, meter: ResourceMeter | None = None) -> TrainStats:
+        """Return counts and similarities of the train part, computed once for all models of the split."""
         key = cell.split_key
         if self._stats is None or self._stats[0] != key:
             train = self.split(cell, meter).train
@@ -88,7 +90,11 @@ class Workspace:
 
 
 def cut(cell: Cell, dataset: Dataset) -> Split:
-    """Cut a data set as the cell says; an error names the data set and the split."""
+    """Cut a data set as configured in the cell.
+
+    Raises:
+        DataError: it cannot be cut; the line names the data set and the split.
+    """
     splitter = build_splitter(cell.split)
     if splitter.needs_times and dataset.interactions.times is None:
         raise needs_times(cell, dataset.name)
@@ -96,58 +102,93 @@ def cut(cell: Cell, dataset: Dataset) -> Split:
         with user_code_errors(cell.split["_target_"], "split", DataError):
             return splitter.split(dataset.interactions, cell.split_seed)
     except DataError as error:
-        raise DataError(f"data set {dataset.name!r}, split {cell.split.get('name')!r}: {error}") from error
+        raise DataError(f"data set {dataset.name!r}, split {cell.split_name!r}: {error}") from error
 
 
 def needs_times(cell: Cell, dataset: str) -> Unsupported:
     """Return the reason why a split by time skips a data set without times."""
     return Unsupported(
-        f"split {cell.split.get('name')!r} needs timestamps; data set {dataset!r} has none: "
+        f"split {cell.split_name!r} needs timestamps; data set {dataset!r} has none: "
         "name its column (dataset.time=...) or use another split"
     )
 
 
-def serves_nobody(model: Model, cell: Cell) -> str:
-    """What a model that does not fold in says to a split that holds users out."""
+def cold_user_reason(model: Model, cell: Cell) -> str:
+    """Return why a model that does not fold in cannot run on a split that holds users out."""
     return (
         f"{type(model).__name__} cannot serve users it was not fitted on, and "
-        f"split {cell.split.get('name')!r} holds users out"
+        f"split {cell.split_name!r} holds users out"
     )
 
 
-def run_cell(cell: Cell, workspace: Workspace, wanted: EvaluationSpec, *, debug: bool = False) -> Record:
-    """Run one cell and store what came of it. It returns a record whatever happens (debug: it raises).
+@dataclass
+class Outcome:
+    """The results of a cell while it runs; if a phase raises, those of the earlier phases are recorded.
 
-    Of several processes that run one tuned cell, one fits the winner; the others return its record.
+    Args:
+        split: None until it is loaded.
+        epoch_losses: training loss by epoch, as reported by the model.
     """
-    store, meter = workspace.store, Meter()
-    known: dict[str, Any] = {"started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
+
+    split: Split | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    tuning: TuningRecord | None = None
+    epoch_losses: list[float] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    measurements: Measurements = field(default_factory=lambda: Measurements(0))
+
+    def record(self, cell: Cell, status: Status, reason: str, meter: ResourceMeter, started: str) -> Record:
+        """Return the record of the cell, without a traceback."""
+        diverged = next((n for n, x in enumerate(self.epoch_losses, 1) if not math.isfinite(x)), None)
+        note = () if diverged is None else (f"the training loss is not finite from epoch {diverged} on",)
+        return Record(
+            key=cell.key,
+            status=status,
+            reason=reason,
+            cell=cell,
+            parameters=self.parameters,
+            metrics=_by_metric(self.measurements),
+            absent=self.measurements.absent,
+            n_users=len(self.split.users) if self.split is not None else 0,
+            split_key=cell.split_key if self.split is not None else "",
+            split_family=cell.split_family if self.split is not None else "",
+            split_fingerprint=self.split.fingerprint if self.split is not None else "",
+            counts=self.split.info if self.split is not None else {},
+            notes=(*self.notes, *note),
+            training_loss=tuple(self.epoch_losses if diverged is None else self.epoch_losses[: diverged - 1]),
+            tuning=self.tuning,
+            seconds=meter.seconds,
+            peak_mb=meter.peak_mb,
+            environment=environment(),
+            started=started,
+        )
+
+
+def run_cell(cell: Cell, workspace: Workspace, spec: EvaluationSpec, *, debug: bool = False) -> Record:
+    """Run one cell, store its result and return its record; errors are recorded (debug: raised).
+
+    If several processes run one tuned cell, only one of them fits the best configuration; the others return
+    its record.
+    """
+    store, meter, outcome = workspace.store, ResourceMeter(), Outcome()
+    started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     if cell.tune is None:
         store.begin(cell.key)
-    status, reason, trace = "done", "", ""
-    with ExitStack() as held:
+    status: Status = "done"
+    reason, trace = "", ""
+    with ExitStack() as until_stored:
         try:
             with limit_threads(1):
-                theirs = _run(cell, workspace, wanted, meter, known, held)
-            if theirs is not None:
-                return theirs
-        except Unsupported as why:
-            status, reason = "skipped", str(why)
+                stored_meanwhile = _run(cell, workspace, spec, meter, outcome, until_stored)
+            if stored_meanwhile is not None:
+                return stored_meanwhile
+        except Unsupported as error:
+            status, reason = "skipped", str(error)
         except Exception as error:
             if debug:
                 raise
             status, reason, trace = "failed", _one_line(error), traceback.format_exc()
-        record = Record(
-            key=cell.key,
-            status=status,  # type: ignore[arg-type]
-            reason=reason,
-            cell=cell.as_json(),
-            traceback=trace,
-            seconds=dict(meter.seconds),
-            peak_mb=meter.peak_mb,
-            environment=environment(),
-            **known,
-        )
+        record = replace(outcome.record(cell, status, reason, meter, started), traceback=trace)
         store.write_record(record)
     return record
 
@@ -155,82 +196,63 @@ def run_cell(cell: Cell, workspace: Workspace, wanted: EvaluationSpec, *, debug:
 def _run(
     cell: Cell,
     workspace: Workspace,
-    wanted: EvaluationSpec,
-    meter: Meter,
-    known: dict[str, Any],
-    held: ExitStack,
+    spec: EvaluationSpec,
+    meter: ResourceMeter,
+    outcome: Outcome,
+    until_stored: ExitStack,
 ) -> Record | None:
-    """What `run_cell` does between begin and record; the record of a process that did it meanwhile, or None.
+    """Do the work of `run_cell` and fill `outcome`.
 
     Args:
-        known: filled with what the record will say.
-        held: keeps the right to the final fit until the record is written.
-    """
-    before = workspace.store.record(cell.key)
-    split = workspace.split(cell, meter)
-    known |= {
-        "split_key": cell.split_key,
-        "split_family": cell.split_family,
-        "split_fingerprint": split.fingerprint,
-        "counts": dict(split.info),
-        "n_users": len(split.users),
-        "parameters": parameters(cell.model["build"], "model.build"),
-    }
-    model = build_model(cell.model)
-    known["notes"] = _notes(cell, model, split)
-    if split.held_out and not model.folds_in:
-        raise Unsupported(serves_nobody(model, cell))
-    if cell.tune is not None:
-        from bakeoff.tuning import final_fit
+        until_stored: holds the lock of the final fit until the record is written.
 
-        tuned = _tuned(cell, split, workspace.store, meter, known)
-        model = build_model(cell.model, **tuned)
-        theirs = held.enter_context(final_fit(cell, workspace.store, before))
-        if theirs is not None:
-            return theirs
-        workspace.store.begin(cell.key)
-    losses: list[float] = []
+    Returns:
+        None, or the record that another process stored while this one tuned.
+    """
+    store, before = workspace.store, workspace.store.record(cell.key)
+    split = outcome.split = workspace.split(cell, meter)
+    outcome.parameters = parameters(cell.model_build, "model.build")
+    model = build_model(cell.model)
+    outcome.notes += _notes(cell, model, split)
+    if split.held_out and not model.folds_in:
+        raise Unsupported(cold_user_reason(model, cell))
+    if cell.tune is not None:
+        from bakeoff.tuning import final_fit, tune
+
+        with meter.phase("tune"):
+            outcome.tuning = tune(cell, split, store)
+        outcome.parameters = {**outcome.parameters, **outcome.tuning.best_parameters}
+        outcome.notes += outcome.tuning.notes
+        model = build_model(cell.model, **outcome.tuning.best_parameters)
+        stored_meanwhile = until_stored.enter_context(final_fit(cell, store, before))
+        if stored_meanwhile is not None:
+            return stored_meanwhile
+        store.begin(cell.key)
     with meter.phase("fit"):
-        model.fit(split.train, seed=cell.seed, on_epoch=lambda _, loss: _keep(losses, loss))
-    known["training_loss"] = tuple(losses)
-    known["notes"] += model.remarks if isinstance(model, HasNotes) else ()
+        model.fit(split.train, seed=cell.seed, on_epoch=lambda _, loss: _append(outcome.epoch_losses, loss))
+    outcome.notes += model.remarks if isinstance(model, HasNotes) else ()
     with meter.phase("recommend"):
         lists, predicted = recommend(model, split, cell.depth)
     with meter.phase("evaluate"):
         evidence = evidence_of(lists, predicted, split, workspace.stats(cell, meter))
-        measured = measure(evidence, resolve(wanted.metrics), wanted.ks)
-    known |= {"metrics": _as_json(measured), "absent": dict(measured.absent)}
+        outcome.measurements = measure(evidence, resolve(spec.metrics), spec.ks)
     with meter.phase("write"):
-        workspace.store.write_lists(
+        store.write_lists(
             cell.key, StoredLists(lists.items, lists.scores, lists.above, lists.ties, predicted)
         )
-        _write_per_user(workspace.store, cell.key, split, lists, measured)
-        if wanted.save_model:
-            why = keep(model, cell, known["parameters"], split, lists.depth, workspace.store)
-            known["notes"] += (f"the model is not kept: {why}",) if why else ()
+        _write_per_user(store, cell.key, split, lists, outcome.measurements)
+        if spec.save_model:
+            reason = save_model(model, cell, outcome.parameters, split, lists.depth, store)
+            outcome.notes += [f"the model is not saved: {reason}"] if reason else []
     return None
 
 
-def _tuned(cell: Cell, split: Split, store: Store, meter: Meter, known: dict[str, Any]) -> Mapping[str, Any]:
-    """The hyperparameters that tuning found, told in `known`."""
-    from bakeoff.tuning import tune
+def remeasure(record: Record, cell: Cell, workspace: Workspace, spec: EvaluationSpec) -> Record:
+    """Evaluate the stored lists of a done cell at other cutoffs or with other metrics; nothing is fitted.
 
-    with meter.phase("tune"):
-        tuned = tune(cell, split, store)
-    known["tuning"] = tuned.record
-    known["parameters"] = {**known["parameters"], **tuned.parameters}
-    known["notes"] += tuple(tuned.record["notes"])
-    return tuned.parameters
-
-
-def remeasure(record: Record, cell: Cell, workspace: Workspace, wanted: EvaluationSpec) -> Record:
-    """Measure the stored lists of a finished cell at other cutoffs or with other metrics; nothing is fitted.
-
-    What was measured before is kept: the record holds the union.
+    The record holds the union of what was and what is measured.
     """
-    measured_ks = {int(k) for by_k in record.metrics.values() for k in by_k if k}
-    known = set(record.metrics) | set(record.absent)
-    if set(wanted.ks) <= measured_ks and set(wanted.metrics) <= known:
+    if set(spec.ks) <= set(record.ks) and set(spec.metrics) <= record.metrics.keys() | record.absent.keys():
         return record
     split, stored = workspace.split(cell), workspace.store.lists(record.key)
     lists = TopK.build(
@@ -242,26 +264,25 @@ def remeasure(record: Record, cell: Cell, workspace: Workspace, wanted: Evaluati
         above=stored.above,
         ties=stored.ties,
     )
-    everything = EvaluationSpec(tuple(sorted(measured_ks | set(wanted.ks))), wanted.metrics)
     with limit_threads(1):
         evidence = evidence_of(lists, stored.predicted, split, workspace.stats(cell))
-        measured = measure(evidence, resolve(everything.metrics), everything.ks)
+        measured = measure(evidence, resolve(spec.metrics), sorted({*record.ks, *spec.ks}))
     updated = replace(
         record,
-        metrics={**record.metrics, **_as_json(measured)},
+        metrics={**record.metrics, **_by_metric(measured)},
         absent={**record.absent, **measured.absent},
     )
-    kept = workspace.store.per_user(record.key) or {}
-    _write_per_user(workspace.store, record.key, split, lists, measured, kept)
+    earlier_columns = workspace.store.per_user(record.key) or {}
+    _write_per_user(workspace.store, record.key, split, lists, measured, earlier_columns)
     workspace.store.write_record(updated)
     return updated
 
 
-def _as_json(measured: Measurements) -> dict[str, dict[str, tuple[float, float | None]]]:
-    found: dict[str, dict[str, tuple[float, float | None]]] = {}
+def _by_metric(measured: Measurements) -> dict[str, dict[str, Measurement]]:
+    metrics: dict[str, dict[str, Measurement]] = {}
     for (name, k), (mean, error) in measured.means.items():
-        found.setdefault(name, {})["" if k is None else str(k)] = (mean, error)
-    return found
+        metrics.setdefault(name, {})["" if k is None else str(k)] = Measurement(mean, error)
+    return metrics
 
 
 def _write_per_user(
@@ -270,24 +291,25 @@ def _write_per_user(
     split: Split,
     lists: TopK,
     measured: Measurements,
-    kept: Mapping[str, Any] | None = None,
+    earlier_columns: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the values of each user; `kept` are columns of before, which stay unless measured anew."""
+    """Write the values of each user; earlier columns stay unless they are measured anew."""
     names, arrays = per_user_table(measured)
     users = split.train.user_ids.values[lists.users]
-    store.write_per_user(key, {**(kept or {}), "user": users, **dict(zip(names, arrays, strict=True))})
+    columns = {**(earlier_columns or {}), "user": users, **dict(zip(names, arrays, strict=True))}
+    store.write_per_user(key, columns)
 
 
-def _notes(cell: Cell, model: Model, split: Split) -> tuple[str, ...]:
+def _notes(cell: Cell, model: Model, split: Split) -> list[str]:
     notes = []
     if cell.depth > split.train.n_items:
         notes.append(f"depth {cell.depth} clipped to the catalogue of {split.train.n_items} items")
     if isinstance(model, HasDeterminism) and model.not_repeatable:
         notes.append(f"not repeatable: {model.not_repeatable}")
-    return tuple(notes)
+    return notes
 
 
-def _keep(losses: list[float], loss: float | None) -> None:
+def _append(losses: list[float], loss: float | None) -> None:
     if loss is not None:
         losses.append(float(loss))
 

@@ -1,42 +1,171 @@
-"""What is known of a cell once it has run: plain JSON."""
+"""The record of a cell: what it measured, how it was tuned, what it cost and where it ran."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from bakeoff.run.cell import Cell
 
 Status = Literal["done", "skipped", "failed", "missing"]
 STORED: tuple[Status, ...] = ("done", "skipped", "failed")
-"""missing: a report finds nothing of the cell in the store. It stands in a report, never in the store."""
+"""A stored record has one of these; `missing` is given by a report to a cell without a stored record."""
+
+TrialState = Literal["complete", "pruned", "failed"]
+Direction = Literal["maximize", "minimize"]
 
 PHASES = ("load", "split", "tune", "fit", "recommend", "evaluate", "write")
-"""Seconds are kept for each of these, in this order."""
+"""The phases that are timed, in their order."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """One cell's result.
+class Measurement(NamedTuple):
+    """A metric at one cutoff: mean over users and its standard error (None for a metric of all lists)."""
+
+    mean: float
+    stderr: float | None
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """The limits of a study; None is no limit."""
+
+    trials: int | None = None
+    seconds: float | None = None
+
+
+class TrialRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One trial of a study.
+
+    Args:
+        number: position among the trials that count; 0 has the default hyperparameters.
+        parameters: the hyperparameters that were searched.
+        value: first objective on validation; None unless complete.
+        values: every objective by name, where there are several; else None.
+        by_epoch: scores that the pruner was given, by epoch.
+        seconds: wall seconds.
+        from_memory: whether the result was copied from an earlier trial with the same parameters.
+        reason: why it failed, else "".
+    """
+
+    number: int
+    parameters: Mapping[str, Any] = {}
+    state: TrialState = "complete"
+    value: float | None = None
+    values: Mapping[str, float | None] | None = None
+    by_epoch: Mapping[int, float] = {}
+    seconds: float = 0.0
+    from_memory: bool = False
+    reason: str = ""
+
+
+class TuningRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a study did.
+
+    Args:
+        budget: its limits.
+        metric: the first objective, such as "ndcg@10".
+        direction: of the first objective.
+        sampler, pruner: by name or import path.
+        repeats: inner splits that each trial was averaged over.
+        seed: the seed of the study.
+        trials: all trials that count, by number.
+        best: the trial whose parameters the final model has, or None.
+        objectives, directions: where there are several objectives; else empty.
+        pareto_selection: the rule that chose `best` from the Pareto set, where there are several.
+        pareto: numbers of the trials that no other trial dominates, where there are several.
+        edges: a line for each hyperparameter whose best value lies at an end of its space.
+        notes: what limits the meaning of the numbers.
+    """
+
+    budget: Budget
+    metric: str
+    direction: Direction
+    sampler: str
+    pruner: str
+    repeats: int = 1
+    seed: int = 1
+    trials: tuple[TrialRecord, ...] = ()
+    best: TrialRecord | None = None
+    objectives: tuple[str, ...] = ()
+    directions: tuple[Direction, ...] = ()
+    pareto_selection: Mapping[str, Any] | None = msgspec.field(name="pick", default=None)
+    pareto: tuple[int, ...] = ()
+    edges: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The objectives; `metric` alone where there is one."""
+        return self.objectives or (self.metric,)
+
+    @property
+    def best_number(self) -> int | None:
+        return self.best.number if self.best is not None else None
+
+    @property
+    def best_value(self) -> float | None:
+        return self.best.value if self.best is not None else None
+
+    @property
+    def best_parameters(self) -> Mapping[str, Any]:
+        return self.best.parameters if self.best is not None else {}
+
+    @property
+    def default(self) -> float | None:
+        """The validation score of the default hyperparameters, or None."""
+        return self.trials[0].value if self.trials else None
+
+    @property
+    def n_from_memory(self) -> int:
+        return sum(trial.from_memory for trial in self.trials)
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds of all trials, over all processes."""
+        return sum(trial.seconds for trial in self.trials)
+
+    def count(self, state: TrialState) -> int:
+        """Return the number of trials that ended in a state."""
+        return sum(trial.state == state for trial in self.trials)
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """Where a cell ran: versions, machine, and the commit of the working directory.
+
+    libraries: module -> "distribution version"; the distribution too, as forks share module names.
+    """
+
+    bakeoff: str = ""
+    python: str = ""
+    platform: str = ""
+    cpu: str = ""
+    cores: int | None = None
+    libraries: Mapping[str, str] = {}
+    git: str | None = None
+
+
+class Record(msgspec.Struct, frozen=True):
+    """The result of one cell.
 
     Args:
         key: the cell's identity.
-        status: done, skipped (something cannot do what is asked), failed (something broke) or missing.
+        status: done, skipped (the model or the split cannot do it), failed (an error) or missing.
         reason: why it is not done, one line; else "".
-        cell: the cell's configuration, `Cell.as_json()`.
-        parameters: the hyperparameters the final model was built with.
-        metrics: metric -> k as text ("" without cutoff) -> [mean, standard error or None].
-        absent: metric -> why it could not be measured.
+        cell: its coordinates.
+        parameters: the hyperparameters of the final model.
+        metrics: metric -> k as text ("" without cutoff) -> mean and standard error.
+        absent: metric -> why it was not measured.
         n_users: number of evaluated users.
-        split_key, split_family, split_fingerprint: the names of its split.
-        seconds: wall seconds a phase (PHASES).
-        peak_mb: highest resident memory while it ran, in 10^6 bytes.
-        counts: what the split dropped and kept.
-        notes: what a reader of the numbers must know (not repeatable with these threads, depth clipped, ...).
-        training_loss: by epoch or iteration, where the model tells it.
-        tuning: what tuning did, or None.
-        environment: versions, machine, threads, commit.
+        split_key, split_family, split_fingerprint: identities of its split.
+        seconds: wall seconds by phase (PHASES).
+        peak_mb: highest resident memory during the run, in 10^6 bytes.
+        counts: `Split.info`: sizes of the parts, dates, and what was dropped.
+        notes: what limits the meaning of the numbers (not repeatable, depth clipped, ...).
+        training_loss: by epoch, where the model reports it.
+        tuning: the study, or None without tuning.
+        environment: where it ran.
         started: ISO 8601, UTC.
         traceback: of a failure, else "".
     """
@@ -44,21 +173,21 @@ class Record:
     key: str
     status: Status
     reason: str
-    cell: Mapping[str, Any]
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Mapping[str, tuple[float, float | None]]] = field(default_factory=dict)
-    absent: Mapping[str, str] = field(default_factory=dict)
+    cell: Cell
+    parameters: Mapping[str, Any] = {}
+    metrics: Mapping[str, Mapping[str, Measurement]] = {}
+    absent: Mapping[str, str] = {}
     n_users: int = 0
     split_key: str = ""
     split_family: str = ""
     split_fingerprint: str = ""
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = {}
     peak_mb: float = 0.0
-    counts: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, Any] = {}
     notes: tuple[str, ...] = ()
     training_loss: tuple[float, ...] = ()
-    tuning: Mapping[str, Any] | None = None
-    environment: Mapping[str, Any] = field(default_factory=dict)
+    tuning: TuningRecord | None = None
+    environment: Environment = Environment()
     started: str = ""
     traceback: str = ""
 
@@ -66,86 +195,35 @@ class Record:
     def done(self) -> bool:
         return self.status == "done"
 
+    @property
+    def ks(self) -> tuple[int, ...]:
+        """The cutoffs that were measured, in ascending order."""
+        return tuple(sorted({int(k) for by_k in self.metrics.values() for k in by_k if k}))
+
+    def measurement(self, metric: str, k: int | None) -> Measurement | None:
+        """Return a metric at a cutoff (None for a metric without one), or None if it was not measured."""
+        return self.metrics.get(metric, {}).get("" if k is None else str(k))
+
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return the record as plain JSON values; `from_json` reads them back."""
+        return dict(msgspec.to_builtins(self))
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Record:
-        """Read a stored record; fields that a later version added or dropped do not matter.
+    def from_json(cls, value: object) -> Record:
+        """Return the record that `as_json` wrote; unknown fields are ignored.
 
         Raises:
-            ValueError: something is not what a record holds there; the message names it.
+            ValueError: a field is missing or has a wrong value; the message names its path.
         """
-        if not isinstance(value, Mapping):
-            raise ValueError(f"found {_kind(value)}, expected an object")
-        known = {f.name for f in fields(cls)}
-        found = {k: v for k, v in value.items() if k in known}
-        _check(found)
-        found["metrics"] = {
-            m: {k: (pair[0], pair[1]) for k, pair in by_k.items()}
-            for m, by_k in found.get("metrics", {}).items()
-        }
-        found["notes"] = tuple(found.get("notes", ()))
-        found["training_loss"] = tuple(found.get("training_loss", ()))
-        return cls(**found)
-
-
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("key", "status", "reason"), (str,)),
-    **dict.fromkeys(("split_key", "split_family", "split_fingerprint", "started", "traceback"), (str,)),
-    **dict.fromkeys(("cell", "parameters", "metrics", "absent", "seconds", "counts", "environment"), (dict,)),
-    **dict.fromkeys(("notes", "training_loss"), (list, tuple)),
-    "n_users": (int,),
-    "peak_mb": (int, float),
-    "tuning": (dict, type(None)),
-}
-_NEEDED = ("key", "status", "reason", "cell")
-
-
-def _check(found: Mapping[str, Any]) -> None:
-    """ValueError for the first field that is missing or of another kind."""
-    for name in _NEEDED:
-        if name not in found:
-            raise ValueError(f"it has no {name!r}")
-    for name, value in found.items():
-        if not isinstance(value, _KINDS[name]) or isinstance(value, bool):
-            raise ValueError(f"{name}: found {_kind(value)}, expected {_kind(_KINDS[name][0]())}")
-    if found["status"] not in STORED:
-        raise ValueError(f"status: found {found['status']!r}, expected {', '.join(STORED)}")
-    try:
-        Cell(**found["cell"])
-    except TypeError as error:
-        raise ValueError(f"cell: {str(error).replace('Cell.__init__() ', '')}") from None
-    for name, by_k in found.get("metrics", {}).items():
-        if not isinstance(by_k, dict) or not all(map(_is_pair, by_k.values())):
-            raise ValueError(f"metrics.{name}: expected [mean, standard error] by k")
-    for phase, seconds in found.get("seconds", {}).items():
-        if not _is_number(seconds):
-            raise ValueError(f"seconds.{phase}: found {_kind(seconds)}, expected a number")
-
-
-def _is_pair(value: Any) -> bool:
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        return False
-    return _is_number(value[0]) and (value[1] is None or _is_number(value[1]))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _kind(value: Any) -> str:
-    """What JSON calls it."""
-    names = {dict: "an object", list: "a list", tuple: "a list", str: "a text", bool: "true or false"}
-    return {**names, int: "a number", float: "a number", type(None): "nothing"}.get(type(value), "a value")
+        return msgspec.convert(value, cls)
 
 
 @dataclass(frozen=True)
 class CellRequest:
-    """A cell as an experiment asked for it: several may share one stored record.
+    """A cell as an experiment requested it; several may share one stored record.
 
-    The seed of a model without chance, and the split seed of a split without chance, are not part of a key:
-    a row stands in the tables for each that was asked.
+    The seed of a model without chance, and the split seed of a split without chance, are not part of the key;
+    tables have a row for each request.
     """
 
     key: str
@@ -156,13 +234,13 @@ class CellRequest:
         """Sort key of the rows of a table."""
         cell = self.cell
         return (
-            str(cell.dataset.get("name")),
+            cell.dataset_name,
             cell.dataset_variant,
-            str(cell.split.get("name")),
+            cell.split_name,
             cell.split_variant,
             cell.split_seed,
             -1 if cell.fold is None else cell.fold,
-            str(cell.model.get("name")),
+            cell.model_name,
             cell.variant,
             cell.tune is not None,
             cell.seed,

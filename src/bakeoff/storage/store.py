@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
 
 from bakeoff.arrays import Array, Codes, Floats
@@ -28,7 +30,9 @@ from bakeoff.data.serialization import load_dataset, save_dataset
 from bakeoff.data.source import Dataset
 from bakeoff.errors import UsageError
 from bakeoff.splits.base import Split, load_split, save_split
-from bakeoff.storage.record import Record
+from bakeoff.storage.record import STORED, Record
+
+T = TypeVar("T")
 
 
 class StoredLists(NamedTuple):
@@ -44,12 +48,12 @@ class StoredLists(NamedTuple):
 class DamagedRecordError(UsageError):
     """A stored record that cannot be read.
 
-    what: the file and what is wrong with it, for a message that says by itself what to do.
+    fault: the file and what is wrong with it, for a message that says by itself what to do.
     """
 
-    def __init__(self, path: Path, why: str) -> None:
-        self.what = f"{path}: not a record ({why})"
-        super().__init__(f"{self.what}; run the cell again, or delete its folder")
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+        super().__init__(f"{fault}; run the cell again, or delete its folder")
 
 
 class Store:
@@ -70,28 +74,29 @@ class Store:
     # -- cells -----------------------------------------------------------------------------------
 
     def record(self, key: str) -> Record | None:
-        """The stored record, or None where the cell has none.
+        """Return the stored record, or None if the cell has none.
 
         Raises:
-            DamagedRecordError: the file is there, and no record can be read from it.
+            DamagedRecordError: the file exists and is not a record of this cell.
         """
         path = self.cell_folder(key) / "record.json"
         if not path.exists():
             return None
         try:
-            record = Record.from_json(json.loads(path.read_text(encoding="utf-8")))
-            if record.key != key:
-                raise ValueError(f"it is of cell {record.key!r}")
+            record = read_json(path, Record)
         except ValueError as error:
-            raise DamagedRecordError(path, str(error)) from error
+            raise DamagedRecordError(str(error)) from error
+        for name, value, expected in (("key", record.key, (key,)), ("status", record.status, STORED)):
+            if value not in expected:
+                raise DamagedRecordError(f"{path}: {name}: expected {' or '.join(expected)}, found {value!r}")
         return record
 
     def readable(self, key: str) -> tuple[Record | None, str]:
-        """The stored record, or None and what is wrong with it; "" where there is none."""
+        """Return the stored record and "", or None and the fault of a damaged one ("" if there is none)."""
         try:
             return self.record(key), ""
         except DamagedRecordError as damage:
-            return None, damage.what
+            return None, damage.fault
 
     def done(self, key: str) -> bool:
         """Whether the cell is finished with lists. What failed or was skipped is tried again."""
@@ -160,7 +165,7 @@ class Store:
         return {name: table.column(name).to_numpy() for name in wanted}
 
     def write_record(self, record: Record) -> None:
-        write_json(self.cell_folder(record.key) / "record.json", record.as_json())
+        write_json(self.cell_folder(record.key) / "record.json", record)
 
     # -- splits and data -------------------------------------------------------------------------
 
@@ -217,7 +222,59 @@ def write_array(path: Path, array: Array) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write a record, or plain JSON values, with sorted keys.
+
+    Raises:
+        ValueError: it holds NaN or an infinite number.
+    """
+    plain = msgspec.to_builtins(value)
+    write_text(path, json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """Read a record that `write_json` wrote; unknown fields are ignored.
+
+    Raises:
+        ValueError: the file is not JSON, or not of this kind: "<path>: metrics.ndcg.10[0]: expected float,
+            found str".
+    """
+    content = path.read_bytes()
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{path}: {_located(error, json.loads(content), kind)}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not JSON ({error})") from error
+
+
+def _located(error: msgspec.ValidationError, value: Any, kind: Any) -> str:
+    """Return the message of an error with the whole path of the wrong value.
+
+    msgspec writes `[...]` for the key of a mapping: the one that gives the same error when it is alone.
+    """
+    text, _, place = str(error).replace("`", "").partition(" - at $")
+    path, node = "", value
+    for part in re.findall(r"\.\w+|\[\d+\]|\[\.\.\.\]", place):
+        if part == "[...]":
+            part = "." + next(key for key in list(node) if _fails_alone(node, key, value, kind, error))
+        node = node[int(part[1:-1])] if part.startswith("[") else node[part[1:]]
+        path += part
+    text = re.sub("^Expected (.*), got (.*)$", r"expected \1, found \2", text)
+    return f"{path.lstrip('.')}: {text}" if path else text
+
+
+def _fails_alone(node: dict[str, Any], key: str, value: Any, kind: Any, error: Exception) -> bool:
+    everything = dict(node)
+    node.clear()
+    node[key] = everything[key]
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as again:
+        return str(again) == str(error)
+    finally:
+        node.clear()
+        node.update(everything)
+    return False
 
 
 def write_text(path: Path, text: str) -> None:

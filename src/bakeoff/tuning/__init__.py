@@ -4,6 +4,6 @@
 :func:`final_fit` is held by the one process that fits the winner.
 """
 
-from bakeoff.tuning.tune import Tuned, check, final_fit, tune
+from bakeoff.tuning.tune import check, final_fit, tune
 
-__all__ = ["Tuned", "check", "final_fit", "tune"]
+__all__ = ["check", "final_fit", "tune"]

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bakeoff.run.cell import build
-from bakeoff.tuning.pareto import Direction
+from bakeoff.storage.record import Direction, TrialRecord
 from bakeoff.tuning.storage import quiet
+from bakeoff.tuning.summary import objective_values
 
 METHOD = "PED-ANOVA"
 
@@ -44,7 +45,7 @@ class Importance:
 
 
 def importance(
-    space: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], directions: Sequence[Direction]
+    space: Mapping[str, Any], trials: Sequence[TrialRecord], directions: Sequence[Direction]
 ) -> Importance:
     """Importance of the hyperparameters of a space in the trials of a record.
 
@@ -55,11 +56,11 @@ def importance(
 
     Args:
         space: the model's `space`: hyperparameter -> distribution, with its `_target_`.
-        trials: `record["tuning"]["trials"]`.
+        trials: `record.tuning.trials`.
         directions: "maximize" or "minimize", one for each objective.
     """
-    drawn = [t for t in trials if t["number"] > 0 and t["state"] in ("complete", "pruned")]
-    finished = [_values(t) for t in drawn if t["state"] == "complete"]
+    drawn = [t for t in trials if t.number > 0 and t.state in ("complete", "pruned")]
+    finished = [objective_values(t) for t in drawn if t.state == "complete"]
     n, top = len(drawn), max(_TOP, -(-len(drawn) // 10))
     if len(space) < 2:
         return Importance(trials=n, absent="the space has one hyperparameter")
@@ -73,13 +74,9 @@ def importance(
     if len(finished) == n and all(v == finished[0] for v in finished):
         return Importance(trials=n, absent="all trials gave the same value")
     worst = _worse_than(finished, directions)
-    values = [_values(t) if t["state"] == "complete" else worst for t in drawn]
+    values = [objective_values(t) if t.state == "complete" else worst for t in drawn]
     shares, remarks = _ped_anova(space, drawn, values, directions, max(0.1, _TOP / n))
     return Importance(shares, n, top, "", remarks)
-
-
-def _values(trial: Mapping[str, Any]) -> list[float]:
-    return list(trial["values"].values()) if "values" in trial else [trial["value"]]
 
 
 def _worse_than(values: Sequence[Sequence[float]], directions: Sequence[Direction]) -> list[float]:
@@ -92,7 +89,7 @@ def _worse_than(values: Sequence[Sequence[float]], directions: Sequence[Directio
 
 def _ped_anova(
     space: Mapping[str, Any],
-    trials: Sequence[Mapping[str, Any]],
+    trials: Sequence[TrialRecord],
     values: Sequence[list[float]],
     directions: Sequence[Direction],
     quantile: float,
@@ -107,7 +104,7 @@ def _ped_anova(
         warnings.simplefilter("always")
         study = optuna.create_study(directions=list(directions))
         for trial, found in zip(trials, values, strict=True):
-            chosen = trial["parameters"]
+            chosen = dict(trial.parameters)
             study.add_trial(
                 optuna.trial.create_trial(
                     values=found, params=chosen, distributions={n: distributions[n] for n in chosen}

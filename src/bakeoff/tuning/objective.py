@@ -22,7 +22,7 @@ from bakeoff.tuning.runs import ON_THE_WAY, Run, Runs, answered
 from bakeoff.tuning.sampling import derived
 from bakeoff.tuning.shared import NOTE, SharedWork
 from bakeoff.tuning.space import parse
-from bakeoff.tuning.spec import Goal, Tuning, goals
+from bakeoff.tuning.spec import Goal, TuningSpec, goals
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Objective:
     Only the train part of the split is looked at: it is cut again, by the same kind of split.
     """
 
-    def __init__(self, cell: Cell, split: Split, tuning: Tuning) -> None:
+    def __init__(self, cell: Cell, split: Split, tuning: TuningSpec) -> None:
         self._cell, self._split, self._tuning = cell, split, tuning
         self.goals: tuple[Goal, ...] = goals(tuning, cell.depth)
         # Lists alone cost a fraction of what lists with the ranks of all test items do.
@@ -81,7 +81,7 @@ class Objective:
         return tuple(
             _prepared(
                 splitter.inner(self._split, derived("inner split", seed, repeat)),
-                self._tuning.users,
+                self._tuning.pruning_users,
                 derived("validation users", seed, repeat),
             )
             for repeat in range(self._tuning.repeats)

@@ -14,7 +14,7 @@ from bakeoff.models.base import EpochParam
 from bakeoff.run.cell import Cell, build_model
 from bakeoff.tuning.shared import expected
 from bakeoff.tuning.space import Space
-from bakeoff.tuning.spec import Tuning
+from bakeoff.tuning.spec import TuningSpec
 
 ON_THE_WAY = "on_the_way"
 """User attribute of a trial: `values` by epoch of what its run measured in full, and where it was `cut`."""
@@ -42,7 +42,7 @@ class Run:
 class Runs:
     """Which runs serve several trials, and what they have measured."""
 
-    def __init__(self, cell: Cell, space: Space, tuning: Tuning) -> None:
+    def __init__(self, cell: Cell, space: Space, tuning: TuningSpec) -> None:
         model = build_model(cell.model)
         named = model.epochs_in if isinstance(model, EpochParam) else None
         self._axis = next((a for a in space.axes if a.name == named), None)

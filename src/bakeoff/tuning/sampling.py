@@ -18,9 +18,9 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GridSampler, QMCSampler, 
 from bakeoff.errors import ConfigError
 from bakeoff.hashing import combine, hash_text
 from bakeoff.importing import import_object
-from bakeoff.tuning.pareto import Direction
+from bakeoff.storage.record import Direction
 from bakeoff.tuning.space import Space
-from bakeoff.tuning.spec import Tuning
+from bakeoff.tuning.spec import TuningSpec
 from bakeoff.tuning.storage import quiet
 from bakeoff.tuning.workers import counted
 
@@ -63,7 +63,7 @@ class Proposals:
     notes: tuple[str, ...] = ()
 
 
-def proposals(tuning: Tuning, space: Space, seed: int, directions: Sequence[Direction]) -> Proposals:
+def proposals(tuning: TuningSpec, space: Space, seed: int, directions: Sequence[Direction]) -> Proposals:
     """The sampler that `tune.sampler` names, for a space and a seed.
 
     Raises:

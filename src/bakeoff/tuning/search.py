@@ -13,7 +13,7 @@ from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.pruning import pruner, watches
 from bakeoff.tuning.sampling import ordinal
 from bakeoff.tuning.space import Space
-from bakeoff.tuning.spec import Tuning
+from bakeoff.tuning.spec import TuningSpec
 from bakeoff.tuning.workers import Worker, counted, discard
 
 _POLL_SECONDS = 0.5
@@ -34,7 +34,7 @@ class Search:
     worker: Worker
     space: Space
     worth: Objective
-    tuning: Tuning
+    tuning: TuningSpec
     limit: int | None
 
     def run(self) -> list[Any]:

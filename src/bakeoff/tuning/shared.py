@@ -21,7 +21,7 @@ from bakeoff.hashing import identity
 from bakeoff.models.base import Model, SharedPrecompute
 from bakeoff.run.cell import Cell, build_model, parameters
 from bakeoff.tuning.space import Space
-from bakeoff.tuning.spec import Tuning
+from bakeoff.tuning.spec import TuningSpec
 
 NOTE = "note"
 """User attribute of a trial: what a reader of the record must know of it."""
@@ -32,7 +32,7 @@ _MEMORY_SHARE = 0.25
 _MOST = 8
 
 
-def expected(space: Space, tuning: Tuning, chosen: Mapping[str, Any], over: tuple[str, ...]) -> int:
+def expected(space: Space, tuning: TuningSpec, chosen: Mapping[str, Any], over: tuple[str, ...]) -> int:
     """How many trials of the budget are this one but for the hyperparameters `over`, this one included.
 
     1 where another axis has no steps, or the configured value lies outside of its axis. Without a budget in
@@ -50,7 +50,7 @@ def expected(space: Space, tuning: Tuning, chosen: Mapping[str, Any], over: tupl
 class SharedWork:
     """What models with :class:`~bakeoff.models.base.SharedPrecompute` prepared, a few at a time in memory."""
 
-    def __init__(self, cell: Cell, space: Space, tuning: Tuning) -> None:
+    def __init__(self, cell: Cell, space: Space, tuning: TuningSpec) -> None:
         self._model, self._space, self._tuning = cell.model, space, tuning
         self._kept: OrderedDict[str, Any] = OrderedDict()
 

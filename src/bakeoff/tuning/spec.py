@@ -1,4 +1,4 @@
-"""What a tuner is told: budget, objectives, sampler, pruner."""
+"""The configuration of a tuner: budget, objectives, sampler, pruner."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from typing import Any
 from bakeoff.errors import ConfigError, check_choice, check_range, nearest
 from bakeoff.evaluation.catalogue import resolve, shipped, suggestion
 from bakeoff.evaluation.metric import Metric
-from bakeoff.tuning.pareto import Direction
+from bakeoff.run.cell import OLD_TUNE_KEYS
+from bakeoff.storage.record import Direction
 
 SAMPLERS = ("tpe", "random", "qmc", "cmaes", "grid")
 PRUNERS = ("pace", "median", "hyperband", "none")
-PICKS = ("tolerance", "weights")
+PARETO_RULES = ("tolerance", "weights")
 
 
 @dataclass(frozen=True)
-class Tuning:
-    """The tuner's configuration.
+class TuningSpec:
+    """The group `tune`.
 
     Args:
-        trials: budget in trials, the defaults included, or None.
-        seconds: budget in seconds of trials, added up over all processes, or None.
-        metric: "name@k" or "import.path@k", without @k for a metric that has no cutoff.
-        objectives: two or more of such, in place of `metric`; empty: `metric` alone.
-        pick: which of the Pareto set is taken: `rule` is one of PICKS, and `tolerance` (a share of the best
-            first objective) or `weights` (one for each objective) goes with it; see `pareto.picked`.
+        trials: number of trials, the defaults included, or None.
+        seconds: seconds of trials, added up over all processes, or None.
+        metric: "name@k" or "import.path@k"; without @k for a metric that has no cutoff.
+        objectives: two or more of these, in place of `metric`; empty: `metric` alone.
+        pareto_selection: how the best trial is selected from the Pareto set: `rule` is one of PARETO_RULES,
+            beside it `tolerance` (a share of the best first objective) or `weights` (one for each objective);
+            see `summary.select`.
         sampler: a name of SAMPLERS, or the import path of a sampler that takes `seed`.
         pruner: one of PRUNERS.
         repeats: inner splits and seeds that each trial is averaged over.
-        users: how many validation users a pruner looks at.
-        storage: None for a journal file in the store, or an RDB URL.
-        stale: seconds without a sign of life after which a worker on another host is taken for dead.
+        pruning_users: size of the sample of validation users on which pruners compare trials.
+        storage: None for a journal file in the store, or the URL of a database.
+        heartbeat_timeout: seconds without a heartbeat after which a worker on another host counts as dead.
         name: for tables.
     """
 
@@ -40,13 +42,15 @@ class Tuning:
     seconds: float | None = None
     metric: str = "ndcg@10"
     objectives: Sequence[str] = ()
-    pick: Mapping[str, Any] = field(default_factory=lambda: {"rule": "tolerance", "tolerance": 0.01})
+    pareto_selection: Mapping[str, Any] = field(
+        default_factory=lambda: {"rule": "tolerance", "tolerance": 0.01}
+    )
     sampler: str = "tpe"
     pruner: str = "pace"
     repeats: int = 1
-    users: int = 2000
+    pruning_users: int = 2000
     storage: str | None = None
-    stale: float = 120.0
+    heartbeat_timeout: float = 120.0
     name: str = "optuna"
 
     def __post_init__(self) -> None:
@@ -57,64 +61,68 @@ class Tuning:
         if self.seconds is not None:
             check_range("tune.seconds", self.seconds, above=0)
         check_range("tune.repeats", self.repeats, 1, integer=True)
-        check_range("tune.users", self.users, 1, integer=True)
-        check_range("tune.stale", self.stale, 1)
+        check_range("tune.pruning_users", self.pruning_users, 1, integer=True)
+        check_range("tune.heartbeat_timeout", self.heartbeat_timeout, 1)
         check_choice("tune.pruner", self.pruner, PRUNERS)
         if "." not in str(self.sampler):
             check_choice("tune.sampler", self.sampler, SAMPLERS)
         self._check_objectives()
 
     def _check_objectives(self) -> None:
-        given = self.objectives
-        if isinstance(given, str) or not isinstance(given, Sequence):
-            raise ConfigError(f"tune.objectives={given!r}: expected a list such as [ndcg@10,novelty@10]")
-        if len(given) == 1:
-            raise ConfigError(f"tune.objectives={list(given)!r}: one alone is tune.metric={given[0]}")
-        if len(set(map(str, given))) < len(given):
-            raise ConfigError(f"tune.objectives={list(given)!r}: expected each once")
-        for key in self.pick:
-            check_choice("tune.pick, option", key, ("rule", *PICKS))
-        rule = self.pick.get("rule")
-        check_choice("tune.pick.rule", rule, PICKS)
+        objectives = self.objectives
+        if isinstance(objectives, str) or not isinstance(objectives, Sequence):
+            raise ConfigError(f"tune.objectives={objectives!r}: expected a list such as [ndcg@10,novelty@10]")
+        if len(objectives) == 1:
+            raise ConfigError(
+                f"tune.objectives={list(objectives)!r}: expected two; for one, write "
+                f"tune.metric={objectives[0]}"
+            )
+        if len(set(map(str, objectives))) < len(objectives):
+            raise ConfigError(f"tune.objectives={list(objectives)!r}: expected each once")
+        selection, key = self.pareto_selection, "tune.pareto_selection"
+        for option in selection:
+            check_choice(f"{key}, option", option, ("rule", *PARETO_RULES))
+        rule = selection.get("rule")
+        check_choice(f"{key}.rule", rule, PARETO_RULES)
         if rule == "tolerance":
-            check_range("tune.pick.tolerance", self.pick.get("tolerance"), 0)  # type: ignore[arg-type]
-        elif given:
-            self._check_weights(self.pick.get("weights"))
+            check_range(f"{key}.tolerance", selection.get("tolerance"), 0)  # type: ignore[arg-type]
+        elif objectives:
+            self._check_weights(selection.get("weights"), f"{key}.weights")
 
-    def _check_weights(self, weights: Any) -> None:
+    def _check_weights(self, weights: Any, key: str) -> None:
         if (
             not isinstance(weights, Sequence)
             or isinstance(weights, str)
             or len(weights) != len(self.objectives)
         ):
-            raise ConfigError(
-                f"tune.pick.weights={weights!r}: expected one for each of {list(self.objectives)!r}"
-            )
+            raise ConfigError(f"{key}={weights!r}: expected one for each of {list(self.objectives)!r}")
         for weight in weights:
-            check_range("tune.pick.weights", weight, 0)
+            check_range(key, weight, 0)
         if not any(weights):
-            raise ConfigError(f"tune.pick.weights={list(weights)!r}: expected one above 0")
+            raise ConfigError(f"{key}={list(weights)!r}: expected one above 0")
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> Tuning:
-        """From the `tune` group.
+    def of(cls, config: Mapping[str, Any]) -> TuningSpec:
+        """Return the specification that the group `tune` describes.
 
         Raises:
-            ConfigError: an unknown key, or a value out of range.
+            ConfigError: an unknown or renamed key, or a value out of range.
         """
-        known = [f.name for f in fields(cls)]
+        names = [f.name for f in fields(cls)]
         for key in config:
-            if key not in known:
-                raise ConfigError(f"tune.{key}: there is no such option; {nearest(str(key), known)}")
+            if key in OLD_TUNE_KEYS:
+                raise ConfigError(f"tune.{key}: this option is now tune.{OLD_TUNE_KEYS[key]}")
+            if key not in names:
+                raise ConfigError(f"tune.{key}: there is no such option; {nearest(str(key), names)}")
         return cls(**config)
 
 
 @dataclass(frozen=True)
 class Goal:
-    """One objective: a metric, its cutoff (None without), and the end of it that is sought.
+    """One objective: a metric and its cutoff (None without).
 
     Args:
-        text: as asked for, such as "ndcg@10".
+        text: as configured, such as "ndcg@10".
         name: of the metric.
     """
 
@@ -128,15 +136,15 @@ class Goal:
         return "maximize" if self.metric.higher_is_better else "minimize"
 
 
-def goals(tuning: Tuning, depth: int) -> tuple[Goal, ...]:
-    """What is sought, in the order asked for.
+def goals(spec: TuningSpec, depth: int) -> tuple[Goal, ...]:
+    """Return the objectives, in their configured order.
 
     Raises:
         ConfigError: no such metric, one without a direction, or a cutoff that is missing or out of range.
     """
-    if tuning.objectives:
-        return tuple(_goal(text, depth, "tune.objectives") for text in tuning.objectives)
-    return (_goal(tuning.metric, depth, "tune.metric"),)
+    if spec.objectives:
+        return tuple(_goal(text, depth, "tune.objectives") for text in spec.objectives)
+    return (_goal(spec.metric, depth, "tune.metric"),)
 
 
 def _goal(text: str, depth: int, key: str) -> Goal:

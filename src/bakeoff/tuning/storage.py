@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.errors import ConfigError, UsageError
-from bakeoff.tuning.pareto import Direction
+from bakeoff.storage.record import Direction
 
 _GRACE_SECONDS = 5
 """A lock of the journal that is older, while nothing is written, was left by a process that was killed."""

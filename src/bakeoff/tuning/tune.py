@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.errors import ModelError
 from bakeoff.run.cell import Cell
 from bakeoff.splits.base import Split
-from bakeoff.storage.record import Record
+from bakeoff.storage.record import Record, TuningRecord
 from bakeoff.storage.store import Store
 from bakeoff.tuning import space as spaces
 from bakeoff.tuning import storage
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.sampling import Proposals, derived, proposals
 from bakeoff.tuning.search import Search
-from bakeoff.tuning.spec import Tuning, goals
-from bakeoff.tuning.summary import summary
+from bakeoff.tuning.spec import TuningSpec, goals
+from bakeoff.tuning.summary import tuning_record
 from bakeoff.tuning.workers import Worker
 
 _POLL_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What tuning gave.
-
-    Args:
-        parameters: hyperparameters that take the place of the configured ones.
-        record: JSON of what was done, for the cell's record.
-    """
-
-    parameters: Mapping[str, Any]
-    record: Mapping[str, Any]
 
 
 def check(cell: Cell) -> None:
@@ -45,13 +31,13 @@ def check(cell: Cell) -> None:
         ConfigError: in one line that names file and key.
     """
     assert cell.tune is not None
-    tuning = Tuning.of(cell.tune)
+    tuning = TuningSpec.of(cell.tune)
     storage.check_url(tuning.storage)
     sought = goals(tuning, cell.depth)
     proposals(tuning, spaces.parse(cell.model), 0, [goal.direction for goal in sought])
 
 
-def tune(cell: Cell, split: Split, store: Store) -> Tuned:
+def tune(cell: Cell, split: Split, store: Store) -> TuningRecord:
     """Search the space of the cell's model inside the train part of a split.
 
     Trials are kept as they finish; called again after an interruption it goes on. Several processes may call
@@ -62,20 +48,20 @@ def tune(cell: Cell, split: Split, store: Store) -> Tuned:
         ModelError: no trial gave a value.
     """
     assert cell.tune is not None
-    tuning, space = Tuning.of(cell.tune), spaces.parse(cell.model)
+    tuning, space = TuningSpec.of(cell.tune), spaces.parse(cell.model)
     worth = Objective(cell, split, tuning)
     directions = [goal.direction for goal in worth.goals]
     with storage.quiet(), _study(cell, store, tuning) as study:
         proposed = proposals(tuning, space, derived("sampler", cell.seed), directions)
         study.sampler = proposed.sampler
         limit = min((n for n in (tuning.trials, proposed.size) if n is not None), default=None)
-        with Worker(study, tuning.stale) as worker:
+        with Worker(study, tuning.heartbeat_timeout) as worker:
             trials = Search(study, worker, space, worth, tuning, limit).run()
-    record = summary(trials, space, tuning, directions, cell.seed, _said(proposed, len(trials), tuning))
-    if record["best"] is None:
+    record = tuning_record(trials, space, tuning, directions, cell.seed, _said(proposed, len(trials), tuning))
+    if record.best is None:
         reasons = {str(t.user_attrs.get("reason")) for t in trials}
         raise ModelError(f"tuning: none of {len(trials)} trials gave a value: {'; '.join(sorted(reasons))}")
-    return Tuned(record["best"]["parameters"], record)
+    return record
 
 
 @contextmanager
@@ -90,8 +76,8 @@ def final_fit(cell: Cell, store: Store, before: Record | None) -> Iterator[Recor
         another process wrote meanwhile.
     """
     assert cell.tune is not None
-    tuning = Tuning.of(cell.tune)
-    with _study(cell, store, tuning) as study, Worker(study, tuning.stale) as worker:
+    tuning = TuningSpec.of(cell.tune)
+    with _study(cell, store, tuning) as study, Worker(study, tuning.heartbeat_timeout) as worker:
         place = worker.claim()
         try:
             with storage.quiet():
@@ -103,12 +89,12 @@ def final_fit(cell: Cell, store: Store, before: Record | None) -> Iterator[Recor
             worker.leave(place)
 
 
-def _study(cell: Cell, store: Store, tuning: Tuning) -> AbstractContextManager[Any]:
+def _study(cell: Cell, store: Store, tuning: TuningSpec) -> AbstractContextManager[Any]:
     directions = [goal.direction for goal in goals(tuning, cell.depth)]
     return storage.opened(cell.key, store.root / "studies", tuning.storage, directions)
 
 
-def _said(proposed: Proposals, asked: int, tuning: Tuning) -> tuple[str, ...]:
+def _said(proposed: Proposals, asked: int, tuning: TuningSpec) -> tuple[str, ...]:
     """What a reader must know of where the trials came from."""
     if proposed.size is None:
         return proposed.notes

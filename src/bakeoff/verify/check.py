@@ -55,7 +55,7 @@ def verify(
         UsageError: there is no metrics.csv, or nothing in the store to hold it against.
     """
     rows = _read(folder / "metrics.csv")
-    cells = {a.key: a.cell for a in experiment.asked}
+    cells = {a.key: a.cell for a in experiment.requests}
     unknown = rows.keys() - cells.keys()
     if keys is not None:
         cells, unknown = {key: cells[key] for key in cells if key in keys}, set()
@@ -100,7 +100,7 @@ def _cell(here: _Here, cell: Cell, record: Record, own: Sequence[Row]) -> Iterat
     split, verdict = here.split, here.verdict
     yield from split_faults(split, here.fingerprint, record.split_fingerprint)
     yield from _csv_faults(own, record, split)
-    verdict.splits[record.split_fingerprint] = f"{cell.dataset.get('name')}, {cell.split.get('name')}"
+    verdict.splits[record.split_fingerprint] = f"{cell.dataset_name}, {cell.split_name}"
     verdict.cells += 1
     try:
         stored = here.store.lists(record.key)

@@ -30,7 +30,8 @@ def tuned(make: Any, metrics: Any) -> dict[str, Any]:
         }
         for n, value in enumerate(VALUES)
     ]
-    record = {"metric": "ndcg@10", "direction": "maximize", "sampler": "random", "trials": trials}
+    record = {"metric": "ndcg@10", "direction": "maximize", "sampler": "random", "pruner": "none"}
+    record |= {"budget": {"trials": len(trials)}, "trials": trials}
     record |= {"best": {"number": 5, "value": 0.5}, "edges": ["factors=32 lies at the high end of its space"]}
     space = {
         "factors": {"_target_": "optuna.distributions.IntDistribution", "low": 1, "high": 32, "log": True},

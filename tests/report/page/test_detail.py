@@ -4,6 +4,7 @@ import pytest
 
 from bakeoff.report.comparison import comparison
 from bakeoff.report.page.detail import budget_text, detail, portable
+from bakeoff.storage.record import Budget
 
 NUMBERS = {"ndcg": {"10": (0.25, 0.01)}}
 
@@ -20,17 +21,7 @@ def trial(number, value, **more):
 def tuning(trials, **more):
     best = {"number": 1, "value": 0.5, "parameters": {"factors": 64}}
     about = {"budget": {"trials": 2, "seconds": None}, "metric": "ndcg@10", "direction": "maximize"}
-    about |= {
-        "sampler": "tpe",
-        "pruner": "none",
-        "repeats": 1,
-        "seed": 1,
-        "asked": 2,
-        "finished": 2,
-        "pruned": 0,
-    }
-    about |= {"failed": 0, "from_memory": 0, "seconds": 3.0, "default": 0.25, "edges": [], "notes": []}
-    return {**about, "best": best, "trials": trials, **more}
+    return {**about, "sampler": "tpe", "pruner": "none", "best": best, "trials": trials, **more}
 
 
 def test_runs_with_other_parameters_stand_apart(make, metrics) -> None:
@@ -63,7 +54,7 @@ def test_trials_show_what_was_tried_and_mark_the_best(make, metrics) -> None:
     found = tuning(trials, edges=["factors=64 lies at the high end"])
     (tuned,) = of([make("a", NUMBERS, tune={"name": "optuna"}, tuning=found)], metrics).tuned
     assert tuned.text == (
-        "split seed 42, seed 1: 2 trials by ndcg@10 (tpe), 2 finished. Best 0.5 in trial 1, defaults 0.25."
+        "split seed 42, seed 1: 2 trials by ndcg@10 (tpe), 2 complete. Best 0.5 in trial 1, defaults 0.25."
     )
     assert tuned.warnings == ("factors=64 lies at the high end",)
     assert [head.text for head in tuned.trials.heads] == ["trial", "state", "ndcg@10", "factors", "seconds"]
@@ -121,6 +112,6 @@ def test_control_characters_of_a_traceback_are_shown(make, metrics) -> None:
 
 
 def test_budgets_in_words() -> None:
-    assert budget_text({"trials": 50, "seconds": None}) == "50 trials"
-    assert budget_text({"trials": 50, "seconds": 600.0}) == "50 trials or 600 seconds"
-    assert budget_text({}) == "no limit"
+    assert budget_text(Budget(50)) == "50 trials"
+    assert budget_text(Budget(50, 600.0)) == "50 trials or 600 seconds"
+    assert budget_text(Budget()) == "no limit"

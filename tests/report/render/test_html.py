@@ -89,11 +89,8 @@ def tuning(text):
     """What `bakeoff.tuning.summary` says of a search of one trial."""
     trial = {"number": 0, "parameters": {text: text}, "state": "complete", "value": 0.5, "by_epoch": {}}
     trial |= {"seconds": 1.0, "from_memory": False, "reason": text}
-    about = {"metric": "ndcg@10", "direction": "maximize", "sampler": text, "pruner": "none", "repeats": 1}
-    ended = {"asked": 1, "finished": 1, "pruned": 0, "failed": 0, "from_memory": 0, "seconds": 1.0, "seed": 1}
-    best = {"number": 0, "value": 0.5, "parameters": {text: text}}
-    found = {"best": best, "default": 0.5, "edges": [text], "notes": [], "trials": [trial]}
-    return {"budget": {"trials": 1, "seconds": None}, **about, **ended, **found}
+    about = {"metric": "ndcg@10", "direction": "maximize", "sampler": text, "pruner": "none"}
+    return {"budget": {"trials": 1}, "best": trial, "edges": [text], "trials": [trial], **about}
 
 
 @pytest.fixture

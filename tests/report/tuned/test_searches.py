@@ -10,7 +10,7 @@ from scipy import stats
 from bakeoff.report.comparison import comparison, summary
 from bakeoff.report.tuned.searches import Point, searches, without_space
 from bakeoff.report.uncertainty import Fit
-from tuned_records import FAILED, PRUNED, SPACE, TUNE, tuning
+from tuned_records import FAILED, PRUNED, SPACE, TUNE, trial, tuning
 
 NDCG = {"ndcg": {"10": (0.3, 0.01)}}
 
@@ -213,7 +213,6 @@ def test_where_only_the_defaults_gave_no_value_it_starts_with_the_second_trial(t
 def test_several_objectives_have_neither_a_curve_nor_an_expected_best(tuned, search) -> None:
     both = {"objectives": {"ndcg@10": [0.1, 0.2], "novelty@10": [2.0, 1.0]}}
     result = tuned([0.1, 0.2], **both)
-    result.record.tuning.update(objectives=["ndcg@10", "novelty@10"], directions=["maximize", "maximize"])
     found = search(result)
     assert found.studies[0].curve == ()
     assert "several objectives" in found.expected.absent
@@ -226,13 +225,12 @@ def test_several_objectives_have_neither_a_curve_nor_an_expected_best(tuned, sea
 
 def test_importances_are_averaged_over_studies(tuned, search) -> None:
     def planted(seed):
-        result = tuned([0.0] * 41, seed=seed)
-        generator = np.random.default_rng(seed)
-        for t in result.record.tuning["trials"]:
+        generator, trials = np.random.default_rng(seed), []
+        for n in range(41):
             reg = 10 ** generator.uniform(-3, 1)
-            t["parameters"] = {"reg": reg, "weights": str(generator.choice(["none", "log1p"]))}
-            t["value"] = -abs(math.log10(reg))
-        return result
+            parameters = {"reg": reg, "weights": str(generator.choice(["none", "log1p"]))}
+            trials.append(trial(n, -abs(math.log10(reg)), parameters=parameters))
+        return tuned([0.0] * 41, seed=seed, trials=tuple(trials))
 
     found = search(planted(1), planted(2))
     shares = [s.importance.shares for s in found.studies]

@@ -6,7 +6,8 @@ from bakeoff.report.comparison import comparison
 from bakeoff.report.tuned.notes import lines, notes
 from bakeoff.report.tuned.words import NO_SPACE, grids, tuned
 from bakeoff.report.wording import NOTHING
-from tuned_records import FAILED, PRUNED, SPACE, TUNE, tuning
+from bakeoff.storage.record import Budget
+from tuned_records import FAILED, PRUNED, SPACE, TUNE, trial, tuning
 
 NDCG = {"ndcg": {"10": (0.25, 0.01)}}
 
@@ -93,7 +94,7 @@ def test_settings_are_shown_where_the_name_is_not_enough(one, tables) -> None:
 
 
 def test_the_budget_says_what_was_allowed_and_what_was_used(one, tables) -> None:
-    result = one([0.1, PRUNED, 0.3, FAILED], from_memory=1, budget={"trials": 9, "seconds": 2.5})
+    result = one([0.1, PRUNED, 0.3, FAILED], from_memory=(3,), budget=Budget(9, 2.5))
     (row,) = tables(result)["Budget of"][1:]
     assert row == [
         *("als", "1", "random, pruner pace", "9 trials or 2.5 seconds"),
@@ -155,13 +156,10 @@ def test_the_expected_best_has_its_interval_and_its_reason(one, tables, said) ->
 
 def pareto_of(one):
     objectives = {"ndcg@10": [0.1, 0.3, 0.2], "novelty@10": [9.0, 1.0, 5.0]}
-    result = one([0.1, 0.3, 0.2], objectives=objectives)
-    best = {"number": 2, "value": 0.2, "parameters": {"reg": 2.5, "weights": "none"}}
-    result.record.tuning.update(
-        objectives=list(objectives), directions=["maximize"] * 2, pareto=[0, 1, 2], best=best
-    )
-    result.record.tuning["pick"] = {"rule": "tolerance", "tolerance": 0.4}
-    return result
+    rule = {"rule": "tolerance", "tolerance": 0.4}
+    best = trial(2, 0.2, parameters={"reg": 2.5, "weights": "none"})
+    more = {"pareto": (0, 1, 2), "best": best, "pareto_selection": rule}
+    return one([0.1, 0.3, 0.2], objectives=objectives, **more)
 
 
 def test_the_pareto_set_is_shown_with_the_picked_one_marked(one, tables, said) -> None:
@@ -174,7 +172,7 @@ def test_the_pareto_set_is_shown_with_the_picked_one_marked(one, tables, said) -
     ]
     assert "Best validation" not in found
     text = "\n".join(said(pareto_of(one)))
-    assert "the trial that tune.pick takes (rule=tolerance, tolerance=0.4)" in text
+    assert "the trial that tune.pareto_selection takes (rule=tolerance, tolerance=0.4)" in text
     assert "No expected best of als: with several objectives" in text
 
 

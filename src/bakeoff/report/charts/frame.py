@@ -106,7 +106,7 @@ def _model(row: Row, labels: Mapping[str, set[str]]) -> str:
 
 
 def _is_baseline(row: Row) -> bool:
-    build: Mapping[str, Any] = row.results[0].asked.cell.model["build"] if row.results else {}
+    build: Mapping[str, Any] = row.results[0].asked.cell.model_build if row.results else {}
     return str(build.get("_target_")).rpartition(".")[2] in BASELINES
 
 

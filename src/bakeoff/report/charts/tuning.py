@@ -157,21 +157,21 @@ def _placed(study: Study, knob: str, spec: Mapping[str, Any]) -> list[tuple[Any,
     numbers = all(isinstance(e, int | float) and not isinstance(e, bool) for e in (low, high))
     if not numbers or low is None or high is None or high <= low:
         return []
-    best = (study.record.get("best") or {}).get("number")
-    trials = [t for t in study.record["trials"] if isinstance(t["parameters"].get(knob), int | float)]
+    best = study.record.best_number
+    trials = [t for t in study.record.trials if isinstance(t.parameters.get(knob), int | float)]
     step = math.ceil(len(trials) / TRIALS)
-    kept = [t for i, t in enumerate(trials) if i % max(step, 1) == 0 or t["number"] == best]
+    kept = [t for i, t in enumerate(trials) if i % max(step, 1) == 0 or t.number == best]
     log, mark = bool(spec.get("log")), 2 if _on_edge(study, knob) else 1
     return [
-        (short(position(value, low, high, log)), short(value), mark * int(t["number"] == best))
+        (short(position(value, low, high, log)), short(value), mark * int(t.number == best))
         for t in kept
-        for value in (t["parameters"][knob],)
+        for value in (t.parameters[knob],)
     ]
 
 
 def _on_edge(study: Study, knob: str) -> bool:
     """Whether the tuner warned of it."""
-    return any(str(line).startswith(f"{knob}=") for line in study.record.get("edges", ()))
+    return any(str(line).startswith(f"{knob}=") for line in study.record.edges)
 
 
 def position(value: float, low: float, high: float, log: bool) -> float:

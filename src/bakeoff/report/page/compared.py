@@ -15,7 +15,7 @@ from bakeoff.report.tables import Part, Table
 from bakeoff.report.wording import NOTHING, Entry, reason_texts, settings_text, title, visible
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import dataset_label
-from bakeoff.storage.record import STORED
+from bakeoff.storage.record import STORED, Budget
 
 Describe = Callable[[Cell], Description | str]
 """Gives the description of a cell's data set, or says why there is none."""
@@ -155,7 +155,7 @@ def model_grid(tables: Iterable[Table]) -> Grid:
         rows.append(
             (
                 *(Entry(model), Entry(settings)),
-                Entry(visible(str(cell.model["build"].get("_target_", "")))),
+                Entry(visible(str(cell.model_build.get("_target_", "")))),
                 Entry(_budget(cell.tune)),
                 *(Entry(str(states[s]), number=states[s]) for s in told),
             )
@@ -166,9 +166,10 @@ def model_grid(tables: Iterable[Table]) -> Grid:
 def _budget(tune: Mapping[str, Any] | None) -> str:
     if tune is None:
         return "none: as configured"
+    budget = Budget(tune.get("trials"), tune.get("seconds"))
     aims = tune.get("objectives") or tune.get("metric")
     aim = ", ".join(map(str, aims)) if isinstance(aims, list | tuple) else aims
-    return visible(f"{budget_text(tune)} by {aim} ({tune.get('sampler')}), inside train")
+    return visible(f"{budget_text(budget)} by {aim} ({tune.get('sampler')}), inside train")
 
 
 def missing_grid(tables: Sequence[Table]) -> Grid:

@@ -12,7 +12,7 @@ from bakeoff.queries.select import Result
 from bakeoff.report.layout import Grid, Head
 from bakeoff.report.tables import Row
 from bakeoff.report.wording import NOTHING, Entry, seconds_entry, visible
-from bakeoff.storage.record import Record
+from bakeoff.storage.record import Budget, Record, TrialRecord, TrialState, TuningRecord
 
 _FILE = re.compile(r'(?<=File ")[^"]+(?=")')
 
@@ -54,7 +54,7 @@ def detail(row: Row) -> Detail:
         by_key.setdefault(result.asked.key, []).append(result)
     known: dict[str, list[Result]] = {}
     for results in by_key.values():
-        found = results[0].record.parameters or results[0].asked.cell.model["build"]
+        found = results[0].record.parameters or results[0].asked.cell.model_build
         told = {k: v for k, v in found.items() if not k.startswith("_")}
         known.setdefault(canonical_json(told), []).extend(results)
     return Detail(
@@ -63,14 +63,14 @@ def detail(row: Row) -> Detail:
         ),
         broken=tuple(_broken(row.results)),
         runs=_run_grid(by_key),
-        tuned=tuple(_tuned(r, _runs(by_key[r.key])) for r in fits if r.tuning is not None),
+        tuned=tuple(_tuned(r.tuning, _runs(by_key[r.key])) for r in fits if r.tuning is not None),
         notes=tuple(visible(note) for note in row.notes),
     )
 
 
 def _pairs(result: Result) -> tuple[tuple[str, str], ...]:
     """Hyperparameters as fitted, or as configured where nothing was fitted."""
-    found = result.record.parameters or result.asked.cell.model["build"]
+    found = result.record.parameters or result.asked.cell.model_build
     return tuple((visible(k), _text(found[k])) for k in sorted(found) if not k.startswith("_"))
 
 
@@ -144,49 +144,40 @@ def _run_grid(by_key: Mapping[str, Sequence[Result]]) -> Grid:
     return Grid("Runs", heads, tuple(rows))
 
 
-def _tuned(record: Record, runs: str) -> Tuned:
-    found = record.tuning or {}
-    trials = list(found.get("trials", ()))
-    names = list(dict.fromkeys(name for trial in trials for name in trial.get("parameters", {})))
-    best = (found.get("best") or {}).get("number")
-    told = any(trial.get("reason") for trial in trials)
+def _tuned(tuning: TuningRecord, runs: str) -> Tuned:
+    trials = tuning.trials
+    names = list(dict.fromkeys(name for trial in trials for name in trial.parameters))
+    reasons = any(trial.reason for trial in trials)
     heads = (
         *(Head("trial", "figure"), Head("state")),
-        *(Head(visible(str(aim)), "figure") for aim in _aims(found)),
+        *(Head(visible(str(aim)), "figure") for aim in tuning.targets),
         *(Head(visible(name), "figure") for name in names),
-        *(Head("seconds", "figure"), *((Head("reason", "text"),) if told else ())),
+        *(Head("seconds", "figure"), *((Head("reason", "text"),) if reasons else ())),
     )
     rows = tuple(
         (
-            *_trial(trial, _aims(found), names, trial.get("number") == best),
-            *((Entry(visible(str(trial.get("reason", "")))),) if told else ()),
+            *_trial(trial, tuning.targets, names, trial.number == tuning.best_number),
+            *((Entry(visible(trial.reason)),) if reasons else ()),
         )
         for trial in trials
     )
     return Tuned(
-        _tuning_text(found, runs),
-        tuple(visible(e) for e in found.get("edges", ())),
+        _tuning_text(tuning, runs),
+        tuple(visible(e) for e in tuning.edges),
         Grid(f"Trials of {runs}", heads, rows),
     )
 
 
-def _aims(found: Mapping[str, Any]) -> list[str]:
-    """What was sought: the metric, or several objectives."""
-    return list(found.get("objectives") or [found.get("metric", "value")])
-
-
-def _trial(
-    trial: Mapping[str, Any], aims: Sequence[str], names: Sequence[str], best: bool
-) -> tuple[Entry, ...]:
-    chosen = trial.get("parameters", {})
-    values = trial.get("values") or {aims[0]: trial.get("value")}
-    state = f"{trial.get('state', '')}{', from memory' if trial.get('from_memory') else ''}"
+def _trial(trial: TrialRecord, targets: Sequence[str], names: Sequence[str], best: bool) -> tuple[Entry, ...]:
+    chosen = trial.parameters
+    values = trial.values or {targets[0]: trial.value}
+    state = f"{trial.state}{', from memory' if trial.from_memory else ''}"
     return (
-        Entry(str(trial.get("number", "")), bold=best),
+        Entry(str(trial.number), bold=best),
         Entry(visible(state)),
-        *(Entry(_figure(values.get(aim)), bold=best) for aim in aims),
+        *(Entry(_figure(values.get(target)), bold=best) for target in targets),
         *(Entry(_figure(chosen[n]) if n in chosen else NOTHING) for n in names),
-        Entry(_figure(trial.get("seconds"))),
+        Entry(_figure(trial.seconds)),
     )
 
 
@@ -197,22 +188,22 @@ def _figure(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else _text(value)
 
 
-def _tuning_text(found: Mapping[str, Any], runs: str) -> str:
-    budget = budget_text(found.get("budget", {}))
-    ended = ", ".join(
-        f"{found[state]} {state}" for state in ("finished", "pruned", "failed") if found.get(state)
+def _tuning_text(tuning: TuningRecord, runs: str) -> str:
+    states: tuple[TrialState, ...] = ("complete", "pruned", "failed")
+    counts = ", ".join(f"{tuning.count(state)} {state}" for state in states if tuning.count(state))
+    text = (
+        f"{runs}: {budget_text(tuning.budget)} by {', '.join(tuning.targets)} ({tuning.sampler}), {counts}."
     )
-    best = found.get("best") or {}
-    text = f"{runs}: {budget} by {', '.join(_aims(found))} ({found.get('sampler')}), {ended}."
-    if best:
-        text += f" Best {_figure(best.get('value'))} in trial {best.get('number')}"
-        text += f", defaults {_figure(found['default'])}." if found.get("default") is not None else "."
+    if tuning.best is not None:
+        text += f" Best {_figure(tuning.best.value)} in trial {tuning.best.number}"
+        text += f", defaults {_figure(tuning.default)}." if tuning.default is not None else "."
     return visible(text)
 
 
-def budget_text(budget: Mapping[str, Any]) -> str:
-    """What tuning might spend: trials, seconds or both."""
-    parts = [f"{budget[unit]:g} {unit}" for unit in ("trials", "seconds") if budget.get(unit) is not None]
+def budget_text(budget: Budget) -> str:
+    """Return the limits of a study: trials, seconds or both."""
+    limits = (("trials", budget.trials), ("seconds", budget.seconds))
+    parts = [f"{limit:g} {unit}" for unit, limit in limits if limit is not None]
     return " or ".join(parts) or "no limit"
 
 

@@ -64,7 +64,7 @@ def of_cells(a: Result, b: Result) -> list[Match]:
     record = a.record
     part = Part(one, (), record.n_users, record.counts)
     place = Place(one, ratio(part), ((a.asked.key,), (b.asked.key,)))
-    names = [label(str(r.asked.cell.model.get("name")), extra=r.asked.key) for r in (a, b)]
+    names = [label(r.asked.cell.model_name, extra=r.asked.key) for r in (a, b)]
     return [Match(places[0], names[0], names[1], (place,), ((a,), (b,)), one)]
 
 

@@ -9,7 +9,7 @@ from bakeoff.report.render.console import say
 from bakeoff.report.wording import visible
 from bakeoff.run.grid import Plan
 from bakeoff.run.naming import dataset_label, label, model_label, split_label, tune_name
-from bakeoff.run.preflight import Estimate, Foreseen, seconds_text
+from bakeoff.run.preflight import DurationEstimator, PreflightResult, seconds_text
 from bakeoff.storage.record import CellRequest
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class _Column(NamedTuple):
 def print_plan(
     name: str,
     planned: Plan,
-    ahead: Foreseen,
-    estimate: Estimate,
+    ahead: PreflightResult,
+    estimate: DurationEstimator,
     workers: int,
     console: Console | None = None,
 ) -> None:
@@ -62,7 +62,7 @@ def print_plan(
     say(console, _summary(planned, ahead, estimate, workers))
 
 
-def _columns(planned: Plan, ahead: Foreseen, estimate: Estimate) -> list[_Column]:
+def _columns(planned: Plan, ahead: PreflightResult, estimate: DurationEstimator) -> list[_Column]:
     stored = {a.key for a in planned.stored}
     rows = []
     for asked in planned.asked:
@@ -73,7 +73,7 @@ def _columns(planned: Plan, ahead: Foreseen, estimate: Estimate) -> list[_Column
                 "split": split_label(cell),
                 "split seed": str(cell.split_seed),
                 "fold": "" if cell.fold is None else str(cell.fold),
-                "model": label(str(cell.model.get("name")), cell.variant),
+                "model": label(cell.model_name, cell.variant),
                 "tune": tune_name(cell),
                 "seed": str(cell.seed),
                 "depth": str(cell.depth),
@@ -131,7 +131,7 @@ def _lines(planned: Plan, ahead: Foreseen) -> list[str]:
     return [*skips, *(f"{what}; the cell will run again." for what in planned.damaged.values())]
 
 
-def _summary(planned: Plan, ahead: Foreseen, estimate: Estimate, workers: int) -> str:
+def _summary(planned: Plan, ahead: PreflightResult, estimate: DurationEstimator, workers: int) -> str:
     reasons, failing = ahead.reasons, ahead.failing
     missing = [a for a in planned.missing if a.key not in reasons]
     skipped, failed = len(reasons.keys() - failing), len(failing)

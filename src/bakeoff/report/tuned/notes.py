@@ -40,33 +40,32 @@ def lines(table: Table, found: Sequence[Tuned]) -> tuple[str, ...]:
     """One line for each tuned row, then the warnings, for a terminal."""
     if not found:
         return ()
-    said = [f"{name}: {_summary(study)}" for name, study in _named(found) if study.record["best"] is not None]
+    said = [f"{name}: {_summary(study)}" for name, study in _named(found) if study.record.best is not None]
     return (*said, *warnings(found), *_without_space(table))
 
 
 def warnings(found: Sequence[Tuned]) -> list[str]:
     """Best values that lie at an end of their space."""
     return [
-        visible(f"Warning, {name}: {edge}.")
-        for name, study in _named(found)
-        for edge in study.record["edges"]
+        visible(f"Warning, {name}: {edge}.") for name, study in _named(found) for edge in study.record.edges
     ]
 
 
 def _summary(study: Study) -> str:
-    record, best = study.record, study.record["best"]
-    scores = [v for v in (record["default"], best["value"]) if v is not None]
+    record = study.record
+    scores = [v for v in (record.default, study.record.best_value) if v is not None]
     scores += [score.mean for score in (study.before, study.after) if score is not None]
     places = decimals(scores)
-    text = f"{visible(study.objectives[0])} {_change(record['default'], best['value'], places)} on validation"
+    validation = _change(record.default, record.best_value, places)
+    text = f"{visible(study.objectives[0])} {validation} on validation"
     if study.after is not None:
         before = study.before.mean if study.before is not None else None
         text += f", {_change(before, study.after.mean, places)} on test"
-    text += f"; {record['asked']} trials, {record['seconds']:,.1f} s"
-    return f"{text}; {pairs_text(best['parameters'])}"
+    text += f"; {len(record.trials)} trials, {record.seconds:,.1f} s"
+    return f"{text}; {pairs_text(study.record.best_parameters)}"
 
 
-def _change(before: float | None, after: float, places: int) -> str:
+def _change(before: float | None, after: float | None, places: int) -> str:
     return f"{after:.{places}f}" if before is None else f"{before:.{places}f} to {after:.{places}f}"
 
 
@@ -116,7 +115,7 @@ def _expected(found: Sequence[Tuned]) -> list[str]:
             how.setdefault(search.expected.how, {})[visible(row.model)] = None
     said = [f"Expected best of {', '.join(names)}: {_HOW[kind]}." for kind, names in how.items()]
     censored = any(
-        search.expected.how == "draws" and study.record["pruned"] + study.record["failed"]
+        search.expected.how == "draws" and study.record.count("pruned") + study.record.count("failed")
         for _, search in found
         for study in search.studies
     )
@@ -144,6 +143,9 @@ def _importance(found: Sequence[Tuned]) -> list[str]:
 
 def _pareto(found: Sequence[Tuned]) -> list[str]:
     rules = dict.fromkeys(
-        pairs_text(study.record["pick"]) for _, s in found for study in s.studies if len(study.objectives) > 1
+        pairs_text(study.record.pareto_selection or {})
+        for _, s in found
+        for study in s.studies
+        if len(study.objectives) > 1
     )
-    return [f"Bold in a Pareto set: the trial that tune.pick takes ({rule})." for rule in rules]
+    return [f"Bold in a Pareto set: the trial that tune.pareto_selection takes ({rule})." for rule in rules]

@@ -18,7 +18,7 @@ from bakeoff.report.comparison import summary
 from bakeoff.report.tables import Row, Run, Table, Value
 from bakeoff.report.uncertainty import Fit
 from bakeoff.run.cell import Cell
-from bakeoff.storage.record import Record
+from bakeoff.storage.record import Record, TuningRecord
 
 if TYPE_CHECKING:
     from bakeoff.tuning.importance import Importance
@@ -74,7 +74,7 @@ class Study:
     Args:
         key: of its cell.
         run: split seed, fold and seed.
-        record: what `bakeoff.tuning.summary` says of it.
+        record: of its trials.
         space: the model's search space, as configured.
         before: mean and interval, on test, of the tuned metric for the same model untuned, or None.
         after: likewise for the tuned one.
@@ -83,7 +83,7 @@ class Study:
 
     key: str
     run: Run
-    record: Mapping[str, Any]
+    record: TuningRecord
     space: Mapping[str, Any]
     before: Value | None
     after: Value | None
@@ -92,11 +92,23 @@ class Study:
     @property
     def objectives(self) -> tuple[str, ...]:
         """What was sought; several where it was a Pareto set."""
-        return tuple(self.record.get("objectives") or (self.record["metric"],))
+        return self.record.targets
 
     @property
     def directions(self) -> tuple[Literal["maximize", "minimize"], ...]:
-        return tuple(self.record.get("directions") or (self.record["direction"],))
+        return self.record.directions or (self.record.direction,)
+
+    @property
+    def best_number(self) -> int | None:
+        return self.record.best.number if self.record.best is not None else None
+
+    @property
+    def best_value(self) -> float | None:
+        return self.record.best.value if self.record.best is not None else None
+
+    @property
+    def best_parameters(self) -> Mapping[str, Any]:
+        return self.record.best.parameters if self.record.best is not None else {}
 
     @property
     def sign(self) -> int:
@@ -110,7 +122,7 @@ class Study:
         A pruned trial gave none: it did not promise to be the best, its last value is of fewer
         epochs (and perhaps users) than theirs, and the tuner can never choose it.
         """
-        values = [t["value"] for t in self.record["trials"]]
+        values = [trial.value for trial in self.record.trials]
         return [-math.inf if v is None else self.sign * v for v in values]
 
     @cached_property
@@ -119,7 +131,7 @@ class Study:
         if len(self.objectives) > 1:
             return ()
         best = np.maximum.accumulate(self.gains).tolist()
-        seconds = np.cumsum([t["seconds"] for t in self.record["trials"]]).tolist()
+        seconds = np.cumsum([trial.seconds for trial in self.record.trials]).tolist()
         return tuple(
             Point(n, spent, None if b == -math.inf else self.sign * b)
             for n, (b, spent) in enumerate(zip(best, seconds, strict=True), 1)
@@ -130,7 +142,7 @@ class Study:
         """How much each hyperparameter decided which trials were the best."""
         from bakeoff.tuning.importance import importance
 
-        return importance(self.space, self.record["trials"], self.directions)
+        return importance(self.space, self.record.trials, self.directions)
 
 
 @dataclass(frozen=True)
@@ -183,7 +195,7 @@ def searches(table: Table) -> tuple[Search | None, ...]:
 
 def without_space(row: Row) -> bool:
     """Whether a row's model has nothing that could be tuned."""
-    return bool(row.results) and not row.results[0].asked.cell.model.get("space")
+    return bool(row.results) and not row.results[0].asked.cell.space
 
 
 def _search(row: Row, untuned: Mapping[str, Record]) -> Search | None:
@@ -198,7 +210,7 @@ def _study(result: Result, untuned: Mapping[str, Record]) -> Study:
     asked, record = result
     assert record.tuning is not None
     twin = untuned.get(_twin(asked.cell))
-    metric = str(record.tuning["metric"])
+    metric = record.tuning.metric
     before = _on_test(twin, metric) if twin is not None else None
     after = _on_test(record, metric)
     untested = ""
@@ -209,13 +221,13 @@ def _study(result: Result, untuned: Mapping[str, Record]) -> Study:
         if twin is not None:
             untested = "the untuned model has no results"
     run = Run(asked.cell.split_seed, asked.cell.fold, asked.cell.seed)
-    space = asked.cell.model.get("space") or {}
+    space = asked.cell.space
     return Study(asked.key, run, record.tuning, space, before, after, untested)
 
 
 def _twin(cell: Cell) -> str:
     """What a tuned cell shares with the same model untuned, within one table."""
-    model = [cell.model["build"], cell.contents.get("model")]
+    model = [cell.model_build, cell.contents.get("model")]
     return canonical_json([model, cell.depth, cell.split_seed, cell.fold, cell.seed])
 
 
@@ -241,10 +253,10 @@ def _expected(studies: Sequence[Study]) -> Expected:
     by_seed: dict[int, dict[tuple[int, int | None], Study]] = {}
     for study in studies:
         by_seed.setdefault(study.run.seed, {})[study.run.split_seed, study.run.fold] = study
-    independent = first.record["sampler"] in EXCHANGEABLE
+    independent = first.record.sampler in EXCHANGEABLE
     if not independent and len(by_seed) < 2:
         return Expected(
-            absent=f"one search by {first.record['sampler']}, whose trials depend on one another: "
+            absent=f"one search by {first.record.sampler}, whose trials depend on one another: "
             "tune.sampler=random or several seeds would tell"
         )
     places = [p for p in next(iter(by_seed.values())) if all(p in found for found in by_seed.values())]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bakeoff.report.layout import Grid, Head
 from bakeoff.report.tables import Row, Table, Value
 from bakeoff.report.tuned.hyperparameters import pairs_text, range_text, space_text
 from bakeoff.report.tuned.searches import Expectation, Search, Study, searches, without_space
 from bakeoff.report.wording import NOTHING, Entry, seconds_entry, settings_text, title, visible
+from bakeoff.storage.record import Budget
 
 COLUMNS = 9
 """Budgets that a table has at most; the largest are kept."""
@@ -85,11 +85,11 @@ def _outcome(frame: _Frame, table: Table, found: Sequence[Tuned]) -> Grid:
         (
             *frame.labels(row, study),
             Entry(visible(study.objectives[0])),
-            _figure(study.record["default"], places),
-            _figure(_best(study, "value"), places),
+            _figure(study.record.default, places),
+            _figure(study.record.best_value, places),
             _value(study.before, places),
             _value(study.after, places),
-            Entry(pairs_text(_best(study, "parameters") or {})),
+            Entry(pairs_text(study.record.best_parameters)),
         )
         for row, search in found
         for study in search.studies
@@ -105,26 +105,23 @@ def _outcome(frame: _Frame, table: Table, found: Sequence[Tuned]) -> Grid:
 
 
 def _scores(study: Study) -> Iterable[float]:
-    values = [study.record["default"], _best(study, "value")]
+    values = [study.record.default, study.record.best_value]
     return [*(v for v in values if v is not None), *(s.mean for s in (study.before, study.after) if s)]
-
-
-def _best(study: Study, name: str) -> Any:
-    return (study.record["best"] or {}).get(name)
 
 
 def _budget(frame: _Frame, found: Sequence[Tuned]) -> Grid:
     """What each search was allowed, and what it used."""
-    counts = ("asked", "finished", "pruned", "failed", "from_memory")
     rows = [
         (
             *frame.labels(row, study),
-            Entry(str(study.record["seed"]), number=study.record["seed"]),
-            Entry(visible(f"{study.record['sampler']}, pruner {study.record['pruner']}")),
-            Entry(_allowed(study.record["budget"])),
-            *(_count(study.record[c]) for c in counts),
-            seconds_entry(study.record["seconds"]),
-            _count(_best(study, "number")),
+            Entry(str(study.record.seed), number=study.record.seed),
+            Entry(visible(f"{study.record.sampler}, pruner {study.record.pruner}")),
+            Entry(_allowed(study.record.budget)),
+            _count(len(study.record.trials)),
+            *(_count(study.record.count(state)) for state in ("complete", "pruned", "failed")),
+            _count(study.record.n_from_memory),
+            seconds_entry(study.record.seconds),
+            _count(study.record.best_number),
         )
         for row, search in found
         for study in search.studies
@@ -137,16 +134,17 @@ def _budget(frame: _Frame, found: Sequence[Tuned]) -> Grid:
     return Grid(f"Budget of tuning, {frame.name}", heads, tuple(rows))
 
 
-def _allowed(budget: Mapping[str, Any]) -> str:
-    return " or ".join(f"{budget[unit]:g} {unit}" for unit in ("trials", "seconds") if budget[unit])
+def _allowed(budget: Budget) -> str:
+    limits = (("trials", budget.trials), ("seconds", budget.seconds))
+    return " or ".join(f"{limit:g} {unit}" for unit, limit in limits if limit)
 
 
 def _hyperparameters(frame: _Frame, found: Sequence[Tuned]) -> Grid:
     """Each hyperparameter that was searched: where, what was best, and how much it mattered."""
     rows = []
     for row, search in found:
-        chosen = [_best(study, "parameters") or {} for study in search.studies]
-        defaults = search.studies[0].record["trials"][0]["parameters"]
+        chosen = [study.record.best_parameters for study in search.studies]
+        defaults = search.studies[0].record.trials[0].parameters
         for name, spec in search.studies[0].space.items():
             share = search.importances.get(name)
             rows.append(
@@ -185,15 +183,15 @@ def _pareto(frame: _Frame, found: Sequence[Tuned]) -> Iterable[Grid]:
 
 def _pareto_rows(row: Row, study: Study, frame: _Frame) -> Iterable[tuple[Entry, ...]]:
     """From the best in the first objective on."""
-    trials = [study.record["trials"][number] for number in study.record["pareto"]]
-    for trial in sorted(trials, key=lambda t: (-study.sign * t["value"], t["number"])):
-        picked = trial["number"] == _best(study, "number")
+    trials = [study.record.trials[number] for number in study.record.pareto]
+    for trial in sorted(trials, key=lambda t: (-study.sign * (t.value or 0.0), t.number)):
+        picked, values = trial.number == study.record.best_number, trial.values or {}
         yield (
             *frame.labels(row, study),
-            Entry(str(trial["number"]), picked, trial["number"]),
-            *(Entry(f"{trial['values'][o]:.4g}", picked, trial["values"][o]) for o in study.objectives),
+            Entry(str(trial.number), picked, trial.number),
+            *(Entry(f"{values[o]:.4g}", picked, values[o]) for o in study.objectives),
             Entry("yes" if picked else "no", picked),
-            Entry(pairs_text(trial["parameters"])),
+            Entry(pairs_text(trial.parameters)),
         )
 
 
