@@ -146,7 +146,7 @@ def test_a_model_that_counts_epochs_and_does_not_tell_fails_with_the_reason(
     cell: Cell, tmp_path: Path
 ) -> None:
     toy = told(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, silent=True), pruner="none")
-    with pytest.raises(ModelError, match="Counts was fitted for .* did not say so"):
+    with pytest.raises(ModelError, match=r"Counts was fitted for .* did not say so"):
         run(toy, tmp_path)
 
 

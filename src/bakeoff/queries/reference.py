@@ -225,12 +225,12 @@ def _experiments(results: Path) -> list[Entry]:
     from bakeoff.storage.experiment import Experiment
 
     def described(name: str) -> str:
-        cells = Experiment.read(results / name, name).asked
+        cells = Experiment.read(results / name, name).requests
         parts = {
             "cell": len(cells),
-            "data set": len({c.cell.dataset_variant + str(c.cell.dataset.get("name")) for c in cells}),
-            "split": len({c.cell.split_variant + str(c.cell.split.get("name")) for c in cells}),
-            "model": len({c.cell.variant + str(c.cell.model.get("name")) for c in cells}),
+            "data set": len({c.cell.dataset_variant + c.cell.dataset_name for c in cells}),
+            "split": len({c.cell.split_variant + c.cell.split_name for c in cells}),
+            "model": len({c.cell.variant + c.cell.model_name for c in cells}),
         }
         return ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for what, count in parts.items())
 
@@ -244,8 +244,8 @@ def _experiment(name: str, results: Path) -> Reference:
     from bakeoff.storage.store import Store
 
     experiment, store = stored_experiment(name, results), Store(results / "store")
-    cells = [request.cell for request in experiment.asked]
-    records = [store.record(request.key) for request in experiment.asked]
+    cells = [request.cell for request in experiment.requests]
+    records = [store.record(request.key) for request in experiment.requests]
     statuses = Counter("missing" if record is None else record.status for record in records)
 
     def distinct(label: Callable[[Cell], object]) -> list[Any]:
@@ -257,7 +257,7 @@ def _experiment(name: str, results: Path) -> Reference:
         "splits": distinct(split_label),
         "split seeds": distinct(lambda cell: cell.split_seed),
         "seeds": distinct(lambda cell: cell.seed),
-        "models": list(dict.fromkeys(row_labels(experiment.asked))),
+        "models": list(dict.fromkeys(row_labels(experiment.requests))),
         "cells": len(cells),
         "status": dict(sorted(statuses.items())),
         "commands": list(experiment.commands),
