@@ -87,7 +87,7 @@ def _columns(planned: Plan, ahead: PreflightResult, estimate: DurationEstimator)
     return [c for c in columns if not set(c.texts) <= unsaid.get(c.head, set())]
 
 
-def _state(asked: CellRequest, planned: Plan, ahead: Foreseen, stored: set[str]) -> str:
+def _state(asked: CellRequest, planned: Plan, ahead: PreflightResult, stored: set[str]) -> str:
     if asked.key in ahead.reasons:
         return "will fail" if asked.key in ahead.failing else "will skip"
     if asked.key in planned.refitted:
@@ -119,7 +119,7 @@ def _print_table(columns: Sequence[_Column], console: Console) -> None:
     console.width = width
 
 
-def _lines(planned: Plan, ahead: Foreseen) -> list[str]:
+def _lines(planned: Plan, ahead: PreflightResult) -> list[str]:
     """Return why cells will be skipped or fail, one line a reason, and which records cannot be read."""
     models: dict[tuple[str, str], dict[str, None]] = {}
     reasons, failing = ahead.reasons, ahead.failing
