@@ -1,3 +1,5 @@
+"""Columns of a file as arrays: ids encoded while they are read, keys of several columns, unix seconds."""
+
 from __future__ import annotations
 
 import datetime
