@@ -23,9 +23,9 @@ from typing import Any
 from bakeoff.data.describe import describe
 from bakeoff.evaluation.catalogue import default_paths, resolve
 from bakeoff.evaluation.significance import TestConfig
+from bakeoff.queries.comparison import comparison
 from bakeoff.queries.select import Result
 from bakeoff.report.charts import charts
-from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
 from bakeoff.report.marks import marked
 from bakeoff.report.page.page import page

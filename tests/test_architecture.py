@@ -17,7 +17,7 @@ LAYERS = (
     ("splits", "models", "evaluation"),
     ("run", "storage", "tuning", "queries", "verify"),
     ("report", "tracking"),
-    ("commands", "compare", "config", "cli", "completion", "__main__"),
+    ("commands", "config", "cli", "completion", "__main__"),
     ("notebook",),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

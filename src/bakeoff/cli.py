@@ -626,20 +626,21 @@ def compare_command(
     -tolerance. Where lower is better the sign is turned. Of several comparisons all must be promoted; one
     rejected rejects.
     """
-    from bakeoff import compare
+    from bakeoff import commands
+    from bakeoff.queries.compare import CompareRequest
+    from bakeoff.queries.select import CellFilter
 
     if len(names) != 2:
         raise ConfigError(f"compare: expected two names, got {len(names)}; see bakeoff compare --help")
     if tolerance is not None and gate is None:
         raise ConfigError("compare: tolerance= belongs to a gate; give one as --gate ndcg@10")
-    return compare.run(
-        compare.Question(
+    return commands.compare(
+        CompareRequest(
             a=names[0],
             b=names[1],
             results=Path(results_dir),
             name=name,
-            dataset=dataset,
-            split=split,
+            cells=CellFilter(dataset, split),
             gate=gate,
             ks=tuple(k or ()),
             metrics=metrics or {},
@@ -698,7 +699,7 @@ def recommend_command(
     listed with the reason. Beside the lists stand the history, the hits and the overlap.
     """
     from bakeoff import commands
-    from bakeoff.queries.recommend import Question
+    from bakeoff.queries.recommend import RecommendRequest
     from bakeoff.queries.select import CellFilter
 
     target = _one_name("recommend", names, name)
@@ -706,8 +707,8 @@ def recommend_command(
         raise ConfigError("recommend: expected one of --user ID, --items A,B,C and --similar-to ITEM")
     texts = [text.strip().removeprefix("[").removesuffix("]") for text in models]
     cell_filter = CellFilter(models=texts[0] if len(texts) == 1 else texts, **cells)
-    question = Question(user, items, similar_to, k)
-    return commands.recommend(target, Path(results_dir), question, cell_filter, format, to)
+    request = RecommendRequest(user, items, similar_to, k)
+    return commands.recommend(target, Path(results_dir), request, cell_filter, format, to)
 
 
 @_command(

@@ -24,7 +24,8 @@ from bakeoff.storage.record import CellRequest, Record
 from bakeoff.storage.store import Store
 
 if TYPE_CHECKING:
-    from bakeoff.queries.recommend import Question
+    from bakeoff.queries.compare import CompareRequest
+    from bakeoff.queries.recommend import RecommendRequest
 
 NOT_STORED = "not stored: run its command again (it stands in experiment.json)"
 
@@ -217,15 +218,35 @@ def export(target: str, to: Path, results: Path, cells: CellFilter | None = None
     return 0
 
 
+def compare(request: CompareRequest) -> int:
+    """Print the comparison of A with B; with a gate its answer is the exit code.
+
+    0: promoted, 3: rejected, 4: undecided.
+    """
+    from bakeoff.queries.compare import EXIT_CODES, all_of
+    from bakeoff.queries.compare import compare as compare_results
+    from bakeoff.report.render.compare import print_answer, print_comparison
+
+    comparisons = compare_results(request)
+    for one in comparisons:
+        print_comparison(one, request.rules, request.gate, request.tolerance)
+    answers = [one.answer for one in comparisons if one.answer is not None]
+    if request.gate is None:
+        return 0
+    if len(answers) > 1:
+        print_answer(request.gate, all_of(answers), answers)
+    return EXIT_CODES[all_of(answers)]
+
+
 def recommend(
-    name: str, results: Path, question: Question, which: CellFilter, form: str | None, to: Path | None
+    name: str, results: Path, request: RecommendRequest, which: CellFilter, form: str | None, to: Path | None
 ) -> int:
     """Show what each model of an experiment recommends, or write it (see `render.recommend.deliver`)."""
     from bakeoff.queries.recommend import answer
     from bakeoff.report.render.recommend import deliver, form_of
 
     form = form_of(form, to)
-    deliver(answer(question, stored_experiment(name, results), which, Store(results / "store")), form, to)
+    deliver(answer(request, stored_experiment(name, results), which, Store(results / "store")), form, to)
     return 0
 
 
@@ -290,8 +311,8 @@ def _report(
     tracker: tracking.Tracker | None = None,
 ) -> int:
     """Write every output of an experiment from its records, and print its tables."""
+    from bakeoff.queries.comparison import comparison
     from bakeoff.report import files
-    from bakeoff.report.comparison import comparison
     from bakeoff.report.marks import marked
     from bakeoff.report.render.console import print_tables
 

@@ -16,7 +16,7 @@ import pytest
 
 import bakeoff as bo
 from bakeoff.errors import ConfigError, UsageError
-from bakeoff.report.uncertainty import Fit, half_width
+from bakeoff.queries.uncertainty import Fit, half_width
 
 TOYS = f"--config-dir={Path(__file__).parents[1] / 'conf'}"
 GRID = {

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from bakeoff.errors import ConfigError, UsageError
-from bakeoff.queries.recommend import Answer, Item, Listed, ModelList, Question, answer, overlap, recommend
+from bakeoff.queries.recommend import (
+    Item,
+    ListedItem,
+    ModelList,
+    Recommendations,
+    RecommendRequest,
+    answer,
+    overlap,
+    recommend,
+)
 from bakeoff.queries.select import CellFilter, Selection, one_split
 from bakeoff.run.cell import Cell, with_content_hashes
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
@@ -63,12 +72,14 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Experiment, Store]:
     return run(tmp_path_factory.mktemp("kept"), *(cell(m) for m in MODELS))
 
 
-def ask(kept: tuple[Experiment, Store], which: CellFilter | None = None, **question: Any) -> Answer:
+def ask(kept: tuple[Experiment, Store], which: CellFilter | None = None, **question: Any) -> Recommendations:
     experiment, store = kept
-    return recommend(Question(**{"k": 4, **question}), one_split(experiment, which or CellFilter()), store)
+    return recommend(
+        RecommendRequest(**{"k": 4, **question}), one_split(experiment, which or CellFilter()), store
+    )
 
 
-def of(answer: Answer, model: str) -> ModelList:
+def of(answer: Recommendations, model: str) -> ModelList:
     return next(m for m in answer.models if m.model == model)
 
 
@@ -116,7 +127,7 @@ class TestAUser:
         stored = kept[1].split(cell("als", split).split_key)
         user = next(u for u in range(24) if u not in stored.users)
         answer = ask(kept, user=f"u{user:03d}")
-        assert of(answer, "als").source == "kept model" and len(of(answer, "als").listed) == 4
+        assert of(answer, "als").source == "saved model" and len(of(answer, "als").listed) == 4
         seen = {f"i{i:03d}" for i in stored.history[[user]].indices}
         assert not seen & set(ids(of(answer, "als")))
         assert "nothing of this user was held out" in of(answer, "by_item").reason
@@ -155,7 +166,7 @@ class TestAnItem:
 
     def test_models_without_a_notion_of_it_say_so(self, kept: tuple[Experiment, Store]) -> None:
         answer = ask(kept, similar_to="i003")
-        assert of(answer, "popularity").reason == "it has no notion of items that are alike"
+        assert of(answer, "popularity").reason == "it defines no similarity between items"
 
 
 def test_a_model_that_breaks_leaves_the_others_alone(
@@ -185,7 +196,7 @@ def test_a_cell_that_did_not_run_is_named(tmp_path: Path) -> None:
 
 def test_overlap_is_the_share_of_the_items_of_both() -> None:
     one, other = (
-        ModelList(n, n, tuple(Listed(Item(i), 0.0) for i in items))
+        ModelList(n, n, tuple(ListedItem(Item(i), 0.0) for i in items))
         for n, items in (("a", "pqr"), ("b", "qrst"))
     )
     assert overlap(one, other) == (2, 2 / 5)
@@ -211,14 +222,14 @@ class TestWhich:
     @pytest.mark.parametrize(
         ("question", "says"),
         [
-            (Question(user="u999"), "user 'u999': not known to train of blocks, split random"),
-            (Question(items=("i001", "i999")), "item 'i999': not known"),
-            (Question(similar_to="Item <3>"), r"item 'Item <3>': .* did you mean 'i003'"),
-            (Question(user="u004"), "holds .*: choose one"),
+            (RecommendRequest(user="u999"), "user 'u999': not known to train of blocks, split random"),
+            (RecommendRequest(items=("i001", "i999")), "item 'i999': not known"),
+            (RecommendRequest(similar_to="Item <3>"), r"item 'Item <3>': .* did you mean 'i003'"),
+            (RecommendRequest(user="u004"), "holds .*: choose one"),
         ],
     )
     def test_an_id_that_no_split_knows_is_told_before_a_split_is_to_be_chosen(
-        self, tmp_path: Path, question: Question, says: str
+        self, tmp_path: Path, question: RecommendRequest, says: str
     ) -> None:
         last = {"_target_": "bakeoff.splits.leave_last_out.LeaveLastOut", "name": "last"}
         both = [cell("popularity"), cell("popularity", last)]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bakeoff.report.comparison import comparison
+from bakeoff.queries.comparison import comparison
 from bakeoff.report.document import definition, document
 from bakeoff.report.wording import NOTHING
 

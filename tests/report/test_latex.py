@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.report.comparison import comparison
+from bakeoff.queries.comparison import comparison
 from bakeoff.report.document import document
 from bakeoff.report.render import latex
 

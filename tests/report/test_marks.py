@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 
 from bakeoff.evaluation.significance import TestConfig
-from bakeoff.report.comparison import comparison
+from bakeoff.queries.comparison import comparison
+from bakeoff.queries.tables import Column, Marks
 from bakeoff.report.document import document
 from bakeoff.report.marks import marked
 from bakeoff.report.render import console, latex, markdown
-from bakeoff.report.tables import Column, Marks
 from bakeoff.report.wording import how_tested, legend, notes
 from bakeoff.storage.store import Store
 

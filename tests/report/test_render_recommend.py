@@ -12,23 +12,23 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from bakeoff.errors import ConfigError
-from bakeoff.queries.recommend import Answer, Item, Listed, ModelList, Question
+from bakeoff.queries.recommend import Item, ListedItem, ModelList, Recommendations, RecommendRequest
 from bakeoff.report.render.recommend import COLUMNS, as_csv, as_json, deliver, form_of, print_answer
 
 NAMES = ["[bold]x[/bold]", "<script>", "שלום", "🎬 emoji", "a\tb\x1b[31m", "\u202eevil", "plain, with comma"]
 
 
-def entries(*items: str, hit: str = "") -> tuple[Listed, ...]:
-    return tuple(Listed(Item(i, NAMES[int(i) % len(NAMES)]), 1.0 / (int(i) + 1), i == hit) for i in items)
+def entries(*items: str, hit: str = "") -> tuple[ListedItem, ...]:
+    return tuple(ListedItem(Item(i, NAMES[int(i) % len(NAMES)]), 1.0 / (int(i) + 1), i == hit) for i in items)
 
 
-def an_answer(n_models: int = 3) -> Answer:
+def an_answer(n_models: int = 3) -> Recommendations:
     models = [
-        ModelList(f"model{i}", f"c{i}", entries("0", str(i + 1), hit="0"), "kept model")
+        ModelList(f"model{i}", f"c{i}", entries("0", str(i + 1), hit="0"), "saved model")
         for i in range(n_models)
     ]
-    return Answer(
-        Question(user="u[1]", k=2),
+    return Recommendations(
+        RecommendRequest(user="u[1]", k=2),
         "plays, split random",
         (Item("7", "An old favourite " * 9, 3.0, 86_400), Item("8", "", 1.5, 0)),
         (*models, ModelList("warp", "cw", reason="its model was not kept; [red]run[/red] again")),
@@ -39,7 +39,7 @@ def an_answer(n_models: int = 3) -> Answer:
     )
 
 
-def printed(answer: Answer, width: int = 80) -> str:
+def printed(answer: Recommendations, width: int = 80) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
     print_answer(answer, console)
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
@@ -85,7 +85,7 @@ def test_csv_has_a_row_for_each_item_and_each_reason() -> None:
 
 def test_json_holds_everything() -> None:
     found = json.loads(as_json(an_answer(1)))
-    assert found["question"] == {"user": "u[1]", "k": 2}
+    assert found["request"] == {"user": "u[1]", "k": 2}
     assert found["history"][0]["time"] == 86_400 and found["n_history"] == 5
     assert found["models"][0]["items"][0] == {"id": "0", "name": NAMES[0], "score": 1.0, "hit": True}
 

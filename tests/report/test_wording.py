@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bakeoff.report.comparison import comparison
-from bakeoff.report.uncertainty import Fit, half_width
+from bakeoff.queries.comparison import comparison
+from bakeoff.queries.uncertainty import Fit, half_width
 from bakeoff.report.wording import (
     NO_POPULARITY,
     NOTHING,

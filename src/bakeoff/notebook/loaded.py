@@ -13,10 +13,10 @@ from bakeoff.evaluation.catalogue import LEADING_K, OVERVIEW, default_paths, lea
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.notebook.drawing import Drawing
 from bakeoff.notebook.selection import Names, Question, chosen, question
+from bakeoff.queries.comparison import comparison
+from bakeoff.queries.pairs import pairwise
 from bakeoff.queries.select import Result
 from bakeoff.report import frames, rows
-from bakeoff.report.comparison import comparison
-from bakeoff.report.pairs.pairwise import pairwise
 from bakeoff.report.wording import legend, title, visible
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
 from bakeoff.splits.base import Split

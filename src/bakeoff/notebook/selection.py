@@ -11,7 +11,7 @@ from bakeoff.errors import UsageError, check_range, nearest
 from bakeoff.evaluation.catalogue import OVERVIEW, metric_paths, resolve, shipped
 from bakeoff.evaluation.metric import EvaluationInputs, Metric
 from bakeoff.queries.select import Result
-from bakeoff.report.tables import Column, Table
+from bakeoff.queries.tables import Column, Table
 
 Names = str | Sequence[str] | None
 

@@ -1,18 +1,20 @@
-"""What the models of an experiment recommend: to a user, to a newcomer, or beside an item."""
+"""Recommend with the stored models of an experiment: to a user, to a new user, or items like one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from bakeoff.arrays import CSR, Array, Floats
+from bakeoff.arrays import Array, Floats
 from bakeoff.data.interactions import find_code
 from bakeoff.data.source import ItemTitles
 from bakeoff.errors import ConfigError, DataError, UsageError, check_range
-from bakeoff.models.base import ItemSimilarity, Model
+from bakeoff.models.base import ItemSimilarity
 from bakeoff.models.fitting import limit_threads
 from bakeoff.queries.select import CellFilter, Selection, one_split, select
 from bakeoff.run.cell import Cell, build_model, build_source
@@ -25,12 +27,12 @@ from bakeoff.storage.saved_models import ModelNotSaved, load_model
 from bakeoff.storage.store import Store
 
 HISTORY = 10
-"""So many items of a user's history are told: the last ones, or those of the largest values."""
+"""Number of items shown of a user's history: the last ones, or those with the largest values."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """One of three: what to recommend to a user, to a newcomer who had some items, or beside an item."""
+class RecommendRequest:
+    """One of three: a known user, a new user who had some items, or an item that others are to be like."""
 
     user: str | None = None
     items: tuple[str, ...] | None = None
@@ -40,7 +42,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Item:
-    """An item in the user's own id; its name, value and time (unix seconds) where they are known."""
+    """An item in the user's own id, with its name, value and time (unix seconds) if it has them."""
 
     id: str
     name: str = ""
@@ -49,8 +51,8 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Listed:
-    """An item of a list; hit says whether it is one that was held out of the user's history."""
+class ListedItem:
+    """An item of a list; hit says whether it was held out of the user's history."""
 
     item: Item
     score: float
@@ -59,33 +61,35 @@ class Listed:
 
 @dataclass(frozen=True)
 class ModelList:
-    """What one model answers: a list, best first, or why there is none.
+    """The list of one model, best first, or the reason why it has none.
 
-    source: stored lists or kept model.
+    Args:
+        model: its label.
+        source: "stored lists" or "saved model".
     """
 
     model: str
     key: str
-    listed: tuple[Listed, ...] = ()
+    listed: tuple[ListedItem, ...] = ()
     source: str = ""
     reason: str = ""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What all models answer.
+class Recommendations:
+    """The lists of all models.
 
     Args:
-        place: data set and split, for people.
-        history: what the user had, as far as it is told; the given items of a newcomer; the item itself.
-        ordered_by: what puts the history in its order: time, value or "".
-        n_history: how many items the user had.
-        n_held_out: how many were held out of the history, to be found.
-        models: in the order of the tables.
-        notes: what was chosen among several, what could not be read.
+        place: labels of data set and split.
+        history: items of the user that are shown; the given items of a new user; the item itself.
+        ordered_by: order of the history: time, value or "".
+        n_history: number of items that the user had.
+        n_held_out: number of items held out of the history.
+        models: in the order of the tables, or of the filter.
+        notes: which seed or fold was taken, what could not be read.
     """
 
-    question: Question
+    request: RecommendRequest
     place: str
     history: tuple[Item, ...]
     models: tuple[ModelList, ...]
@@ -96,87 +100,115 @@ class Answer:
 
 
 @dataclass(frozen=True, eq=False)
-class _Place:
-    """Where the question is asked: one split, its items' names, and the store."""
+class SplitContext:
+    """One split and the titles of its items.
+
+    Args:
+        place: labels of data set and split.
+        titles: id -> title of the items that have one.
+        notes: why there are no titles, if they cannot be read.
+    """
 
     split: Split
-    store: Store
-    names: Mapping[str, str]
-    k: int
-    depth: int
-    item_ids: Array = field(init=False)
+    place: str
+    titles: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "item_ids", self.split.train.item_ids.values)
+    @classmethod
+    def of(cls, cell: Cell, workspace: Workspace) -> SplitContext:
+        """The split of a cell."""
+        titles, notes = _titles(cell)
+        return cls(workspace.split(cell), place_label(cell), titles, notes)
+
+    @cached_property
+    def item_ids(self) -> Array:
+        return self.split.train.item_ids.values
+
+    def user(self, user: str) -> int:
+        """The code of a user id; UsageError names the nearest ids."""
+        return find_code(self.split.train.user_ids, user, "user", self.place)
+
+    def code(self, item: str) -> int:
+        """The code of an item id; UsageError names the nearest ids and titles."""
+        return find_code(self.split.train.item_ids, item, "item", self.place, self.titles)
 
     def item(self, code: int, value: float | None = None, time: int | None = None) -> Item:
         text = str(self.item_ids[code])
-        return Item(text, self.names.get(text, "").strip(), value, time)
+        return Item(text, self.titles.get(text, "").strip(), value, time)
 
-    def listed(self, items: Array, scores: Array, hits: Array) -> tuple[Listed, ...]:
+    def listed(self, items: Array, scores: Array, hits: Array) -> tuple[ListedItem, ...]:
+        """A padded list of item codes, best first; `hits` are the codes of the held-out items."""
         held_out = set(hits.tolist())
-        found = [(i, s) for i, s in zip(items.tolist(), scores.tolist(), strict=True) if i >= 0]
-        return tuple(Listed(self.item(i), s, i in held_out) for i, s in found)
+        pairs = zip(items.tolist(), scores.tolist(), strict=True)
+        return tuple(ListedItem(self.item(i), score, i in held_out) for i, score in pairs if i >= 0)
 
 
-Ask = Callable[[Record, Cell], tuple[tuple[Listed, ...], str]]
+ModelAnswer = Callable[[Record, Cell], tuple[tuple[ListedItem, ...], str]]
+"""Gives the list of one model and its source; ModelNotSaved says why there is none."""
+
+_NO_HITS = np.zeros(0, dtype=np.int32)
 
 
-def answer(question: Question, experiment: Experiment, which: CellFilter, store: Store) -> Answer:
-    """What the chosen models of an experiment answer (see `one_split` and `recommend`)."""
+def answer(
+    request: RecommendRequest, experiment: Experiment, which: CellFilter, store: Store
+) -> Recommendations:
+    """Return what the models that a filter keeps recommend (see `one_split` and `recommend`)."""
     of = f"experiment {experiment.name!r}"
-    _check_known(question, select(experiment.requests, CellFilter(which.dataset, which.split), of), store)
-    return recommend(question, one_split(experiment, which), store)
+    _check_ids(request, select(experiment.requests, CellFilter(which.dataset, which.split), of), store)
+    return recommend(request, one_split(experiment, which), store)
 
 
-def recommend(question: Question, chosen: Selection, store: Store) -> Answer:
-    """Ask every chosen model of an experiment.
+def recommend(request: RecommendRequest, selection: Selection, store: Store) -> Recommendations:
+    """Return the list of every selected model.
 
     Raises:
         ConfigError: k is larger than the stored lists are long, or than the catalogue.
-        UsageError: the user or an item is not known; the message says which ids there are.
+        UsageError: the user or an item does not exist; the message offers ids that do.
     """
-    check_range("k", question.k, 1, integer=True)
-    cell = chosen.asked[0].cell
+    check_range("k", request.k, 1, integer=True)
+    cell = selection.asked[0].cell
     if not store.has_split(cell.split_key):
-        raise UsageError(f"{store.root}: it does not hold the split of {chosen.place}; run the cells again")
-    split = Workspace(store).split(cell)
-    names, notes = _names(cell)
-    depth = min(a.cell.depth for a in chosen.asked)
-    place = _Place(split, store, names, question.k, depth)
-    if question.k > split.train.n_items:
-        raise ConfigError(f"k={question.k} is larger than the catalogue of {split.train.n_items} items")
-    about = _for_user if question.user is not None else _for_items if question.items else _beside
-    answer, ask = about(question, place, chosen.place)
+        raise UsageError(
+            f"{store.root}: it does not hold the split of {selection.place}; run the cells again"
+        )
+    context = SplitContext.of(cell, Workspace(store))
+    if request.k > (n_items := context.split.train.n_items):
+        raise ConfigError(f"k={request.k} is larger than the catalogue of {n_items} items")
+    if request.user is not None:
+        depth = min(a.cell.depth for a in selection.asked)
+        result, model_answer = _for_user(request, context, store, depth)
+    elif request.items:
+        result, model_answer = _for_items(request, context, store)
+    else:
+        result, model_answer = _similar_items(request, context, store)
     models = []
-    for label, asked in zip(chosen.labels, chosen.asked, strict=True):
+    for label, asked in zip(selection.labels, selection.asked, strict=True):
         record = store.record(asked.key)
         if record is None or not record.done:
-            why = "has not run" if record is None else f"{record.status}: {record.reason}"
-            models.append(ModelList(label, asked.key, reason=why))
+            reason = "has not run" if record is None else f"{record.status}: {record.reason}"
+            models.append(ModelList(label, asked.key, reason=reason))
         else:
-            models.append(ModelList(label, asked.key, *_answered(ask, record, asked.cell)))
-    everything = {**answer.__dict__, "models": tuple(models), "notes": (*chosen.notes, *notes)}
-    return Answer(**everything)
+            models.append(ModelList(label, asked.key, *_list_or_reason(model_answer, record, asked.cell)))
+    return replace(result, models=tuple(models), notes=(*selection.notes, *context.notes))
 
 
 def overlap(one: ModelList, other: ModelList) -> tuple[int, float]:
-    """How many items two lists share, and that number over the items of either (Jaccard)."""
+    """Return how many items two lists share, and that number over the items of either (Jaccard)."""
     a, b = ({entry.item.id for entry in part.listed} for part in (one, other))
     return len(a & b), len(a & b) / len(a | b) if a | b else 0.0
 
 
-def _check_known(question: Question, asked: Sequence[CellRequest], store: Store) -> None:
-    """Refuse an id that none of several splits knows, before anybody is told to choose one of them."""
+def _check_ids(request: RecommendRequest, asked: Sequence[CellRequest], store: Store) -> None:
+    """Refuse an id that none of several splits has, before anybody has to choose one of them."""
     cells = {a.cell.split_key: a.cell for a in asked if store.has_split(a.cell.split_key)}
     unknown: UsageError | None = None
     for cell in cells.values() if len(cells) > 1 else ():
-        train, where = store.split(cell.split_key).train, place_label(cell)
+        context = SplitContext.of(cell, Workspace(store))
         try:
-            if question.user is not None:
-                find_code(train.user_ids, question.user, "user", where)
-            for item in (*(question.items or ()), *filter(None, [question.similar_to])):
-                find_code(train.item_ids, item, "item", where, _names(cell)[0])
+            if request.user is not None:
+                context.user(request.user)
+            for item in (*(request.items or ()), *filter(None, [request.similar_to])):
+                context.code(item)
         except UsageError as error:
             unknown = unknown or error
         else:
@@ -185,13 +217,15 @@ def _check_known(question: Question, asked: Sequence[CellRequest], store: Store)
         raise unknown
 
 
-def _answered(ask: Ask, record: Record, cell: Cell) -> tuple[tuple[Listed, ...], str, str]:
-    """A list with its source and no reason, or a reason. One model that breaks leaves the others alone."""
+def _list_or_reason(
+    model_answer: ModelAnswer, record: Record, cell: Cell
+) -> tuple[tuple[ListedItem, ...], str, str]:
+    """A list and its source, or a reason. A model that breaks leaves the others alone."""
     try:
         with limit_threads(1):
-            listed, source = ask(record, cell)
-    except ModelNotSaved as why:
-        return (), "", str(why)
+            listed, source = model_answer(record, cell)
+    except ModelNotSaved as error:
+        return (), "", str(error)
     except UsageError:
         raise
     except Exception as error:
@@ -199,74 +233,78 @@ def _answered(ask: Ask, record: Record, cell: Cell) -> tuple[tuple[Listed, ...],
     return listed, source, "" if listed else "it recommends nothing here"
 
 
-def _for_user(question: Question, place: _Place, where: str) -> tuple[Answer, Ask]:
-    split = place.split
-    code = find_code(split.train.user_ids, str(question.user), "user", where)
+def _for_user(
+    request: RecommendRequest, context: SplitContext, store: Store, depth: int
+) -> tuple[Recommendations, ModelAnswer]:
+    split, k = context.split, request.k
+    code = context.user(str(request.user))
     hits = split.test[[code]].indices
     at = int(np.searchsorted(split.users, code))
     evaluated = at < len(split.users) and split.users[at] == code
-    if evaluated and place.k > place.depth:
-        raise ConfigError(f"k={place.k} is larger than depth={place.depth}, the length of the stored lists")
+    if evaluated and k > depth:
+        raise ConfigError(f"k={k} is larger than depth={depth}, the length of the stored lists")
     users, history = np.array([code], dtype=np.int32), split.history[[code]]
 
-    def ask(record: Record, cell: Cell) -> tuple[tuple[Listed, ...], str]:
+    def model_answer(record: Record, cell: Cell) -> tuple[tuple[ListedItem, ...], str]:
         if evaluated:
-            lists = place.store.lists(record.key)
-            return place.listed(lists.items[at, : place.k], lists.scores[at, : place.k], hits), "stored lists"
+            lists = store.lists(record.key)
+            return context.listed(lists.items[at, :k], lists.scores[at, :k], hits), "stored lists"
         try:
-            model = load_model(record, place.store)
-        except ModelNotSaved as why:
-            raise ModelNotSaved(f"nothing of this user was held out, so no list is stored; {why}") from why
+            model = load_model(record, store)
+        except ModelNotSaved as error:
+            raise ModelNotSaved(
+                f"nothing of this user was held out, so no list is stored; {error}"
+            ) from error
         if not model.folds_in and not np.isin(code, split.train.users):
             raise ModelNotSaved("it cannot serve users it was not fitted on")
-        return _listed(model, users, history, place, hits), "kept model"
+        items, scores = model.recommend(users, history, k)
+        return context.listed(items[0], scores[0], hits), "saved model"
 
-    told, by = _history(code, place)
-    return Answer(question, where, told, (), history.nnz, len(hits), by), ask
+    shown, order = _history(code, context)
+    return Recommendations(request, context.place, shown, (), history.nnz, len(hits), order), model_answer
 
 
-def _for_items(question: Question, place: _Place, where: str) -> tuple[Answer, Ask]:
-    train = place.split.train
-    codes = np.unique(
-        [find_code(train.item_ids, i, "item", where, place.names) for i in question.items or ()]
-    )
+def _for_items(
+    request: RecommendRequest, context: SplitContext, store: Store
+) -> tuple[Recommendations, ModelAnswer]:
+    train = context.split.train
+    codes = np.unique([context.code(item) for item in request.items or ()]).astype(np.int32)
     values = np.ones(len(codes), dtype=np.float32)
-    history = sparse.csr_matrix((values, codes.astype(np.int32), [0, len(codes)]), (1, train.n_items))
-    users, nothing = np.array([train.n_users], dtype=np.int32), np.zeros(0, dtype=np.int32)
+    history = sparse.csr_matrix((values, codes, [0, len(codes)]), (1, train.n_items))
+    users = np.array([train.n_users], dtype=np.int32)
 
-    def ask(record: Record, cell: Cell) -> tuple[tuple[Listed, ...], str]:
+    def model_answer(record: Record, cell: Cell) -> tuple[tuple[ListedItem, ...], str]:
         if not build_model(cell.model, **dict(record.parameters)).folds_in:
             raise ModelNotSaved("it cannot serve users it was not fitted on")
-        return _listed(load_model(record, place.store), users, history, place, nothing), "kept model"
+        items, scores = load_model(record, store).recommend(users, history, request.k)
+        return context.listed(items[0], scores[0], _NO_HITS), "saved model"
 
-    return Answer(question, where, tuple(map(place.item, codes.tolist())), (), len(codes)), ask
+    shown = tuple(map(context.item, codes.tolist()))
+    return Recommendations(request, context.place, shown, (), len(codes)), model_answer
 
 
-def _beside(question: Question, place: _Place, where: str) -> tuple[Answer, Ask]:
-    code = find_code(place.split.train.item_ids, str(question.similar_to), "item", where, place.names)
+def _similar_items(
+    request: RecommendRequest, context: SplitContext, store: Store
+) -> tuple[Recommendations, ModelAnswer]:
+    code = context.code(str(request.similar_to))
 
-    def ask(record: Record, cell: Cell) -> tuple[tuple[Listed, ...], str]:
+    def model_answer(record: Record, cell: Cell) -> tuple[tuple[ListedItem, ...], str]:
         if not isinstance(build_model(cell.model, **dict(record.parameters)), ItemSimilarity):
-            raise ModelNotSaved("it has no notion of items that are alike")
-        model = load_model(record, place.store)
+            raise ModelNotSaved("it defines no similarity between items")
+        model = load_model(record, store)
         assert isinstance(model, ItemSimilarity)
-        alike: Floats = np.array(model.similar(code), dtype=np.float32)
-        alike[code] = -np.inf
-        order = np.argsort(-alike, kind="stable")[: place.k]
-        order = order[alike[order] > 0]
-        return place.listed(order, alike[order], np.zeros(0)), "kept model"
+        similarity: Floats = np.array(model.similar(code), dtype=np.float32)
+        similarity[code] = -np.inf
+        order = np.argsort(-similarity, kind="stable")[: request.k]
+        order = order[similarity[order] > 0]
+        return context.listed(order, similarity[order], _NO_HITS), "saved model"
 
-    return Answer(question, where, (place.item(code),), ()), ask
-
-
-def _listed(model: Model, users: Array, history: CSR, place: _Place, hits: Array) -> tuple[Listed, ...]:
-    items, scores = model.recommend(users, history, place.k)
-    return place.listed(items[0], scores[0], hits)
+    return Recommendations(request, context.place, (context.item(code),), ()), model_answer
 
 
-def _history(code: int, place: _Place) -> tuple[tuple[Item, ...], str]:
-    """The last items of a user, or without times those of the largest values; and which of the two it is."""
-    train, row = place.split.train, place.split.history[[code]]
+def _history(code: int, context: SplitContext) -> tuple[tuple[Item, ...], str]:
+    """The last items of a user, or without times those with the largest values; and which of the two."""
+    train, row = context.split.train, context.split.history[[code]]
     start, stop = (int(np.searchsorted(train.users, code, side=side)) for side in ("left", "right"))
     times = None
     if train.times is not None and np.array_equal(train.items[start:stop], row.indices):
@@ -274,21 +312,44 @@ def _history(code: int, place: _Place) -> tuple[tuple[Item, ...], str]:
     values = None if train.values is None else row.data
     by, rank = ("time", times) if times is not None else ("value", values)
     order = np.arange(row.nnz) if rank is None else np.argsort(-rank, kind="stable")
-    told = [
-        place.item(
+    items = [
+        context.item(
             int(row.indices[at]),
             None if values is None else float(values[at]),
             None if times is None else int(times[at]),
         )
         for at in order[:HISTORY].tolist()
     ]
-    return tuple(told), by if rank is not None else ""
+    return tuple(items), by if rank is not None else ""
 
 
-def _names(cell: Cell) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """What items are called; where that cannot be read, the ids do, and a note says why."""
+def _titles(cell: Cell) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """The titles of the items of a data set, and a note if they cannot be read."""
     try:
         source = build_source(cell.dataset)
         return (source.names_of_items() if isinstance(source, ItemTitles) else {}), ()
     except DataError as error:
-        return {}, (f"items go by their ids: {error}",)
+        return {}, (f"items are shown by their ids: {error}",)
+
+
+def as_dict(result: Recommendations) -> dict[str, Any]:
+    """Return recommendations as a JSON document."""
+
+    def item(item: Item) -> dict[str, Any]:
+        return {k: v for k, v in item.__dict__.items() if v is not None}
+
+    return {
+        "request": {k: v for k, v in result.request.__dict__.items() if v is not None},
+        "place": result.place,
+        "history": [item(i) for i in result.history],
+        "n_history": result.n_history,
+        "n_held_out": result.n_held_out,
+        "models": [
+            {
+                **{name: getattr(m, name) for name in ("model", "key", "source", "reason")},
+                "items": [{**item(e.item), "score": e.score, "hit": e.hit} for e in m.listed],
+            }
+            for m in result.models
+        ],
+        "notes": list(result.notes),
+    }

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from bakeoff.evaluation.metric import Metric
 from bakeoff.hashing import canonical_json
 from bakeoff.queries.select import Result
+from bakeoff.queries.tables import Column, Part, Row, Table
 from bakeoff.report.layout import Grid as Grid
 from bakeoff.report.layout import Head as Head
-from bakeoff.report.tables import Column, Part, Row, Table
 from bakeoff.report.tuned.notes import notes as tuning_notes
 from bakeoff.report.tuned.words import grids as tuning_grids
 from bakeoff.report.tuned.words import tuned

@@ -9,16 +9,16 @@ from pathlib import Path
 from bakeoff.data.describe import Description, describe
 from bakeoff.errors import ConfigError
 from bakeoff.evaluation.metric import Metric
+from bakeoff.queries.comparison import comparison
 from bakeoff.queries.select import Result
+from bakeoff.queries.tables import Table
 from bakeoff.report import rows
 from bakeoff.report.charts import charts
-from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
 from bakeoff.report.page.compared import Describe, unknown
 from bakeoff.report.page.page import page
 from bakeoff.report.page.static import FOLDER, drawings
 from bakeoff.report.render import csv, html, latex, markdown, parquet
-from bakeoff.report.tables import Table
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store, replacing
 

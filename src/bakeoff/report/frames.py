@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from bakeoff.queries.pairs import Pairwise
+from bakeoff.queries.tables import Column, Row, Table
 from bakeoff.report.figures.intervals import interval
-from bakeoff.report.pairs.pairwise import Pairwise
-from bakeoff.report.pairs.samples import column_name
 from bakeoff.report.render import parquet
 from bakeoff.report.rows import CsvRow
-from bakeoff.report.tables import Column, Row, Table
 from bakeoff.report.wording import settings_text
 
 MAYBE = ("fold", "k")
@@ -42,7 +41,7 @@ def leaderboard(tables: Iterable[Table], columns: Sequence[Column], higher: Mapp
         for table in tables
         for row in sorted(table.rows, key=lambda row: _merit(row, columns, higher))
     ]
-    head = (*("dataset", "split", "model", "settings", "status", "runs", "fits"), *map(column_name, columns))
+    head = (*("dataset", "split", "model", "settings", "status", "runs", "fits"), *(c.name for c in columns))
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(head))
 
 
@@ -59,7 +58,7 @@ def _numbers(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
         "fits": row.fits,
     }
     for column in columns:
-        value, name = row.values.get(column), column_name(column)  # noqa: PD011 - no frame
+        value, name = row.values.get(column), column.name  # noqa: PD011 - no frame
         ends = (np.nan,) * 3 if value is None else interval(value)
         found |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
     return found
@@ -90,7 +89,7 @@ def _pair(found: Pairwise, i: int, j: int, one: Row, other: Row) -> dict[str, An
     return {
         "first": one.label,
         "second": other.label,
-        "metric": column_name(found.column),
+        "metric": found.column.name,
         "difference": float(found.difference[i, j]),
         "low": float(found.low[i, j]),
         "high": float(found.high[i, j]),

@@ -10,8 +10,8 @@ import numpy as np
 from bakeoff.evaluation import significance
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.significance import TestConfig, all_pairs, corrected
-from bakeoff.report.pairs.pairwise import families, tied_with
-from bakeoff.report.tables import Column, Marks, Row, Table
+from bakeoff.queries.pairs import families, not_significantly_worse
+from bakeoff.queries.tables import Column, Marks, Row, Table
 from bakeoff.storage.store import Store
 
 
@@ -41,8 +41,8 @@ def _marked(table: Table, metrics: Mapping[str, Metric], store: Store, rules: Te
             matrix = np.ones((n, n))
             matrix[pairs[:, 0], pairs[:, 1]] = matrix[pairs[:, 1], pairs[:, 0]] = p[at]
             best = np.array([table.rows[r].values[column].best for r in family.rows])
-            found = tied_with(best, matrix, rules.level)
-            tied |= {(r, column): bool(t) for r, t in zip(family.rows, found, strict=True)}
+            ties = not_significantly_worse(best, matrix, rules.level)
+            tied |= {(r, column): bool(t) for r, t in zip(family.rows, ties, strict=True)}
     rows = tuple(_with_ties(row, at, tied) for at, row in enumerate(table.rows))
     return replace(table, rows=rows, marks=Marks(rules, len(table.parts), finest, untested))
 

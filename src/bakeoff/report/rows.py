@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable
 
 from bakeoff.queries.select import Result
-from bakeoff.report.tables import in_order
+from bakeoff.queries.tables import in_order
 from bakeoff.run.naming import tune_name
 from bakeoff.storage.record import PHASES, CellRequest, Record
 

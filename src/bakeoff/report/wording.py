@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bakeoff.report.tables import Column, Marks, Row, Run, Table
+from bakeoff.queries.tables import Column, Marks, Row, Run, Table
 from bakeoff.run.naming import escape_control_chars, settings
 
 NOTHING = "–"  # noqa: RUF001 - an en dash stands for a number that is not there
@@ -42,7 +42,7 @@ visible = escape_control_chars
 
 
 def title(table: Table) -> str:
-    return f"{table.dataset_label}, split {table.split_label}"
+    return table.title
 
 
 def settings_text(row: Row, *, weights: bool = True) -> str:

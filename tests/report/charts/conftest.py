@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bakeoff.evaluation.catalogue import metric_paths, resolve
+from bakeoff.queries.comparison import comparison
 from bakeoff.queries.select import Result
 from bakeoff.report.charts import ChartSection, charts
-from bakeoff.report.comparison import comparison
 from bakeoff.run.cell import Cell
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.record import CellRequest

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import Chart, ChartSection, charts
-from bakeoff.report.comparison import comparison
 
 NASTY = 'it\'s "a" [b].c\\d </script> & {e}'
 

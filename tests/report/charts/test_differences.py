@@ -9,11 +9,11 @@ import pytest
 from scipy import stats
 
 from bakeoff.evaluation.significance import TestConfig
+from bakeoff.queries.comparison import comparison
+from bakeoff.queries.pairs import pairwise
+from bakeoff.queries.tables import Column
 from bakeoff.report.charts import charts
 from bakeoff.report.charts.differences import interval_of
-from bakeoff.report.comparison import comparison
-from bakeoff.report.pairs.pairwise import pairwise
-from bakeoff.report.tables import Column
 
 
 def test_the_interval_on_one_split_is_that_of_the_paired_t_test(experiment: Any) -> None:

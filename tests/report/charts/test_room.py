@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import Chart, charts
 from bakeoff.report.charts.room import line_for_each
-from bakeoff.report.comparison import comparison
 from bakeoff.report.page.static import WIDTH
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import charts
 from bakeoff.report.charts.tuning import position
-from bakeoff.report.comparison import comparison
 
 VALUES = (0.2, 0.1, 0.4, None, 0.3, 0.5, 0.5)
 

@@ -56,15 +56,15 @@ def _entries(values: list[float]) -> tuple[Any, Any, Any]:
 
 
 def test_the_groups_of_users_hold_everybody_once(split: Any) -> None:
-    from bakeoff.report.figures.grouping import by_acquaintance, by_history, history_edges
+    from bakeoff.queries.grouping import by_history, by_known_history, history_edges
 
-    for grouping in (by_history(split, history_edges(split)), by_acquaintance(split)):
+    for grouping in (by_history(split, history_edges(split)), by_known_history(split)):
         assert grouping.members.sum(axis=1).ravel().tolist() == [[1.0] * len(split.users)]
         assert len(grouping.names) == grouping.members.shape[1]
 
 
 def test_bands_of_history_say_their_ends(split: Any) -> None:
-    from bakeoff.report.figures.grouping import by_history
+    from bakeoff.queries.grouping import by_history
 
     lengths = np.diff(split.history.indptr)[split.users]
     edges = (int(np.median(lengths)), int(lengths.max()))

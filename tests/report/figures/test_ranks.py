@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from bakeoff.report.comparison import comparison
+from bakeoff.queries.comparison import comparison
+from bakeoff.queries.tables import Column
 from bakeoff.report.figures.ranks import ranked, run_ranks, table_ranks, winners
-from bakeoff.report.tables import Column
 
 
 @pytest.mark.parametrize("seed", range(5))

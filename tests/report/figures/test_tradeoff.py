@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.report.comparison import comparison
+from bakeoff.queries.comparison import comparison
+from bakeoff.queries.tables import Column
 from bakeoff.report.figures.tradeoff import GOALS, goal_value, pareto, tradeoff
-from bakeoff.report.tables import Column
 
 
 def dominates(a: Any, b: Any, higher: Any) -> bool:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from bakeoff.report.comparison import comparison
+from bakeoff.queries.comparison import comparison
+from bakeoff.queries.tables import Column
 from bakeoff.report.page.board import board, distinct_places, headed, ordered, shown
-from bakeoff.report.tables import Column
 
 NDCG = Column("ndcg", 10)
 

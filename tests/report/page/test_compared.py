@@ -4,7 +4,7 @@ import numpy as np
 
 from bakeoff.data.describe import describe
 from bakeoff.data.source import Dataset, Step
-from bakeoff.report.comparison import comparison
+from bakeoff.queries.comparison import comparison
 from bakeoff.report.page.compared import dataset_grid, missing_grid, model_grid, split_grid, subjects, unknown
 from toys import blocks
 

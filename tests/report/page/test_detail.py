@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bakeoff.report.comparison import comparison
+from bakeoff.queries.comparison import comparison
 from bakeoff.report.page.detail import budget_text, detail, portable
 from bakeoff.storage.record import Budget
 

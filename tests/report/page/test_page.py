@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import json
 
-from bakeoff.report.comparison import comparison
+from bakeoff.queries.comparison import comparison
+from bakeoff.queries.tables import Column
 from bakeoff.report.document import document
 from bakeoff.report.page.page import BESIDE_N, page
-from bakeoff.report.tables import Column
 
 
 def paged(results, metrics, ks=(5, 10, 20)):

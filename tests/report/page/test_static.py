@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import charts
-from bakeoff.report.comparison import comparison
 from bakeoff.report.page.board import board
 from bakeoff.report.page.static import drawings
 

@@ -5,52 +5,44 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
 
 import pytest
 from rich.console import Console
 
 from bakeoff.evaluation.significance import TestConfig
-from bakeoff.report.pairs.by_split import OfSplit
-from bakeoff.report.pairs.changes import Change, Recommended
-from bakeoff.report.pairs.flips import Segment
-from bakeoff.report.pairs.sides import Match
-from bakeoff.report.pairs.versus import Difference, Line, Versus
+from bakeoff.queries.compare import Comparison, Difference, Match, MetricComparison, SplitBreakdown
+from bakeoff.queries.pairs import SplitCells
+from bakeoff.queries.recommend import Item, ListedItem
+from bakeoff.queries.segments import Segment, UserChange
+from bakeoff.queries.tables import Column
 from bakeoff.report.render.compare import print_answer, print_comparison
-from bakeoff.report.tables import Column
 from bakeoff.report.wording import p_text
 
 HOSTILE = "[bold]x[/bold] <b>\x1b[31m\u202e:smile:"
 SHOWN = "[bold]x[/bold] <b>\\x1b[31m\\u202e:smile:"
 
 
-@dataclass
-class Told:
-    versus: Versus
-    by: Line | None
-    splits: tuple[OfSplit, ...] = ()
-    answer: str | None = field(default=None)
-
-
 def line(metric="ndcg", corrected=0.01, higher=True, d=0.1):
     tested = Difference(d, d - 0.05, d + 0.05, 0.004, corrected, 0.3, 7, 2, 1, 10)
-    return Line(Column(metric, 10), higher, 0.5, 0.4, tested)
+    return MetricComparison(Column(metric, 10), higher, 0.5, 0.4, tested)
 
 
-def versus_of(*lines, n_splits=1, family_size=3, seeds=(1, 1)):
-    match = Match("plays, split random", "als", "warp", (), ((), ()), "f")
-    return Versus(match, lines, n_splits, seeds, family_size)
+def comparison_of(*lines, n_splits=1, family_size=3, seeds=(1, 1), **more):
+    keys = tuple(tuple(f"{side}{n}" for n in range(count)) for side, count in zip("ab", seeds, strict=True))
+    splits = tuple(SplitCells(f"s{n}", 0.25, 10, keys) for n in range(n_splits))
+    match = Match("plays, split random", "als", "warp", splits, ((), ()), "f")
+    return Comparison(match, lines, family_size, **more)
 
 
 def of_split(segments=(), gains=(), losses=(), name="split_seed 1", absent=""):
     alone = Difference(0.1, 0.05, 0.15, 0.004, 0.004, 0.3, 7, 2, 1, 10)
-    return OfSplit(name, alone, segments, gains, losses, absent)
+    return SplitBreakdown(name, alone, segments, gains, losses, absent)
 
 
-def printed(told, rules=None, gate=None, tolerance=0.0):
+def printed(one, rules=None, gate=None, tolerance=0.0):
     out = io.StringIO()
     console = Console(file=out, width=180, no_color=True)
-    print_comparison(told, rules or TestConfig(), gate, tolerance, console)
+    print_comparison(one, rules or TestConfig(), gate, tolerance, console)
     return out.getvalue()
 
 
@@ -61,65 +53,68 @@ def test_who_is_better_stands_where_the_corrected_p_allows_it() -> None:
     )
     rows = [
         r.split()
-        for r in printed(Told(versus_of(*lines), None)).splitlines()
+        for r in printed(comparison_of(*lines)).splitlines()
         if r[:4] in {f"{m}@10" for m in "abcde"}
     ]
     assert [" ".join(r[15:]) for r in rows] == ["candidate", "baseline", "not apart", "baseline", "–"]
 
 
 def test_text_from_data_is_never_markup() -> None:
-    item = Recommended(HOSTILE[:20], HOSTILE, True)
-    change = Change(HOSTILE, 0.5, 0.25, 3, ((item,), ()))
+    item = ListedItem(Item(HOSTILE[:20], HOSTILE), 1.0, True)
+    change = UserChange(HOSTILE, 0.5, 0.25, 3, ((item,), ()))
     segment = Segment(HOSTILE, HOSTILE, 20, -0.1, -0.2, -0.01, 0.01, 3, 9, True)
-    out = printed(Told(versus_of(line()), line(), (of_split((segment,), (change,)),)))
+    out = printed(comparison_of(line(), leading=line(), splits=(of_split((segment,), (change,)),)))
     assert f"user {SHOWN}" in out and f"{SHOWN}: {SHOWN}" in out
     assert "\x1b[31m" not in out and "\u202e" not in out
     assert "* [bold]x[/bold]" in out
 
 
 def test_untested_metrics_are_listed_once_by_reason() -> None:
-    lines = [Line(Column("gini", k), False, 0.5, 0.4, None, "no value for each user") for k in (5, 10)]
-    out = printed(Told(versus_of(*lines), None))
+    lines = [
+        MetricComparison(Column("gini", k), False, 0.5, 0.4, None, "no value for each user") for k in (5, 10)
+    ]
+    out = printed(comparison_of(*lines))
     assert out.count("No test: gini (no value for each user).") == 1
 
 
 def test_a_gate_shows_difference_interval_and_tolerance() -> None:
-    told = Told(versus_of(line()), line(), answer="PROMOTED")
+    told = comparison_of(line(), leading=line(), answer="PROMOTED")
     out = printed(told, gate="ndcg@10", tolerance=0.002)
     assert "PROMOTED: ndcg@10 +0.1000, 95 % interval +0.0500 to +0.1500, tolerance 0.002" in out
-    told = Told(versus_of(line(higher=False)), line(higher=False), answer="REJECTED")
+    falls = line(higher=False)
+    told = comparison_of(falls, leading=falls, answer="REJECTED")
     assert "tolerance 0.002, lower is better" in printed(told, gate="ndcg@10", tolerance=0.002)
 
 
 def test_how_it_was_tested_is_said() -> None:
-    out = printed(Told(versus_of(line(), n_splits=3, seeds=(2, 1)), None))
+    out = printed(comparison_of(line(), n_splits=3, seeds=(2, 1)))
     assert "corrected resampled t-test over 3 splits" in out and "averaged by user: 2 and 1" in out
-    out = printed(Told(versus_of(line(), family_size=1), None), TestConfig(test="randomization"))
+    out = printed(comparison_of(line(), family_size=1), TestConfig(test="randomization"))
     assert "10,000 resamples" in out and "One pair" in out
 
 
 def test_flips_that_cannot_reach_the_level_are_said() -> None:
     rules = TestConfig(test="randomization", resamples=100)
-    out = printed(Told(versus_of(line(), family_size=50), None), rules)
+    out = printed(comparison_of(line(), family_size=50), rules)
     assert "100 resamples cannot reach a corrected p below 0.5" in out
 
 
 def test_segments_without_a_flip_say_so() -> None:
     segment = Segment("history", "1 to 5", 20, 0.1, 0.01, 0.2, 0.01, 12, 3, False)
-    out = printed(Told(versus_of(line()), line(), (of_split((segment,)),)))
+    out = printed(comparison_of(line(), leading=line(), splits=(of_split((segment,)),)))
     assert "The sign flips in none of 1 segments" in out and "history: 1 to 5" in out
 
 
 def test_several_splits_have_a_section_each_and_a_table_beside_each_other() -> None:
     segments = [Segment("history", "1 to 5", 20, at / 10, 0, 1, 0.01, 12, 3, at == 2) for at in (1, 2)]
-    item = Recommended("i1", "", True)
-    change = Change("u9", 0.5, 0.25, 3, ((item,), ()))
+    item = ListedItem(Item("i1"), 1.0, True)
+    change = UserChange("u9", 0.5, 0.25, 3, ((item,), ()))
     splits = (
         of_split((segments[0],), name="split_seed 1"),
         of_split((segments[1],), (change,), name="split_seed 2, fold 1"),
         of_split(name="split_seed 3", absent="the store holds no split s3"),
     )
-    out = printed(Told(versus_of(line(), n_splits=3), line(), splits))
+    out = printed(comparison_of(line(), n_splits=3, leading=line(), splits=splits))
     assert "Each split alone, in ndcg@10" in out
     (row,) = [r for r in out.splitlines() if r.startswith("split_seed 2, fold 1")]
     assert row.split()[-3:] == ["1", "of", "1"] and "7 / 2 / 1" in row
@@ -134,7 +129,7 @@ def test_segments_count_users_who_are_better_off(higher, told) -> None:
     by = line(higher=higher)
     (row,) = [
         r
-        for r in printed(Told(versus_of(by), by, (of_split((segment,)),))).splitlines()
+        for r in printed(comparison_of(by, leading=by, splits=(of_split((segment,)),))).splitlines()
         if r.startswith("history: 1 to 5")
     ]
     assert told in row
@@ -154,8 +149,8 @@ def test_p_is_never_shown_as_0(p, text) -> None:
 
 def test_a_narrow_terminal_leaves_columns_out_and_names_them_rather_than_cutting_figures() -> None:
     out = io.StringIO()
-    told = Told(versus_of(line("long_tail_share")), None)
-    print_comparison(told, TestConfig(), None, 0.0, Console(file=out, width=80, no_color=True))
+    one = comparison_of(line("long_tail_share"))
+    print_comparison(one, TestConfig(), None, 0.0, Console(file=out, width=80, no_color=True))
     drawn = out.getvalue().splitlines()
     assert any("long_tail_share@10" in r and "+0.1000" in r and "7 / 2 / 1" in r for r in drawn)
     assert "On a wider terminal: d_z, p, better, baseline, candidate." in drawn

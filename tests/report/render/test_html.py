@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import Chart, ChartSection
-from bakeoff.report.comparison import comparison
 from bakeoff.report.document import document
 from bakeoff.report.page.page import page, script_json
 from bakeoff.report.render import html

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bakeoff.report.comparison import comparison, summary
+from bakeoff.queries.comparison import comparison, summary
+from bakeoff.queries.uncertainty import Fit
 from bakeoff.report.tuned.searches import Point, searches, without_space
-from bakeoff.report.uncertainty import Fit
 from tuned_records import FAILED, PRUNED, SPACE, TUNE, trial, tuning
 
 NDCG = {"ndcg": {"10": (0.3, 0.01)}}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bakeoff.report.comparison import comparison
+from bakeoff.queries.comparison import comparison
 from bakeoff.report.tuned.notes import lines, notes
 from bakeoff.report.tuned.words import NO_SPACE, grids, tuned
 from bakeoff.report.wording import NOTHING

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bakeoff.evaluation.metric import Metric
 from bakeoff.queries.select import Result
+from bakeoff.queries.tables import Table
 from bakeoff.report.charts import (
     agreements,
     bumps,
@@ -19,7 +20,6 @@ from bakeoff.report.charts import (
 from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import frame
 from bakeoff.report.charts.stored import stored
-from bakeoff.report.tables import Table
 from bakeoff.storage.store import Store
 
 __all__ = ["Chart", "ChartSection", "charts"]

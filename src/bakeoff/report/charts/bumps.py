@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from bakeoff.queries.tables import Column, Run
 from bakeoff.report.charts.chart import Chart, ChartSection, Row, Spec
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.leaderboard import LISTS, metric_up
@@ -22,7 +23,6 @@ from bakeoff.report.charts.spec import (
     traces,
 )
 from bakeoff.report.figures.ranks import run_ranks, table_ranks
-from bakeoff.report.tables import Column, Run
 
 _CAPTION = "1 is the best; models with equal means share a rank. Lines that cross say that the order changes."
 

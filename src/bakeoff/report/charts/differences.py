@@ -10,14 +10,14 @@ import numpy as np
 
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation.significance import MIN_DATA_SETS, CriticalDifference, TestConfig, critical_difference
+from bakeoff.queries.pairs import Pairwise, pairwise
+from bakeoff.queries.tables import Column
+from bakeoff.queries.uncertainty import t_quantile
 from bakeoff.report.charts.chart import Chart, ChartSection, Row
 from bakeoff.report.charts.difference_views import LISTS, RANK_LISTS, mean_ranks, pair_map
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.spec import short
 from bakeoff.report.charts.stored import Stored
-from bakeoff.report.pairs.pairwise import Pairwise, pairwise
-from bakeoff.report.tables import Column
-from bakeoff.report.uncertainty import t_quantile
 from bakeoff.storage.store import Store
 
 _TESTS = {"t": "paired t-test", "randomization": "randomisation test", "wilcoxon": "Wilcoxon's signed ranks"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bakeoff.queries.tables import Column
 from bakeoff.report.charts.chart import Chart, ChartSection
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.look import NEUTRAL
@@ -20,7 +21,6 @@ from bakeoff.report.charts.spec import (
 )
 from bakeoff.report.charts.stored import Stored
 from bakeoff.report.figures.distribution import LEVELS, Distribution, distributions
-from bakeoff.report.tables import Column
 
 _QUANTILES = tuple(f"q{100 * level:g}" for level in LEVELS)
 _LISTS = ("k", "mean", *_QUANTILES, "zeros", "n")

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from bakeoff.evaluation.catalogue import leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
+from bakeoff.queries.tables import Row, Table
 from bakeoff.report.charts.look import Look, looks
-from bakeoff.report.tables import Row, Table
 from bakeoff.report.wording import visible
 
 BASELINES = ("Popularity", "Random")

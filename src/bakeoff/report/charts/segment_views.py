@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bakeoff.queries.grouping import BAND_NAMES
 from bakeoff.report.charts.chart import Row, Spec
 from bakeoff.report.charts.frame import Frame
 from bakeoff.report.charts.room import Lines, figures, line_for_each
@@ -22,7 +23,6 @@ from bakeoff.report.charts.spec import (
     place_title,
     shape,
 )
-from bakeoff.report.figures.grouping import BAND_NAMES
 
 Labels = dict[str, dict[str, list[str]]]
 """Data set -> split -> the names of its groups."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.arrays import Array
+from bakeoff.queries.tables import Column
 from bakeoff.report.charts.chart import Chart, ChartSection, Row
 from bakeoff.report.charts.frame import Frame, Place
 from bakeoff.report.charts.leaderboard import metric_up
@@ -16,7 +17,6 @@ from bakeoff.report.charts.spec import short
 from bakeoff.report.charts.stored import Stored
 from bakeoff.report.figures.bands import Bands, item_bands
 from bakeoff.report.figures.group_means import GroupMeans, Means, group_means
-from bakeoff.report.tables import Column
 from bakeoff.report.wording import visible
 
 _TITLES = {"history": "length of history", "known": "what was known of the user"}

@@ -9,8 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Codes, Doubles
+from bakeoff.queries.grouping import BAND_NAMES, popularity_bands
 from bakeoff.report.figures.group_means import Means, mean_by_group
-from bakeoff.report.figures.grouping import BAND_NAMES, popularity_bands
 from bakeoff.report.figures.material import Fits
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bakeoff.arrays import Doubles
+from bakeoff.queries.tables import Column
 from bakeoff.report.figures.material import Fits
-from bakeoff.report.tables import Column
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 

@@ -13,10 +13,10 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Codes, Doubles
-from bakeoff.report.figures.grouping import Grouping, by_acquaintance, by_features, by_history, history_edges
+from bakeoff.queries.grouping import Grouping, by_features, by_history, by_known_history, history_edges
+from bakeoff.queries.tables import Column
+from bakeoff.queries.uncertainty import t_quantile
 from bakeoff.report.figures.material import Fits
-from bakeoff.report.tables import Column
-from bakeoff.report.uncertainty import t_quantile
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def group_means(fits: Sequence[Fits], columns: Sequence[Column]) -> list[GroupMe
     if not fits or not columns:
         return []
     edges = history_edges(fits[0].split)
-    groupings = [[by_history(f.split, edges), by_acquaintance(f.split), *by_features(f.split)] for f in fits]
+    groupings = [[by_history(f.split, edges), by_known_history(f.split), *by_features(f.split)] for f in fits]
     values = [_values_of_row(fits, columns, row) for row in range(len(fits[0].keys))]
     found = []
     for of_kind in zip(*groupings, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from bakeoff.report.tables import Value
+from bakeoff.queries.tables import Value
 
 
 class Interval(NamedTuple):

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from bakeoff.arrays import Array, Codes, Doubles
-from bakeoff.report.pairs.samples import column_name, keys_by_split
-from bakeoff.report.tables import Column, Table
+from bakeoff.queries.pairs import keys_by_split
+from bakeoff.queries.tables import Column, Table
 from bakeoff.splits.base import Split
 from bakeoff.storage.store import Store
 
@@ -39,7 +39,7 @@ class Fits:
 
     def values(self, key: str, columns: Sequence[Column]) -> Doubles:
         """float64 [columns, m]: the stored values of a cell by user; NaN where there is none."""
-        names = [column_name(c) for c in columns]
+        names = [c.name for c in columns]
         found = self.store.per_user(key, names) or {}
         nothing = np.full(len(self.split.users), np.nan)
         return np.stack([np.asarray(found.get(n, nothing), dtype=np.float64) for n in names])

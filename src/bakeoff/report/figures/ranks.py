@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bakeoff.arrays import Array, Doubles
-from bakeoff.report.tables import Column, Run, Table
+from bakeoff.queries.tables import Column, Run, Table
 
 
 def ranked(values: Sequence[float] | Array, higher_is_better: bool) -> Doubles:

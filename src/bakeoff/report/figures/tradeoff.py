@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bakeoff.arrays import Array, Bools
-from bakeoff.report.tables import Column, Row, Table
+from bakeoff.queries.tables import Column, Row, Table
 
 
 @dataclass(frozen=True)

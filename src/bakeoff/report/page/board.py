@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from bakeoff.queries.tables import Column, Row, Table
 from bakeoff.report.figures.intervals import interval
 from bakeoff.report.page.detail import Detail, detail, fits_of, whole
-from bakeoff.report.tables import Column, Row, Table
 from bakeoff.report.wording import (
     NOTHING,
     TIED,

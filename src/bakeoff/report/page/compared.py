@@ -9,9 +9,9 @@ from typing import Any
 from bakeoff.data.describe import Description
 from bakeoff.hashing import canonical_json
 from bakeoff.queries.select import Result
+from bakeoff.queries.tables import Part, Table
 from bakeoff.report.layout import Grid, Head
 from bakeoff.report.page.detail import budget_text
-from bakeoff.report.tables import Part, Table
 from bakeoff.report.wording import NOTHING, Entry, reason_texts, settings_text, title, visible
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import dataset_label

@@ -9,8 +9,8 @@ from typing import Any
 
 from bakeoff.hashing import canonical_json
 from bakeoff.queries.select import Result
+from bakeoff.queries.tables import Row
 from bakeoff.report.layout import Grid, Head
-from bakeoff.report.tables import Row
 from bakeoff.report.wording import NOTHING, Entry, seconds_entry, visible
 from bakeoff.storage.record import Budget, Record, TrialRecord, TrialState, TuningRecord
 

@@ -10,6 +10,7 @@ from typing import Any
 from bakeoff.evaluation.catalogue import LEADING_K, OVERVIEW, PROMINENT, leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
 from bakeoff.queries.select import Result
+from bakeoff.queries.tables import Column, Table
 from bakeoff.report.charts import ChartSection
 from bakeoff.report.document import Document, definition
 from bakeoff.report.layout import Grid
@@ -24,7 +25,6 @@ from bakeoff.report.page.compared import (
     unknown,
 )
 from bakeoff.report.page.packing import packed
-from bakeoff.report.tables import Column, Table
 from bakeoff.report.wording import TIED, how_tested
 
 BESIDE_N = 4

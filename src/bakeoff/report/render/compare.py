@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from bakeoff.evaluation.significance import TestConfig
-from bakeoff.report.pairs.by_split import OfSplit
-from bakeoff.report.pairs.samples import column_name
-from bakeoff.report.pairs.versus import Answer, Line, Versus
+from bakeoff.queries.compare import Answer, Comparison, MetricComparison
 from bakeoff.report.render.console import say
 from bakeoff.report.render.fitted import print_table
 from bakeoff.report.render.splits import outcomes, print_splits
@@ -23,35 +21,22 @@ SAME_SHOWN = 4
 _SPARE = ("d_z", "p", "better", "baseline", "candidate")
 
 
-class Told(Protocol):
-    """What is printed of one match."""
-
-    @property
-    def versus(self) -> Versus: ...
-    @property
-    def by(self) -> Line | None: ...
-    @property
-    def splits(self) -> Sequence[OfSplit]: ...
-    @property
-    def answer(self) -> Answer | None: ...
-
-
 def print_comparison(
-    told: Told, rules: TestConfig, gate: str | None, tolerance: float, console: Console | None = None
+    one: Comparison, rules: TestConfig, gate: str | None, tolerance: float, console: Console | None = None
 ) -> None:
     """Print metrics, segments, users, and the answer of a gate; text from data is never markup."""
     console = _console(console)
-    match = told.versus.match
+    match, leading = one.match, one.leading
     say(console, f"{match.title}: {match.candidate} against {match.baseline}", style="bold")
     if match.same:
-        _print_same(told.versus, console)
+        _print_same(one, console)
     else:
-        say(console, _how(told.versus, rules))
-        _print_metrics(told.versus, rules, console)
-    if told.by is not None:
-        print_splits(match, told.by, told.splits, rules, console)
-    if told.answer is not None and gate is not None and told.by is not None:
-        say(console, _verdict(told.answer, told.by, rules, tolerance), style="bold")
+        say(console, _how_tested(one, rules))
+        _print_metrics(one, rules, console)
+    if leading is not None:
+        print_splits(match, leading, one.splits, rules, console)
+        if one.answer is not None and gate is not None:
+            say(console, _gate_line(one.answer, leading, rules, tolerance), style="bold")
     console.print()
 
 
@@ -71,53 +56,53 @@ def _console(console: Console | None) -> Console:
     return Terminal()
 
 
-def _print_same(found: Versus, console: Console) -> None:
+def _print_same(one: Comparison, console: Console) -> None:
     """That there is nothing to compare, and what both have."""
-    keys = found.match.same
+    keys = one.match.same
     some = ", ".join(keys[:SAME_SHOWN]) + (", ..." if len(keys) > SAME_SHOWN else "")
     are = f"the same cell, {some}" if len(keys) == 1 else f"the same {len(keys)} cells ({some})"
     say(console, f"Both are {are}: there is nothing to compare, every difference is 0.")
-    rows = [(visible(column_name(line.column)), f"{line.candidate:.4f}") for line in found.lines]
+    rows = [(visible(metric.column.name), f"{metric.candidate:.4f}") for metric in one.metrics]
     print_table(console, ("metric", "both"), rows)
 
 
-def _how(found: Versus, rules: TestConfig) -> str:
+def _how_tested(one: Comparison, rules: TestConfig) -> str:
     """How the numbers were made, in two sentences."""
-    if all(line.tested is None for line in found.lines):
+    if all(metric.tested is None for metric in one.metrics):
         return "Differences are candidate less baseline; none has a test."
-    if found.n_splits > 1:
-        test = f"corrected resampled t-test over {found.n_splits} splits"
+    if one.n_splits > 1:
+        test = f"corrected resampled t-test over {one.n_splits} splits"
     else:
         drawn = f", {rules.resamples:,} resamples" if rules.test == "randomization" else ""
         test = f"{TESTS[rules.test]}{drawn}; intervals by bootstrap over users"
     seeds = ""
-    if max(found.n_seeds) > 1:
-        seeds = f" Model seeds, averaged by user: {found.n_seeds[0]} and {found.n_seeds[1]}."
-    family = f"{CORRECTIONS[rules.correction]} over {found.family_size} pairs of models for each metric and k"
-    corrected = f" p corrected by {family}." if found.family_size > 1 else " One pair: p needs no correction."
+    if max(one.n_seeds) > 1:
+        seeds = f" Model seeds, averaged by user: {one.n_seeds[0]} and {one.n_seeds[1]}."
+    family = f"{CORRECTIONS[rules.correction]} over {one.family_size} pairs of models for each metric and k"
+    corrected = f" p corrected by {family}." if one.family_size > 1 else " One pair: p needs no correction."
     return f"Differences are candidate less baseline: {test}.{corrected}{seeds}"
 
 
-def _print_metrics(found: Versus, rules: TestConfig, console: Console) -> None:
+def _print_metrics(one: Comparison, rules: TestConfig, console: Console) -> None:
     heads = (
         *("metric", "candidate", "baseline", "difference", f"{100 * rules.confidence:.3g} % interval"),
         *("p", "p corr.", "d_z", "win / tie / loss", "better"),
     )
-    print_table(console, heads, [_metric(line, rules) for line in found.lines], spare=_SPARE)
+    print_table(console, heads, [_metric(metric, rules) for metric in one.metrics], spare=_SPARE)
     reasons: dict[str, dict[str, None]] = {}
-    for line in found.lines:
-        if line.tested is None:
-            reasons.setdefault(line.untested, {})[line.column.metric] = None
+    for metric in one.metrics:
+        if metric.tested is None:
+            reasons.setdefault(metric.untested, {})[metric.column.metric] = None
     for why, names in reasons.items():
         say(console, f"No test: {', '.join(names)} ({why}).")
-    if all(line.tested is None for line in found.lines):
+    if all(metric.tested is None for metric in one.metrics):
         return
     say(
         console,
         "d_z: mean difference / standard deviation over users. Wins: users better off with the candidate.",
     )
-    if rules.test == "randomization" and found.n_splits == 1:
-        least = found.family_size / (1 + rules.resamples)
+    if rules.test == "randomization" and one.n_splits == 1:
+        least = one.family_size / (1 + rules.resamples)
         if rules.correction == "holm" and least > rules.level:
             say(
                 console,
@@ -126,31 +111,31 @@ def _print_metrics(found: Versus, rules: TestConfig, console: Console) -> None:
             )
 
 
-def _metric(line: Line, rules: TestConfig) -> tuple[str, ...]:
+def _metric(metric: MetricComparison, rules: TestConfig) -> tuple[str, ...]:
     places = 4
-    name = visible(column_name(line.column))
-    means = f"{line.candidate:.{places}f}", f"{line.baseline:.{places}f}"
-    found = line.tested
-    if found is None:
-        return (name, *means, f"{line.candidate - line.baseline:+.{places}f}", *[NOTHING] * 6)
+    name = visible(metric.column.name)
+    means = f"{metric.candidate:.{places}f}", f"{metric.baseline:.{places}f}"
+    tested = metric.tested
+    if tested is None:
+        return (name, *means, f"{metric.candidate - metric.baseline:+.{places}f}", *[NOTHING] * 6)
     better = "not apart"
-    if found.corrected <= rules.level:
-        better = NOTHING if line.worse is None else "baseline" if line.worse else "candidate"
+    if tested.corrected <= rules.level:
+        better = NOTHING if metric.worse is None else "baseline" if metric.worse else "candidate"
     return (
-        *(name, *means, f"{found.difference:+.{places}f}"),
-        f"{found.low:+.{places}f} to {found.high:+.{places}f}",
-        *(p_text(found.p), p_text(found.corrected), f"{found.effect:+.2f}"),
-        outcomes(found.wins, found.ties, found.losses),
+        *(name, *means, f"{tested.difference:+.{places}f}"),
+        f"{tested.low:+.{places}f} to {tested.high:+.{places}f}",
+        *(p_text(tested.p), p_text(tested.corrected), f"{tested.effect:+.2f}"),
+        outcomes(tested.wins, tested.ties, tested.losses),
         better,
     )
 
 
-def _verdict(answer: Answer, line: Line, rules: TestConfig, tolerance: float) -> str:
-    found = line.tested
-    if found is None:  # a cell beside itself is compared by nothing
-        return f"{answer}: {column_name(line.column)} {line.candidate - line.baseline:+.4f}, the same cells"
-    turned = "" if line.higher_is_better else ", lower is better"
+def _gate_line(answer: Answer, metric: MetricComparison, rules: TestConfig, tolerance: float) -> str:
+    tested = metric.tested
+    if tested is None:  # a cell beside itself is compared by nothing
+        return f"{answer}: {metric.column.name} {metric.candidate - metric.baseline:+.4f}, the same cells"
+    turned = "" if metric.higher_is_better else ", lower is better"
     return (
-        f"{answer}: {column_name(line.column)} {found.difference:+.4f}, {100 * rules.confidence:.3g} % "
-        f"interval {found.low:+.4f} to {found.high:+.4f}, tolerance {tolerance:g}{turned}"
+        f"{answer}: {metric.column.name} {tested.difference:+.4f}, {100 * rules.confidence:.3g} % "
+        f"interval {tested.low:+.4f} to {tested.high:+.4f}, tolerance {tolerance:g}{turned}"
     )

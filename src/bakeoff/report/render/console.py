@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bakeoff.evaluation.catalogue import leading_k, prominence
 from bakeoff.evaluation.metric import Metric
+from bakeoff.queries.comparison import comparison
 from bakeoff.queries.select import Result
-from bakeoff.report.comparison import comparison
-from bakeoff.report.tables import Column, Table
+from bakeoff.queries.tables import Column, Table
 from bakeoff.report.tuned.notes import lines as tuning_lines
 from bakeoff.report.tuned.words import tuned
 from bakeoff.report.wording import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from bakeoff.queries.tables import Table
 from bakeoff.report.layout import Grid, Head
-from bakeoff.report.tables import Table
 from bakeoff.report.wording import Entry, decimals, settings_text, title, value_entry, visible
 
 _RIGHT = ' style="text-align: right"'

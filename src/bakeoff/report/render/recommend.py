@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.errors import check_choice
-from bakeoff.queries.recommend import Answer, Item, Listed, ModelList, overlap
+from bakeoff.queries.recommend import Item, ListedItem, ModelList, Recommendations, as_dict, overlap
 from bakeoff.report.render import csv
 from bakeoff.report.render.console import say
 from bakeoff.report.wording import visible
@@ -36,7 +36,7 @@ def form_of(form: str | None, to: Path | None) -> str:
     return found
 
 
-def deliver(answer: Answer, form: str, to: Path | None) -> None:
+def deliver(answer: Recommendations, form: str, to: Path | None) -> None:
     """Print an answer, or write it to a file whole."""
     if form == "table":
         print_answer(answer)
@@ -48,7 +48,7 @@ def deliver(answer: Answer, form: str, to: Path | None) -> None:
         write_text(to, text)
 
 
-def print_answer(answer: Answer, console: Console | None = None) -> None:
+def print_answer(answer: Recommendations, console: Console | None = None) -> None:
     """Print the history, the lists side by side, their overlap, and who has none and why."""
     if console is None:
         from rich.console import Console
@@ -70,7 +70,7 @@ def print_answer(answer: Answer, console: Console | None = None) -> None:
         say(console, text)
 
 
-def as_csv(answer: Answer) -> str:
+def as_csv(answer: Recommendations) -> str:
     """A row for each item of each list, and one with the reason for a model without a list."""
     rows: list[tuple[Any, ...]] = []
     for m in answer.models:
@@ -83,50 +83,26 @@ def as_csv(answer: Answer) -> str:
     return csv.render(COLUMNS, rows)
 
 
-def as_json(answer: Answer) -> str:
-    """All that is known of the answer."""
-    models = [
-        {
-            "model": m.model,
-            "key": m.key,
-            "source": m.source,
-            "reason": m.reason,
-            "items": [{**_item(e.item), "score": e.score, "hit": e.hit} for e in m.listed],
-        }
-        for m in answer.models
-    ]
-    question = {k: v for k, v in answer.question.__dict__.items() if v is not None}
-    found = {
-        "question": question,
-        "place": answer.place,
-        "history": [_item(i) for i in answer.history],
-        "n_history": answer.n_history,
-        "n_held_out": answer.n_held_out,
-        "models": models,
-        "notes": list(answer.notes),
-    }
-    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+def as_json(answer: Recommendations) -> str:
+    """Return everything about the recommendations as one JSON document."""
+    return json.dumps(as_dict(answer), indent=1, ensure_ascii=False) + "\n"
 
 
-def _item(item: Item) -> dict[str, Any]:
-    return {k: v for k, v in item.__dict__.items() if v is not None}
-
-
-def _asked(answer: Answer) -> str:
-    question = answer.question
-    if question.user is not None:
-        return f"user {question.user}, k = {question.k}"
-    if question.items is not None:
-        return f"a newcomer who had {answer.n_history} items, k = {question.k}"
-    return f"items like {_text(answer.history[0])}, k = {question.k}"
+def _asked(answer: Recommendations) -> str:
+    request = answer.request
+    if request.user is not None:
+        return f"user {request.user}, k = {request.k}"
+    if request.items is not None:
+        return f"a newcomer who had {answer.n_history} items, k = {request.k}"
+    return f"items like {_text(answer.history[0])}, k = {request.k}"
 
 
 def _text(item: Item) -> str:
     return visible(f"{item.id}  {item.name}" if item.name else item.id)
 
 
-def _print_history(answer: Answer, console: Console) -> None:
-    if answer.question.similar_to is not None:
+def _print_history(answer: Recommendations, console: Console) -> None:
+    if answer.request.similar_to is not None:
         return
     told, all_of_it = len(answer.history), answer.n_history
     order = {"time": "the last ", "value": "the largest "}.get(answer.ordered_by, "") if told else ""
@@ -149,7 +125,7 @@ def _cut(console: Console, text: str) -> None:
     console.print(Text(text), no_wrap=True, overflow="ellipsis", highlight=False)
 
 
-def _fitting(models: Sequence[ModelList], answer: Answer, width: int) -> Iterator[list[ModelList]]:
+def _fitting(models: Sequence[ModelList], answer: Recommendations, width: int) -> Iterator[list[ModelList]]:
     """The lists in groups that fit beside each other."""
     group: list[ModelList] = []
     left = width - 3
@@ -164,25 +140,25 @@ def _fitting(models: Sequence[ModelList], answer: Answer, width: int) -> Iterato
         yield group
 
 
-def _natural_width(model: ModelList, answer: Answer) -> int:
+def _natural_width(model: ModelList, answer: Recommendations) -> int:
     from rich.cells import cell_len
 
     return max(map(cell_len, [visible(model.model), *(_marked(e, answer) for e in model.listed)]))
 
 
-def _marked(entry: Listed, answer: Answer) -> str:
+def _marked(entry: ListedItem, answer: Recommendations) -> str:
     mark = ("* " if entry.hit else "  ") if answer.n_held_out else ""
     return mark + _text(entry.item)
 
 
-def _print_lists(answer: Answer, models: Sequence[ModelList], console: Console) -> None:
+def _print_lists(answer: Recommendations, models: Sequence[ModelList], console: Console) -> None:
     from rich.text import Text
 
     drawn = _grid()
     natural, room = [_natural_width(m, answer) for m in models], console.width - 3 - 2 * len(models)
     widths = range(max(natural), 8, -1)  # long lists are cut to one width, short ones are left whole
     width = next((w for w in widths if sum(min(n, w) for n in natural) <= room), 8)
-    drawn.add_column("", justify="right", width=len(str(answer.question.k)))
+    drawn.add_column("", justify="right", width=len(str(answer.request.k)))
     for model in models:
         name = Text(visible(model.model), no_wrap=True, overflow="ellipsis")
         drawn.add_column(name, no_wrap=True, overflow="ellipsis", max_width=width)
@@ -196,7 +172,7 @@ def _print_lists(answer: Answer, models: Sequence[ModelList], console: Console) 
     console.print()
 
 
-def _entry(model: ModelList, at: int, answer: Answer) -> Any:
+def _entry(model: ModelList, at: int, answer: Recommendations) -> Any:
     from rich.text import Text
 
     if at >= len(model.listed):

@@ -1,4 +1,4 @@
-"""What each split tells of a candidate beside a baseline, on a terminal: segments and users."""
+"""A comparison split by split on a terminal: segments of users, and the users that change most."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bakeoff.evaluation.significance import TestConfig
-from bakeoff.report.pairs.by_split import OfSplit
-from bakeoff.report.pairs.changes import Recommended
-from bakeoff.report.pairs.flips import Segment
-from bakeoff.report.pairs.samples import column_name
-from bakeoff.report.pairs.sides import Match
-from bakeoff.report.pairs.versus import Line
+from bakeoff.queries.compare import Match, MetricComparison, SplitBreakdown
+from bakeoff.queries.recommend import ListedItem
+from bakeoff.queries.segments import Segment
 from bakeoff.report.render.console import say
 from bakeoff.report.render.fitted import print_table
 from bakeoff.report.wording import CORRECTIONS, p_text, visible
@@ -28,21 +25,27 @@ ITEM_WIDTH = 40
 
 
 def print_splits(
-    match: Match, by: Line, splits: Sequence[OfSplit], rules: TestConfig, console: Console
+    match: Match,
+    leading: MetricComparison,
+    splits: Sequence[SplitBreakdown],
+    rules: TestConfig,
+    console: Console,
 ) -> None:
     """Print the splits beside each other where there are several, then the segments and users of each."""
-    name = column_name(by.column)
+    name = leading.column.name
     if len(splits) > 1:
-        _print_beside(splits, name, rules, console)
+        _print_split_table(splits, name, rules, console)
     for split in splits:
-        said = f"{name}, {split.name}" if len(splits) > 1 else name
+        where = f"{name}, {split.name}" if len(splits) > 1 else name
         if split.absent:
-            say(console, f"No segments and no users in {said}: {split.absent}.")
-        _print_segments(split.segments, said, by.higher_is_better, rules, console)
-        _print_changes(split, said, match, console)
+            say(console, f"No segments and no users in {where}: {split.absent}.")
+        _print_segments(split.segments, where, leading.higher_is_better, rules, console)
+        _print_changes(split, where, match, console)
 
 
-def _print_beside(splits: Sequence[OfSplit], name: str, rules: TestConfig, console: Console) -> None:
+def _print_split_table(
+    splits: Sequence[SplitBreakdown], name: str, rules: TestConfig, console: Console
+) -> None:
     console.print()
     say(console, f"Each split alone, in {name}", style="bold")
     interval = f"{100 * rules.confidence:.3g} % interval"
@@ -61,37 +64,37 @@ def _print_beside(splits: Sequence[OfSplit], name: str, rules: TestConfig, conso
 
 
 def _print_segments(
-    found: Sequence[Segment], name: str, higher: bool | None, rules: TestConfig, console: Console
+    segments: Sequence[Segment], name: str, higher: bool | None, rules: TestConfig, console: Console
 ) -> None:
-    if not found:
+    if not segments:
         return
-    flips = sorted((s for s in found if s.flips), key=lambda s: (s.p, -s.n_users))
+    flips = sorted((s for s in segments if s.flips), key=lambda s: (s.p, -s.n_users))
     certain = sum(s.p <= rules.level for s in flips)
     console.print()
     say(console, f"Segments of users in {name}", style="bold")
-    shown = [s for s in found if s.kind == "history"]
+    shown = [s for s in segments if s.kind == "history"]
     shown += [s for s in flips if s.kind != "history"][:FLIPS_SHOWN]
     heads = ("segment", "users", "difference", "interval", "p corr.", "win / tie / loss", "sign")
     print_table(console, heads, [_segment(s, higher) for s in shown], spare=("win / tie / loss",))
-    corrected = f"p corrected by {CORRECTIONS[rules.correction]} over all {len(found)} segments"
+    corrected = f"p corrected by {CORRECTIONS[rules.correction]} over all {len(segments)} segments"
     if flips:
         say(
             console,
-            f"The sign flips in {len(flips)} of {len(found)} segments, significantly in {certain} "
+            f"The sign flips in {len(flips)} of {len(segments)} segments, significantly in {certain} "
             f"({corrected}).",
         )
     else:
-        say(console, f"The sign flips in none of {len(found)} segments ({corrected}).")
+        say(console, f"The sign flips in none of {len(segments)} segments ({corrected}).")
 
 
-def _segment(found: Segment, higher: bool | None) -> tuple[str, ...]:
-    wins, losses = (found.smaller, found.larger) if higher is False else (found.larger, found.smaller)
+def _segment(segment: Segment, higher: bool | None) -> tuple[str, ...]:
+    wins, losses = (segment.smaller, segment.larger) if higher is False else (segment.larger, segment.smaller)
     return (
-        visible(f"{found.kind}: {found.name}"),
-        *(f"{found.n_users:,}", f"{found.difference:+.4f}", f"{found.low:+.4f} to {found.high:+.4f}"),
-        p_text(found.p),
-        outcomes(wins, found.n_users - wins - losses, losses),
-        "flips" if found.flips else "",
+        visible(f"{segment.kind}: {segment.name}"),
+        *(f"{segment.n_users:,}", f"{segment.difference:+.4f}", f"{segment.low:+.4f} to {segment.high:+.4f}"),
+        p_text(segment.p),
+        outcomes(wins, segment.n_users - wins - losses, losses),
+        "flips" if segment.flips else "",
     )
 
 
@@ -104,7 +107,7 @@ def outcomes(wins: int, ties: int, losses: int) -> str:
     return f"{wins:,} / {ties:,} / {losses:,}"
 
 
-def _print_changes(split: OfSplit, name: str, match: Match, console: Console) -> None:
+def _print_changes(split: SplitBreakdown, name: str, match: Match, console: Console) -> None:
     for title, changes in (("gain", split.gains), ("lose", split.losses)):
         if not changes:
             continue
@@ -122,11 +125,12 @@ def _print_changes(split: OfSplit, name: str, match: Match, console: Console) ->
             print_table(console, ("", match.candidate, match.baseline), rows, words=3)
 
 
-def _item(items: Sequence[Recommended], rank: int) -> str:
+def _item(items: Sequence[ListedItem], rank: int) -> str:
     if rank >= len(items):
         return ""
-    found = items[rank]
-    text = f"{found.item} {found.name}" if found.name and found.name != found.item else found.item
+    entry = items[rank]
+    item, name = entry.item.id, entry.item.name
+    text = f"{item} {name}" if name and name != item else item
     text = visible(text)
     cut = text if len(text) <= ITEM_WIDTH else text[: ITEM_WIDTH - 1] + "…"
-    return f"{HIT if found.hit else ' '} {cut}"
+    return f"{HIT if entry.hit else ' '} {cut}"

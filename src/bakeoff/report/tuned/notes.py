@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bakeoff.report.tables import Table
+from bakeoff.queries.tables import Table
 from bakeoff.report.tuned.hyperparameters import pairs_text
 from bakeoff.report.tuned.searches import BOOTSTRAP_SEED, Study, without_space
 from bakeoff.report.tuned.words import NO_SPACE, Tuned, decimals

@@ -13,10 +13,10 @@ import numpy as np
 from bakeoff.evaluation.catalogue import shipped
 from bakeoff.evaluation.expected_best import Estimate, expected_best, mean_over_repeats
 from bakeoff.hashing import canonical_json
+from bakeoff.queries.comparison import summary
 from bakeoff.queries.select import Result
-from bakeoff.report.comparison import summary
-from bakeoff.report.tables import Row, Run, Table, Value
-from bakeoff.report.uncertainty import Fit
+from bakeoff.queries.tables import Row, Run, Table, Value
+from bakeoff.queries.uncertainty import Fit
 from bakeoff.run.cell import Cell
 from bakeoff.storage.record import Record, TuningRecord
 

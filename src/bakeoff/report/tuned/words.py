@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bakeoff.queries.tables import Row, Table, Value
 from bakeoff.report.layout import Grid, Head
-from bakeoff.report.tables import Row, Table, Value
 from bakeoff.report.tuned.hyperparameters import pairs_text, range_text, space_text
 from bakeoff.report.tuned.searches import Expectation, Search, Study, searches, without_space
 from bakeoff.report.wording import NOTHING, Entry, seconds_entry, settings_text, title, visible

@@ -12,11 +12,11 @@ from scipy import sparse
 import toys
 from bakeoff.data.interactions import Features
 from bakeoff.evaluation.stats import TrainStats
-from bakeoff.report.figures.grouping import (
+from bakeoff.queries.grouping import (
     MOST_VALUES,
-    by_acquaintance,
     by_features,
     by_history,
+    by_known_history,
     popularity_bands,
 )
 from bakeoff.splits.held_out_users import HeldOutUsers
@@ -59,9 +59,9 @@ def test_a_number_is_cut_in_quarters() -> None:
 
 def test_users_of_train_and_held_out_users_are_told_apart() -> None:
     known = Random(ratio=0.7).split(toys.blocks(), seed=3)
-    assert by_acquaintance(known).names == ("in train",)
+    assert by_known_history(known).names == ("in train",)
     held_out = HeldOutUsers(share=0.3).split(toys.blocks(), seed=3)
-    assert by_acquaintance(held_out).names == ("new, with a history",)
+    assert by_known_history(held_out).names == ("new, with a history",)
 
 
 def test_without_history_is_a_band_of_its_own() -> None:

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from bakeoff.storage.store import Store
+from made_results import make, metrics
+
+__all__ = ["make", "metrics"]
 
 COUNTS = {"train_pairs": 400, "test_pairs": 100}
 

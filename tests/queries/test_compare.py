@@ -10,10 +10,19 @@ from scipy import stats
 
 from bakeoff.errors import ConfigError
 from bakeoff.evaluation.significance import TestConfig, holm
-from bakeoff.report.comparison import comparison
-from bakeoff.report.pairs.sides import of_cells, of_experiments, of_models
-from bakeoff.report.pairs.versus import EXIT_CODES, Difference, Line, all_of, gate, versus
-from bakeoff.report.tables import Column
+from bakeoff.queries.compare import (
+    EXIT_CODES,
+    Difference,
+    MetricComparison,
+    all_of,
+    compare_matches,
+    gate,
+    match_cells,
+    match_experiments,
+    match_models,
+)
+from bakeoff.queries.comparison import comparison
+from bakeoff.queries.tables import Column
 
 NDCG = Column("ndcg", 10)
 RULES = TestConfig(resamples=500)
@@ -26,8 +35,8 @@ def values_of(seed, shift, n=60):
 
 def test_a_line_holds_means_difference_and_who_wins(stored, store, metrics) -> None:
     a, b = values_of(1, 0.05), values_of(2, 0.0)
-    (found,) = versus(of_cells(stored("a", a), stored("b", b)), metrics, (10,), store, RULES)
-    (line,) = found.lines
+    (found,) = compare_matches(match_cells(stored("a", a), stored("b", b)), metrics, (10,), store, RULES)
+    (line,) = found.metrics
     assert (line.column, line.candidate, line.baseline) == (NDCG, a.mean(), b.mean())
     tested = line.tested
     assert tested.difference == pytest.approx((a - b).mean())
@@ -40,9 +49,9 @@ def test_a_line_holds_means_difference_and_who_wins(stored, store, metrics) -> N
 def test_the_family_of_two_models_is_all_pairs_of_their_table(stored, store, metrics) -> None:
     values = {m: values_of(i, s) for i, (m, s) in enumerate((("a", 0.02), ("b", 0.0), ("c", 0.01)))}
     tables = comparison([stored(m, v) for m, v in values.items()], (10,), metrics)
-    (found,) = versus(of_models("c", "a", tables, "x"), metrics, (10,), store, RULES)
+    (found,) = compare_matches(match_models("c", "a", tables), metrics, (10,), store, RULES)
     p = np.array([stats.ttest_rel(values[x], values[y]).pvalue for x, y in ("ca", "cb", "ab")])
-    assert found.lines[0].tested.corrected == pytest.approx(holm(p)[0], rel=1e-9)
+    assert found.metrics[0].tested.corrected == pytest.approx(holm(p)[0], rel=1e-9)
     assert found.family_size == 3
 
 
@@ -50,9 +59,9 @@ def test_the_family_of_two_experiments_is_their_models(stored, store, metrics) -
     new = {m: stored(m, values_of(i, 0.03), key=f"n{m}") for i, m in enumerate("ab")}
     old = {m: stored(m, values_of(i + 5, 0.0), key=f"o{m}") for i, m in enumerate("ab")}
     tables = [comparison(list(side.values()), (10,), metrics) for side in (new, old)]
-    found = versus(of_experiments(*tables, ("new", "old")), metrics, (10,), store, RULES)
-    p = np.array([one.lines[0].tested.p for one in found])
-    assert [one.lines[0].tested.corrected for one in found] == pytest.approx(holm(p).tolist())
+    found = compare_matches(match_experiments(*tables, ("new", "old")), metrics, (10,), store, RULES)
+    p = np.array([one.metrics[0].tested.p for one in found])
+    assert [one.metrics[0].tested.corrected for one in found] == pytest.approx(holm(p).tolist())
     assert [one.family_size for one in found] == [2, 2]
 
 
@@ -63,34 +72,34 @@ def test_several_splits_and_seeds_are_put_together(stored, store, metrics) -> No
         for p in (1, 2, 3)
         for s in (1, 2)
     ]
-    (found,) = versus(
-        of_models("a", "b", comparison(results, (10,), metrics), "x"), metrics, (10,), store, RULES
+    (found,) = compare_matches(
+        match_models("a", "b", comparison(results, (10,), metrics)), metrics, (10,), store, RULES
     )
     assert (found.n_splits, found.n_seeds) == (3, (2, 2))
-    assert found.lines[0].tested.difference == pytest.approx(
-        found.lines[0].candidate - found.lines[0].baseline
+    assert found.metrics[0].tested.difference == pytest.approx(
+        found.metrics[0].candidate - found.metrics[0].baseline
     )
 
 
 def test_what_cannot_be_tested_says_why(make, store, metrics) -> None:
     both = {"ndcg": {"10": (0.1, 0.01)}, "gini": {"10": (0.5, None)}}
-    (found,) = versus(of_cells(make("a", both), make("b", both)), metrics, (10,), store, RULES)
-    why = {line.column.metric: line.untested for line in found.lines}
+    (found,) = compare_matches(match_cells(make("a", both), make("b", both)), metrics, (10,), store, RULES)
+    why = {line.column.metric: line.untested for line in found.metrics}
     assert "no values by user" in why["ndcg"] and "whole set of lists" in why["gini"]
     with pytest.raises(ConfigError, match="gate=gini@10: it has no interval"):
-        gate(next(line for line in found.lines if line.column.metric == "gini"), 0.0)
+        gate(next(line for line in found.metrics if line.column.metric == "gini"), 0.0)
 
 
 def test_turns_of_few_columns_give_the_same(stored, store, metrics, monkeypatch) -> None:
-    cells = of_cells(stored("a", values_of(1, 0.0)), stored("b", values_of(2, 0.0)))
-    whole = versus(cells, metrics, (10,), store, RULES)[0].lines
-    monkeypatch.setattr("bakeoff.report.pairs.versus._AT_ONCE", 1)
-    assert versus(cells, metrics, (10,), store, RULES)[0].lines == whole
+    cells = match_cells(stored("a", values_of(1, 0.0)), stored("b", values_of(2, 0.0)))
+    whole = compare_matches(cells, metrics, (10,), store, RULES)[0].metrics
+    monkeypatch.setattr("bakeoff.queries.pairs._AT_ONCE", 1)
+    assert compare_matches(cells, metrics, (10,), store, RULES)[0].metrics == whole
 
 
 def line(low, high, higher=True):
     tested = Difference((low + high) / 2, low, high, 0.01, 0.01, 0.1, 1, 1, 1, 3)
-    return Line(NDCG, higher, 0.2, 0.1, tested)
+    return MetricComparison(NDCG, higher, 0.2, 0.1, tested)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +148,10 @@ def test_a_model_against_itself_is_never_decided_and_a_plainly_worse_one_always(
     cells = stored("good", good), stored("bad", bad), stored("same", good)
 
     def answer(a, b):
-        (found,) = versus(of_cells(a, b), metrics, (10,), store, TestConfig(seed=seed, resamples=1000))
-        return gate(found.lines[0], 0.002)
+        (found,) = compare_matches(
+            match_cells(a, b), metrics, (10,), store, TestConfig(seed=seed, resamples=1000)
+        )
+        return gate(found.metrics[0], 0.002)
 
     assert answer(cells[0], cells[0]) == answer(cells[0], cells[2]) == "UNDECIDED"
     assert (answer(cells[0], cells[1]), answer(cells[1], cells[0])) == ("PROMOTED", "REJECTED")

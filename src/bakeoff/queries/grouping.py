@@ -62,7 +62,7 @@ def by_history(split: Split, edges: Sequence[int]) -> Grouping:
     return _of_codes("history", codes, ["none", *names])
 
 
-def by_acquaintance(split: Split) -> Grouping:
+def by_known_history(split: Split) -> Grouping:
     """What was known of a user: by train, by the history that came with the question alone, or nothing."""
     trained = np.diff(split.train.matrix().indptr)[split.users] > 0
     codes = np.where(trained, 0, np.where(_history_lengths(split) > 0, 1, 2))

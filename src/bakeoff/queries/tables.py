@@ -25,6 +25,11 @@ class Column(NamedTuple):
     metric: str
     k: int | None
 
+    @property
+    def name(self) -> str:
+        """The column as files and heads name it: `ndcg@10`, `auc`."""
+        return self.metric if self.k is None else f"{self.metric}@{self.k}"
+
 
 class Run(NamedTuple):
     """One repetition of a comparison."""
@@ -154,6 +159,11 @@ class Table:
     has_popularity: bool
     marks: Marks | None = None
     of_data: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The labels of data set and split."""
+        return f"{self.dataset_label}, split {self.split_label}"
 
     @property
     def dataset_label(self) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from bakeoff.report.uncertainty import Fit, half_width
+from bakeoff.queries.uncertainty import Fit, half_width
 
 
 def fit_of(values: np.ndarray, split: str = "s") -> Fit:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bakeoff import cli
-from bakeoff.compare import Question, compare
 from bakeoff.errors import ConfigError
 from bakeoff.evaluation.catalogue import metric_paths
+from bakeoff.queries.compare import CompareRequest, compare
 from bakeoff.run.cell import Cell
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.experiment import Experiment
@@ -132,7 +132,7 @@ def test_a_model_or_a_cell_beside_itself_is_said_to_be_the_same(said, results) -
 
 
 def test_each_split_is_told_as_if_it_were_alone(results) -> None:
-    (found,) = compare(Question("ease", "popularity", results, name="three", gate="ndcg@10", users=2))
+    (found,) = compare(CompareRequest("ease", "popularity", results, name="three", gate="ndcg@10", users=2))
     assert [s.name for s in found.splits] == ["split_seed 1", "split_seed 2", "split_seed 3"]
     made = list(cells(split_seeds=(1, 2, 3), seeds=(1,)))
     for at, split in enumerate(found.splits, 1):
@@ -140,13 +140,13 @@ def test_each_split_is_told_as_if_it_were_alone(results) -> None:
             next(c.key for c in made if c.split_seed == at and c.model["name"] == m)
             for m in ("ease", "popularity")
         )
-        ((alone,),) = [one.splits for one in compare(Question(a, b, results, gate="ndcg@10", users=2))]
+        ((alone,),) = [one.splits for one in compare(CompareRequest(a, b, results, gate="ndcg@10", users=2))]
         assert alone.alone == split.alone
         assert alone.segments == split.segments and split.segments
         assert alone.gains == split.gains and split.gains
     mean = sum(s.alone.difference for s in found.splits) / 3
-    assert found.by is not None and found.by.tested is not None
-    assert mean == pytest.approx(found.by.tested.difference)
+    assert found.leading is not None and found.leading.tested is not None
+    assert mean == pytest.approx(found.leading.tested.difference)
 
 
 def test_a_split_that_the_store_has_lost_is_named(results, tmp_path) -> None:
@@ -155,7 +155,7 @@ def test_a_split_that_the_store_has_lost_is_named(results, tmp_path) -> None:
     shutil.copytree(results, tmp_path / "results")
     cell = next(c for c in cells(split_seeds=(2,)) if c.model["name"] == "ease")
     shutil.rmtree(Store(tmp_path / "results" / "store").split_folder(cell.split_key))
-    (found,) = compare(Question("ease", "popularity", tmp_path / "results", name="three"))
+    (found,) = compare(CompareRequest("ease", "popularity", tmp_path / "results", name="three"))
     assert [bool(s.absent) for s in found.splits] == [False, True, False]
     assert "holds no split" in found.splits[1].absent and not found.splits[1].segments
 
@@ -213,7 +213,7 @@ def test_the_test_can_be_chosen(said) -> None:
         (("ease", "popularity"), "neither two cells nor two experiments"),
         (("ease", "poplarity", "name=one"), "did you mean 'popularity'"),
         (("ease", "popularity", "name=ones"), "did you mean 'one'"),
-        (("ease", "popularity", "name=one", "split=radom"), "split=radom of experiment 'one'"),
+        (("ease", "popularity", "name=one", "split=radom"), "experiment 'one': split 'radom'"),
         (("ease", "popularity", "name=one", "k=101"), "k=101 is larger than depth=100"),
         (("ease", "popularity", "name=one", "k=0"), "k=0"),
         (("ease", "popularity", "name=one", "--gate", "ndcg"), "ndcg needs a cutoff"),
@@ -247,15 +247,15 @@ def test_the_same_question_has_the_same_answer(said) -> None:
 
 
 def test_from_python_the_numbers_come_as_they_are(results) -> None:
-    (found,) = compare(Question("ease", "popularity", results, name="one", gate="ndcg@10"))
-    assert found.answer == "PROMOTED" and found.by is not None
-    assert found.by.tested is not None and found.by.tested.low > 0
-    assert found.versus.family_size == 6
+    (found,) = compare(CompareRequest("ease", "popularity", results, name="one", gate="ndcg@10"))
+    assert found.answer == "PROMOTED" and found.leading is not None
+    assert found.leading.tested is not None and found.leading.tested.low > 0
+    assert found.family_size == 6
 
 
 def test_a_question_is_checked_when_it_is_asked(results) -> None:
     with pytest.raises(ConfigError, match="users=-1"):
-        Question("a", "b", results, users=-1)
+        CompareRequest("a", "b", results, users=-1)
 
 
 def test_cells_without_a_number_are_refused_in_one_line(said, results) -> None:
@@ -306,4 +306,4 @@ def test_a_store_without_the_cells_says_so(tmp_path) -> None:
     from bakeoff.errors import UsageError
 
     with pytest.raises(UsageError, match="holds no finished cell"):
-        compare(Question("ease", "popularity", tmp_path, name="one"))
+        compare(CompareRequest("ease", "popularity", tmp_path, name="one"))

@@ -9,7 +9,7 @@ from scipy import sparse
 import toys
 from bakeoff.data.interactions import Features
 from bakeoff.evaluation.significance import Sample, TestConfig, holm
-from bakeoff.report.pairs.flips import FEWEST, segments
+from bakeoff.queries.segments import FEWEST, segments
 from bakeoff.splits.per_user import Random
 
 RULES = TestConfig(resamples=300)
@@ -84,7 +84,7 @@ def test_few_users_have_no_segments() -> None:
 
 def test_segments_in_turns_are_the_same(split, monkeypatch) -> None:
     whole = segments(sample_of(split, 0.2), split, RULES)
-    monkeypatch.setattr("bakeoff.report.pairs.flips._AT_ONCE", 1)
+    monkeypatch.setattr("bakeoff.queries.segments._AT_ONCE", 1)
     turns = segments(sample_of(split, 0.2), split, RULES)
     assert [s.name for s in turns] == [s.name for s in whole]
     for name in ("p", "low", "high"):

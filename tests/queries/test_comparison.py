@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bakeoff.errors import UsageError
+from bakeoff.queries.comparison import comparison, summary
 from bakeoff.queries.select import Result
-from bakeoff.report.comparison import comparison, summary
-from bakeoff.report.tables import Column, Run
-from bakeoff.report.uncertainty import Fit
+from bakeoff.queries.tables import Column, Run
+from bakeoff.queries.uncertainty import Fit
 from bakeoff.storage.record import CellRequest
 
 NDCG = Column("ndcg", 10)

@@ -7,11 +7,10 @@ import pytest
 
 import toys
 from bakeoff.evaluation.significance import Sample
+from bakeoff.queries.compare import match_cells, pair_samples
+from bakeoff.queries.segments import largest_changes
 from bakeoff.queries.select import Result
-from bakeoff.report.pairs.changes import largest_changes
-from bakeoff.report.pairs.sides import of_cells
-from bakeoff.report.pairs.versus import pair_samples
-from bakeoff.report.tables import Column
+from bakeoff.queries.tables import Column
 from bakeoff.run.cell import Cell
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.record import CellRequest
@@ -32,25 +31,25 @@ def made(tmp_path_factory):
             cell, workspace, EvaluationSpec((5,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}), debug=True
         )
         results.append(Result(CellRequest(cell.key, cell), record))
-    (match,) = of_cells(*results)
+    (match,) = match_cells(*results)
     return workspace, match
 
 
 def changes(match, sample, workspace, **told):
-    (place,) = match.places
-    return largest_changes(place, match.cell(place), sample, workspace, **told)
+    (split,) = match.splits
+    return largest_changes(split, match.cell(split), sample, workspace, **told)
 
 
 def test_users_are_ordered_by_their_change_and_lists_marked(made) -> None:
     workspace, match = made
-    (sample,) = pair_samples(match, [Column("ndcg", 5)], workspace.store)
+    (sample,) = pair_samples(match, Column("ndcg", 5), workspace.store)
     gains, losses = changes(match, sample, workspace, k=5, n=2, higher_is_better=True)
     difference = sample.values[0, 0] - sample.values[0, 1]
     assert [g.candidate - g.baseline for g in gains] == sorted(difference.tolist(), reverse=True)[
         : len(gains)
     ]
     assert [g.candidate - g.baseline for g in losses] == sorted(difference.tolist())[: len(losses)]
-    split = workspace.split(match.cell(match.places[0]))
+    split = workspace.split(match.cell(match.splits[0]))
     ids = split.train.item_ids.values
     for change in (*gains, *losses):
         code = int(np.flatnonzero(split.train.user_ids.values == change.user)[0])
@@ -58,14 +57,14 @@ def test_users_are_ordered_by_their_change_and_lists_marked(made) -> None:
         assert change.n_relevant == len(relevant)
         at = int(np.searchsorted(split.users, code))
         for side, shown in enumerate(change.lists):
-            stored = workspace.store.lists(match.places[0].keys[side][0]).items[at, :5]
-            assert [r.item for r in shown] == [str(ids[i]) for i in stored if i >= 0]
-            assert [r.hit for r in shown] == [r.item in relevant for r in shown]
+            stored = workspace.store.lists(match.splits[0].keys[side][0]).items[at, :5]
+            assert [r.item.id for r in shown] == [str(ids[i]) for i in stored if i >= 0]
+            assert [r.hit for r in shown] == [r.item.id in relevant for r in shown]
 
 
 def test_where_lower_is_better_gains_are_the_lower_ones(made) -> None:
     workspace, match = made
-    (sample,) = pair_samples(match, [Column("ndcg", 5)], workspace.store)
+    (sample,) = pair_samples(match, Column("ndcg", 5), workspace.store)
     up = changes(match, sample, workspace, k=5, n=1, higher_is_better=True)
     down = changes(match, sample, workspace, k=5, n=1, higher_is_better=False)
     assert [g.candidate - g.baseline for g in up[1]] == [g.candidate - g.baseline for g in down[0]]
@@ -73,7 +72,7 @@ def test_where_lower_is_better_gains_are_the_lower_ones(made) -> None:
 
 def test_users_who_do_not_change_are_no_gains(made) -> None:
     workspace, match = made
-    (sample,) = pair_samples(match, [Column("ndcg", 5)], workspace.store)
+    (sample,) = pair_samples(match, Column("ndcg", 5), workspace.store)
     same = Sample(sample.users, np.repeat(sample.values[:, :1], 2, axis=1))
     assert changes(match, same, workspace, k=5, n=3, higher_is_better=True) == ([], [])
 
@@ -81,7 +80,9 @@ def test_users_who_do_not_change_are_no_gains(made) -> None:
 def test_names_come_from_the_source_that_knows_them(made, monkeypatch) -> None:
     workspace, match = made
     monkeypatch.setattr(toys.Blocks, "names_of_items", lambda self: {"i001": " One "}, raising=False)
-    (sample,) = pair_samples(match, [Column("ndcg", 5)], workspace.store)
+    (sample,) = pair_samples(match, Column("ndcg", 5), workspace.store)
     gains, losses = changes(match, sample, workspace, k=16, n=20, higher_is_better=True)
-    named = {r.name for c in (*gains, *losses) for items in c.lists for r in items if r.item == "i001"}
+    named = {
+        r.item.name for c in (*gains, *losses) for items in c.lists for r in items if r.item.id == "i001"
+    }
     assert named == {"One"}

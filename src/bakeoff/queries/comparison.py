@@ -11,8 +11,8 @@ from dataclasses import replace
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.evaluation.metric import Metric
 from bakeoff.queries.select import Result
-from bakeoff.report.tables import WORST_FIRST, Column, Part, Reason, Row, Run, Table, Value, in_order
-from bakeoff.report.uncertainty import Fit, half_width
+from bakeoff.queries.tables import WORST_FIRST, Column, Part, Reason, Row, Run, Table, Value, in_order
+from bakeoff.queries.uncertainty import Fit, half_width
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import distinguishing_settings, row_identity, tune_name
 from bakeoff.storage.record import PHASES, CellRequest, Record, Status

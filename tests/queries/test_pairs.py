@@ -8,10 +8,9 @@ from scipy import stats
 
 from bakeoff.errors import UsageError
 from bakeoff.evaluation.significance import TestConfig, holm
-from bakeoff.report.comparison import comparison
-from bakeoff.report.pairs.pairwise import pairwise
-from bakeoff.report.pairs.samples import Place, read, without_values
-from bakeoff.report.tables import Column
+from bakeoff.queries.comparison import comparison
+from bakeoff.queries.pairs import SplitCells, cells_without_values, pairwise, read_sample
+from bakeoff.queries.tables import Column
 
 NDCG = Column("ndcg", 10)
 RULES = TestConfig(resamples=500)
@@ -129,7 +128,7 @@ def test_more_columns_than_are_held_at_once_give_the_same(stored, store, metrics
         results.append(made)
     table = table_of(results, metrics)
     whole = pairwise(table, metrics, store, RULES)
-    monkeypatch.setattr("bakeoff.report.pairs.pairwise._AT_ONCE", 1)
+    monkeypatch.setattr("bakeoff.queries.pairs._AT_ONCE", 1)
     turns = pairwise(table, metrics, store, RULES)
     assert list(turns.pairs) == list(whole.pairs) == [NDCG, Column("auc", None)]
     for column, pair in whole.pairs.items():
@@ -138,12 +137,12 @@ def test_more_columns_than_are_held_at_once_give_the_same(stored, store, metrics
 
 def test_other_users_on_one_split_are_refused(stored, store) -> None:
     stored("a", [0.1, 0.2], key="c-a"), stored("b", [0.1, 0.2], users=["u0", "x"], key="c-b")
-    with pytest.raises(UsageError, match=r"c-a and c-b.*other users"):
-        read(store, Place("s", None, (("c-a",), ("c-b",))), [NDCG])
+    with pytest.raises(UsageError, match=r"c-a and c-b.*different users"):
+        read_sample(store, SplitCells("s", None, 2, (("c-a",), ("c-b",))), [NDCG])
 
 
 def test_a_file_that_is_gone_is_named(store) -> None:
-    place = Place("s", None, (("c-a",),))
-    assert without_values(store, [place]) == ["c-a"]
+    place = SplitCells("s", None, 2, (("c-a",),))
+    assert cells_without_values(store, [place]) == ["c-a"]
     with pytest.raises(UsageError, match=r"c-a.*rerun=true"):
-        read(store, place, [NDCG])
+        read_sample(store, place, [NDCG])

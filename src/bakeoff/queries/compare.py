@@ -1,0 +1,714 @@
+"""Compare a candidate with a baseline: is it better, for whom, and by enough to ship?
+
+(one,) = compare(CompareRequest("als", "popularity", Path("results"), name="first", gate="ndcg@10"))
+one.answer, one.leading.tested.low
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from bakeoff.arrays import Array
+from bakeoff.errors import ConfigError, UsageError, check_range
+from bakeoff.evaluation import significance
+from bakeoff.evaluation.catalogue import leading_k, metric_paths, prominence, resolve, shipped
+from bakeoff.evaluation.metric import Metric
+from bakeoff.evaluation.significance import Differences, Sample, TestConfig, all_pairs, corrected
+from bakeoff.queries.comparison import comparison
+from bakeoff.queries.pairs import SplitCells, keys_by_split, read_sample, samples_to_test, split_cells
+from bakeoff.queries.segments import Segment, UserChange, largest_changes, segments
+from bakeoff.queries.select import CellFilter, Result, experiment_names, select, stored_experiment
+from bakeoff.queries.tables import Column, Part, Row, Table
+from bakeoff.run.cell import Cell
+from bakeoff.run.naming import Name, instance_label, label, matches, no_match, one_row
+from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
+from bakeoff.storage.record import CellRequest
+from bakeoff.storage.store import Store
+
+Answer = Literal["PROMOTED", "REJECTED", "UNDECIDED"]
+
+EXIT_CODES: Mapping[Answer, int] = {"PROMOTED": 0, "REJECTED": 3, "UNDECIDED": 4}
+
+LIST_LENGTH = 10
+"""Length of the lists shown of a user where the metric has no cutoff."""
+
+# -- request and result ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """What to compare.
+
+    Args:
+        a, b: candidate and baseline: keys of cells, models of the experiment `name` (names, labels or keys),
+            or experiments.
+        results: the folder of results.
+        name: of the experiment whose models a and b are; None where they are cells or experiments, or where
+            the folder holds one experiment alone.
+        cells: which cells of the experiments take part.
+        ks: cutoffs; none takes the gate's, else the one nearest to 10.
+        metrics: name -> import path; none takes all that were measured.
+        gate: the metric that decides on a deployment, `ndcg@10`; None for no gate.
+        tolerance: by how much the interval must lie beyond 0, at least 0.
+        users: number of users shown with the largest gains, and with the largest losses.
+        rules: how the difference is tested.
+    """
+
+    a: str
+    b: str
+    results: Path
+    name: str | None = None
+    cells: CellFilter = field(default_factory=CellFilter)
+    ks: tuple[int, ...] = ()
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    gate: str | None = None
+    tolerance: float = 0.0
+    users: int = 3
+    rules: TestConfig = field(default_factory=lambda: TestConfig(test="randomization"))
+
+    def __post_init__(self) -> None:
+        check_range("tolerance", self.tolerance, 0)
+        check_range("users", self.users, 0, 1000, integer=True)
+        for k in self.ks:
+            check_range("k", k, 1, integer=True)
+        _ = self.gate_column
+
+    @property
+    def gate_column(self) -> Column | None:
+        """The gate as a column: `ndcg@10` or, without cutoff, `auc`."""
+        if self.gate is None:
+            return None
+        metric, at, k = self.gate.partition("@")
+        if at and not k.isdecimal():
+            raise ConfigError(f"gate={self.gate}: expected a metric and its cutoff such as ndcg@10, or auc")
+        return Column(metric.rpartition(".")[2], int(k) if at else None)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The difference of one metric, candidate less baseline.
+
+    Args:
+        difference: mean over users; with several splits the mean over splits of it.
+        low, high: its interval.
+        p, corrected: two-sided, alone and within the family.
+        effect: Cohen's d_z.
+        wins, ties, losses: users for whom the candidate is better, the same, worse (larger and smaller where
+            the metric has no direction).
+        n_users: that have a value under all models of the family.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    corrected: float
+    effect: float
+    wins: int
+    ties: int
+    losses: int
+    n_users: int
+
+
+@dataclass(frozen=True)
+class MetricComparison:
+    """One metric at one cutoff: means as in the tables, and its test, or why there is none."""
+
+    column: Column
+    higher_is_better: bool | None
+    candidate: float
+    baseline: float
+    tested: Difference | None
+    untested: str = ""
+
+    @property
+    def worse(self) -> bool | None:
+        """Whether the candidate is behind; None where it is even or the metric has no direction."""
+        d = self.tested.difference if self.tested else self.candidate - self.baseline
+        return None if self.higher_is_better is None or d == 0 else (d < 0) == self.higher_is_better
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """A candidate and a baseline on one data set and split.
+
+    Args:
+        title: data set and split.
+        candidate, baseline: their labels.
+        splits: that both have; keys of the candidate, the baseline, then the other models of the family.
+        results: of the candidate and of the baseline, finished ones alone.
+        family: matches of one family have their p-values corrected together; all pairs of `splits` are in it.
+    """
+
+    title: str
+    candidate: str
+    baseline: str
+    splits: tuple[SplitCells, ...]
+    results: tuple[tuple[Result, ...], tuple[Result, ...]]
+    family: str
+
+    def cell(self, split: SplitCells) -> Cell:
+        """A cell of the candidate on one of the splits."""
+        of_split = (r for r in self.results[0] if r.record.split_fingerprint == split.fingerprint)
+        return next(of_split).asked.cell
+
+    def split_name(self, split: SplitCells) -> str:
+        """Seed and fold of a split; several seeds where chance has no part in it and they are one."""
+        cells = [r.asked.cell for r in self.results[0] if r.record.split_fingerprint == split.fingerprint]
+        folds = {c.fold: None for c in cells if c.fold is not None}
+        seeds = " and ".join(str(s) for s in dict.fromkeys(c.split_seed for c in cells))
+        return f"split_seed {seeds}" + (f", fold {' and '.join(map(str, folds))}" if folds else "")
+
+    @property
+    def same(self) -> tuple[str, ...]:
+        """The cells, where both sides are the same ones on every split: there is nothing to compare then."""
+        sides = [[key for split in self.splits for key in sorted(split.keys[side])] for side in (0, 1)]
+        return tuple(dict.fromkeys(sides[0])) if sides[0] == sides[1] else ()
+
+
+@dataclass(frozen=True, eq=False)
+class SplitBreakdown:
+    """One split of a match, in one metric.
+
+    Args:
+        name: the split's seed and fold.
+        alone: the difference on this split by itself; its p is not corrected.
+        segments: of its users; empty where no group of them is large enough.
+        gains, losses: the users with the largest changes.
+        absent: why there are neither segments nor users; "" where there are.
+    """
+
+    name: str
+    alone: Difference
+    segments: tuple[Segment, ...] = ()
+    gains: tuple[UserChange, ...] = ()
+    losses: tuple[UserChange, ...] = ()
+    absent: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The result for one match.
+
+    Args:
+        metrics: in their order, then by k.
+        family_size: pairs that the p-values were corrected for.
+        leading: the gate's metric, else the most prominent one with a test; None without any.
+        splits: each split by itself, in the leading metric.
+        answer: of the gate.
+    """
+
+    match: Match
+    metrics: tuple[MetricComparison, ...]
+    family_size: int
+    leading: MetricComparison | None = None
+    splits: tuple[SplitBreakdown, ...] = ()
+    answer: Answer | None = None
+
+    @property
+    def n_splits(self) -> int:
+        return len(self.match.splits)
+
+    @property
+    def n_seeds(self) -> tuple[int, int]:
+        """Model seeds of the candidate and of the baseline, averaged per user."""
+        candidate, baseline = (max(len(s.keys[side]) for s in self.match.splits) for side in (0, 1))
+        return candidate, baseline
+
+
+# -- comparing ---------------------------------------------------------------------------------------
+
+
+def compare(request: CompareRequest) -> list[Comparison]:
+    """Return a comparison for each data set, split and model that A and B have in common.
+
+    Raises:
+        UsageError: A or B does not exist, or they were made on different splits.
+        ConfigError: a metric or cutoff that cannot be measured, a gate without an interval.
+    """
+    workspace = Workspace(Store(request.results / "store"))
+    kind, sides = _sides(request, workspace.store)
+    paths, ks = _paths(request, sides), _ks(request, sides)
+    spec, metrics = EvaluationSpec(ks, paths), resolve(paths)
+    sides = [[_measured(result, workspace, spec) for result in side] for side in sides]
+    if kind == "cells":
+        found = match_cells(sides[0][0], sides[1][0])
+    else:
+        tables = [comparison(side, ks, metrics) for side in sides]
+        if kind == "models":
+            found = match_models(request.a, request.b, tables[0])
+        else:
+            found = match_experiments(tables[0], tables[1], (request.a, request.b))
+    compared = compare_matches(found, metrics, ks, workspace.store, request.rules)
+    return [_with_breakdown(one, request, workspace) for one in compared]
+
+
+def _sides(
+    request: CompareRequest, store: Store
+) -> tuple[Literal["cells", "models", "experiments"], list[list[Result]]]:
+    """What A and B are, and the results behind them."""
+    pair, names = (request.a, request.b), experiment_names(request.results)
+    if request.name is None:
+        records = [store.record(word) for word in pair]
+        if records[0] is not None and records[1] is not None:
+            cells = [Result(CellRequest(r.key, r.cell), r) for r in records if r is not None]
+            return "cells", [[cell] for cell in cells]
+        if all(word in names for word in pair):
+            return "experiments", [_results(word, request, store) for word in pair]
+        if len(names) != 1:
+            experiments = f"choose one of: {', '.join(names)}" if names else "there is none"
+            raise UsageError(
+                f"{request.a!r} and {request.b!r} are neither two cells nor two experiments in "
+                f"{request.results}; to compare two models name their experiment, name=...: {experiments}"
+            )
+    return "models", [_results(request.name or names[0], request, store)]
+
+
+def _results(name: str, request: CompareRequest, store: Store) -> list[Result]:
+    """The stored results of an experiment that the filter keeps."""
+    experiment = stored_experiment(name, request.results)
+    requests = select(experiment.requests, request.cells, f"experiment {name!r}")
+    results = [Result(r, record) for r in requests if (record := store.record(r.key)) is not None]
+    if not any(r.record.done for r in results):
+        raise UsageError(f"experiment {name!r}: the store {store.root} holds no finished cell of it")
+    return results
+
+
+def _paths(request: CompareRequest, sides: Sequence[Sequence[Result]]) -> dict[str, str]:
+    """Name -> import path of the requested metrics, else of those that were measured; and of the gate."""
+    measured = {name for side in sides for r in side for name in r.record.metrics}
+    paths = dict(request.metrics) or {n: m.path for n, m in shipped().items() if n in measured}
+    return paths if request.gate is None else paths | metric_paths([request.gate.partition("@")[0]])
+
+
+def _ks(request: CompareRequest, sides: Sequence[Sequence[Result]]) -> tuple[int, ...]:
+    results = [r for side in sides for r in side if r.record.done]
+    gate = request.gate_column
+    ks = {*request.ks, *([gate.k] if gate is not None and gate.k is not None else [])}
+    if not ks:
+        ks = {leading_k(k for r in results for k in r.record.ks)}
+    depth = min((r.asked.cell.depth for r in results), default=max(ks))
+    if max(ks) > depth:
+        raise ConfigError(f"k={max(ks)} is larger than depth={depth}, the length of the stored lists")
+    return tuple(sorted(ks))
+
+
+def _measured(result: Result, workspace: Workspace, spec: EvaluationSpec) -> Result:
+    asked, record = result
+    return Result(asked, remeasure(record, asked.cell, workspace, spec)) if record.done else result
+
+
+def _with_breakdown(one: Comparison, request: CompareRequest, workspace: Workspace) -> Comparison:
+    """Add the leading metric, the splits in it, and the answer of the gate."""
+    column, answer = request.gate_column, None
+    if column is not None:
+        leading = next((m for m in one.metrics if m.column == column), None)
+        if leading is None:
+            raise ConfigError(f"gate={request.gate}: {_why_not_measured(one.match, column)}")
+        answer = "UNDECIDED" if one.match.same else gate(leading, request.tolerance)
+    else:
+        tested = [m for m in one.metrics if m.tested is not None]
+        leading = min(tested, key=lambda m: prominence(m.column.metric), default=None)
+    splits: tuple[SplitBreakdown, ...] = ()
+    if leading is not None and leading.tested is not None and not one.match.same:
+        splits = break_down(one.match, leading, workspace, request.rules, request.users)
+    return replace(one, leading=leading, splits=splits, answer=answer)
+
+
+def _why_not_measured(match: Match, column: Column) -> str:
+    records = [r.record for side in match.results for r in side]
+    reasons = {r.absent[n] for r in records for n in (column.metric, column.name) if n in r.absent}
+    if reasons:
+        return f"not measured for {match.title} ({'; '.join(sorted(reasons))})"
+    has_no_cutoff = any("" in r.metrics.get(column.metric, {}) for r in records)
+    hint = "has no cutoff" if has_no_cutoff else f"needs a cutoff, {column.metric}@10"
+    return f"not measured for {match.title}: {column.metric} {hint}"
+
+
+# -- what is compared with what ----------------------------------------------------------------------
+
+
+def match_cells(a: Result, b: Result) -> list[Match]:
+    """Return two cells as one match; each is labelled with its key.
+
+    Raises:
+        UsageError: one is not done, or they were made on different splits.
+    """
+    for asked, record in (a, b):
+        if not record.done:
+            raise UsageError(f"cell {asked.key}: nothing to compare ({record.status}: {record.reason})")
+    places = [instance_label(r.asked.cell) for r in (a, b)]
+    one, other = a.record.split_fingerprint, b.record.split_fingerprint
+    if one != other:
+        raise UsageError(
+            f"cell {a.asked.key} was made on split {one} ({places[0]}), cell {b.asked.key} on {other} "
+            f"({places[1]}): expected one split; cells.csv names each cell's split_fingerprint"
+        )
+    splits = split_cells([Part(one, (), a.record.n_users, a.record.counts)], [[a], [b]])
+    labels = [label(r.asked.cell.model_name, extra=r.asked.key) for r in (a, b)]
+    return [Match(places[0], labels[0], labels[1], splits, ((a,), (b,)), one)]
+
+
+def match_models(a: str, b: str, tables: Sequence[Table]) -> list[Match]:
+    """Return two models of one experiment, in each of its tables that holds results of both.
+
+    The family is all models of the table that have results on the splits that A and B share.
+
+    Raises:
+        UsageError: no such model, a name that several rows have, or no split with results of both.
+    """
+    names = {id(table): _row_names(table.rows) for table in tables}
+    for text in (a, b):
+        if not any(matches(text, [name for name, _ in of_table]) for of_table in names.values()):
+            every = [name for of_table in names.values() for name, _ in of_table]
+            raise UsageError(no_match("model", text, every))
+    found = []
+    for table in tables:
+        candidate, baseline = (_row_of(text, names[id(table)]) for text in (a, b))
+        if candidate is None or baseline is None:
+            continue
+        others = [row for row in table.rows if row is not candidate and row is not baseline]
+        if match := _match(table, table, candidate, baseline, others):
+            found.append(match)
+    if not found:
+        raise UsageError(f"no split of the experiment has results of both {a!r} and {b!r}")
+    return found
+
+
+def match_experiments(a: Sequence[Table], b: Sequence[Table], names: tuple[str, str]) -> list[Match]:
+    """Return the models of two experiments, matched by data set, split and name.
+
+    A model that is the same cells in both is left out, unless all are. The family is all matched models of a
+    data set and split.
+
+    Raises:
+        UsageError: nothing matches, or a matched split holds different rows.
+    """
+    found: list[Match] = []
+    for own in a:
+        for other in b:
+            if own.title != other.title:
+                continue
+            _check_same_splits(own, other, names)
+            for candidate, baseline in _same_models(own.rows, other.rows):
+                if match := _match(own, other, candidate, baseline, [], names):
+                    found.append(match)
+    if not found:
+        held = [", ".join(sorted({t.title for t in tables})) or "nothing" for tables in (a, b)]
+        raise UsageError(
+            f"experiments {names[0]!r} ({held[0]}) and {names[1]!r} ({held[1]}): no data set, split and "
+            "model in common"
+        )
+    changed = [m for m in found if any(s.keys[0] != s.keys[1] for s in m.splits)]
+    return changed or found
+
+
+def _row_names(rows: Iterable[Row]) -> list[tuple[Name, Row]]:
+    """What selects each row with results: its name, its label, and the keys of its cells."""
+    return [
+        (Name(label(row.model), row.label, r.asked.key), row) for row in rows if row.done for r in row.results
+    ]
+
+
+def _row_of(text: str, names: Sequence[tuple[Name, Row]]) -> Row | None:
+    only_names = [name for name, _ in names]
+    return names[one_row(text, only_names, "model")[0]][1] if matches(text, only_names) else None
+
+
+def _same_models(a: Sequence[Row], b: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Rows of one model with the same settings; then, of the rest, those that alone have a name."""
+    rest = [[r for r in rows if r.done] for rows in (a, b)]
+    pairs: list[tuple[Row, Row]] = []
+    for key in (lambda r: (r.model, r.variant, r.tune), lambda r: (r.model, "", "")):
+        for row in list(rest[0]):
+            same = [[r for r in rows if key(r) == key(row)] for rows in rest]
+            if len(same[0]) == len(same[1]) == 1:
+                pairs.append((row, same[1][0]))
+                rest[0].remove(row)
+                rest[1].remove(same[1][0])
+    return pairs
+
+
+def _match(
+    table: Table,
+    other: Table,
+    candidate: Row,
+    baseline: Row,
+    family: Sequence[Row],
+    experiments: tuple[str, str] | None = None,
+) -> Match | None:
+    """The splits that both rows have, with the cells of all of the family that have every one of them."""
+    rows = [candidate.results, baseline.results]
+    shared = {split.fingerprint for split in split_cells(table.parts, rows)}
+    if not shared:
+        return None
+    rows += [row.results for row in family if shared <= keys_by_split(row.results).keys()]
+    parts = [part for part in table.parts if part.fingerprint in shared]
+    done = [
+        tuple(r for r in results if r.record.done and r.record.split_fingerprint in shared)
+        for results in rows[:2]
+    ]
+    prefixes = ("", "") if experiments is None else (f"{experiments[0]}: ", f"{experiments[1]}: ")
+    return Match(
+        title=table.title,
+        candidate=prefixes[0] + candidate.label,
+        baseline=prefixes[1] + baseline.label,
+        splits=split_cells(parts, rows),
+        results=(done[0], done[1]),
+        family=table.title,
+    )
+
+
+def _check_same_splits(own: Table, other: Table, names: tuple[str, str]) -> None:
+    """The same data set, split, split seed and fold must mean the same rows in both experiments."""
+    fingerprints = {place: part.fingerprint for part in other.parts for place in part.places}
+    for part in own.parts:
+        for place in part.places:
+            if fingerprints.get(place, part.fingerprint) != part.fingerprint:
+                fold = "" if place[1] is None else f", fold {place[1]}"
+                raise UsageError(
+                    f"{own.title}, split_seed {place[0]}{fold}: experiment {names[0]!r} was made on split "
+                    f"{part.fingerprint}, {names[1]!r} on {fingerprints[place]}: the data are not the same"
+                )
+
+
+# -- metrics -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _MatchTests:
+    """The tests of a match before correction: of its own pair, and p of all its pairs, its own first."""
+
+    columns: Sequence[Column]
+    tested: dict[Column, Difference] = field(default_factory=dict)
+    p: dict[Column, Array] = field(default_factory=dict)
+    untested: dict[Column, str] = field(default_factory=dict)
+
+    @property
+    def n_pairs(self) -> int:
+        return max((len(p) for p in self.p.values()), default=0)
+
+
+def compare_matches(
+    found: Sequence[Match],
+    metrics: Mapping[str, Metric],
+    ks: Sequence[int],
+    store: Store,
+    rules: TestConfig,
+) -> list[Comparison]:
+    """Return every match compared in all metrics that both sides have.
+
+    A family is all pairs of a match's models, and those of the other matches that name the same one.
+    """
+    tests = [_tests(match, metrics, ks, store, rules) for match in found]
+    compared = []
+    for at, match in enumerate(found):
+        family = [tests[at]]
+        family += [t for n, t in enumerate(tests) if n != at and found[n].family == match.family]
+        each = tuple(_metric(match, column, family, metrics, rules) for column in tests[at].columns)
+        compared.append(Comparison(match, each, sum(t.n_pairs for t in family)))
+    return compared
+
+
+def _tests(
+    match: Match, metrics: Mapping[str, Metric], ks: Sequence[int], store: Store, rules: TestConfig
+) -> _MatchTests:
+    every = [Column(name, k) for name, m in metrics.items() for k in (ks if m.cutoff else (None,))]
+    results = [r for side in match.results for r in side]
+    tests = _MatchTests([c for c in every if all(_value(r, c) is not None for r in results)])
+    for columns, samples in samples_to_test(match.splits, tests.columns, metrics, store, tests.untested):
+        pairs = all_pairs(samples[0].values.shape[1])
+        differences = significance.compare(samples, pairs[:1], rules)
+        p = differences.p if len(pairs) == 1 else significance.p_of_pairs(samples, pairs, rules)
+        for at, column in enumerate(columns):
+            tests.tested[column] = _difference(differences, at, metrics[column.metric].higher_is_better)
+            tests.p[column] = p[at]
+    return tests
+
+
+def _difference(differences: Differences, at: int, higher: bool | None) -> Difference:
+    """The first pair of a test in its column `at`, not corrected."""
+    larger, same, smaller = (int(o[at, 0]) for o in differences.outcomes)
+    return Difference(
+        difference=float(differences.mean[at, 0]),
+        low=float(differences.low[at, 0]),
+        high=float(differences.high[at, 0]),
+        p=float(differences.p[at, 0]),
+        corrected=float(differences.p[at, 0]),
+        effect=float(differences.effect[at, 0]),
+        wins=smaller if higher is False else larger,
+        ties=same,
+        losses=larger if higher is False else smaller,
+        n_users=int(differences.n_users[at]),
+    )
+
+
+def _metric(
+    match: Match,
+    column: Column,
+    family: Sequence[_MatchTests],
+    metrics: Mapping[str, Metric],
+    rules: TestConfig,
+) -> MetricComparison:
+    """One metric of a match; the first of the family is its own tests."""
+    tested = family[0].tested.get(column)
+    if tested is not None:
+        p = np.concatenate([tests.p[column] for tests in family if column in tests.p])
+        tested = replace(tested, corrected=float(corrected(p, rules.correction)[0]))
+    candidate, baseline = (_mean(side, column) for side in match.results)
+    higher = metrics[column.metric].higher_is_better
+    return MetricComparison(column, higher, candidate, baseline, tested, family[0].untested.get(column, ""))
+
+
+def _value(result: Result, column: Column) -> float | None:
+    by_k = result.record.metrics.get(column.metric, {})
+    mean, _ = by_k.get("" if column.k is None else str(column.k), (None, None))
+    return mean
+
+
+def _mean(results: Iterable[Result], column: Column) -> float:
+    """Over the splits, of the means over the model seeds on each."""
+    by_split: dict[str, dict[str, Any]] = {}
+    for result in results:
+        by_split.setdefault(result.record.split_fingerprint, {})[result.asked.key] = _value(result, column)
+    return statistics.fmean(statistics.fmean(seeds.values()) for seeds in by_split.values())
+
+
+# -- splits and gates --------------------------------------------------------------------------------
+
+
+def break_down(
+    match: Match, metric: MetricComparison, workspace: Workspace, rules: TestConfig, users: int
+) -> tuple[SplitBreakdown, ...]:
+    """Return every split of a match by itself, in a metric that has a test.
+
+    Args:
+        users: number of users shown with the largest gains, and with the largest losses.
+    """
+    breakdowns = []
+    for split, sample in zip(match.splits, pair_samples(match, metric.column, workspace.store), strict=True):
+        name, cell = match.split_name(split), match.cell(split)
+        differences = significance.compare([sample], np.array([[0, 1]]), rules)
+        alone = _difference(differences, 0, metric.higher_is_better)
+        if not workspace.store.has_split(cell.split_key):
+            key = split.keys[0][0]
+            absent = f"the store holds no split {split.fingerprint}: run cell {key} with rerun=true"
+            breakdowns.append(SplitBreakdown(name, alone, absent=absent))
+            continue
+        k = metric.column.k or min(LIST_LENGTH, cell.depth)
+        gains, losses = largest_changes(
+            split, cell, sample, workspace, k=k, n=users, higher_is_better=metric.higher_is_better
+        )
+        groups = segments(sample, workspace.split(cell), rules)
+        breakdowns.append(SplitBreakdown(name, alone, tuple(groups), tuple(gains), tuple(losses)))
+    return tuple(breakdowns)
+
+
+def pair_samples(match: Match, column: Column, store: Store) -> list[Sample]:
+    """Return the values of the two sides in one metric, one sample for each split."""
+    return [read_sample(store, replace(split, keys=split.keys[:2]), [column]) for split in match.splits]
+
+
+def gate(metric: MetricComparison, tolerance: float) -> Answer:
+    """Return PROMOTED if the interval of the difference lies above +tolerance, REJECTED if below -tolerance.
+
+    The difference is candidate less baseline, with the sign turned where lower is better.
+
+    Raises:
+        ConfigError: the metric has no test, or no better end.
+    """
+    name = metric.column.name
+    if metric.higher_is_better is None:
+        raise ConfigError(f"gate={name}: the metric has no better end, so it cannot decide")
+    if metric.tested is None:
+        raise ConfigError(f"gate={name}: it has no interval ({metric.untested})")
+    low, high = metric.tested.low, metric.tested.high
+    if not metric.higher_is_better:
+        low, high = -high, -low
+    return "PROMOTED" if low > tolerance else "REJECTED" if high < -tolerance else "UNDECIDED"
+
+
+def all_of(answers: Iterable[Answer]) -> Answer:
+    """Return one answer for several matches: promoted if all are, rejected if any is."""
+    distinct = set(answers)
+    if distinct == {"PROMOTED"}:
+        return "PROMOTED"
+    return "REJECTED" if "REJECTED" in distinct else "UNDECIDED"
+
+
+# -- as plain data -----------------------------------------------------------------------------------
+
+
+def as_dict(request: CompareRequest, compared: Sequence[Comparison]) -> dict[str, Any]:
+    """Return a comparison as a JSON document: its columns have the names of the notebook's frames."""
+    answers = [one.answer for one in compared if one.answer is not None]
+    return {
+        "gate": request.gate,
+        "tolerance": request.tolerance,
+        "answer": all_of(answers) if answers else None,
+        "test": {**request.rules.__dict__},
+        "comparisons": [_comparison_dict(one) for one in compared],
+    }
+
+
+def _comparison_dict(one: Comparison) -> dict[str, Any]:
+    match = one.match
+    return {
+        "place": match.title,
+        "candidate": match.candidate,
+        "baseline": match.baseline,
+        "candidate_keys": [key for split in match.splits for key in split.keys[0]],
+        "baseline_keys": [key for split in match.splits for key in split.keys[1]],
+        "splits": one.n_splits,
+        "seeds": list(one.n_seeds),
+        "family_size": one.family_size,
+        "answer": one.answer,
+        "metrics": [_metric_dict(metric) for metric in one.metrics],
+        "by_split": [_breakdown_dict(split) for split in one.splits],
+    }
+
+
+def _metric_dict(metric: MetricComparison) -> dict[str, Any]:
+    return {
+        "metric": metric.column.metric,
+        "k": metric.column.k,
+        "higher_is_better": metric.higher_is_better,
+        "candidate": metric.candidate,
+        "baseline": metric.baseline,
+        **({"untested": metric.untested} if metric.tested is None else _difference_dict(metric.tested)),
+    }
+
+
+def _difference_dict(difference: Difference) -> dict[str, Any]:
+    values = dict(difference.__dict__)
+    return {
+        **{name: values[name] for name in ("difference", "low", "high", "p")},
+        "p_corrected": values["corrected"],
+        **{name: values[name] for name in ("effect", "wins", "ties", "losses")},
+        "users": values["n_users"],
+    }
+
+
+def _breakdown_dict(split: SplitBreakdown) -> dict[str, Any]:
+    def user(change: UserChange) -> dict[str, Any]:
+        lists = [
+            [{"item": entry.item.id, "name": entry.item.name, "hit": entry.hit} for entry in of_side]
+            for of_side in change.lists
+        ]
+        shown = {n: getattr(change, n) for n in ("user", "candidate", "baseline", "n_relevant")}
+        return {**shown, "candidate_list": lists[0], "baseline_list": lists[1]}
+
+    return {
+        "split": split.name,
+        **_difference_dict(split.alone),
+        "segments": [dict(segment.__dict__) for segment in split.segments],
+        "gains": [user(change) for change in split.gains],
+        "losses": [user(change) for change in split.losses],
+        "absent": split.absent,
+    }

@@ -1,0 +1,325 @@
+"""Paired tests over users: the stored values of models, every pair of a table, and what cannot be tested.
+
+    tests = pairwise(table, metrics, store, TestConfig())
+    tests.pairs[Column("ndcg", 10)].difference     # [n, n], row less column
+    tests.untested                                 # column -> why it has no test
+
+A family is all pairs of the models that have all their runs, in one metric at one k, on one data set and
+split: its p-values are corrected together, so that a choice of the best made on the same data is allowed for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bakeoff.arrays import Array, Bools, Doubles
+from bakeoff.errors import UsageError
+from bakeoff.evaluation import significance
+from bakeoff.evaluation.metric import Metric
+from bakeoff.evaluation.significance import Differences, Sample, TestConfig, all_pairs, corrected, testable
+from bakeoff.queries.comparison import complete
+from bakeoff.queries.select import Result
+from bakeoff.queries.tables import Column, Part, Table
+from bakeoff.storage.store import Store
+
+_AT_ONCE = 2**24
+"""Numbers of values by user held at once; more metrics than fit are done in turns."""
+
+
+# -- values by user ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SplitCells:
+    """One content of a split, and the cells that m models have on it.
+
+    Args:
+        fingerprint: of the split.
+        ratio: rows of test to rows of train, or None; what a held-out user is known by counts as test.
+        n_users: evaluated users.
+        keys: for each model its cells, one for each distinct fit: they differ in the model's seed.
+    """
+
+    fingerprint: str
+    ratio: float | None
+    n_users: int
+    keys: tuple[tuple[str, ...], ...]
+
+
+def split_cells(parts: Iterable[Part], rows: Iterable[Iterable[Result]]) -> tuple[SplitCells, ...]:
+    """Return the splits on which every row has finished cells, with these cells."""
+    keys = [keys_by_split(results) for results in rows]
+    return tuple(
+        SplitCells(
+            part.fingerprint,
+            n_test_over_n_train(part.counts),
+            part.n_users,
+            tuple(tuple(by_split[part.fingerprint]) for by_split in keys),
+        )
+        for part in parts
+        if all(part.fingerprint in by_split for by_split in keys)
+    )
+
+
+def keys_by_split(results: Iterable[Result]) -> dict[str, list[str]]:
+    """Return fingerprint of a split -> the finished cells on it, each once."""
+    keys: dict[str, dict[str, None]] = {}
+    for asked, record in results:
+        if record.done:
+            keys.setdefault(record.split_fingerprint, {})[asked.key] = None
+    return {fingerprint: list(of_split) for fingerprint, of_split in keys.items()}
+
+
+def n_test_over_n_train(counts: Mapping[str, int]) -> float | None:
+    """Return n_test / n_train of a split, None where it was not counted."""
+    train, test = counts.get("train_pairs"), counts.get("test_pairs")
+    if not train or not test:
+        return None
+    return float((test + counts.get("fold_in_rows", 0)) / train)
+
+
+def cells_without_values(store: Store, splits: Iterable[SplitCells]) -> list[str]:
+    """Return the keys of cells whose values by user are not in the store."""
+    keys = dict.fromkeys(key for split in splits for of_model in split.keys for key in of_model)
+    return [key for key in keys if not (store.cell_folder(key) / "per_user.parquet").exists()]
+
+
+def read_sample(store: Store, split: SplitCells, columns: Sequence[Column]) -> Sample:
+    """Return the values of the models on one split, averaged per user over their seeds; NaN where none.
+
+    Raises:
+        UsageError: two cells of one split have different users.
+    """
+    names = [column.name for column in columns]
+    users: Array | None = None
+    values: list[Doubles] = []
+    for keys in split.keys:
+        seeds = []
+        for key in keys:
+            table = store.per_user(key, names)
+            if table is None:
+                raise UsageError(f"cell {key}: the store has no values by user; run it with rerun=true")
+            if users is None:
+                users = table["user"]
+            if not np.array_equal(users, table["user"]):
+                raise UsageError(
+                    f"cells {split.keys[0][0]} and {key}: both stand for split {split.fingerprint} but have "
+                    "different users; run them with rerun=true"
+                )
+            nothing = np.full(len(users), np.nan)
+            seeds.append(np.stack([table.get(name, nothing) for name in names]))
+        values.append(_mean_over_seeds(seeds))
+    assert users is not None
+    return Sample(users, np.ascontiguousarray(np.stack(values, axis=1)), split.ratio)
+
+
+def _mean_over_seeds(seeds: Sequence[Doubles]) -> Doubles:
+    """A user's mean over the seeds under which there is a value."""
+    if len(seeds) == 1:
+        return seeds[0]
+    stacked = np.stack(seeds)
+    valued = ~np.isnan(stacked)
+    total, count = np.where(valued, stacked, 0.0).sum(axis=0), valued.sum(axis=0)
+    mean: Doubles = np.full(total.shape, np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean
+
+
+def samples_to_test(
+    splits: Sequence[SplitCells],
+    columns: Sequence[Column],
+    metrics: Mapping[str, Metric],
+    store: Store,
+    untested: dict[Column, str],
+) -> Iterator[tuple[tuple[Column, ...], tuple[Sample, ...]]]:
+    """Yield columns that can be tested, a bounded number at a time, with one sample for each split.
+
+    Args:
+        untested: gets the reason of every other column.
+    """
+    whole = "one number for the whole set of lists, no value for each user"
+    by_user = [c for c in columns if metrics[c.metric].per_user]
+    untested |= {c: whole for c in columns if c not in by_user}
+    obstacle = _obstacle(store, splits) if by_user else ""
+    if obstacle:
+        untested |= dict.fromkeys(by_user, obstacle)
+        return
+    size = sum(len(split.keys) * split.n_users for split in splits)
+    step = max(1, _AT_ONCE // max(size, 1))
+    for start in range(0, len(by_user), step):
+        some = by_user[start : start + step]
+        samples = [read_sample(store, split, some) for split in splits]
+        good = np.logical_and.reduce([testable(sample) for sample in samples])
+        few = "fewer than two users have a value under every model"
+        untested |= {c: few for c, ok in zip(some, good, strict=True) if not ok}
+        if good.any():
+            tested = tuple(c for c, ok in zip(some, good, strict=True) if ok)
+            yield tested, tuple(Sample(s.users, s.values[good], s.ratio) for s in samples)
+
+
+def _obstacle(store: Store, splits: Sequence[SplitCells]) -> str:
+    missing = cells_without_values(store, splits)
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        return f"the store has no values by user of cell {missing[0]}{more}"
+    if len(splits) > 1 and any(split.ratio is None for split in splits):
+        return "several splits, whose sizes of train and test are not known"
+    return ""
+
+
+# -- all pairs of a table ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Pairwise:
+    """All pairs of n models in one metric at one cutoff.
+
+    Matrices are [n, n]; what stands at [i, j] is of model i against model j.
+
+    Args:
+        column: the metric and its cutoff.
+        rows: positions of the models in the table's rows.
+        higher_is_better: the metric's direction; None where neither end is the goal.
+        difference: float64, mean of i less mean of j over the users both have a value for; 0 on the diagonal.
+        low, high: float64, the interval of the difference; NaN where no intervals were asked for.
+        p: float64, two-sided, of each pair alone; 1 on the diagonal.
+        corrected: float64, p corrected for the family of all pairs.
+        effect: float64, Cohen's d_z: mean of the users' differences / their deviation; it may be infinite.
+        wins: int64, users for whom i is better than j (larger, where the metric has no direction).
+        n_users, n_splits: behind every pair.
+        best: bool [n], the models with the best mean; none where the metric has no direction.
+        tied: bool [n], others whose difference from a best one is not significant in the family.
+    """
+
+    column: Column
+    rows: tuple[int, ...]
+    higher_is_better: bool | None
+    difference: Doubles
+    low: Doubles
+    high: Doubles
+    p: Doubles
+    corrected: Doubles
+    effect: Doubles
+    wins: Array
+    n_users: int
+    n_splits: int
+    best: Bools
+    tied: Bools
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The tests by column, and why other columns have none."""
+
+    pairs: Mapping[Column, Pairwise] = field(default_factory=dict)
+    untested: Mapping[Column, str] = field(default_factory=dict)
+
+
+def pairwise(
+    table: Table,
+    metrics: Mapping[str, Metric],
+    store: Store,
+    rules: TestConfig,
+    columns: Sequence[Column] | None = None,
+    *,
+    intervals: bool = True,
+) -> Pairs:
+    """Return the tests of all pairs of a table in some of its columns (None: in all).
+
+    Args:
+        intervals: whether to bootstrap an interval for each pair, which is slow with many models.
+    """
+    tested_columns = table.columns if columns is None else [c for c in columns if c in table.columns]
+    tests: dict[Column, Pairwise] = {}
+    untested: dict[Column, str] = {}
+    for family in families(table, metrics, store, tested_columns, untested):
+        pairs = all_pairs(len(family.rows))
+        result = significance.compare(family.samples, pairs, rules, intervals=np.full(len(pairs), intervals))
+        p = corrected(result.p, rules.correction)
+        for at, column in enumerate(family.columns):
+            higher = metrics[column.metric].higher_is_better
+            best = np.array([table.rows[r].values[column].best for r in family.rows])
+            tests[column] = _matrices(column, family.rows, higher, result, p, at, best, rules.level)
+    return Pairs({c: tests[c] for c in tested_columns if c in tests}, untested)
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """Columns that the same models have, with the values of each split: `samples` follow columns and rows."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[int, ...]
+    samples: tuple[Sample, ...]
+
+
+def families(
+    table: Table,
+    metrics: Mapping[str, Metric],
+    store: Store,
+    columns: Sequence[Column],
+    untested: dict[Column, str],
+) -> Iterator[Family]:
+    """Yield the columns that can be tested, a bounded number at a time.
+
+    Args:
+        untested: gets the reason of every other column.
+    """
+    by_rows: dict[tuple[int, ...], list[Column]] = {}
+    for column in columns:
+        rows = tuple(i for i, row in enumerate(table.rows) if complete(row, column, len(table.runs)))
+        if len(rows) < 2 and metrics[column.metric].per_user:
+            untested[column] = "fewer than two models have all their runs"
+        else:
+            by_rows.setdefault(rows, []).append(column)
+    for rows, of_rows in by_rows.items():
+        splits = split_cells(table.parts, [table.rows[r].results for r in rows])
+        for tested, samples in samples_to_test(splits, of_rows, metrics, store, untested):
+            yield Family(tested, rows, samples)
+
+
+def _matrices(
+    column: Column,
+    rows: tuple[int, ...],
+    higher: bool | None,
+    result: Differences,
+    p: Doubles,
+    at: int,
+    best: Bools,
+    level: float,
+) -> Pairwise:
+    n = len(rows)
+    first, second = all_pairs(n).T
+
+    def square(upper: Array, lower: Array, diagonal: float = 0.0) -> Array:
+        matrix = np.full((n, n), diagonal, dtype=upper.dtype)
+        matrix[first, second], matrix[second, first] = upper, lower
+        return matrix
+
+    larger, smaller = result.outcomes.larger[at], result.outcomes.smaller[at]
+    if higher is False:
+        larger, smaller = smaller, larger
+    both = square(p[at], p[at], 1.0)
+    return Pairwise(
+        column=column,
+        rows=rows,
+        higher_is_better=higher,
+        difference=square(result.mean[at], -result.mean[at]),
+        low=square(result.low[at], -result.high[at]),
+        high=square(result.high[at], -result.low[at]),
+        p=square(result.p[at], result.p[at], 1.0),
+        corrected=both,
+        effect=square(result.effect[at], -result.effect[at]),
+        wins=square(larger, smaller),
+        n_users=int(result.n_users[at]),
+        n_splits=result.n_splits,
+        best=best,
+        tied=not_significantly_worse(best, both, level),
+    )
+
+
+def not_significantly_worse(best: Bools, p: Doubles, level: float) -> Bools:
+    """Return bool [n]: models that are not among the best, but not significantly worse than one of them."""
+    return np.asarray(~best & (p[:, best] > level).any(axis=1))

@@ -1,1 +1,0 @@
-"""Models against each other, pair by pair: numbers only."""
