@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bakeoff import __version__, cli, commands, compare, config_files
+from bakeoff import __version__, cli, commands, config_files
+from bakeoff.queries.compare import CompareRequest
 from bakeoff.run.naming import split_list
 
 COMMANDS = list(cli.bakeoff.commands)
@@ -61,15 +62,15 @@ def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.fixture
-def requests(monkeypatch: pytest.MonkeyPatch) -> list[compare.Question]:
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[CompareRequest]:
     """What `compare` is called with, in place of a comparison."""
-    calls: list[compare.Question] = []
+    calls: list[CompareRequest] = []
 
-    def run(question: compare.Question) -> int:
-        calls.append(question)
+    def compare(request: CompareRequest) -> int:
+        calls.append(request)
         return 4
 
-    monkeypatch.setattr(compare, "run", run)
+    monkeypatch.setattr(commands, "compare", compare)
     return calls
 
 
@@ -85,7 +86,7 @@ LABELS = ("als (factors=8,iterations=3, tune=optuna)", 'it\'s "q" (a=[1; 2],b=x=
     ],
 )
 def test_names_reach_the_command_whole_and_options_in_any_spelling(
-    options: list[str], requests: list[compare.Question]
+    options: list[str], requests: list[CompareRequest]
 ) -> None:
     assert cli.main(["compare", *LABELS, *options]) == 4
     (request,) = requests
@@ -94,7 +95,7 @@ def test_names_reach_the_command_whole_and_options_in_any_spelling(
     assert (request.rules.test, request.rules.seed) == ("randomization", 3)
 
 
-def test_a_word_behind_two_dashes_is_a_name(requests: list[compare.Question]) -> None:
+def test_a_word_behind_two_dashes_is_a_name(requests: list[CompareRequest]) -> None:
     assert cli.main(["compare", "name=lab", "--", "k=3", "-x"]) == 4
     assert (requests[0].a, requests[0].b, requests[0].name) == ("k=3", "-x", "lab")
 
