@@ -258,16 +258,16 @@ def verify(
     Args:
         cells: which of its cells; None for all.
     """
-    from bakeoff.report.render.verify import print_verdict
+    from bakeoff.report.render.verify import print_verification
     from bakeoff.verify.check import verify as check
-    from bakeoff.verify.libraries import chosen, missing
+    from bakeoff.verify.libraries import select_libraries, unavailable_libraries
 
-    libraries = chosen(references)
+    libraries = select_libraries(references)
     experiment = stored_experiment(name, results)
     keys = None if cells is None else {a.key for a in _selected(experiment, cells).requests}
-    verdict = check(experiment, results / name, Store(results / "store"), libraries, keys)
-    print_verdict(name, verdict, missing() if references is None else ())
-    return 0 if verdict.agrees else 1
+    result = check(experiment, results / name, Store(results / "store"), libraries, keys)
+    print_verification(name, result, unavailable_libraries() if references is None else ())
+    return 0 if result.agrees else 1
 
 
 def list_entries(kind: str, results: Path, config_dirs: Sequence[str], form: str) -> int:

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from bakeoff import config_files
 from bakeoff.errors import ConfigError, UsageError
+from bakeoff.evaluation.catalogue import shipped
 from bakeoff.queries.select import Result
 from bakeoff.report.render.csv import render
 from bakeoff.report.rows import METRIC_COLUMNS, metric_rows
@@ -25,20 +25,10 @@ from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest
 from bakeoff.storage.store import Store, write_array, write_json
-from bakeoff.verify import formulas
-from bakeoff.verify.check import verify
-from bakeoff.verify.libraries import LIBRARIES, chosen
-from bakeoff.verify.verdict import TOLERANCE, Verdict
+from bakeoff.verify.check import TOLERANCE, Verification, verify
+from bakeoff.verify.libraries import LIBRARIES, select_libraries
 
-BY_FEATURES = {
-    f"{m}_features": f"bakeoff.evaluation.beyond.{m}_features"
-    for m in ("diversity", "unexpectedness", "serendipity")
-}
-METRICS = {
-    **config_files.read(config_files.folder() / "metrics" / "default.yaml"),
-    **config_files.read(config_files.folder() / "metrics" / "conventions.yaml"),
-    **BY_FEATURES,
-}
+METRICS = {name: metric.path for name, metric in shipped().items()}
 MODELS = {
     "popularity": ("bakeoff.models.baselines.Popularity", {}),
     "biases": ("bakeoff.models.baselines.Biases", {}),
@@ -92,7 +82,7 @@ def made(original: Made, tmp_path: Path) -> Made:
     return experiment, tmp_path / "made" / "e", Store(tmp_path / "made" / "store")
 
 
-def check(made: Made) -> Verdict:
+def check(made: Made) -> Verification:
     return verify(*made, [])
 
 
@@ -113,28 +103,23 @@ def key(made: Made, model: str) -> str:
 
 
 def faults(made: Made, model: str) -> str:
-    """All that is said of one cell; the other must have no fault."""
-    found = check(made)
-    assert not found.agrees
-    own = key(made, model)
-    assert {f.key for f in found.faults} == {own}
-    assert all(f.who.startswith(f"{model} on blocks, split random") for f in found.faults)
-    return "\n".join(f.what for f in found.faults)
+    """Return all messages about one cell; the other must have no fault."""
+    result = check(made)
+    assert not result.agrees
+    assert {f.key for f in result.faults} == {key(made, model)}
+    assert all(f.label.startswith(f"{model} on blocks, split random") for f in result.faults)
+    return "\n".join(f.message for f in result.faults)
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_metric_that_is_shipped_agrees(tmp_path: Path, split: str) -> None:
     made = make(tmp_path, *(cell(m, split) for m in MODELS))
-    found = check(made)
-    assert found.faults == [] and found.unverified == {}
-    assert found.numbers == len(rows(made)) and found.cells == len(MODELS)
-    assert max(line.largest for line in found.lines.values()) <= TOLERANCE
+    result = check(made)
+    assert result.faults == [] and result.unverified == {}
+    assert result.n_rows == len(rows(made)) and result.n_cells == len(MODELS)
+    assert max(metric.largest for metric in result.metrics.values()) <= TOLERANCE
     measured = {row["metric"] for row in rows(made)}
-    assert set(found.lines) == measured and len(measured) > len(METRICS) - 4
-
-
-def test_there_is_a_formula_for_every_metric() -> None:
-    assert [m for m in METRICS if not formulas.known(m)] == []
+    assert set(result.metrics) == measured and len(measured) > len(METRICS) - 4
 
 
 def test_it_shares_no_code_with_the_evaluation() -> None:
@@ -153,7 +138,7 @@ def test_a_row_for_each_seed_of_a_model_without_chance_is_looked_at(tmp_path: Pa
     changed = rows(made)
     changed[-1]["value"] = "0.123"
     write_rows(made, changed)
-    assert {f.what.split(":")[0] for f in check(made).faults} == {"ndcg@8"}
+    assert {f.message.split(":")[0] for f in check(made).faults} == {"ndcg@8"}
 
 
 class TestWhatWasTamperedWith:
@@ -162,9 +147,9 @@ class TestWhatWasTamperedWith:
         row = next(r for r in changed if r["key"] == key(made, "biases") and r["metric"] == "ndcg")
         row["value"] = repr(float(row["value"]) + 2e-9)
         write_rows(made, changed)
-        said = faults(made, "biases")
-        assert f"ndcg@{row['k']}: metrics.csv says {row['value']}, recomputed 0." in said
-        assert f"ndcg@{row['k']}: metrics.csv says {row['value']} and standard error" in said  # the record
+        text = faults(made, "biases")
+        assert f"ndcg@{row['k']}: metrics.csv says {row['value']}, recomputed 0." in text
+        assert f"ndcg@{row['k']}: metrics.csv says {row['value']} and standard error" in text  # the record
 
     def test_a_standard_error_alone(self, made: Made) -> None:
         changed = rows(made)
@@ -199,9 +184,9 @@ class TestWhatWasTamperedWith:
         place = int(np.flatnonzero(hits[row])[0])
         items[row, [0, place]] = items[row, [place, 0]]
         write_array(store.cell_folder(own) / "items.npy", items)
-        said = faults(made, "popularity")
-        assert "ndcg@1: metrics.csv says" in said and "recall@1" in said
-        assert "per_user.parquet differs for 1 users" in said
+        text = faults(made, "popularity")
+        assert "ndcg@1: metrics.csv says" in text and "recall@1" in text
+        assert "per_user.parquet differs for 1 users" in text
 
     def test_a_list_with_a_seen_item(self, made: Made) -> None:
         self._first_item(made, "popularity", lambda split, row, items: split.history[row].indices)
@@ -209,12 +194,12 @@ class TestWhatWasTamperedWith:
 
     def test_a_list_with_an_item_twice(self, made: Made) -> None:
         self._first_item(made, "popularity", lambda split, row, items: items[1:2])
-        assert "an item stands twice: user u" in faults(made, "popularity")
+        assert "an item is repeated: user u" in faults(made, "popularity")
 
     def test_an_item_outside_the_catalogue(self, made: Made) -> None:
         self._first_item(made, "popularity", lambda split, row, items: np.array([999]))
-        said = faults(made, "popularity")
-        assert "an item is outside the catalogue" in said and "were not recomputed" in said
+        text = faults(made, "popularity")
+        assert "an item is outside the catalogue" in text and "were not recomputed" in text
 
     def _first_item(self, made: Made, model: str, choose: Callable[..., Any]) -> None:
         store, own = made[2], key(made, model)
@@ -237,8 +222,8 @@ class TestWhatWasTamperedWith:
         above = np.array(stored.above)
         above[hit] = 11
         write_array(store.cell_folder(own) / "above.npy", above)
-        said = faults(made, "popularity")
-        assert "1 ranks of test items contradict the lists" in said and "auc: metrics.csv says" in said
+        text = faults(made, "popularity")
+        assert "1 ranks of test items contradict the lists" in text and "auc: metrics.csv says" in text
 
     def test_a_value_of_one_user(self, made: Made) -> None:
         path = made[2].cell_folder(key(made, "popularity")) / "per_user.parquet"
@@ -246,8 +231,8 @@ class TestWhatWasTamperedWith:
         values = table["auc"].to_pylist()
         values[2] += 0.01
         parquet.write_table(table.set_column(table.column_names.index("auc"), "auc", [values]), path)
-        said = faults(made, "popularity")
-        assert said.startswith("auc: per_user.parquet differs for 1 users; the first, in row 3, has")
+        text = faults(made, "popularity")
+        assert text.startswith("auc: per_user.parquet differs for 1 users; the first, in row 3, has")
 
     def test_a_predicted_value(self, made: Made) -> None:
         store, own = made[2], key(made, "biases")
@@ -262,18 +247,18 @@ class TestWhatWasTamperedWith:
         values = np.load(folder / "test.data.npy")
         values[0] += 1
         np.save(folder / "test.data.npy", values)
-        found = check(made)
-        assert {f.key for f in found.faults} == {key(made, m) for m in ("popularity", "biases")}
-        assert "the stored split has fingerprint s" in found.faults[0].what
+        result = check(made)
+        assert {f.key for f in result.faults} == {key(made, m) for m in ("popularity", "biases")}
+        assert "the stored split has fingerprint s" in result.faults[0].message
 
     def test_rows_left_out_or_of_another_cell(self, made: Made) -> None:
         changed = rows(made)
         for row in changed:
             row["key"] = "c0" if row["key"] == key(made, "biases") else row["key"]
         write_rows(made, changed)
-        said = [(f.key, f.what) for f in check(made).faults]
-        assert any(k == "c0" and "rows of no cell of the experiment" in what for k, what in said)
-        assert (key(made, "biases"), "it is done, and metrics.csv has no row of it") in said
+        text = [(f.key, f.message) for f in check(made).faults]
+        assert any(k == "c0" and "rows of no cell of the experiment" in what for k, what in text)
+        assert (key(made, "biases"), "it is done, and metrics.csv has no row of it") in text
 
     def test_lists_that_are_gone(self, made: Made) -> None:
         (made[2].cell_folder(key(made, "biases")) / "items.npy").unlink()
@@ -282,21 +267,21 @@ class TestWhatWasTamperedWith:
 
 def test_a_metric_of_the_users_own_is_named_as_not_verified(tmp_path: Path) -> None:
     made = make(tmp_path, cell("popularity"), metrics={"mine": METRICS["ndcg"], "recall": METRICS["recall"]})
-    found = check(made)
-    assert found.agrees and found.unverified == {"mine": "there is no second formula for it"}
+    result = check(made)
+    assert result.agrees and result.unverified == {"mine": "there is no second formula for it"}
 
 
 def test_cells_without_numbers_are_named(made: Made) -> None:
     more = with_content_hashes(cell("knn"))
     experiment = Experiment("e", (*made[0].requests, CellRequest(more.key, more)))
-    found = verify(experiment, made[1], made[2], [])
-    assert found.agrees and found.left_out == [
+    result = verify(experiment, made[1], made[2], [])
+    assert result.agrees and result.without_numbers == [
         "knn on blocks, split random, split_seed 42, seed 1: has not run"
     ]
 
 
 def test_without_tables_or_a_store_it_says_what_is_missing(made: Made, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="it holds no finished cell of experiment 'e' to verify"):
+    with pytest.raises(UsageError, match="no finished cell of experiment 'e' to verify"):
         verify(made[0], made[1], Store(tmp_path / "elsewhere"), [])
     (made[1] / "metrics.csv").unlink()
     with pytest.raises(UsageError, match=r"metrics\.csv: no such file; `bakeoff report e` writes it"):
@@ -308,34 +293,34 @@ class TestLibraries:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with pytest.raises(ConfigError, match="references=ranks: did you mean 'ranx'"):
-            chosen(["ranks"])
+            select_libraries(["ranks"])
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
         with pytest.raises(ConfigError, match=r"ranx is not installed: pip install 'bakeoff\[verify\]'"):
-            chosen(["ranx"])
-        assert chosen(None) == []
+            select_libraries(["ranx"])
+        assert select_libraries(None) == []
 
     def test_recommenders_is_not_asked_on_pandas_3(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
         monkeypatch.setattr("importlib.metadata.version", lambda name: "3.1.0")
         with pytest.raises(ConfigError, match=r"on pandas 3\.1\.0 its numbers are wrong"):
-            chosen(["recommenders"])
+            select_libraries(["recommenders"])
 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", ["ranx", "recommenders", "sklearn"])
     def test_they_agree_where_their_formula_is_the_same(self, tmp_path: Path, name: str) -> None:
         library = next(x for x in LIBRARIES if x.name == name)
-        if library.lacks():
-            pytest.skip(library.lacks())
+        if library.unavailable():
+            pytest.skip(library.unavailable())
         made = make(tmp_path, cell("popularity"), cell("biases"), cell("knn"))
-        found = verify(*made, [library])
-        asked = {metric: line for metric, line in found.lines.items() if line.asked}
-        assert found.faults == [] and found.asked == [library.title]
+        result = verify(*made, [library])
+        checked = {name: check for name, check in result.metrics.items() if check.n_library}
+        assert result.faults == [] and result.libraries == [library.title]
         expected = {"ranx": 8, "recommenders": 12, "sklearn": 4}[name]
-        assert len(asked) == expected, sorted(asked)
-        assert all(line.library_largest <= TOLERANCE for line in asked.values())
+        assert len(checked) == expected, sorted(checked)
+        assert all(check.library_largest <= TOLERANCE for check in checked.values())
 
     def test_one_that_disagrees_is_a_difference(self, made: Made) -> None:
-        library = LIBRARIES[0].__class__("odd", "pandas", "", lambda evidence, wanted: {("ndcg", 3): 0.0})
-        found = verify(*made, [library])
-        assert {f.what.split(":")[0] for f in found.faults} == {"ndcg@3"}
-        assert "pandas" in found.faults[0].what
+        library = LIBRARIES[0].__class__("odd", "pandas", "", lambda inputs, columns: {("ndcg", 3): 0.0})
+        result = verify(*made, [library])
+        assert {f.message.split(":")[0] for f in result.faults} == {"ndcg@3"}
+        assert "pandas" in result.faults[0].message

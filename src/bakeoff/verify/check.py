@@ -1,11 +1,12 @@
-"""Go over an experiment: every number of metrics.csv and of the per-user tables, every list, every split."""
+"""Verify an experiment: its splits, its lists, and every number of metrics.csv and of the per-user tables."""
 
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +20,97 @@ from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import Record
 from bakeoff.storage.store import Store, StoredLists
 from bakeoff.verify import formulas
-from bakeoff.verify.evidence import EvaluationInputs, Train, evidence
+from bakeoff.verify.formulas import Inputs, TrainCounts, plain_inputs
 from bakeoff.verify.libraries import Library
-from bakeoff.verify.structure import fingerprint_of, list_faults, rank_faults, split_faults
-from bakeoff.verify.verdict import TOLERANCE, Fault, Line, Verdict, gap
+
+TOLERANCE = 1e-9
+"""Largest difference that counts as agreement: |a - b| / max(1, |b|)."""
+
+_USERS_NAMED = 3
+"""Number of users named in one fault; the others are counted."""
 
 Row = Mapping[str, str]
+"""A row of metrics.csv."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A difference between what is stored and what it should be.
+
+    Args:
+        key: of the cell.
+        label: of the cell.
+        message: what differs.
+    """
+
+    key: str
+    label: str
+    message: str
+
+
+@dataclass
+class MetricCheck:
+    """Counts and largest differences of one metric.
+
+    Args:
+        n_means, n_users: numbers of means and of per-user values that were recomputed.
+        largest: the largest difference among them.
+        library: name of the library that computed it as well, "" for none.
+        n_library: number of means that the library computed.
+        library_largest: the largest difference from the library.
+    """
+
+    n_means: int = 0
+    n_users: int = 0
+    largest: float = 0.0
+    library: str = ""
+    n_library: int = 0
+    library_largest: float = 0.0
+
+
+@dataclass
+class Verification:
+    """The result of verifying an experiment.
+
+    Args:
+        n_cells, n_rows, n_lists: numbers of cells, rows of metrics.csv and lists that were checked.
+        splits: fingerprint -> data set and split.
+        metrics: by name.
+        faults: all differences.
+        unverified: metric -> reason why its values could not be recomputed.
+        without_numbers: cells that have not run or have failed, with the reason.
+        libraries: names and versions of the libraries that computed values.
+    """
+
+    n_cells: int = 0
+    n_rows: int = 0
+    n_lists: int = 0
+    splits: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, MetricCheck] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    unverified: dict[str, str] = field(default_factory=dict)
+    without_numbers: list[str] = field(default_factory=list)
+    libraries: list[str] = field(default_factory=list)
+
+    @property
+    def agrees(self) -> bool:
+        return not self.faults
+
+    def metric(self, name: str) -> MetricCheck:
+        """Return the counts of a metric, new ones at first."""
+        return self.metrics.setdefault(name, MetricCheck())
 
 
 @dataclass(frozen=True, eq=False)
-class _Here:
-    """One split, and what is needed to look at its cells."""
+class CheckContext:
+    """A split with what checking its cells needs."""
 
     split: Split
-    train: Train
+    train: TrainCounts
     fingerprint: str
     store: Store
     libraries: Sequence[Library]
-    verdict: Verdict
+    result: Verification
 
 
 def verify(
@@ -45,197 +119,299 @@ def verify(
     store: Store,
     libraries: Sequence[Library],
     keys: Collection[str] | None = None,
-) -> Verdict:
+) -> Verification:
     """Check the stored numbers of an experiment.
 
     Args:
-        keys: of the cells to check; None for all of them, and for rows of metrics.csv that have no cell.
+        folder: of its reports.
+        libraries: that recompute the means they have a formula for.
+        keys: of the cells to check; None for all of them, and for rows of metrics.csv without a cell.
 
     Raises:
-        UsageError: there is no metrics.csv, or nothing in the store to hold it against.
+        UsageError: there is no metrics.csv, or the store lacks the cells or their splits.
     """
-    rows = _read(folder / "metrics.csv")
+    rows = _read_metrics(folder / "metrics.csv")
     cells = {a.key: a.cell for a in experiment.requests}
     unknown = rows.keys() - cells.keys()
     if keys is not None:
         cells, unknown = {key: cells[key] for key in cells if key in keys}, set()
         rows = {key: of_cell for key, of_cell in rows.items() if key in keys}
-    verdict = Verdict(numbers=sum(map(len, rows.values())))
-    for key in unknown:
-        verdict.faults.append(
-            Fault(key, "metrics.csv", f"{len(rows[key])} rows of no cell of the experiment")
-        )
+    result = Verification(n_rows=sum(map(len, rows.values())))
+    result.faults += [
+        Fault(key, "metrics.csv", f"{len(rows[key])} rows of no cell of the experiment") for key in unknown
+    ]
     by_split: dict[str, list[tuple[Cell, Record]]] = {}
     for key, cell in cells.items():
         record = store.record(key)
         if record is not None and record.done:
             by_split.setdefault(cell.split_key, []).append((cell, record))
         elif key in rows:
-            why = "there is no record" if record is None else f"its record says {record.status}"
-            verdict.faults.append(
-                Fault(key, cell_label(cell), f"{len(rows[key])} rows in metrics.csv, but {why}")
-            )
+            reason = "there is no record" if record is None else f"its record says {record.status}"
+            message = f"{len(rows[key])} rows in metrics.csv, but {reason}"
+            result.faults.append(Fault(key, cell_label(cell), message))
         else:
-            why = "has not run" if record is None else f"{record.status}: {record.reason}"
-            verdict.left_out.append(f"{cell_label(cell)}: {why}")
+            reason = "has not run" if record is None else f"{record.status}: {record.reason}"
+            result.without_numbers.append(f"{cell_label(cell)}: {reason}")
     if not by_split:
-        raise UsageError(
-            f"{store.root}: it holds no finished cell of experiment {experiment.name!r} to verify"
-        )
+        raise UsageError(f"{store.root}: no finished cell of experiment {experiment.name!r} to verify")
     for split_key, done in by_split.items():
         if not store.has_split(split_key):
-            raise UsageError(
-                f"{store.root}: it does not hold the split of {cell_label(done[0][0])}; run again"
-            )
+            raise UsageError(f"{store.root}: the split of {cell_label(done[0][0])} is missing; run it again")
         split = store.split(split_key)
-        here = _Here(split, Train(split), fingerprint_of(split), store, libraries, verdict)
+        context = CheckContext(split, TrainCounts(split), _fingerprint(split), store, libraries, result)
         for cell, record in done:
-            found = _cell(here, cell, record, rows.get(record.key, ()))
-            verdict.faults += [Fault(record.key, cell_label(cell), what) for what in found]
-    return verdict
+            messages = _check_cell(context, cell, record, rows.get(record.key, ()))
+            result.faults += [Fault(record.key, cell_label(cell), message) for message in messages]
+    return result
 
 
-def _cell(here: _Here, cell: Cell, record: Record, own: Sequence[Row]) -> Iterator[str]:
-    """What is wrong with a cell; what was looked at is counted in the verdict."""
-    split, verdict = here.split, here.verdict
-    yield from split_faults(split, here.fingerprint, record.split_fingerprint)
-    yield from _csv_faults(own, record, split)
-    verdict.splits[record.split_fingerprint] = f"{cell.dataset_name}, {cell.split_name}"
-    verdict.cells += 1
+def _check_cell(context: CheckContext, cell: Cell, record: Record, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the faults of a cell, and count in the result what was checked."""
+    split, result = context.split, context.result
+    yield from _split_faults(split, context.fingerprint, record.split_fingerprint)
+    yield from _row_faults(rows, record, split)
+    result.splits[record.split_fingerprint] = f"{cell.dataset_name}, {cell.split_name}"
+    result.n_cells += 1
     try:
-        stored = here.store.lists(record.key)
+        stored = context.store.lists(record.key)
     except UsageError as error:
         yield f"nothing was recomputed: {error}"
         return
-    yield from list_faults(split, stored)
-    yield from rank_faults(split, stored)
-    verdict.lists += len(stored.items)
+    yield from _list_faults(split, stored)
+    yield from _rank_faults(split, stored)
+    result.n_lists += len(stored.items)
     if _measurable(split, stored):
-        yield from _numbers(here, stored, own, record)
+        yield from _number_faults(context, stored, rows, record)
     else:
-        yield "its numbers were not recomputed: the lists are of no use"
+        yield "its numbers were not recomputed: the lists do not fit the split"
 
 
 def _measurable(split: Split, stored: StoredLists) -> bool:
     items = np.asarray(stored.items)
     fits = items.ndim == 2 and len(items) == len(split.users) and bool((items < split.train.n_items).all())
-    ranks = (a is None or len(a) == split.test[split.users].nnz for a in (stored.above, stored.ties))
-    return fits and all(ranks)
+    n_pairs = split.test[split.users].nnz
+    return fits and all(ranks is None or len(ranks) == n_pairs for ranks in (stored.above, stored.ties))
 
 
-def _csv_faults(own: Sequence[Row], record: Record, split: Split) -> Iterator[str]:
-    """Where metrics.csv, the record and the split do not say the same."""
-    if not own:
+# -- the split and the lists ---------------------------------------------------------------------
+
+
+def _fingerprint(split: Split) -> str:
+    """Return the fingerprint of the arrays; `split.fingerprint` of a stored split is read from its file."""
+    computed: str = type(split).fingerprint.func(split)  # type: ignore[attr-defined]
+    return computed
+
+
+def _split_faults(split: Split, computed: str, recorded: str) -> Iterator[str]:
+    """Yield the faults of a stored split.
+
+    Args:
+        computed: fingerprint of its arrays.
+        recorded: fingerprint in the cell's record.
+    """
+    if computed != recorded:
+        yield f"the stored split has fingerprint {computed}, the record says {recorded}"
+    if computed != split.fingerprint:
+        yield f"split.json says fingerprint {split.fingerprint}, its arrays have {computed}"
+    both = split.test.multiply(split.history)
+    if both.nnz:
+        yield f"{both.nnz} test pairs are in the history as well"
+    with_test = np.flatnonzero(np.diff(split.test.indptr))
+    if not np.array_equal(with_test, split.users):
+        yield f"{len(split.users)} users are evaluated, {len(with_test)} have test items"
+
+
+def _list_faults(split: Split, stored: StoredLists) -> Iterator[str]:
+    """Yield the faults of a cell's lists; if their shape is wrong, that alone."""
+    ids = split.train.user_ids.values
+    items, scores = np.asarray(stored.items), np.asarray(stored.scores)
+    if items.ndim != 2 or items.shape != scores.shape or len(items) != len(split.users):
+        yield f"lists of shape {items.shape} and scores of shape {scores.shape} for {len(split.users)} users"
+        return
+    faults: dict[str, list[str]] = {}
+    for row, user in enumerate(split.users.tolist()):
+        seen = split.history.indices[split.history.indptr[user] : split.history.indptr[user + 1]]
+        for fault in _faults_of_list(items[row].tolist(), scores[row].tolist(), set(seen.tolist()), split):
+            faults.setdefault(fault, []).append(str(ids[user]))
+    for fault, users in faults.items():
+        more = f" and {len(users) - _USERS_NAMED} more" if len(users) > _USERS_NAMED else ""
+        yield f"{fault}: user {', '.join(users[:_USERS_NAMED])}{more}"
+
+
+def _faults_of_list(items: list[int], scores: list[float], seen: set[int], split: Split) -> Iterator[str]:
+    listed = [i for i in items if i >= 0]
+    if items[: len(listed)] != listed or any(i < -1 for i in items):
+        yield "a pad is before an item"
+    if any(i >= split.train.n_items for i in listed):
+        yield "an item is outside the catalogue"
+    if len(set(listed)) < len(listed):
+        yield "an item is repeated"
+    if seen & set(listed):
+        yield "an item was seen in train"
+    of_items = scores[: len(listed)]
+    if any(not np.isfinite(s) for s in of_items) or any(b > a for a, b in itertools.pairwise(of_items)):
+        yield "scores rise along the list or are not finite"
+
+
+def _rank_faults(split: Split, stored: StoredLists) -> Iterator[str]:
+    """Yield the faults of the test items' ranks among all candidates.
+
+    An item at position p of a list has at most p - 1 candidates above it, and together with its ties at least
+    p - 1; an item outside a full list has at least as many candidates above it and tied as the list is long.
+    """
+    if stored.above is None or stored.ties is None:
+        return
+    test, ids = split.test[split.users], split.train.user_ids.values
+    above, ties, items = (np.asarray(a).tolist() for a in (stored.above, stored.ties, stored.items))
+    if not len(above) == len(ties) == test.nnz:
+        yield f"ranks of {len(above)} and {len(ties)} test items, the split has {test.nnz}"
+        return
+    wrong = []
+    for row, user in enumerate(split.users.tolist()):
+        position = {item: at for at, item in enumerate(items[row]) if item >= 0}
+        for t in range(test.indptr[row], test.indptr[row + 1]):
+            at = position.get(int(test.indices[t]))
+            reach = above[t] + ties[t]
+            fits = above[t] <= at <= reach if at is not None else reach >= len(position) or -1 in items[row]
+            if not fits:
+                wrong.append(str(ids[user]))
+    if wrong:
+        users = list(dict.fromkeys(wrong))[:_USERS_NAMED]
+        yield f"{len(wrong)} ranks of test items contradict the lists: user {', '.join(users)}, ..."
+
+
+# -- the numbers ---------------------------------------------------------------------------------
+
+
+def _row_faults(rows: Sequence[Row], record: Record, split: Split) -> Iterator[str]:
+    """Yield where metrics.csv differs from the record and the split."""
+    if not rows:
         yield "it is done, and metrics.csv has no row of it"
-    for row in own:
-        name = _name(row["metric"], row["k"])
+    for row in rows:
+        column = _column(row["metric"], row["k"])
         pair = record.metrics.get(row["metric"], {}).get(row["k"])
         if pair is None:
-            yield f"{name}: metrics.csv says {row['value']}, the record has no such number"
+            yield f"{column}: metrics.csv says {row['value']}, the record has no such number"
         elif (row["value"], row["stderr"]) != tuple("" if v is None else repr(v) for v in pair):
             yield (
-                f"{name}: metrics.csv says {row['value']} and standard error {row['stderr'] or 'none'}, the "
-                f"record {pair[0]!r} and {'none' if pair[1] is None else repr(pair[1])}"
+                f"{column}: metrics.csv says {row['value']} and standard error {row['stderr'] or 'none'}, "
+                f"the record {pair[0]!r} and {'none' if pair[1] is None else repr(pair[1])}"
             )
         if row["n_users"] != str(len(split.users)) or row["split_fingerprint"] != record.split_fingerprint:
             yield (
-                f"{name}: metrics.csv says {row['n_users']} users of split {row['split_fingerprint']}; they "
-                f"are {len(split.users)} of {record.split_fingerprint}"
+                f"{column}: metrics.csv says {row['n_users']} users of split {row['split_fingerprint']}, "
+                f"expected {len(split.users)} of {record.split_fingerprint}"
             )
 
 
-def _numbers(here: _Here, stored: StoredLists, own: Sequence[Row], record: Record) -> Iterator[str]:
-    """Recompute what metrics.csv says of a cell, and what its per-user table does."""
-    told = {(row["metric"], int(row["k"]) if row["k"] else None): row for row in own}
-    deepest = max((k or 1 for _, k in told), default=1)
-    found = evidence(here.split, stored, here.train, deepest)
-    by_user = _per_user(here.store.cell_folder(record.key) / "per_user.parquet")
-    for (metric, k), row in told.items():
-        if not formulas.known(metric):
-            here.verdict.unverified[metric] = "there is no second formula for it"
-            continue
-        try:
-            each, mean, error = formulas.recomputed(found, metric, k)
-        except LookupError as why:
-            here.verdict.unverified[metric] = str(why)
-            continue
-        line = here.verdict.lines.setdefault(metric, Line())
-        line.numbers += 1
-        for what, said, expected in (("", row["value"], mean), ("standard error of ", row["stderr"], error)):
-            yield from _compared(what + _name(metric, row["k"]), said, expected, line)
-        column = by_user.get(_name(metric, row["k"]))
-        if column is not None and each is not None:
-            yield from _users(_name(metric, row["k"]), column, each, found, line)
-    for library in here.libraries:
-        yield from _asked(library, found, told, here.verdict)
-
-
-def _compared(name: str, said: str, expected: float | None, line: Line) -> Iterator[str]:
-    if (said == "") != (expected is None):
-        yield f"{name}: metrics.csv says {said or 'nothing'}, recomputed {expected}"
-    elif expected is not None:
-        apart = gap(said, expected)
-        line.largest = max(line.largest, apart)
-        if apart > TOLERANCE:
-            yield f"{name}: metrics.csv says {said}, recomputed {expected!r}"
-
-
-def _users(
-    name: str, column: list[float], each: list[float | None], found: EvaluationInputs, line: Line
+def _number_faults(
+    context: CheckContext, stored: StoredLists, rows: Sequence[Row], record: Record
 ) -> Iterator[str]:
-    """The per-user values; NaN says that a user has none."""
-    if len(column) != len(each):
-        yield f"{name}: per_user.parquet has {len(column)} users, there are {len(each)}"
+    """Recompute the numbers of a cell in metrics.csv and in its per-user table."""
+    result = context.result
+    by_column = {(row["metric"], int(row["k"]) if row["k"] else None): row for row in rows}
+    deepest = max((k or 1 for _, k in by_column), default=1)
+    inputs = plain_inputs(context.split, stored, context.train, deepest)
+    per_user = _read_per_user(context.store.cell_folder(record.key) / "per_user.parquet")
+    for (metric, k), row in by_column.items():
+        try:
+            of_users, mean, error = formulas.recompute(inputs, metric, k)
+        except LookupError as missing:
+            result.unverified[metric] = str(missing.args[0])
+            continue
+        check, column = result.metric(metric), _column(metric, row["k"])
+        check.n_means += 1
+        yield from _mean_faults(column, row["value"], mean, check)
+        yield from _mean_faults(f"standard error of {column}", row["stderr"], error, check)
+        if column in per_user and of_users is not None:
+            yield from _user_faults(column, per_user[column], of_users, check)
+    for library in context.libraries:
+        yield from _library_faults(library, inputs, by_column, result)
+
+
+def _mean_faults(name: str, written: str, expected: float | None, check: MetricCheck) -> Iterator[str]:
+    if (written == "") != (expected is None):
+        yield f"{name}: metrics.csv says {written or 'nothing'}, recomputed {expected}"
+    elif expected is not None:
+        distance = difference(written, expected)
+        check.largest = max(check.largest, distance)
+        if distance > TOLERANCE:
+            yield f"{name}: metrics.csv says {written}, recomputed {expected!r}"
+
+
+def _user_faults(
+    column: str, stored: list[float], expected: list[float | None], check: MetricCheck
+) -> Iterator[str]:
+    """Compare per-user values; NaN in the table means that a user has none."""
+    if len(stored) != len(expected):
+        yield f"{column}: per_user.parquet has {len(stored)} users, expected {len(expected)}"
         return
     wrong = []
-    for at, (said, expected) in enumerate(zip(column, each, strict=True)):
-        if expected is None and math.isnan(said):
+    for row, (value, other) in enumerate(zip(stored, expected, strict=True)):
+        if other is None and math.isnan(value):
             continue
-        apart = gap(repr(said), expected)
-        line.users += 1
-        line.largest = max(line.largest, apart)
-        if apart > TOLERANCE:
-            wrong.append(at)
+        distance = difference(value, other)
+        check.n_users += 1
+        check.largest = max(check.largest, distance)
+        if distance > TOLERANCE:
+            wrong.append(row)
     if wrong:
-        at = wrong[0]
+        first = wrong[0]
         yield (
-            f"{name}: per_user.parquet differs for {len(wrong)} users; the first, in row {at + 1}, has "
-            f"{column[at]!r}, recomputed {each[at]!r}"
+            f"{column}: per_user.parquet differs for {len(wrong)} users; the first, in row {first + 1}, has "
+            f"{stored[first]!r}, recomputed {expected[first]!r}"
         )
 
 
-def _asked(
-    library: Library, found: EvaluationInputs, told: Mapping[tuple[str, int | None], Row], verdict: Verdict
+def _library_faults(
+    library: Library,
+    inputs: Inputs,
+    by_column: Mapping[tuple[str, int | None], Row],
+    result: Verification,
 ) -> Iterator[str]:
-    for (metric, k), expected in library.ask(found, list(told)).items():
-        row = told[metric, k]
-        apart = gap(row["value"], expected)
-        line = verdict.lines.setdefault(metric, Line())
-        line.library, line.asked = library.name, line.asked + 1
-        if library.title not in verdict.asked:
-            verdict.asked.append(library.title)
-        line.library_largest = max(line.library_largest, apart)
-        if apart > TOLERANCE:
-            yield f"{_name(metric, row['k'])}: metrics.csv says {row['value']}, {library.title} {expected!r}"
+    for (metric, k), expected in library.compute(inputs, list(by_column)).items():
+        row = by_column[metric, k]
+        distance = difference(row["value"], expected)
+        check = result.metric(metric)
+        check.library, check.n_library = library.name, check.n_library + 1
+        check.library_largest = max(check.library_largest, distance)
+        if library.title not in result.libraries:
+            result.libraries.append(library.title)
+        if distance > TOLERANCE:
+            yield (
+                f"{_column(metric, row['k'])}: metrics.csv says {row['value']}, {library.title} {expected!r}"
+            )
 
 
-def _read(path: Path) -> dict[str, list[Row]]:
-    """Rows of metrics.csv by the key of their cell."""
+def difference(value: str | float, expected: float | None) -> float:
+    """Return |value - expected|, relative where expected is above 1; infinite if one is not a number."""
+    try:
+        number = float(value)
+    except ValueError:
+        return math.inf
+    if expected is None or math.isnan(number) or math.isnan(expected):
+        return math.inf
+    return abs(number - expected) / max(1.0, abs(expected))
+
+
+def _read_metrics(path: Path) -> dict[str, list[Row]]:
+    """Return the rows of metrics.csv by the key of their cell."""
     if not path.exists():
         raise UsageError(f"{path}: no such file; `bakeoff report {path.parent.name}` writes it")
     with path.open(newline="", encoding="utf-8") as file:
         table = csv.DictReader(file)
-        wanted = {"key", "split_fingerprint", "k", "metric", "value", "stderr", "n_users"}
-        lacking = sorted(wanted - set(table.fieldnames or ()))
-        if lacking:
-            raise UsageError(f"{path}: no column {', '.join(lacking)}; write it again with `bakeoff report`")
-        found: dict[str, list[Row]] = {}
+        required = {"key", "split_fingerprint", "k", "metric", "value", "stderr", "n_users"}
+        missing = sorted(required - set(table.fieldnames or ()))
+        if missing:
+            raise UsageError(f"{path}: no column {', '.join(missing)}; write it again with `bakeoff report`")
+        rows: dict[str, list[Row]] = {}
         for row in table:
-            found.setdefault(row["key"], []).append(row)
-    return found
+            rows.setdefault(row["key"], []).append(row)
+    return rows
 
 
-def _per_user(path: Path) -> dict[str, list[float]]:
+def _read_per_user(path: Path) -> dict[str, list[float]]:
+    """Return the columns of a per-user table, such as "ndcg@10"; none where there is no table."""
     if not path.exists():
         return {}
     from pyarrow import parquet
@@ -244,5 +420,5 @@ def _per_user(path: Path) -> dict[str, list[float]]:
     return {name: values for name, values in columns.items() if name != "user"}
 
 
-def _name(metric: str, k: str) -> str:
+def _column(metric: str, k: str) -> str:
     return f"{metric}@{k}" if k else metric

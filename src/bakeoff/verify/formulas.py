@@ -1,18 +1,175 @@
-"""Each metric as `docs/metrics.md` states it, user by user and item by item: slow, short, and by itself.
+"""A second formula for each metric, user by user and item by item, in plain Python.
 
-k is the cutoff, h the hits (0 or 1) in the order of the list, R the number of test items; None is no value.
+It shares no code with `bakeoff.evaluation` on purpose. k is the cutoff, h the hits (0 or 1) in the order of
+the list, R the number of test items; None means that there is no value.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
+from typing import Any, NamedTuple
 
-from bakeoff.verify.evidence import EvaluationInputs, User
+import numpy as np
+from scipy import sparse
+
+from bakeoff.arrays import CSR, Doubles
+from bakeoff.splits.base import Split
+from bakeoff.storage.store import StoredLists
+
+HEAD_SHARE = 0.8
+
+
+class TrainCounts:
+    """Counts of the train part.
+
+    Attributes:
+        users, items: codes of all pairs.
+        holders: number of users of each item.
+        n_pairs: number of pairs.
+        n_active: number of users with a pair.
+        n_shared: number of (user, item, item) triples, which bounds the size of a join of the pairs.
+    """
+
+    def __init__(self, split: Split) -> None:
+        matrix = split.train.matrix()
+        ones = sparse.csr_matrix((np.ones(matrix.nnz), matrix.indices, matrix.indptr), matrix.shape)
+        lengths = np.diff(matrix.indptr)
+        self.n_items = split.train.n_items
+        self.by_item: CSR = ones.T.tocsr()
+        self.holders: list[int] = np.diff(self.by_item.indptr).tolist()
+        self.n_pairs = sum(self.holders)
+        self.n_active = int((lengths > 0).sum())
+        self.users: list[int] = np.repeat(np.arange(split.train.n_users), lengths).tolist()
+        self.items: list[int] = matrix.indices.tolist()
+        self.n_shared = int((lengths.astype(np.int64) ** 2).sum())
+        self.by_feature: CSR | None = None
+        if split.train.item_features is not None:
+            self.by_feature = split.train.item_features.matrix.astype(np.float64).tocsr()
+
+    @cached_property
+    def tail(self) -> set[int]:
+        """The catalogue without the fewest items that together hold 80 % of the pairs."""
+        order = sorted(range(self.n_items), key=lambda i: (-self.holders[i], i))
+        before = itertools.accumulate((self.holders[i] for i in order), initial=0)
+        return {i for i, n in zip(order, before, strict=False) if n >= HEAD_SHARE * self.n_pairs}
+
+    def cosines(self, rows: list[int], columns: list[int], kind: str) -> Doubles:
+        """Return the cosines of items by `users` or `features`, float64 [rows, columns]; 0 for zeros."""
+        vectors = self.by_item if kind == "users" else self.by_feature
+        assert vectors is not None
+        a, b = vectors[rows], vectors[columns]
+        lengths = [np.sqrt(np.asarray(m.multiply(m).sum(axis=1)).ravel()) for m in (a, b)]
+        norms = np.outer(*lengths)
+        products = np.asarray((a @ b.T).todense(), dtype=np.float64)
+        cosines: Doubles = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
+        return cosines
+
+
+@dataclass(frozen=True, eq=False)
+class User:
+    """One evaluated user.
+
+    Args:
+        listed: the list, best first and without pads.
+        test, history: items.
+        above, ties: for each test item the number of candidates that score higher, and the same.
+        deepest: the largest cutoff, down to which cosines are computed.
+    """
+
+    listed: list[int]
+    test: list[int]
+    history: list[int]
+    above: list[int] | None
+    ties: list[int] | None
+    train: TrainCounts
+    deepest: int
+    _cosines: dict[str, tuple[Doubles, Doubles]] = field(default_factory=dict)
+
+    @cached_property
+    def hits(self) -> list[int]:
+        """1 for each listed item that is a test item, else 0."""
+        test = set(self.test)
+        return [int(i in test) for i in self.listed]
+
+    @property
+    def relevant(self) -> int:
+        """R."""
+        return len(self.test)
+
+    @property
+    def candidates(self) -> int:
+        """Number of items outside the history."""
+        return self.train.n_items - len(self.history)
+
+    def among(self, k: int, kind: str) -> Doubles:
+        """Return the cosines of the first k items with each other."""
+        return self._all_cosines(kind)[0][:k, :k]
+
+    def with_history(self, k: int, kind: str) -> list[float]:
+        """Return the mean cosine of each of the first k items with the history."""
+        return [float(c) for c in self._all_cosines(kind)[1][:k]]
+
+    def _all_cosines(self, kind: str) -> tuple[Doubles, Doubles]:
+        if kind not in self._cosines:
+            listed = self.listed[: self.deepest]
+            cosines = self.train.cosines(listed, [*listed, *self.history], kind)
+            among, history = cosines[:, : len(listed)], cosines[:, len(listed) :]
+            self._cosines[kind] = among, history.sum(axis=1) / max(len(self.history), 1)
+        return self._cosines[kind]
+
+
+class Inputs(NamedTuple):
+    """The inputs of all formulas.
+
+    users: the evaluated users.
+    codes: their codes in train.
+    held_out: whether train does not hold the evaluated users.
+    values, predicted: of the test items, user by user.
+    """
+
+    users: list[User]
+    codes: list[int]
+    held_out: bool
+    train: TrainCounts
+    values: list[float]
+    predicted: list[float] | None
+
+
+def plain_inputs(split: Split, stored: StoredLists, train: TrainCounts, deepest: int) -> Inputs:
+    """Return the inputs for one cell; deepest is the largest cutoff."""
+    test, history = split.test[split.users], split.history[split.users]
+    above, ties = (_by_user(ranks, test) for ranks in (stored.above, stored.ties))
+    users = [
+        User(
+            [i for i in row if i >= 0],
+            test.indices[test.indptr[u] : test.indptr[u + 1]].tolist(),
+            history.indices[history.indptr[u] : history.indptr[u + 1]].tolist(),
+            None if above is None else above[u],
+            None if ties is None else ties[u],
+            train,
+            deepest,
+        )
+        for u, row in enumerate(np.asarray(stored.items).tolist())
+    ]
+    predicted = None if stored.predicted is None else np.asarray(stored.predicted, dtype=np.float64).tolist()
+    values = test.data.astype(np.float64).tolist()
+    return Inputs(users, split.users.tolist(), split.held_out, train, values, predicted)
+
+
+def _by_user(ranks: Any, test: CSR) -> list[list[int]] | None:
+    if ranks is None:
+        return None
+    flat, bounds = np.asarray(ranks).tolist(), test.indptr.tolist()
+    return [flat[a:b] for a, b in itertools.pairwise(bounds)]
+
 
 PerUser = Callable[[User, int], float | None]
-OfAll = Callable[[EvaluationInputs, int], float | None]
+OfAll = Callable[[Inputs, int], float | None]
 
 
 def hits(u: User, k: int) -> int:
@@ -24,7 +181,7 @@ def reachable(u: User, k: int) -> int:
 
 
 def shown(u: User, k: int) -> int:
-    """n: how many items stand within the first k places."""
+    """Return n, the number of items within the first k positions."""
     return min(k, len(u.listed))
 
 
@@ -44,7 +201,7 @@ def ratio(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator else 0.0
 
 
-def served(u: User, value: float) -> float | None:
+def with_list(u: User, value: float) -> float | None:
     return value if u.listed else None
 
 
@@ -83,7 +240,7 @@ def auc(u: User, _k: int = 0) -> float:
     others = u.candidates - u.relevant
     won = 0.0
     for a, t in zip(above, ties, strict=True):
-        higher = a - sum(b < a for b in above)  # candidates that are no test items
+        higher = a - sum(b < a for b in above)  # candidates that are not test items
         level = t - (sum(b == a for b in above) - 1)
         won += others - higher - level / 2
     return won / (u.relevant * others) if others else 0.5
@@ -111,9 +268,9 @@ def auc_replay(u: User, k: int) -> float:
 
 
 def partial_auc(u: User, k: int, most: int | None = None) -> float:
-    """Each listed test item, or the first `most` of them, against the first k misses of the whole list."""
-    places = [i for i, x in enumerate(u.hits) if x][:most]
-    won = sum(max(k - u.hits[:i].count(0), 0) for i in places)
+    """Return the AUC of the listed test items, or the first `most`, against the list's first k misses."""
+    positions = [i for i, x in enumerate(u.hits) if x][:most]
+    won = sum(max(k - u.hits[:i].count(0), 0) for i in positions)
     return won / ((u.relevant if most is None else most) * k)
 
 
@@ -124,8 +281,8 @@ def ndcg_lenskit(u: User, k: int) -> float:
 
 
 def r_precision_recommenders(u: User, k: int) -> float | None:
-    found = hits(u, reachable(u, k))
-    return found / u.relevant if found else None
+    n_hits = hits(u, reachable(u, k))
+    return n_hits / u.relevant if n_hits else None
 
 
 PER_USER: Mapping[str, PerUser] = {
@@ -147,11 +304,11 @@ PER_USER: Mapping[str, PerUser] = {
     "diversity_features": lambda u, k: diversity(u, k, "features"),
     "unexpectedness_features": lambda u, k: unexpectedness(u, k, "features"),
     "serendipity_features": lambda u, k: serendipity(u, k, "features"),
-    # What other libraries mean by the same words.
-    "precision_recommenders": lambda u, k: served(u, hits(u, k) / k),
-    "recall_recommenders": lambda u, k: served(u, hits(u, k) / u.relevant),
-    "map_recommenders": lambda u, k: served(u, ap(u.hits[:k]) / u.relevant),
-    "map_at_k_recommenders": lambda u, k: served(u, ap(u.hits[:k]) / reachable(u, k)),
+    # Definitions of other libraries.
+    "precision_recommenders": lambda u, k: with_list(u, hits(u, k) / k),
+    "recall_recommenders": lambda u, k: with_list(u, hits(u, k) / u.relevant),
+    "map_recommenders": lambda u, k: with_list(u, ap(u.hits[:k]) / u.relevant),
+    "map_at_k_recommenders": lambda u, k: with_list(u, ap(u.hits[:k]) / reachable(u, k)),
     "r_precision_recommenders": r_precision_recommenders,
     "auc_implicit": auc_implicit,
     "auc_lightfm": auc_lightfm,
@@ -161,7 +318,7 @@ PER_USER: Mapping[str, PerUser] = {
     "partial_auc_rectools": partial_auc,
     "pap_rectools": lambda u, k: partial_auc(u, k, reachable(u, k)),
     "novelty_rectools": lambda u, k: mean(
-        [-math.log2(max(u.train.holders[i], 1) / u.train.active_users) for i in u.listed[:k]]
+        [-math.log2(max(u.train.holders[i], 1) / u.train.n_active) for i in u.listed[:k]]
     ),
     "f1": lambda u, k: 2 * hits(u, k) / (k + u.relevant),
     "r_precision_ranx": lambda u, k: hits(u, u.relevant) / u.relevant,
@@ -178,8 +335,8 @@ PER_USER: Mapping[str, PerUser] = {
 }
 
 
-def exposure(e: EvaluationInputs, k: int) -> list[int]:
-    """In how many lists each item of the catalogue is within the first k."""
+def exposure(e: Inputs, k: int) -> list[int]:
+    """Return for each item of the catalogue the number of lists that have it within the first k."""
     counts = [0] * e.train.n_items
     for u in e.users:
         for i in u.listed[:k]:
@@ -187,23 +344,23 @@ def exposure(e: EvaluationInputs, k: int) -> list[int]:
     return counts
 
 
-def entropy(e: EvaluationInputs, k: int) -> float:
+def entropy(e: Inputs, k: int) -> float:
     x = exposure(e, k)
     return -math.fsum(c / sum(x) * math.log2(c / sum(x)) for c in x if c) if any(x) else 0.0
 
 
-def gini(e: EvaluationInputs, k: int) -> float | None:
+def gini(e: Inputs, k: int) -> float | None:
     x = sorted(exposure(e, k))
     n = len(x)
     return sum((2 * r - n - 1) * c for r, c in enumerate(x, 1)) / (n * sum(x)) if any(x) else None
 
 
-def novelty(e: EvaluationInputs, k: int) -> float | None:
-    places = [e.train.holders[i] for u in e.users for i in u.listed[:k]]
-    return mean([-math.log2(n / e.train.pairs) if n else 0.0 for n in places])
+def novelty(e: Inputs, k: int) -> float | None:
+    holders = [e.train.holders[i] for u in e.users for i in u.listed[:k]]
+    return mean([-math.log2(n / e.train.n_pairs) if n else 0.0 for n in holders])
 
 
-def errors(e: EvaluationInputs) -> list[float]:
+def errors(e: Inputs) -> list[float]:
     if e.predicted is None:
         raise LookupError("no predicted values are stored")
     return [y - p for y, p in zip(e.values, e.predicted, strict=True)]
@@ -214,11 +371,11 @@ def variance(values: list[float]) -> float:
     return math.fsum((v - centre) ** 2 for v in values) / len(values)
 
 
-def squared(e: EvaluationInputs) -> float:
+def squared(e: Inputs) -> float:
     return math.fsum(d * d for d in errors(e)) / len(e.values)
 
 
-def auc_recbole(e: EvaluationInputs, _k: int) -> float | None:
+def auc_recbole(e: Inputs, _k: int) -> float | None:
     scored = [(u.relevant, auc(u)) for u in e.users if u.candidates > u.relevant]
     return math.fsum(r * a for r, a in scored) / sum(r for r, _ in scored) if scored else None
 
@@ -239,26 +396,23 @@ OF_ALL: Mapping[str, OfAll] = {
 }
 
 
-def known(metric: str) -> bool:
-    """Whether there is a formula for it."""
-    return metric in PER_USER or metric in OF_ALL
-
-
-def recomputed(
-    e: EvaluationInputs, metric: str, k: int | None
+def recompute(
+    e: Inputs, metric: str, k: int | None
 ) -> tuple[list[float | None] | None, float | None, float | None]:
-    """Values by user, their mean over the users with one, and its standard error; None where there is none.
+    """Return values by user, their mean over the users with a value, and its standard error; None for none.
 
     Raises:
-        LookupError: what the formula needs is not stored.
+        LookupError: there is no formula for the metric, or what it needs is not stored.
     """
     if metric in OF_ALL:
         return None, OF_ALL[metric](e, k or 0), None
-    each = [PER_USER[metric](u, k or 0) for u in e.users]
-    values = [v for v in each if v is not None]
+    if metric not in PER_USER:
+        raise LookupError("there is no second formula for it")
+    of_users = [PER_USER[metric](u, k or 0) for u in e.users]
+    values = [v for v in of_users if v is not None]
     if not values:
-        return each, None, None
+        return of_users, None, None
     centre, n = math.fsum(values) / len(values), len(values)
     if n < 2:
-        return each, centre, None
-    return each, centre, math.sqrt(math.fsum((v - centre) ** 2 for v in values) / (n - 1) / n)
+        return of_users, centre, None
+    return of_users, centre, math.sqrt(math.fsum((v - centre) ** 2 for v in values) / (n - 1) / n)

@@ -1,4 +1,4 @@
-"""What installed libraries say of the same lists, where their formula is the one that a metric states."""
+"""Recompute means with installed libraries, for the metrics of which they have the same formula."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.errors import ConfigError, nearest
-from bakeoff.verify.evidence import EvaluationInputs
+from bakeoff.verify.formulas import Inputs
 
-EvaluationSpec = Sequence[tuple[str, int | None]]
-Answers = Mapping[tuple[str, int | None], float]
+Column = tuple[str, int | None]
+"""A metric and its cutoff."""
 
-PAIRS = 4_000_000
-"""recommenders joins all pairs of items that share a user: it is asked where they are at most so many."""
+Compute = Callable[[Inputs, Sequence[Column]], Mapping[Column, float]]
+"""Return the means of those columns that a library has the formula of."""
+
+MAX_PAIRS = 4_000_000
+"""Largest number of pairs of items with a common user for recommenders, which joins all of them."""
 
 _RANX = {
     "precision": "precision",
@@ -28,7 +31,7 @@ _RANX = {
     "mrr": "mrr",
     "f1": "f1",
 }
-_SERVED = {
+_OF_USERS_WITH_LIST = {
     "precision_recommenders": "precision_at_k",
     "recall_recommenders": "recall_at_k",
     "map_recommenders": "map",
@@ -47,27 +50,27 @@ _SKLEARN = {
 
 @dataclass(frozen=True)
 class Library:
-    """A library that can be asked.
+    """A library that recomputes means.
 
     Args:
-        name: as it is imported.
-        distribution: as it is installed.
-        install: how to.
-        ask: answers those of the wanted numbers that it has the formula of.
+        name: of the package that is imported.
+        distribution: name under which it is installed.
+        install: the command that installs it.
+        compute: returns the means of those columns that it has the formula of.
     """
 
     name: str
     distribution: str
     install: str
-    ask: Callable[[EvaluationInputs, EvaluationSpec], Answers]
+    compute: Compute
 
-    def lacks(self) -> str:
-        """Why it cannot be asked, or ""."""
+    def unavailable(self) -> str:
+        """Return the reason why it cannot be used, or ""."""
         if importlib.util.find_spec(self.name) is None:
             return f"{self.name} is not installed: {self.install}"
         pandas = importlib.metadata.version("pandas")
         if self.name == "recommenders" and int(pandas.split(".")[0]) >= 3:
-            return f"recommenders is not asked: on pandas {pandas} its numbers are wrong; it needs pandas 2"
+            return f"recommenders is not used: on pandas {pandas} its numbers are wrong; it needs pandas 2"
         return ""
 
     @property
@@ -75,107 +78,101 @@ class Library:
         return f"{self.distribution} {importlib.metadata.version(self.distribution)}"
 
 
-def chosen(names: Sequence[str] | None) -> list[Library]:
-    """The libraries asked for, or all that are installed.
+def select_libraries(names: Sequence[str] | None) -> list[Library]:
+    """Return the libraries of these names; None for all that are installed.
 
     Raises:
-        ConfigError: one that is not known, or not installed.
+        ConfigError: an unknown name, or a library that is not installed.
     """
     if names is None:
-        return [library for library in LIBRARIES if not library.lacks()]
+        return [library for library in LIBRARIES if not library.unavailable()]
     by_name = {library.name: library for library in LIBRARIES}
     for name in names:
         if name not in by_name:
             raise ConfigError(f"references={name}: {nearest(name, by_name)}")
-        if why := by_name[name].lacks():
-            raise ConfigError(f"references={name}: {why}")
+        if reason := by_name[name].unavailable():
+            raise ConfigError(f"references={name}: {reason}")
     return [by_name[name] for name in names]
 
 
-def missing() -> list[str]:
-    """A sentence for each library that cannot be asked."""
-    return [why for library in LIBRARIES if (why := library.lacks())]
+def unavailable_libraries() -> list[str]:
+    """Return the reasons why libraries cannot be used."""
+    return [reason for library in LIBRARIES if (reason := library.unavailable())]
 
 
-def _quiet(
-    ask: Callable[[EvaluationInputs, EvaluationSpec], Answers],
-) -> Callable[[EvaluationInputs, EvaluationSpec], Answers]:
-    """Libraries warn of numpy, pandas and numba; what is asked of them is a number."""
+def _quiet(compute: Compute) -> Compute:
+    """Suppress the libraries' warnings about numpy, pandas and numba."""
 
-    def asked(evidence: EvaluationInputs, wanted: EvaluationSpec) -> Answers:
+    def quiet(inputs: Inputs, columns: Sequence[Column]) -> Mapping[Column, float]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ask(evidence, wanted)
+            return compute(inputs, columns)
 
-    return asked
+    return quiet
 
 
-def _ranx(evidence: EvaluationInputs, wanted: EvaluationSpec) -> Answers:
-    names: dict[tuple[str, int | None], str] = {}
-    names |= {(m, k): f"{_RANX[m]}@{k}" for m, k in wanted if m in _RANX and k is not None}
-    if ("r_precision_ranx", None) in wanted:
+def _ranx(inputs: Inputs, columns: Sequence[Column]) -> Mapping[Column, float]:
+    names: dict[Column, str] = {}
+    names |= {(m, k): f"{_RANX[m]}@{k}" for m, k in columns if m in _RANX and k is not None}
+    if ("r_precision_ranx", None) in columns:
         names["r_precision_ranx", None] = "r-precision"
     run = {
-        str(n): {str(i): float(len(u.listed) - at) for at, i in enumerate(u.listed)}
-        for n, u in enumerate(evidence.users)
+        str(n): {str(i): float(len(u.listed) - rank) for rank, i in enumerate(u.listed)}
+        for n, u in enumerate(inputs.users)
         if u.listed
     }
     if not names or not run:
         return {}
     ranx = importlib.import_module("ranx")
-    truth = {str(n): {str(i): 1 for i in u.test} for n, u in enumerate(evidence.users)}
-    found = ranx.evaluate(ranx.Qrels(truth), ranx.Run(run), list(names.values()), make_comparable=True)
-    found = found if isinstance(found, dict) else {next(iter(names.values())): found}
-    return {at: float(found[name]) for at, name in names.items()}
+    truth = {str(n): {str(i): 1 for i in u.test} for n, u in enumerate(inputs.users)}
+    means = ranx.evaluate(ranx.Qrels(truth), ranx.Run(run), list(names.values()), make_comparable=True)
+    means = means if isinstance(means, dict) else {next(iter(names.values())): means}
+    return {column: float(means[name]) for column, name in names.items()}
 
 
-def _recommenders(evidence: EvaluationInputs, wanted: EvaluationSpec) -> Answers:
+def _recommenders(inputs: Inputs, columns: Sequence[Column]) -> Mapping[Column, float]:
     module = importlib.import_module("recommenders.evaluation.python_evaluation")
-    answers: dict[tuple[str, int | None], float] = {}
-    held = zip(evidence.codes, evidence.users, strict=True)
-    truth = _table((code, i) for code, u in held for i in u.test).assign(rating=1.0)
-    ranked = _lists(evidence, None)
-    all_served = all(u.listed for u in evidence.users)
-    for metric, k in wanted:
-        # Its mean is over users with a list: the same as ours where everybody has one.
-        name = _SERVED.get(metric) or ({"map": "map_at_k"}.get(metric) if all_served else None)
+    means: dict[Column, float] = {}
+    truth = _table(
+        (code, i) for code, u in zip(inputs.codes, inputs.users, strict=True) for i in u.test
+    ).assign(rating=1.0)
+    ranked = _lists(inputs, None)
+    complete = all(u.listed for u in inputs.users)
+    for metric, k in columns:
+        # Its mean is over users with a list: the same as ours if all users have one.
+        name = _OF_USERS_WITH_LIST.get(metric) or ({"map": "map_at_k"}.get(metric) if complete else None)
         if name is not None and k is not None and len(ranked):
-            answers[metric, k] = float(getattr(module, name)(truth, ranked, k=k))
-    answers.update(_beyond(module, evidence, wanted))
-    return answers
+            means[metric, k] = float(getattr(module, name)(truth, ranked, k=k))
+    return {**means, **_recommenders_beyond(module, inputs, columns)}
 
 
-def _beyond(module: Any, evidence: EvaluationInputs, wanted: EvaluationSpec) -> Answers:
-    """What lists are like."""
-    asked = [(m, k) for m, k in wanted if m in (*_OF_LISTS, *_OF_PAIRS) and k is not None]
-    train = evidence.train
-    answers: dict[tuple[str, int | None], float] = {}
-    if not asked or evidence.held_out:  # it takes train for the history
-        return answers
-    known = _table(zip(*train.rows, strict=True))
-    for metric, k in asked:
-        listed = _lists(evidence, k)
-        if not len(listed) or (metric in _OF_PAIRS and train.joined > PAIRS):
+def _recommenders_beyond(module: Any, inputs: Inputs, columns: Sequence[Column]) -> Mapping[Column, float]:
+    """Return the means of its beyond-accuracy metrics."""
+    selected = [(m, k) for m, k in columns if m in (*_OF_LISTS, *_OF_PAIRS) and k is not None]
+    train = inputs.train
+    means: dict[Column, float] = {}
+    if not selected or inputs.held_out:  # it takes train as the history
+        return means
+    history = _table(zip(train.users, train.items, strict=True))
+    for metric, k in selected:
+        listed = _lists(inputs, k)
+        if not len(listed) or (metric in _OF_PAIRS and train.n_shared > MAX_PAIRS):
             continue
-        columns = listed[["userID", "itemID"]]
         if metric == "serendipity":
-            answers[metric, k] = module.serendipity(
-                known, listed.drop(columns="prediction"), col_relevance="relevance"
-            )
+            lists = listed.drop(columns="prediction")
+            means[metric, k] = module.serendipity(history, lists, col_relevance="relevance")
         else:
             name = "serendipity" if metric == "unexpectedness" else metric
-            answers[metric, k] = float(getattr(module, name)(known, columns))
-    return answers
+            means[metric, k] = float(getattr(module, name)(history, listed[["userID", "itemID"]]))
+    return means
 
 
-def _sklearn(evidence: EvaluationInputs, wanted: EvaluationSpec) -> Answers:
-    asked = [(m, k) for m, k in wanted if m in _SKLEARN]
-    if not asked or evidence.predicted is None:
+def _sklearn(inputs: Inputs, columns: Sequence[Column]) -> Mapping[Column, float]:
+    selected = [(m, k) for m, k in columns if m in _SKLEARN]
+    if not selected or inputs.predicted is None:
         return {}
     module = importlib.import_module("sklearn.metrics")
-    return {
-        (m, k): float(getattr(module, _SKLEARN[m])(evidence.values, evidence.predicted)) for m, k in asked
-    }
+    return {(m, k): float(getattr(module, _SKLEARN[m])(inputs.values, inputs.predicted)) for m, k in selected}
 
 
 def _table(pairs: Iterable[tuple[int, int]]) -> Any:
@@ -184,11 +181,12 @@ def _table(pairs: Iterable[tuple[int, int]]) -> Any:
     return pd.DataFrame(list(pairs), columns=["userID", "itemID"])
 
 
-def _lists(evidence: EvaluationInputs, k: int | None) -> Any:
-    rows = [(n, at, i) for n, u in enumerate(evidence.users) for at, i in enumerate(u.listed[:k])]
-    table = _table((evidence.codes[n], i) for n, _, i in rows)
-    hits = [float(evidence.users[n].hits[at]) for n, at, _ in rows]
-    return table.assign(prediction=[-float(at) for _, at, _ in rows], relevance=hits)
+def _lists(inputs: Inputs, k: int | None) -> Any:
+    """Return the lists down to k as a frame, with the hits as `relevance`."""
+    rows = [(n, rank, i) for n, u in enumerate(inputs.users) for rank, i in enumerate(u.listed[:k])]
+    table = _table((inputs.codes[n], i) for n, _, i in rows)
+    hits = [float(inputs.users[n].hits[rank]) for n, rank, _ in rows]
+    return table.assign(prediction=[-float(rank) for _, rank, _ in rows], relevance=hits)
 
 
 LIBRARIES = (

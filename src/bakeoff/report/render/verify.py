@@ -1,4 +1,4 @@
-"""What came of a verification, on a terminal."""
+"""Print the result of a verification."""
 
 from __future__ import annotations
 
@@ -7,50 +7,50 @@ from typing import TYPE_CHECKING
 
 from bakeoff.report.render.console import say
 from bakeoff.report.wording import NOTHING, visible
-from bakeoff.verify.verdict import TOLERANCE, Line, Verdict
+from bakeoff.verify.check import TOLERANCE, MetricCheck, Verification
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 FAULTS = 12
-"""So many faults of a cell are told one by one; the rest is counted."""
+"""Number of faults of a cell that are printed; the others are counted."""
 
 
-def print_verdict(
-    name: str, verdict: Verdict, missing: Sequence[str], console: Console | None = None
+def print_verification(
+    name: str, result: Verification, unavailable: Sequence[str], console: Console | None = None
 ) -> None:
-    """Print a line for each metric, each fault with its cell, and the outcome.
+    """Print a table of the metrics, the faults by cell, and the outcome.
 
     Args:
-        missing: a sentence for each library that could not be asked.
+        unavailable: the reason for each library that could not be used.
     """
     if console is None:
         from rich.console import Console
 
         console = Console()
-    say(console, f"Experiment {name}: {_counted(verdict)}", style="bold")
-    _print_lines(verdict, console)
-    for text in (*_notes(verdict), *missing):
+    say(console, f"Experiment {name}: {_summary(result)}", style="bold")
+    _print_metrics(result, console)
+    for text in (*_notes(result), *unavailable):
         say(console, text)
-    of_cells: dict[tuple[str, str], list[str]] = {}
-    for fault in verdict.faults:
-        of_cells.setdefault((fault.key, fault.who), []).append(fault.what)
-    for (key, who), faults in of_cells.items():
-        say(console, f"Cell {key}, {who}:", style="bold")
-        for what in faults[:FAULTS]:
-            say(console, f"  {what}")
-        if len(faults) > FAULTS:
-            say(console, f"  and {len(faults) - FAULTS} more")
-    say(console, _outcome(verdict), style="bold")
+    by_cell: dict[tuple[str, str], list[str]] = {}
+    for fault in result.faults:
+        by_cell.setdefault((fault.key, fault.label), []).append(fault.message)
+    for (key, label), messages in by_cell.items():
+        say(console, f"Cell {key}, {label}:", style="bold")
+        for message in messages[:FAULTS]:
+            say(console, f"  {message}")
+        if len(messages) > FAULTS:
+            say(console, f"  and {len(messages) - FAULTS} more")
+    say(console, _outcome(result), style="bold")
 
 
-def _counted(verdict: Verdict) -> str:
-    splits = f"{len(verdict.splits)} {'split' if len(verdict.splits) == 1 else 'splits'}"
-    cells = f"{verdict.cells} cells, {verdict.lists:,} lists, {splits}"
-    return f"{verdict.numbers:,} numbers in metrics.csv, {cells}"
+def _summary(result: Verification) -> str:
+    splits = f"{len(result.splits)} {'split' if len(result.splits) == 1 else 'splits'}"
+    cells = f"{result.n_cells} cells, {result.n_lists:,} lists, {splits}"
+    return f"{result.n_rows:,} numbers in metrics.csv, {cells}"
 
 
-def _print_lines(verdict: Verdict, console: Console) -> None:
+def _print_metrics(result: Verification, console: Console) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -61,41 +61,40 @@ def _print_lines(verdict: Verdict, console: Console) -> None:
         drawn.add_column(head, justify="right", no_wrap=True)
     drawn.add_column("library", no_wrap=True)
     drawn.add_column("differs by", justify="right", no_wrap=True)
-    for metric, line in sorted(verdict.lines.items()):
-        drawn.add_row(Text(visible(metric)), *map(Text, _figures(line)))
+    for metric, check in sorted(result.metrics.items()):
+        drawn.add_row(Text(visible(metric)), *map(Text, _figures(check)))
     console.print(drawn)
 
 
-def _figures(line: Line) -> tuple[str, ...]:
-    library = line.library if line.asked == line.numbers else f"{line.library} ({line.asked})"
+def _figures(check: MetricCheck) -> tuple[str, ...]:
+    library = check.library if check.n_library == check.n_means else f"{check.library} ({check.n_library})"
     return (
-        str(line.numbers),
-        f"{line.users:,}" if line.users else NOTHING,
-        _gap(line.largest),
-        library if line.asked else NOTHING,
-        _gap(line.library_largest) if line.asked else NOTHING,
+        str(check.n_means),
+        f"{check.n_users:,}" if check.n_users else NOTHING,
+        _scientific(check.largest),
+        library if check.n_library else NOTHING,
+        _scientific(check.library_largest) if check.n_library else NOTHING,
     )
 
 
-def _gap(gap: float) -> str:
-    return f"{gap:.1e}".replace("e-0", "e-").replace(".0e", "e") if gap else "0"
+def _scientific(difference: float) -> str:
+    return f"{difference:.1e}".replace("e-0", "e-").replace(".0e", "e") if difference else "0"
 
 
-def _notes(verdict: Verdict) -> list[str]:
-    asked = f"Libraries that were asked for means: {', '.join(verdict.asked)}." if verdict.asked else ""
-    told = [asked] if asked else []
-    told += [f"Not verified: {metric} ({why})." for metric, why in sorted(verdict.unverified.items())]
-    return [*told, *(f"No numbers: {text}." for text in verdict.left_out)]
+def _notes(result: Verification) -> list[str]:
+    notes = [f"Means recomputed with {', '.join(result.libraries)}."] if result.libraries else []
+    notes += [f"Not verified: {metric} ({reason})." for metric, reason in sorted(result.unverified.items())]
+    return [*notes, *(f"No numbers: {text}." for text in result.without_numbers)]
 
 
-def _outcome(verdict: Verdict) -> str:
-    if not verdict.agrees:
-        cells = len({fault.key for fault in verdict.faults})
-        count = len(verdict.faults)
-        said = f"{count} {'difference' if count == 1 else 'differences'}"
-        return f"{said} in {cells} {'cell' if cells == 1 else 'cells'}."
-    kept = " but those named above" if verdict.unverified else ""
+def _outcome(result: Verification) -> str:
+    if not result.agrees:
+        cells = len({fault.key for fault in result.faults})
+        count = len(result.faults)
+        differences = f"{count} {'difference' if count == 1 else 'differences'}"
+        return f"{differences} in {cells} {'cell' if cells == 1 else 'cells'}."
+    except_for = " but those named above" if result.unverified else ""
     return (
-        f"All numbers{kept} agree to {_gap(TOLERANCE)} (relative above 1). Nothing listed was seen, no list "
-        "repeats an item, ranks fit the lists, and splits have the fingerprints beside the numbers."
+        f"All numbers{except_for} agree to {_scientific(TOLERANCE)} (relative above 1). No list repeats an "
+        "item or has one from train, ranks fit the lists, and splits have the recorded fingerprints."
     )
