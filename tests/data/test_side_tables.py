@@ -218,7 +218,9 @@ def test_names_are_no_part_of_the_identity(table: Make) -> None:
 
 
 def test_a_wrong_knob_or_column_is_told(table: Make) -> None:
-    with pytest.raises(ConfigError, match=r"dataset\.item_names\.lable: no such knob; did you mean 'label'"):
+    with pytest.raises(
+        ConfigError, match=r"dataset\.item_names\.lable: no such parameter; did you mean 'label'"
+    ):
         table(item_names={"lable": "title"})
     with pytest.raises(DataError, match=r"no column 'titel', which dataset\.item_names names"):
         table(item_names={"label": "titel"}).names_of_items()

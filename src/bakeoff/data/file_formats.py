@@ -19,22 +19,22 @@ from bakeoff.errors import ConfigError, DataError, nearest
 STAND_IN = "\x1f"  # the unit separator: what a separator of several characters is read as
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CsvDialect:
     """Dialect of a text file; Parquet files need none.
 
     Args:
-        separator: text between fields (a tab may be written \\t); None takes a tab for .tsv and .tab, else a
+        separator: text between fields (a tab may be written \\t); null takes a tab for .tsv and .tab, else a
             comma.
-        quote: the character around fields that hold separators, or None where quotes are text.
-        encoding: of the text.
-        columns: names of the columns of a file without a header line.
+        quote: character around fields that hold separators; null reads quotes as text.
+        encoding: encoding of the text, as in utf8 or latin1.
+        columns: names of the columns of a file without a header line; null reads them from the header.
     """
 
     separator: str | None = None
     quote: str | None = '"'
     encoding: str = "utf8"
-    columns: tuple[str, ...] | None = None
+    columns: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         try:

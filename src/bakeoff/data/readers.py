@@ -104,106 +104,6 @@ class CodedRows:
         return Interactions.of(users, items, values, times, user_ids, item_ids, merge=merge)
 
 
-@dataclass(frozen=True)
-class RowReader:
-    """Reads rows: which columns they consist of, and which values are refused.
-
-    Args: see `readers.Table`.
-    """
-
-    dialect: CsvDialect
-    user: str
-    item: Sequence[str]
-    value: str | None = None
-    time: str | None = None
-    conditions: Sequence[Condition] = ()
-    from_rank: float | None = None
-    keep_negative: bool = False
-    drop_missing: bool = False
-    timezone: str = "UTC"
-    time_unit: TimeUnit = "auto"
-
-    def read(self, path: Path) -> CodedRows:
-        """Read a file.
-
-        Raises:
-            DataError: a row that is not what was declared, named by its row and column.
-        """
-        kinds = self._kinds()
-        check_columns(path, self.dialect, {name: knob for name, (_, knob) in kinds.items()})
-        collector = _RowCollector(self)
-        for batch in read_batches(path, self.dialect, {name: kind for name, (kind, _) in kinds.items()}):
-            try:
-                collector.add(dict(zip(batch.schema.names, batch.columns, strict=True)))
-            except _FieldError as fault:
-                row = row_number(path, self.dialect, collector.length + fault.at)
-                raise DataError(f"{path}: row {row}, column {fault.column!r}: {fault}") from None
-        if not collector.length:
-            raise DataError(f"{path}: no rows; expected interactions after the header")
-        return collector.finish(path)
-
-    def _kinds(self) -> dict[str, tuple[Kind, str]]:
-        """Return the kind of each column that is read, and the parameter that names it."""
-        kinds: dict[str, tuple[Kind, str]] = {}
-        requested: list[tuple[str, Kind, str]] = [(self.user, "id", "dataset.user")]
-        requested += [(name, "id", "dataset.item") for name in self.item]
-        requested += [(self.value, "number", "dataset.value")] if self.value is not None else []
-        requested += [(self.time, "time", "dataset.time")] if self.time is not None else []
-        for name, kind, knob in requested:
-            if name in kinds:
-                raise ConfigError(
-                    f"{knob}={name!r}: this column is {kinds[name][1]} already; expected another"
-                )
-            kinds[name] = (kind, knob)
-        for one in self.conditions:
-            kinds.setdefault(one.column, ("number" if one.numeric else "id", "dataset.where"))
-        return kinds
-
-    def stages(self, column: dict[str, Any]) -> Array:
-        """Return the stage that drops each row of a batch, uint8 [n]; _Fault where a value is missing."""
-        import pyarrow.compute as pc
-
-        stages = np.zeros(len(column[self.user]), dtype=np.uint8)
-        for number, one in enumerate(self.conditions, 1):
-            stages[(stages == 0) & ~one.passes(column[one.column])] = number
-        for name in (self.user, *self.item, self.value, self.time):
-            if name is None or not column[name].null_count:
-                continue
-            missing = pc.is_null(column[name]).to_numpy(zero_copy_only=False) & (stages == 0)
-            if missing.any() and not self.drop_missing:
-                hint = "found nothing, expected a value; dataset.missing=drop leaves such rows out"
-                raise _FieldError(int(np.argmax(missing)), name, hint)
-            stages[missing] = _MISSING
-        return stages
-
-    def values(self, column: Any, passed: Bools) -> Floats:
-        """Return values, float32 [n]; _Fault for the first that is not finite, or negative and refused."""
-        values = column.fill_null(0).to_numpy()
-        if self.from_rank is not None:
-            values = self.from_rank - values
-        largest = float(np.finfo(np.float32).max)
-        tests = [
-            (np.isnan(values), "a number"),
-            (~(np.abs(values) <= largest), f"a finite number, at most {largest:.1e}"),
-        ]
-        if not self.keep_negative:
-            expected = "a number that is not negative"
-            expected += (
-                "; dataset.negative=keep lets it in"
-                if self.from_rank is None
-                else f" after {self.from_rank:g} - rank"
-            )
-            tests.append((values < 0, expected))
-        for wrong, expected in tests:
-            wrong = wrong & passed
-            if wrong.any():
-                at = int(np.argmax(wrong))
-                raise _FieldError(at, str(self.value), f"found {column[at].as_py()!r}, expected {expected}")
-        with np.errstate(over="ignore"):
-            floats: Floats = values.astype(np.float32)
-        return floats
-
-
 class _FieldError(Exception):
     """An error in a column at a position of its batch."""
 
@@ -212,59 +112,133 @@ class _FieldError(Exception):
         self.at, self.column = at, column
 
 
-class _RowCollector:
-    """The batches of a file so far."""
+class _RowReader:
+    """Reads the rows of one file as a table declares them: checked, encoded and counted while they stream."""
 
-    def __init__(self, reader: RowReader) -> None:
-        self.length = 0
-        self._reader = reader
-        self._users, self._parts = IdEncoder(), [IdEncoder() for _ in reader.item]
-        self._values, self._times, self._stages = (
-            GrowableArray(np.float32),
-            GrowableArray(np.int64),
-            GrowableArray(np.uint8),
-        )
+    def __init__(self, table: Table) -> None:
+        self._table, self._conditions = table, table._conditions
+        self._items = _as_list(table.item)
+        self._user_encoder, self._item_encoders = IdEncoder(), [IdEncoder() for _ in self._items]
+        self._values, self._times = GrowableArray(np.float32), GrowableArray(np.int64)
+        self._stages = GrowableArray(np.uint8)
         self._unix = False
+        self._length = 0
 
-    def add(self, column: dict[str, Any]) -> None:
-        """Add a batch; _Fault for its first row that is refused."""
-        reader = self._reader
-        self._users.add(column[reader.user])
-        for coder, name in zip(self._parts, reader.item, strict=True):
-            coder.add(column[name])
-        stages = reader.stages(column)
-        if reader.value is not None:
-            self._values.add(reader.values(column[reader.value], stages == 0))
-        if reader.time is not None:
+    def read(self, path: Path) -> CodedRows:
+        """Read a file.
+
+        Raises:
+            DataError: a row that is not what was declared, named by its row and column.
+        """
+        kinds = self._kinds()
+        check_columns(path, self._table, {name: parameter for name, (_, parameter) in kinds.items()})
+        for batch in read_batches(path, self._table, {name: kind for name, (kind, _) in kinds.items()}):
             try:
-                times, self._unix = read_times(column[reader.time], reader.timezone)
-            except UnreadableTimeError as fault:
-                raise _FieldError(fault.at, reader.time, str(fault)) from None
+                self._add(dict(zip(batch.schema.names, batch.columns, strict=True)))
+            except _FieldError as error:
+                row = row_number(path, self._table, self._length + error.at)
+                raise DataError(f"{path}: row {row}, column {error.column!r}: {error}") from None
+        if not self._length:
+            raise DataError(f"{path}: no rows; expected interactions after the header")
+        try:
+            seconds = to_seconds(self._times.finish(), self._table.time_unit if self._unix else "s")
+        except DataError as error:
+            raise DataError(f"{path}: column {self._table.time!r}: {error}") from None
+        return CodedRows(
+            self._user_encoder.finish(),
+            join_columns([encoder.finish() for encoder in self._item_encoders]),
+            None if self._table.value is None else self._values.finish(),
+            None if self._table.time is None else seconds,
+            self._stages.finish(),
+            tuple(map(str, self._conditions)),
+        )
+
+    def _kinds(self) -> dict[str, tuple[Kind, str]]:
+        """Return the kind of each column that is read, and the parameter that names it."""
+        table = self._table
+        columns: list[tuple[str | None, Kind, str]] = [(table.user, "id", "dataset.user")]
+        columns += [(name, "id", "dataset.item") for name in self._items]
+        columns += [(table.value, "number", "dataset.value"), (table.time, "time", "dataset.time")]
+        kinds: dict[str, tuple[Kind, str]] = {}
+        for name, kind, parameter in columns:
+            if name in kinds:
+                raise ConfigError(
+                    f"{parameter}={name!r}: this column is {kinds[name][1]} already; expected another"
+                )
+            if name is not None:
+                kinds[name] = (kind, parameter)
+        for condition in self._conditions:
+            kinds.setdefault(condition.column, ("number" if condition.numeric else "id", "dataset.where"))
+        return kinds
+
+    def _add(self, column: dict[str, Any]) -> None:
+        """Add a batch; _FieldError for its first row that is refused."""
+        table = self._table
+        self._user_encoder.add(column[table.user])
+        for encoder, name in zip(self._item_encoders, self._items, strict=True):
+            encoder.add(column[name])
+        stages = self._stages_of(column)
+        if table.value is not None:
+            self._values.add(self._values_of(column[table.value], stages == 0))
+        if table.time is not None:
+            try:
+                times, self._unix = read_times(column[table.time], table.timezone)
+            except UnreadableTimeError as error:
+                raise _FieldError(error.at, table.time, str(error)) from None
             self._times.add(times)
         self._stages.add(stages)
-        self.length += len(stages)
+        self._length += len(stages)
 
-    def finish(self, path: Path) -> CodedRows:
-        reader = self._reader
-        try:
-            clock = to_seconds(self._times.finish(), reader.time_unit if self._unix else "s")
-        except DataError as error:
-            raise DataError(f"{path}: column {reader.time!r}: {error}") from None
-        return CodedRows(
-            self._users.finish(),
-            join_columns([c.finish() for c in self._parts]),
-            None if reader.value is None else self._values.finish(),
-            None if reader.time is None else clock,
-            self._stages.finish(),
-            tuple(map(str, reader.conditions)),
-        )
+    def _stages_of(self, column: dict[str, Any]) -> Array:
+        """Return the stage that drops each row, uint8 [n]; _FieldError where a value is missing."""
+        import pyarrow.compute as pc
+
+        table = self._table
+        stages = np.zeros(len(column[table.user]), dtype=np.uint8)
+        for number, condition in enumerate(self._conditions, 1):
+            stages[(stages == 0) & ~condition.passes(column[condition.column])] = number
+        for name in (table.user, *self._items, table.value, table.time):
+            if name is None or not column[name].null_count:
+                continue
+            missing = pc.is_null(column[name]).to_numpy(zero_copy_only=False) & (stages == 0)
+            if missing.any() and table.missing == "refuse":
+                message = "found nothing, expected a value; dataset.missing=drop leaves such rows out"
+                raise _FieldError(int(np.argmax(missing)), name, message)
+            stages[missing] = _MISSING
+        return stages
+
+    def _values_of(self, column: Any, selected: Bools) -> Floats:
+        """Return values, float32 [n]; _FieldError for the first that is not finite or is refused."""
+        from_rank = self._table.from_rank
+        values = column.fill_null(0).to_numpy()
+        if from_rank is not None:
+            values = from_rank - values
+        largest = float(np.finfo(np.float32).max)
+        checks = [
+            (np.isnan(values), "a number"),
+            (~(np.abs(values) <= largest), f"a finite number, at most {largest:.1e}"),
+        ]
+        if self._table.negative == "refuse":
+            hint = (
+                "; dataset.negative=keep allows it" if from_rank is None else f" after {from_rank:g} - rank"
+            )
+            checks.append((values < 0, f"a number that is not negative{hint}"))
+        for wrong, expected in checks:
+            wrong = wrong & selected
+            if wrong.any():
+                at = int(np.argmax(wrong))
+                message = f"found {column[at].as_py()!r}, expected {expected}"
+                raise _FieldError(at, str(self._table.value), message)
+        with np.errstate(over="ignore"):
+            floats: Floats = values.astype(np.float32)
+        return floats
 
 
 Columns = str | Sequence[str]
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(CsvDialect):
     """A log of interactions in one file, optionally with side tables: the class behind `dataset=csv`.
 
     Everything is done in one order: rows are read, kept by `where`, refused or dropped where something is
@@ -290,11 +264,6 @@ class Table:
             is no rank.
         timezone: time zone of times that name none, as in Europe/London.
         time_unit: unit of unix numbers: s, ms, us or ns; auto infers it from the largest.
-        separator: text between fields (a tab may be written \\t); null takes a tab for .tsv and .tab, else a
-            comma.
-        quote: character around fields that hold separators; null reads quotes as text.
-        encoding: encoding of the text, as in utf8 or latin1.
-        columns: names of the columns of a file without a header line; null reads them from the header.
         users: side table of users (see `SideTable`).
         items: side table of items (see `SideTable`).
         item_names: table of the items' titles; no computation uses them (see `TitleTable`).
@@ -304,7 +273,7 @@ class Table:
         note: what a reader of the numbers should know.
 
     Raises:
-        ConfigError: a knob has a value that it cannot have.
+        ConfigError: a parameter has a value that it cannot have.
     """
 
     path: str | None = None
@@ -323,10 +292,6 @@ class Table:
     from_rank: float | None = None
     timezone: str = "UTC"
     time_unit: TimeUnit = "auto"
-    separator: str | None = None
-    quote: str | None = '"'
-    encoding: str = "utf8"
-    columns: Sequence[str] | None = None
     users: Mapping[str, Any] | None = None
     items: Mapping[str, Any] | None = None
     item_names: Mapping[str, Any] | None = None
@@ -339,6 +304,7 @@ class Table:
             raise ConfigError("dataset.path: no file; name one, as in dataset.path=plays.csv")
         object.__setattr__(self, "name", self.name or _stem(str(self.path)))
         object.__setattr__(self, "layouts", dict(self.layouts or {}))
+        super().__post_init__()
         check_parameters(self, "dataset")
         if (self.clip is not None) != (self.transform == "clip"):
             raise ConfigError(
@@ -352,7 +318,7 @@ class Table:
                 f"dataset.timezone={self.timezone!r}: expected a name like Europe/London"
             ) from None
         # Built here so that a wrong knob is told before anything is read.
-        self._conditions, self._sides, self._names, self._origin, self._dialect  # noqa: B018
+        self._conditions, self._sides, self._names, self._origin  # noqa: B018
 
     def files(self) -> dict[str, Path]:
         """Return the files by role: `rows`, and `users` and `items` where side tables have their own."""
@@ -365,12 +331,12 @@ class Table:
     def identity(self) -> dict[str, Any]:
         """Return the parameters and the SHA-256 of each file, without paths and texts for people."""
         table = self._resolved
-        knobs = {f.name: getattr(table, f.name) for f in fields(table)}
+        values = {f.name: getattr(table, f.name) for f in fields(table)}
         for name in ("path", "name", "origin", "layouts", "note", "item_names"):
-            del knobs[name]
+            del values[name]
         for role, side in table._sides.items():
-            knobs[role] = side.identity()
-        return {**knobs, "files": {role: sha256(path) for role, path in self.files().items()}}
+            values[role] = side.identity()
+        return {**values, "files": {role: sha256(path) for role, path in self.files().items()}}
 
     def load(self) -> Dataset:
         """Read and prepare the data.
@@ -388,7 +354,7 @@ class Table:
             ids = data.user_ids if role == "users" else data.item_ids
             own_files = {part: files[role + part] for part in side.paths()}
             path = own_files.get("", files["rows"])
-            features[role[:-1] + "_features"], note = side.features(ids, path, own_files, table._dialect)
+            features[role[:-1] + "_features"], note = side.features(ids, path, own_files, table)
             steps.append(count_step(f"{role[:-1]} features", data, note))
         return Dataset(table.name, replace(data, **features), tuple(steps))
 
@@ -409,7 +375,7 @@ class Table:
         file, origin = names.path or str(table.path), table._origin
         if origin is not None and not Path(file).expanduser().is_file() and not origin.present(file):
             raise DataError(f"{file} of {origin.folder} is not here")
-        return names.read(table._find(file), table._dialect)
+        return names.read(table._find(file), table)
 
     def rows(self, path: str) -> Interactions:
         """Read another file of the same columns, such as a test part; unfiltered, without features."""
@@ -418,25 +384,13 @@ class Table:
         return apply_transform(data if data.times is not None else data.merged(), table.transform, table.clip)
 
     def _read(self, path: Path) -> CodedRows:
-        return RowReader(
-            dialect=self._dialect,
-            user=self.user,
-            item=_as_list(self.item),
-            value=self.value,
-            time=self.time,
-            conditions=self._conditions,
-            from_rank=self.from_rank,
-            keep_negative=self.negative == "keep",
-            drop_missing=self.missing == "drop",
-            timezone=self.timezone,
-            time_unit=self.time_unit,
-        ).read(path)
+        return _RowReader(self).read(path)
 
-    def _prepared(self, reading: CodedRows, file: str) -> tuple[Interactions, list[Step]]:
-        steps = reading.steps()
+    def _prepared(self, rows: CodedRows, file: str) -> tuple[Interactions, list[Step]]:
+        steps = rows.steps()
         if not steps[-1].rows:
-            raise DataError(f"{file}: none of {len(reading)} rows passes dataset.where; loosen it")
-        data = reading.interactions(self.merge)
+            raise DataError(f"{file}: none of {len(rows)} rows passes dataset.where; loosen it")
+        data = rows.interactions(self.merge)
         repeats = int((~data.starts).sum())
         if data.times is not None:
             note = f"{repeats} rows repeat a pair; kept as events, merged inside each part of a split"
@@ -464,24 +418,19 @@ class Table:
         tables = {"users": self.users, "items": self.items}
         keys = {"users": [self.user], "items": _as_list(self.item)}
         return {
-            role: from_mapping(SideTable, {"key": keys[role], **knobs, "role": role}, f"dataset.{role}")
-            for role, knobs in tables.items()
-            if knobs
+            role: from_mapping(SideTable, {"key": keys[role], **values, "role": role}, f"dataset.{role}")
+            for role, values in tables.items()
+            if values
         }
 
     @property
     def _names(self) -> TitleTable | None:
-        knobs = self.item_names and {"key": _as_list(self.item), **self.item_names}
-        return from_mapping(TitleTable, knobs, "dataset.item_names") if knobs else None
+        values = self.item_names and {"key": _as_list(self.item), **self.item_names}
+        return from_mapping(TitleTable, values, "dataset.item_names") if values else None
 
     @property
     def _origin(self) -> Origin | None:
         return None if self.origin is None else from_mapping(Origin, self.origin, "dataset.origin")
-
-    @property
-    def _dialect(self) -> CsvDialect:
-        columns = None if self.columns is None else tuple(self.columns)
-        return CsvDialect(self.separator, self.quote, self.encoding, columns)
 
     @property
     def _resolved(self) -> Table:
@@ -493,10 +442,10 @@ class Table:
         else:
             existing = (n for n in self.layouts if self._origin and self._origin.present(n))
             path = next(existing, next(iter(self.layouts)))
-        knobs = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
         layout_values = self.layouts.get(Path(path).name, {})
         table: Table = from_mapping(
-            Table, {**knobs, **layout_values, "path": path, "layouts": {}}, f"dataset.layouts.{path}"
+            Table, {**values, **layout_values, "path": path, "layouts": {}}, f"dataset.layouts.{path}"
         )
         return table
 
@@ -504,16 +453,16 @@ class Table:
         return Path(path).expanduser() if self._origin is None else self._origin.find(path)
 
 
-def from_mapping(kind: Any, knobs: Mapping[str, Any], where: str) -> Any:
+def from_mapping(kind: Any, values: Mapping[str, Any], where: str) -> Any:
     """Build a dataclass from a mapping; ConfigError names a key that is unknown or missing."""
-    known = {f.name: f for f in fields(kind)}
-    for name in knobs:
-        if name not in known:
-            raise ConfigError(f"{where}.{name}: no such knob; {nearest(name, known)}")
-    for name, knob in known.items():
-        if name not in knobs and knob.default is MISSING and knob.default_factory is MISSING:
+    by_name = {f.name: f for f in fields(kind)}
+    for name in values:
+        if name not in by_name:
+            raise ConfigError(f"{where}.{name}: no such parameter; {nearest(name, by_name)}")
+    for name, field_ in by_name.items():
+        if name not in values and field_.default is MISSING and field_.default_factory is MISSING:
             raise ConfigError(f"{where}.{name}: no value; give one")
-    return kind(**knobs)
+    return kind(**values)
 
 
 def _as_list(columns: Columns) -> list[str]:

@@ -31,7 +31,7 @@ class FeatureBlock(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SideTable:
+class SideTable(CsvDialect):
     """A side table with features of users or items.
 
     A key may stand in several rows: its categories are put together, of its numbers the mean is taken.
@@ -41,14 +41,13 @@ class SideTable:
     Args:
         role: users or items.
         key: the column, or columns, of the id.
-        path: the file; None takes the file of the interactions, with its layout.
+        path: the file; null takes the file of the interactions, with its dialect.
         categorical: columns of which each value is a feature: `country=UK`.
         multi: columns that hold several values, each with the text between them: `{genres: "|"}`.
         numeric: columns of numbers, each `standardise` (mean 0, deviation 1) or a list of bin edges.
         flags: groups of columns that say yes (1, True) or no (0, False, nothing), named or by pattern:
             `{genre: [Action, Comedy]}` gives `genre=Action`, `{active: ["*active*"]}` all that match.
         labels: for a column of codes the table of their names: `{tagID: {path: ..., key: ..., label: ...}}`.
-        separator, quote, encoding, columns: see `CsvDialect`.
     """
 
     role: str
@@ -59,12 +58,9 @@ class SideTable:
     numeric: Mapping[str, str | Sequence[float]] = field(default_factory=dict)
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    separator: str | None = None
-    quote: str | None = '"'
-    encoding: str = "utf8"
-    columns: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         knob = f"dataset.{self.role}"
         if not (self.categorical or self.multi or self.numeric or self.flags):
             raise ConfigError(f"{knob}: no features; name columns under categorical, multi, numeric or flags")
@@ -98,9 +94,9 @@ class SideTable:
             ids: of all users, or of all items.
             path: the side table's file.
             files: its own files by role (see `paths`).
-            shared: the layout of the interactions' file, used where the side table has no file of its own.
+            shared: dialect of the interactions' file, used where the side table has no file of its own.
         """
-        dialect = _dialect_of(self, shared)
+        dialect = shared if self.path is None else self
         columns = read_columns(path, dialect, self._kinds(path, dialect))
         keys = [self.key] if isinstance(self.key, str) else list(self.key)
         codes, distinct = join_columns([columns[k] for k in keys])
@@ -160,14 +156,6 @@ class SideTable:
         texts = [[None, *map(str, distinct.to_pylist())] for _, distinct in (pairs_[key], pairs_[label])]
         pairs = zip(pairs_[key][0] + 1, pairs_[label][0] + 1, strict=True)
         return {str(texts[0][k]): str(texts[1][v]) for k, v in pairs if k and v}
-
-
-def _dialect_of(table: SideTable | TitleTable, shared: CsvDialect) -> CsvDialect:
-    """Return the dialect of a table: the shared one where it is in the file of the interactions."""
-    if table.path is None:
-        return shared
-    columns = None if table.columns is None else tuple(table.columns)
-    return CsvDialect(table.separator, table.quote, table.encoding, columns)
 
 
 def read_columns(path: Path, dialect: CsvDialect, kinds: Mapping[str, Kind]) -> dict[str, tuple[Array, Any]]:
@@ -267,23 +255,18 @@ def _combined(blocks: Sequence[FeatureBlock], size: int, role: str) -> tuple[Fea
 
 
 @dataclass(frozen=True)
-class TitleTable:
+class TitleTable(CsvDialect):
     """A table with the title of each item.
 
     Args:
         label: the column of the name.
         key: the column, or columns, of the id.
-        path: the file; None takes the file of the interactions, with its layout.
-        separator, quote, encoding, columns: see `CsvDialect`.
+        path: the file; null takes the file of the interactions, with its dialect.
     """
 
     label: str
     key: str | Sequence[str]
     path: str | None = None
-    separator: str | None = None
-    quote: str | None = '"'
-    encoding: str = "utf8"
-    columns: Sequence[str] | None = None
 
     def read(self, path: Path, shared: CsvDialect) -> dict[str, str]:
         """Return the first title of each id, both as texts; rows without one of the two are skipped.
@@ -291,7 +274,7 @@ class TitleTable:
         Raises:
             DataError: there is no such file or column.
         """
-        dialect = _dialect_of(self, shared)
+        dialect = shared if self.path is None else self
         keys = [self.key] if isinstance(self.key, str) else list(self.key)
         kinds: dict[str, Kind] = dict.fromkeys([*keys, self.label], "id")
         check_columns(path, dialect, dict.fromkeys(kinds, "dataset.item_names"))
