@@ -58,9 +58,10 @@ def option(group: str, name: str, path: Sequence[Path] | None = None) -> dict[st
 
 
 def knobs(group: str, name: str, path: Sequence[Path] | None = None) -> list[str]:
-    """Return the keys of an option's file; of a model, those under `build`."""
+    """Return the keys of an option's file that are not interpolations; of a model, those under `build`."""
     content = option(group, name, path)
-    return [str(k) for k in (content.get("build") or content if group == "model" else content)]
+    values = content.get("build") or content if group == "model" else content
+    return [str(key) for key, value in values.items() if not str(value).startswith("${")]
 
 
 @cache

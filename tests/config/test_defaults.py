@@ -100,7 +100,7 @@ def test_the_settings_have_the_defaults_of_their_classes() -> None:
     written = config_files.primary()
     settings = Settings.of({**written, "metrics": {}})
     assert settings.options == Options()
-    assert settings.rules == PairedTest()
+    assert settings.tests == PairedTest()
     assert not settings.fresh and settings.mlflow is None
     assert written["statistics"].keys() == asdict(PairedTest()).keys()
 

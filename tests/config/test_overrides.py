@@ -47,6 +47,8 @@ def test_a_word_without_a_meaning_is_answered_with_what_is_expected(word: str, n
         (["model=als,", "ease"], "write model=als,ease"),
         (["model=als", ",ease"], "write model=als,ease"),
         (["k=[5,", "10]"], "write 'k=[5,10]'"),
+        (["model=als,", "ease,", "warp", "seed=1"], "write model=als,ease,warp"),
+        (["metrics=ndcg,", "recall"], "write metrics=ndcg,recall"),
     ],
 )
 def test_a_value_that_the_shell_split_at_a_space_is_answered_with_the_word_to_write(
@@ -187,7 +189,7 @@ class TestValuesOfOneOption:
             (("factors=64",), "write model.build.factors=64"),
             (("model=als,warp", "factors=64,128"), "write als.factors=64,128"),
             (("split=temporal", "at=3"), "write split.at=3"),
-            (("fold=0,1",), "split.fold"),
+            (("fold=0,1",), "kfold.fold=0,1"),
         ],
     )
     def test_a_near_miss_is_answered_with_the_word_to_write(

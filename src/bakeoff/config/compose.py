@@ -196,10 +196,10 @@ def execute(
     request = commands.Request(
         experiments=experiments,
         results=Path(settings.results_dir),
-        wanted=settings.wanted,
+        wanted=settings.evaluation,
         options=settings.options,
         fresh=settings.fresh,
-        rules=settings.rules,
+        rules=settings.tests,
         mlflow=settings.mlflow,
         command=session.command,
         launch=None if launch is None else launch_jobs,
@@ -246,7 +246,9 @@ def _run_job(config: Any) -> None:
     config = OmegaConf.merge(OmegaConf.create(OmegaConf.to_container(config)), hydra)  # Hydra hands it apart
     settings = Settings.of(_plain(config))
     workspace = Workspace(Store(Path(settings.results_dir) / "store"))
-    run_cell(with_content_hashes(to_cell(config)), workspace, settings.wanted, debug=settings.options.debug)
+    run_cell(
+        with_content_hashes(to_cell(config)), workspace, settings.evaluation, debug=settings.options.debug
+    )
 
 
 def to_cell(config: Any) -> Cell:

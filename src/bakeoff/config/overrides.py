@@ -25,6 +25,8 @@ Compose = Callable[[Sequence[str]], Any]
 
 _CHOSEN = ("dataset", "split", "model", "metrics", "tune")  # groups of which every cell has one option
 
+_WITH_KNOBS = ("model", "split", "dataset", "tune")
+
 _SETTINGS = (
     *("k", "metrics", "results_dir", "fresh", "rerun", "isolate", "debug", "save_model", "workers"),
     *("time_limit", "memory_limit", "mlflow", "baselines"),
@@ -94,10 +96,9 @@ def parse(words: Sequence[str]) -> CommandLine:
         elif not word.startswith("-"):
             overrides.append(word)
     for position, word in enumerate(overrides):
-        _check_word(word, overrides[:position])
-        if word.startswith("metrics="):
-            path = config_files.search_path(flags.get("config_dirs", ()))
-            overrides[position] = _only_metrics(word.removeprefix("metrics="), path)
+        _check_word(word, overrides[:position], overrides[position:])
+    path = config_files.search_path(flags.get("config_dirs", ()))
+    overrides = [_only_metrics(w, path) if w.startswith("metrics=") else w for w in overrides]
     cfg = flags.get("cfg", [None])[-1]
     if cfg not in (None, "job", "hydra", "all"):
         raise ConfigError(f"--cfg {cfg}: choose one of: job, hydra, all")
@@ -111,15 +112,16 @@ def parse(words: Sequence[str]) -> CommandLine:
     )
 
 
-def _check_word(word: str, before: Sequence[str]) -> None:
+def _check_word(word: str, before: Sequence[str], rest: Sequence[str]) -> None:
     key, equals, value = word.partition("=")
     if word.startswith("~"):
         return
     if not (key.strip("+ ") and equals):
         if before and (_is_open(before[-1]) or word.startswith(",")):
+            parts = [before[-1], *itertools.takewhile(lambda w: "=" not in w, rest)]
             raise ConfigError(
-                f"'{before[-1]} {word}': the shell splits a value at its spaces; "
-                f"write {shlex.quote(before[-1] + word)}"
+                f"'{' '.join(parts)}': the shell splits a value at its spaces; "
+                f"write {shlex.quote(''.join(parts))}"
             )
         raise ConfigError(f"{word!r}: expected key=value")
     if value == "null" and key in _CHOSEN:
@@ -134,10 +136,11 @@ def _is_open(word: str) -> bool:
     return word.endswith(",") or any(word.count(a) > word.count(b) for a, b in ("[]", "{}", "()"))
 
 
-def _only_metrics(value: str, path: Sequence[Path]) -> str:
+def _only_metrics(word: str, path: Sequence[Path]) -> str:
     """Return the override for `metrics=...`: metrics, sets and import paths, with or without brackets."""
     from bakeoff.evaluation.catalogue import metric_paths
 
+    value = word.removeprefix("metrics=")
     names = [name.strip(" '\"") for name in value.strip("[] ").split(",")]
     metrics = metric_paths([name for name in names if name], path)
     if not metrics:
@@ -287,15 +290,16 @@ class Grid:
         """
         option, _, knob = override.key_or_group.partition(".")
         prefix = "+" * (override.is_add() + 2 * override.is_force_add())
-        groups = [g for g in _CHOSEN if knob and option in config_files.options(g, self._path)]
+        groups = [g for g in _WITH_KNOBS if knob and option in config_files.options(g, self._path)]
         if not groups:
             raise ConfigError(self._unknown(override))
         first = knob.partition(".")[0]
-        matches = [
-            f"{group}.{'build.' if f'build.{first}' in keys or (prefix and group == 'model') else ''}{knob}"
-            for group in groups
-            if f"build.{first}" in (keys := self._keys(group, option)) or first in keys or prefix
-        ]
+        matches = []
+        for group in groups:
+            keys = self._keys(group, option)
+            in_build = f"build.{first}" in keys or (prefix and group == "model" and first not in keys)
+            if in_build or first in keys or prefix:
+                matches.append(f"{group}.{'build.' if in_build else ''}{knob}")
         if not matches:
             known = {k.removeprefix("build.") for g in groups for k in self._keys(g, option)}
             hint = nearest(first, known - {"name", "build"}) if known else "it has none"
@@ -317,7 +321,7 @@ class Grid:
 
         It is `model.build.KNOB` (`split.KNOB`) where all have it, else `OPTION.KNOB` of the first that has.
         """
-        if group not in _CHOSEN:
+        if group not in _WITH_KNOBS:
             return ""
         choices = sorted(self.choices(group))
         path = f"build.{knob}" if group == "model" else knob
@@ -328,21 +332,22 @@ class Grid:
 
     def _unknown(self, override: Override) -> str:
         """Return the message for a key that is neither a setting nor a group nor an option."""
-        key, values = override.key_or_group, (override.input_line or "").partition("=")[2]
+        key, value = override.key_or_group, (override.input_line or "").partition("=")[2]
+        option, dot, knob = key.partition(".")
         message = f"{key}: there is no such option"
-        if "." not in key:
-            spellings = (self.spelling(group, key) for group in _CHOSEN if group != "metrics")
-            if own := next(filter(None, spellings), ""):
-                return f"{message}; write {own}={values}"
-        if "." in key:
-            names = {o for g in ("model", "split", "dataset") for o in self.choices(g)}
-            roots = {*names, *config_files.groups(), *config_files.scalars()}
-            if similar := closest(key.partition(".")[0], roots):
-                return f"{message}; did you mean {similar}.{key.partition('.')[2]}={values}?"
-            return f"{message}; {nearest(key, roots)}"
-        if groups := _groups_with(key, self._path):
-            return f"{message}; did you mean {' or '.join(groups)}?"
-        return f"{message}; {nearest(key, (*config_files.groups(), *config_files.scalars()))}"
+        roots = {*config_files.groups(), *config_files.scalars()}
+        if dot:
+            names = roots.union(*(self.choices(group) for group in _WITH_KNOBS))
+            similar = closest(option, names)
+            return f"{message}; {f'write {similar}.{knob}={value}' if similar else nearest(option, roots)}"
+        if own := next(filter(None, (self.spelling(group, key) for group in _WITH_KNOBS)), ""):
+            return f"{message}; write {own}={value}"
+        for group in _WITH_KNOBS:
+            options = config_files.options(group, self._path)
+            having = [o for o in options if key in config_files.knobs(group, o, self._path)]
+            if having:
+                return f"{message}; {group} {having[0]!r} has it: {having[0]}.{key}={value}"
+        return f"{message}; {nearest(key, roots)}"
 
 
 def _product(overrides: Sequence[Override]) -> list[Job]:
@@ -353,15 +358,6 @@ def _product(overrides: Sequence[Override]) -> list[Job]:
 
 def _key(word: str) -> str:
     return word.partition("=")[0].lstrip("+~")
-
-
-def _groups_with(knob: str, path: Sequence[Path] | None) -> list[str]:
-    """Return the keys of a knob, such as `split.fold`, in the groups of which some option has it."""
-    return [
-        f"{group}.{'build.' if group == 'model' else ''}{knob}"
-        for group in _CHOSEN
-        if any(knob in config_files.knobs(group, o, path) for o in config_files.options(group, path))
-    ]
 
 
 def check_keys(config: Mapping[str, Any]) -> None:

@@ -18,10 +18,10 @@ class Settings:
     """What `config.yaml` holds beside the groups."""
 
     results_dir: str
-    wanted: EvaluationSpec
+    evaluation: EvaluationSpec
     options: Options
     fresh: bool
-    rules: TestConfig
+    tests: TestConfig
     mlflow: str | None
 
     @classmethod
@@ -54,11 +54,11 @@ class Settings:
         if plain["results_dir"] in ("", None):
             raise ConfigError("results_dir=: expected a folder")
         options = {n: plain[n] for n in Options.__dataclass_fields__}
-        wanted = EvaluationSpec(tuple(sorted(set(ks))), expand(plain["metrics"]), plain["save_model"])
-        rules = TestConfig(**plain["statistics"])
+        evaluation = EvaluationSpec(tuple(sorted(set(ks))), expand(plain["metrics"]), plain["save_model"])
+        tests = TestConfig(**plain["statistics"])
         mlflow = plain["mlflow"]
         if mlflow is not None and not (isinstance(mlflow, str) and "://" in mlflow):
             raise ConfigError(
                 f"mlflow={mlflow!r}: expected an address such as http://host:5000 or sqlite:///mlflow.db"
             )
-        return cls(str(plain["results_dir"]), wanted, Options(**options), plain["fresh"], rules, mlflow)
+        return cls(str(plain["results_dir"]), evaluation, Options(**options), plain["fresh"], tests, mlflow)
