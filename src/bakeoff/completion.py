@@ -151,6 +151,13 @@ def override_candidates(incomplete: str, words: Sequence[str], path: Sequence[Pa
     """
     prefix = incomplete[: len(incomplete) - len(incomplete.lstrip("+~"))]
     key, equals, value = incomplete[len(prefix) :].partition("=")
+    option, dot, _ = key.partition(".")
+    for group in ("model", "split", "dataset") if dot else ():
+        if option in _chosen(group, words, path):  # `als.factors=` stands for `model.build.factors=`
+            base = "model.build." if group == "model" else f"{group}."
+            of_group = f"{prefix}{base}{incomplete[len(prefix) + len(option) + 1 :]}"
+            candidates = override_candidates(of_group, [f"{group}={option}"], path)
+            return [candidate.replace(base, f"{option}.", 1) for candidate in candidates]
     if equals:
         before, comma, last = value.rpartition(",")  # of a list, the last entry is being typed
         values = _values(key, words, path)
