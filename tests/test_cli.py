@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
+import json
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +72,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[CompareRequest]:
     """What `compare` is called with, in place of a comparison."""
     calls: list[CompareRequest] = []
 
-    def compare(request: CompareRequest) -> int:
+    def compare(request: CompareRequest, form: str) -> int:
         calls.append(request)
         return 4
 
@@ -120,10 +126,12 @@ def test_a_list_of_models_may_hold_labels(words: list[str], monkeypatch: pytest.
 
 
 def test_a_report_takes_names_and_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(commands, "report", lambda *arguments: calls.append(arguments) or 0)
-    assert cli.main(["report", "--metrics", "ndcg,recall", "name=lab", "--k", "3"]) == 0
-    assert calls[0][0] == "lab" and calls[0][2] == [3] and list(calls[0][3]) == ["ndcg", "recall"]
+    calls: list[Any] = []
+    monkeypatch.setattr(commands, "report", lambda *args, **options: calls.append((args, options)) or 0)
+    assert cli.main(["report", "--metrics", "ndcg,recall", "name=lab", "--k", "3", "fold=1"]) == 0
+    ((name, results, ks, metrics), options) = calls[0]
+    assert (name, results, ks, list(metrics)) == ("lab", Path("results"), [3], ["ndcg", "recall"])
+    assert options["cells"].fold == 1 and options["rules"].test == "t" and options["form"] == "table"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +151,7 @@ def test_options_become_overrides(
     from bakeoff.config import compose
 
     calls: list[Any] = []
-    monkeypatch.setattr(compose, "main", lambda command, words: calls.append((command, words)) or 0)
+    monkeypatch.setattr(compose, "main", lambda command, words, **_: calls.append((command, words)) or 0)
     assert cli.main(["plan", *words]) == 0
     command, given = calls[0]
     assert command == "plan" and sorted(given) == sorted(overrides)
@@ -206,3 +214,115 @@ def test_an_error_of_the_system_without_a_file_is_not_hidden(monkeypatch: pytest
     monkeypatch.setattr(commands, "verify", stop)
     with pytest.raises(OSError, match="no such device"):
         cli.main(["verify", "lab"])
+
+
+# -- answers and messages ------------------------------------------------------------------------------
+
+TINY = (
+    *("dataset.n_users=40", "dataset.n_items=60", "dataset.n_rows=600", "depth=5", "k=[5]", "name=tiny"),
+    *("model=ease", "metrics=[ndcg,gini]", "model.build.l2=1,2"),
+)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory with a stored experiment; what its first run printed is in out and log."""
+    folder = tmp_path_factory.mktemp("tiny")
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as out:
+        assert cli.main(["run", *TINY, "--format", "json", "--log", "logs/run.txt"]) == 0
+    (folder / "out").write_text(out.getvalue())
+    return folder
+
+
+@pytest.fixture
+def answer(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., dict[str, Any]]:
+    """Runs a command beside the stored experiment and returns its JSON document."""
+    monkeypatch.chdir(tiny)
+
+    def run(*words: str, code: int = 0) -> dict[str, Any]:
+        assert cli.main([*words, "--format", "json"]) == code
+        document = json.loads(capsys.readouterr().out)
+        assert isinstance(document, dict)
+        return document
+
+    return run
+
+
+def test_a_run_and_a_report_answer_with_the_rows_of_their_tables(
+    tiny: Path, answer: Callable[..., dict[str, Any]]
+) -> None:
+    documents = json.loads((tiny / "out").read_text()), answer("report", "tiny", "--metrics", "ndcg,gini")
+    for document in documents:
+        for name in ("cells", "metrics"):
+            with (tiny / "results" / "tiny" / f"{name}.csv").open(newline="") as file:
+                rows = list(csv.DictReader(file))
+            assert [list(row) for row in document[name]] == [["experiment", *row] for row in rows]
+            assert [row["key"] for row in document[name]] == [row["key"] for row in rows]
+        assert document["experiments"] == {"tiny": str(Path("results/tiny"))}
+    assert {row["variant"] for row in documents[0]["cells"] if row["model"] == "ease"} == {"l2=1", "l2=2"}
+    assert documents[0]["cells"][0]["parameters"]["l2"] in (1, 2)
+    assert documents[0]["metrics"] == documents[1]["metrics"]
+
+
+def test_a_plan_answers_with_a_row_for_each_cell(answer: Callable[..., dict[str, Any]]) -> None:
+    rows = answer("plan", *TINY[:6], "model=ease,itemknn_cosine", "seed=1,2")["cells"]
+    status = {(row["model"], row["seed"]): row["status"] for row in rows}
+    assert status["itemknn_cosine", 1] == "to run" and status["popularity", 2] == "stored"
+    assert all(row["estimated_s"] is None for row in rows if row["status"] == "stored")
+
+
+def test_other_commands_answer_with_one_document(answer: Callable[..., dict[str, Any]]) -> None:
+    compared = answer("compare", "ease (l2=1)", "popularity", "gate=ndcg@5", "statistics.test=t", code=4)
+    (comparison,) = compared["comparisons"]
+    assert compared["answer"] == comparison["answer"] == "UNDECIDED"
+    ndcg = next(row for row in comparison["metrics"] if row["metric"] == "ndcg")
+    assert ndcg["low"] < ndcg["difference"] == ndcg["candidate"] - ndcg["baseline"] < ndcg["high"]
+    verdict = answer("verify", "tiny", "references=[]")
+    assert verdict["agrees"] is True and verdict["cells"] == 4 and verdict["faults"] == []
+    (description,) = answer("describe", *TINY)["datasets"]
+    assert description["users"] == 40 and len(description["splits"]) == 1
+    exported = answer("export", "tiny", "--to", "plain", "models=ease (l2=1)")["cells"]
+    assert len(exported) == 1 and all(
+        (Path(exported[0]["folder"]) / f).exists() for f in exported[0]["files"]
+    )
+    assert answer("list", "experiments")["experiments"][0]["name"] == "tiny"
+    assert answer("show", "experiment", "tiny")["status"] == {"done": 4}
+
+
+def test_what_was_exported_is_said(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tiny)
+    assert cli.main(["export", "tiny", "--to", "tables"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 and all("lists.parquet" in line for line in lines)
+    assert {Path(line.split()[1].rstrip(":")) for line in lines} == set(Path("tables").iterdir())
+
+
+def test_a_rerun_says_that_nothing_is_to_be_done(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tiny)
+    assert cli.main(["run", *TINY]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == "bakeoff: nothing to run: all 4 cells are stored\n"
+    assert "ease (l2=1)" in shown.out
+    assert cli.main(["run", *TINY, "--quiet"]) == 0
+    quiet = capsys.readouterr()
+    assert quiet.err == "" and quiet.out == shown.out
+    assert cli.main(["run", *TINY, "-v"]) == 0
+    assert capsys.readouterr().err.count("\n") > 1
+
+
+def test_the_log_file_has_every_message_with_its_time(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (tiny / "logs" / "run.txt").read_text().splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (DEBUG|INFO) ", line) for line in lines)
+    assert len([line for line in lines if "DEBUG done: " in line]) == 4
+    monkeypatch.chdir(tiny)
+    assert cli.main(["report", "tiny", "k=[99]", "--log", "log.txt", "-q"]) == 2
+    assert "ERROR k=99" in Path("log.txt").read_text()
+    assert capsys.readouterr().err.count("\n") == 1

@@ -191,10 +191,10 @@ def test_another_launcher_gives_the_same_numbers(bakeoff: Bakeoff, tmp_path: Pat
 def test_a_plan_says_what_would_run_and_writes_nothing(bakeoff: Bakeoff, tmp_path: Path) -> None:
     done = bakeoff("plan", *GRID)
     assert done.returncode == 0, done.stderr
-    assert "16 cells asked for, 0 stored, 12 to run" in done.stdout
+    assert "16 cells: 0 stored, 12 to run" in done.stdout
     assert not (tmp_path / "results").exists()
     bakeoff("run", *GRID)
-    assert "16 cells asked for, 16 stored, 0 to run" in bakeoff("plan", *GRID).stdout
+    assert "16 cells: 16 stored, 0 to run" in bakeoff("plan", *GRID).stdout
 
 
 def test_other_ks_are_measured_from_the_stored_lists(bakeoff: Bakeoff, tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_every_cell_is_logged_once_with_its_numbers(server: str, bakeoff: Bakeof
     assert "needs item features" in logged[refused["key"]][0]["tags"]["bakeoff.reason"]
 
     again = bakeoff("run", *GRID, f"mlflow={server}")
-    assert again.returncode == 0 and "0 cells logged now" in again.stdout
+    assert again.returncode == 0 and "0 cells logged now" in again.stderr
     unchanged = runs_of(server, "tracked")
     assert {k: r for k, r in unchanged.items() if k} == {k: r for k, r in logged.items() if k}
     assert len(unchanged[""]) == 1  # its files are others: what is skipped is tried again, in other seconds
@@ -239,7 +239,7 @@ def test_what_could_not_be_logged_is_logged_later(server: str, bakeoff: Bakeoff,
     assert "failed" in offline.stderr and "every result is stored" in offline.stderr
     assert len(list(tmp_path.rglob("record.json"))) == 3
     later = bakeoff("report", "later", f"mlflow={server}")
-    assert later.returncode == 0 and "3 cells logged now" in later.stdout, later.stderr
+    assert later.returncode == 0 and "3 cells logged now" in later.stderr
     assert len(runs_of(server, "later")) == 4
 
 
@@ -257,6 +257,5 @@ def test_a_database_needs_no_server(bakeoff: Bakeoff, tmp_path: Path) -> None:
     )
     for expected in ("3 cells logged now", "0 cells logged now"):
         done = bakeoff("run", *words)
-        assert done.returncode == 0 and expected in done.stdout, done.stderr
-        assert not done.stderr
+        assert done.returncode == 0 and expected in done.stderr
     assert (tmp_path / "mlflow.db").exists()

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from bakeoff import __version__, completion, config_files
+from bakeoff import __version__, completion, config_files, log
 from bakeoff.errors import ConfigError, UsageError, check_choice, nearest
 
 if TYPE_CHECKING:
+    from bakeoff.commands import Form
     from bakeoff.evaluation.significance import TestConfig
+    from bakeoff.queries.select import CellFilter
 
 KEY_VALUE = re.compile(r"([A-Za-z_][\w.\-]*)=(.*)", re.DOTALL)
 
@@ -275,6 +277,27 @@ def _experiment_name(context: click.Context) -> str | None:
 class Command(click.Command):
     """A command whose options may be written as `key=value` too."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, with its messages on standard error and in the log file."""
+        options = ctx.params
+        quiet, verbose, file = (options.pop(name) for name in ("quiet", "verbose", "log"))
+        if isinstance(self, HydraCommand):
+            options["quiet"] = quiet
+        with log.messages(quiet=quiet, verbose=verbose, file=file):
+            try:
+                if {"names", "name"} <= set(options) and self.name != "compare":
+                    options["name"] = _one_name(str(self.name), options.pop("names"), options["name"])
+                if "split_seed" in options:
+                    options["cells"] = _cell_filter(
+                        {name: options.pop(name) for name in CELLS if name in options}
+                    )
+                if statistics := [name for name in options if name.startswith("statistics_")]:
+                    options["rules"] = _test_config({name: options.pop(name) for name in statistics})
+                return super().invoke(ctx)
+            except UsageError as error:
+                log.to_file(error)
+                raise
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, list(self._flags(ctx, args)))
 
@@ -414,7 +437,7 @@ def _command(*options: Any, kind: type[Command] = Command) -> Callable[[Callable
     """Return a decorator that makes a command of a function `NAME_command` and its options."""
 
     def make(function: Callable[..., int]) -> click.Command:
-        for option in reversed(options):
+        for option in reversed((*options, *MESSAGES)):
             function = option(function)
         return bakeoff.command(cls=kind)(function)
 
@@ -436,22 +459,50 @@ def _complete_word(ctx: click.Context, param: click.Parameter, incomplete: str) 
     return ctx.command.words(ctx, param, incomplete)
 
 
+MESSAGES = (
+    click.option("--quiet", "-q", is_flag=True, help="print the answer alone, and errors"),
+    click.option("--verbose", "-v", is_flag=True, help="print what is being done"),
+    _option("log", Value("FILE", _path), "append the messages, with times, to a file"),
+)
+FORMAT = click.option(
+    "--format",
+    "form",
+    type=_choice("table", "json"),
+    default="table",
+    metavar="table|json",
+    help="of the answer",
+)
+SELECTION = (
+    _option("models", _stored("model", several=True), "models by name or label; repeatable", multiple=True),
+    _option("dataset", _stored("dataset"), "one data set, where the experiment has several"),
+    _option("split", _stored("split"), "one split, where the experiment has several"),
+    _option("split_seed", INTEGER, "one split seed"),
+    _option("fold", INTEGER, "one fold"),
+    _option("seed", INTEGER, "one seed of the models"),
+    _option("tune", TEXT, "models tuned by it; none: models that are not tuned"),
+)
+CELLS = ("models", "dataset", "split", "split_seed", "fold", "seed", "tune")
 RESULTS_DIR = _option("results_dir", FOLDER, "folder of results; its store is DIR/store", default="./results")
 NAME = _option("name", EXPERIMENT, "the experiment")
-DATASET = _option("dataset", _stored("dataset"), "one data set, where the experiment has several")
-SPLIT = _option("split", _stored("split"), "one split, where the experiment has several")
-STATISTICS = (
-    _option(
-        "statistics.test",
-        _choice("t", "randomization", "wilcoxon"),
-        "paired test over users (tables: t; compare: randomization); over several splits always the "
-        "corrected resampled t-test",
-    ),
-    _option("statistics.correction", _choice("holm", "bh"), "of p-values within a family (default: holm)"),
-    _option("statistics.resamples", INTEGER, "sign flips and bootstrap samples (default: 10000)"),
-    _option("statistics.seed", INTEGER, "of both (default: 0)"),
-    _option("statistics.confidence", NUMBER, "of the intervals (default: 0.95)"),
-)
+
+
+def _statistics(test: str | None = None) -> tuple[Any, ...]:
+    """Return the options for how models are compared; without `test` as config.yaml says."""
+    return (
+        _option(
+            "statistics.test",
+            _choice("t", "randomization", "wilcoxon"),
+            "paired test over users (tables: t; compare: randomization); over several splits always the "
+            "corrected resampled t-test",
+            default=test,
+        ),
+        _option("statistics.correction", _choice("holm", "bh"), "of p-values in a family (default: holm)"),
+        _option("statistics.resamples", INTEGER, "sign flips and bootstrap samples (default: 10000)"),
+        _option("statistics.seed", INTEGER, "of both (default: 0)"),
+        _option("statistics.confidence", NUMBER, "of the intervals (default: 0.95)"),
+    )
+
+
 HYDRA = (
     click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=_complete_word),
     click.option(
@@ -471,15 +522,16 @@ HYDRA = (
     click.option("--resolve", is_flag=True, help="of --cfg: with interpolations resolved"),
     click.option("--package", "-p", metavar="KEY", help="of --cfg: this part alone"),
     click.option("--multirun", "-m", is_flag=True, help="accepted; every command is a multirun"),
+    FORMAT,
 )
 
 
 def _hydra(command: str, options: dict[str, Any]) -> int:
     from bakeoff.config import compose
 
-    overrides = options.pop("overrides")
+    overrides, form, quiet = (options.pop(name) for name in ("overrides", "form", "quiet"))
     del options["multirun"]
-    return compose.main(command, [*_overrides(options), *overrides])
+    return compose.main(command, [*_overrides(options), *overrides], form=form, quiet=quiet)
 
 
 @_command(*HYDRA, kind=HydraCommand)
@@ -529,17 +581,10 @@ def describe_command(**options: Any) -> int:
     _option("k", INTEGERS, "cutoffs, up to the depth of the stored lists"),
     _option("metrics", METRICS, "metrics by name; one of your own by its import path, my_metrics.mine"),
     _option("mlflow", TEXT, "address of an MLflow server: log what is not logged yet"),
-    *STATISTICS,
-    *(NAME, RESULTS_DIR),
+    *(*SELECTION, *_statistics(), NAME, RESULTS_DIR, FORMAT),
 )
 def report_command(
-    names: Sequence[str],
-    k: list[int] | None,
-    metrics: dict[str, str] | None,
-    mlflow: str | None,
-    name: str | None,
-    results_dir: Path,
-    **statistics: Any,
+    name: str, k: list[int] | None, metrics: dict[str, str] | None, results_dir: Path, **options: Any
 ) -> int:
     """Write an experiment's reports again, without fitting.
 
@@ -548,18 +593,17 @@ def report_command(
     """
     from bakeoff import commands
 
-    target = _one_name("report", names, name)
-    return commands.report(target, Path(results_dir), k, metrics, _test_config(statistics), mlflow)
+    return commands.report(name, results_dir, k, metrics, **options)
 
 
 @_command(
     _names("KEY|NAME"),
     _option("to", FOLDER, "where the tables are written; of a NAME to DIR/KEY for each cell"),
     _option("preset", Value("DIR/model/NAME.yaml", _path), "write the model of a cell, of KEY or NAME/MODEL"),
-    *(NAME, RESULTS_DIR),
+    *(*SELECTION, NAME, RESULTS_DIR, FORMAT),
 )
 def export_command(
-    names: Sequence[str], to: Path | None, preset: Path | None, name: str | None, results_dir: Path
+    name: str, to: Path | None, preset: Path | None, results_dir: Path, cells: CellFilter | None, form: Form
 ) -> int:
     """Write train, test and lists as plain tables.
 
@@ -572,40 +616,36 @@ def export_command(
     bakeoff run --config-dir DIR model=NAME
     """
     from bakeoff import commands
-    from bakeoff.queries import params_from
 
-    target, results = _one_name("export", names, name), Path(results_dir)
     if to is None and preset is None:
         raise ConfigError("export: no folder to write to; give one as --to DIR")
-    if preset is not None:
-        params_from.write(target, preset, results)
-    return 0 if to is None else commands.export(target, to, results)
+    return commands.export(name, to, results_dir, cells, form, preset)
 
 
 @_command(
     _names("A B", Value("A B", _text, lambda ctx: _comparable(ctx))),
     _option("name", EXPERIMENT, "experiment of the models A and B; may be left out if there is only one"),
-    *(DATASET, SPLIT),
+    *SELECTION[1:],
     _option("k", INTEGERS, "cutoffs to compare at (default: 10)"),
     _option("metrics", METRICS, "metrics to compare (default: all that were measured)"),
     _option("gate", Value("METRIC@K", _text), "answer by exit code: 0 PROMOTED, 3 REJECTED, 4 UNDECIDED"),
     _option("tolerance", NUMBER, "of --gate: how far the interval must lie above 0 (or below)"),
     _option("users", INTEGER, "users with the largest gains, and losses, shown of each split", default="3"),
-    *STATISTICS,
-    RESULTS_DIR,
+    *_statistics(test="randomization"),
+    *(RESULTS_DIR, FORMAT),
 )
 def compare_command(
     names: Sequence[str],
     name: str | None,
-    dataset: str | None,
-    split: str | None,
+    cells: CellFilter | None,
     k: list[int] | None,
     metrics: dict[str, str] | None,
     gate: str | None,
     tolerance: float | None,
     users: int,
     results_dir: Path,
-    **statistics: Any,
+    rules: TestConfig,
+    form: Form,
 ) -> int:
     """Compare a candidate with a baseline; gate a release.
 
@@ -638,16 +678,17 @@ def compare_command(
         CompareRequest(
             a=names[0],
             b=names[1],
-            results=Path(results_dir),
+            results=results_dir,
             name=name,
-            cells=CellFilter(dataset, split),
+            cells=cells or CellFilter(),
             gate=gate,
             ks=tuple(k or ()),
             metrics=metrics or {},
             tolerance=tolerance or 0.0,
             users=users,
-            rules=_test_config(statistics, test="randomization"),
-        )
+            rules=rules,
+        ),
+        form,
     )
 
 
@@ -664,28 +705,21 @@ def _comparable(context: click.Context) -> list[str]:
     _option("items", Value("A,B,C", _quoted_entries), "to a new user who had these items"),
     _option("similar_to", Value("ITEM", _text), "items similar to an item"),
     _option("k", INTEGER, "length of the lists", default="10"),
-    _option("models", _stored("model", several=True), "these models alone; may be repeated", multiple=True),
-    *(DATASET, SPLIT),
-    _option("split_seed", INTEGER, "of the split, where there are several"),
-    _option("fold", INTEGER, "of the split, where there are several"),
-    _option("seed", INTEGER, "of the models, where there are several"),
-    _option("tune", TEXT, "these tuned models alone; none: those that are not tuned"),
+    *SELECTION,
     _option("format", _choice("table", "csv", "json"), "form of the output (default: by --to, else a table)"),
     _option("to", Value("FILE", _path), "write to a file, .csv or .json"),
     *(NAME, RESULTS_DIR),
 )
 def recommend_command(
-    names: Sequence[str],
+    name: str,
     user: str | None,
     items: tuple[str, ...] | None,
     similar_to: str | None,
     k: int,
-    models: Sequence[str],
+    cells: CellFilter | None,
     format: str | None,
     to: Path | None,
-    name: str | None,
     results_dir: Path,
-    **cells: Any,
 ) -> int:
     """Show what each model recommends, side by side.
 
@@ -702,13 +736,10 @@ def recommend_command(
     from bakeoff.queries.recommend import RecommendRequest
     from bakeoff.queries.select import CellFilter
 
-    target = _one_name("recommend", names, name)
     if sum(value is not None for value in (user, items, similar_to)) != 1:
         raise ConfigError("recommend: expected one of --user ID, --items A,B,C and --similar-to ITEM")
-    texts = [text.strip().removeprefix("[").removesuffix("]") for text in models]
-    cell_filter = CellFilter(models=texts[0] if len(texts) == 1 else texts, **cells)
     request = RecommendRequest(user, items, similar_to, k)
-    return commands.recommend(target, Path(results_dir), request, cell_filter, format, to)
+    return commands.recommend(name, results_dir, request, cells or CellFilter(), format, to)
 
 
 @_command(
@@ -718,10 +749,10 @@ def recommend_command(
         Value("A,B,...", _entries, lambda ctx: ("ranx", "recommenders", "sklearn"), several=True),
         "libraries to compare with, [] for none (default: those that are installed)",
     ),
-    *(NAME, RESULTS_DIR),
+    *(*SELECTION, NAME, RESULTS_DIR, FORMAT),
 )
 def verify_command(
-    names: Sequence[str], references: list[str] | None, name: str | None, results_dir: Path
+    name: str, references: list[str] | None, results_dir: Path, cells: CellFilter | None, form: Form
 ) -> int:
     """Recompute every number by independent code.
 
@@ -735,20 +766,19 @@ def verify_command(
     """
     from bakeoff import commands
 
-    return commands.verify(_one_name("verify", names, name), Path(results_dir), references)
+    return commands.verify(name, results_dir, references, cells, form)
 
 
 CONFIG_DIR = click.option(
     "--config-dir", multiple=True, metavar="DIR", help="a folder of your own YAML: model/, dataset/, ..."
 )
-FORMAT = _option("format", _choice("table", "json"), "form of the output", default="table")
 
 
 @_command(
     click.argument("kind", metavar="|".join(LISTED), type=Value("KIND", _kinds, lambda ctx: LISTED)),
     *(CONFIG_DIR, RESULTS_DIR, FORMAT),
 )
-def list_command(kind: str, config_dir: Sequence[str], results_dir: Path, format: str) -> int:
+def list_command(kind: str, config_dir: Sequence[str], results_dir: Path, form: Form) -> int:
     """List models, data sets, splits, metrics, presets or experiments.
 
     Presets are the files of conf/experiment, experiments are stored results. On a pipe every line is a name
@@ -756,7 +786,7 @@ def list_command(kind: str, config_dir: Sequence[str], results_dir: Path, format
     """
     from bakeoff import commands
 
-    return commands.list_entries(kind, Path(results_dir), config_dir, format)
+    return commands.list_entries(kind, results_dir, config_dir, form)
 
 
 @_command(
@@ -764,7 +794,7 @@ def list_command(kind: str, config_dir: Sequence[str], results_dir: Path, format
     click.argument("name", type=Value("NAME", _text, lambda ctx: _shown_names(ctx))),
     *(CONFIG_DIR, RESULTS_DIR, FORMAT),
 )
-def show_command(kind: str, name: str, config_dir: Sequence[str], results_dir: Path, format: str) -> int:
+def show_command(kind: str, name: str, config_dir: Sequence[str], results_dir: Path, form: Form) -> int:
     """Show every key of an option: meaning, default, range, search space.
 
     \b
@@ -776,7 +806,7 @@ def show_command(kind: str, name: str, config_dir: Sequence[str], results_dir: P
     """
     from bakeoff import commands
 
-    return commands.show(kind, name, Path(results_dir), config_dir, format)
+    return commands.show(kind, name, results_dir, config_dir, form)
 
 
 def _shown_names(context: click.Context) -> Sequence[str]:
@@ -808,9 +838,19 @@ def _one_name(command: str, words: Sequence[str], name: str | None) -> str:
     return names[0]
 
 
-def _test_config(statistics: dict[str, Any], **defaults: str) -> TestConfig:
+def _cell_filter(options: dict[str, Any]) -> CellFilter | None:
+    """Return the filter that the options of SELECTION make; None if none is given."""
+    from bakeoff.queries.select import CellFilter
+
+    if all(value in (None, ()) for value in options.values()):
+        return None
+    models = [text.strip().removeprefix("[").removesuffix("]") for text in options.pop("models", ())]
+    return CellFilter(models=models[0] if len(models) == 1 else models, **options)
+
+
+def _test_config(options: dict[str, Any]) -> TestConfig:
     """Return how models are compared: as `config.yaml` says, with the options of the command."""
     from bakeoff.evaluation.significance import TestConfig
 
-    options = {k.removeprefix("statistics_"): v for k, v in statistics.items() if v is not None}
-    return TestConfig(**{**config_files.statistics(), **defaults, **options})
+    given = {name.removeprefix("statistics_"): value for name, value in options.items() if value is not None}
+    return TestConfig(**{**config_files.statistics(), **given})

@@ -1,18 +1,17 @@
-"""What the commands do, on plain objects: run, plan, describe, report and export."""
+"""What the commands do, on plain objects."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from bakeoff import tracking
 from bakeoff.errors import ConfigError, Unsupported, UsageError, check_range
 from bakeoff.evaluation.catalogue import default_paths, leading_k, resolve
 from bakeoff.evaluation.significance import TestConfig
+from bakeoff.log import logger
 from bakeoff.queries.select import CellFilter, Result, select, stored_experiment
 from bakeoff.run import grid
 from bakeoff.run.cell import Cell
@@ -29,15 +28,32 @@ if TYPE_CHECKING:
 
 NOT_STORED = "not stored: run its command again (it stands in experiment.json)"
 
-_NAMED = 3
-"""So many cells without lists are named by an export; more are counted."""
+UNFINISHED_SHOWN = 3
+"""Number of cells without lists that an export names; more are counted."""
+
+Form = Literal["table", "json"]
+"""What a command prints: tables for people, or one JSON document."""
 
 Launch = Callable[[Sequence[CellRequest]], None]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a command asks for: the cells of its experiments by name, and how they are run and measured."""
+    """The cells that a command names, and how they are run, measured and printed.
+
+    Args:
+        experiments: name -> cells.
+        results: the folder of results.
+        wanted: what is measured.
+        options: how cells are run.
+        fresh: drop the cells that the experiments have so far.
+        command: as it was given.
+        launch: runs cells elsewhere; None for here.
+        rules: how models are compared.
+        mlflow: where cells are logged too.
+        form: of the answer.
+        quiet: without a progress bar.
+    """
 
     experiments: Mapping[str, Sequence[CellRequest]]
     results: Path
@@ -48,6 +64,8 @@ class Request:
     launch: Launch | None = None
     rules: TestConfig = field(default_factory=TestConfig)
     mlflow: str | None = None
+    form: Form = "table"
+    quiet: bool = False
 
     @property
     def store(self) -> Store:
@@ -55,31 +73,38 @@ class Request:
 
 
 def run(request: Request) -> int:
-    """Run what is missing and write the reports; 1 if a cell failed, else 0."""
+    """Run what is missing and write the reports; return 1 if a cell failed, else 0."""
+    from bakeoff.report.render import json
     from bakeoff.report.render.progress import progress
 
-    resolve(request.wanted.metrics)
+    metrics = resolve(request.wanted.metrics)
     tracking.check(request.mlflow, request.command)
-    workspace, failed = Workspace(request.store), False
-    for name, asked in request.experiments.items():
-        folder, before = request.results / name, _before(request, name, asked)
-        planned = grid.prepare(_planned(request, asked), workspace, request.wanted)
-        experiment = before.with_cells(asked, request.command)
+    workspace, reported = Workspace(request.store), []
+    for name, requests in request.experiments.items():
+        folder, before = request.results / name, _before(request, name, requests)
+        logger.debug("experiment %s: load data, cut splits and check them", name)
+        planned = grid.prepare(_planned(request, requests), workspace, request.wanted)
+        experiment = before.with_cells(requests, request.command)
         experiment.write(folder)
-        for key, what in planned.damaged.items():
-            sys.stderr.write(f"bakeoff: {what}; the cell is run again\n")
+        for key, damage in planned.damaged.items():
+            logger.warning("%s; the cell is run again", damage)
             request.store.begin(key)
         tracker = tracking.tracker(request.mlflow, name)
-        shown = tracking.following(progress(), tracker)
-        records = grid.run(planned, workspace, request.wanted, request.options, shown, request.launch)
-        failed |= any(r.status == "failed" for r in records)
-        by_key = {r.key: r for r in records}
-        _report(experiment, folder, workspace, request.wanted, by_key, request.rules, tracker)
-    return int(failed)
+        follower = tracking.following(progress(quiet=request.quiet), tracker)
+        records = grid.run(planned, workspace, request.wanted, request.options, follower, request.launch)
+        results = _results(experiment, workspace, request.wanted, {r.key: r for r in records})
+        _report(experiment, folder, results, workspace, request.wanted, request.rules, request.form)
+        tracking.finish(tracker, results, folder)
+        reported.append(json.Reported(name, folder, results))
+    if request.form == "json":
+        json.write(json.experiments(reported, request.wanted.ks, metrics))
+    requested = {r.key for requests in request.experiments.values() for r in requests}
+    statuses = {r.record.status for _, _, results in reported for r in results if r.asked.key in requested}
+    return int("failed" in statuses)
 
 
 def _before(request: Request, name: str, asked: Sequence[CellRequest]) -> Experiment:
-    """What is known of an experiment, if it can take these cells.
+    """Return an experiment as it is stored, if it can take these cells.
 
     A report whose cells the store does not have stays as it is, as where only the report's folder was copied.
     """
@@ -106,14 +131,21 @@ def _planned(request: Request, asked: Sequence[CellRequest]) -> grid.Plan:
 
 def plan(request: Request) -> int:
     """Print what would run, what is stored, what will be skipped, and an estimate; write nothing."""
-    from bakeoff.report.render.plan import print_plan
+    from bakeoff.report.render import json
+    from bakeoff.report.render.plan import cell_rows, print_plan
 
-    for name, asked in request.experiments.items():
-        _before(request, name, asked)
-        planned = _planned(request, asked)
-        ahead = preflight(planned.asked, request.store, request.wanted)
+    rows = []
+    for name, requests in request.experiments.items():
+        _before(request, name, requests)
+        planned = _planned(request, requests)
+        outlook = preflight(planned.asked, request.store, request.wanted)
         estimate = DurationEstimator(request.store, planned.asked)
-        print_plan(name, planned, ahead, estimate, request.options.workers)
+        if request.form == "json":
+            rows += cell_rows(name, planned, outlook, estimate)
+        else:
+            print_plan(name, planned, outlook, estimate, request.options.workers)
+    if request.form == "json":
+        json.write({"experiments": list(request.experiments), "cells": rows})
     return 0
 
 
@@ -121,13 +153,15 @@ def describe(request: Request) -> int:
     """Print what the data look like, whole and under each split; write nothing."""
     from rich.console import Console
 
-    from bakeoff.data.describe import describe as look
+    from bakeoff.data.describe import describe as description_of
+    from bakeoff.report.render import json
     from bakeoff.report.render.describe import render
     from bakeoff.run.runner import cut
 
     by_data: dict[str, dict[str, Cell]] = {}
-    for asked in (a for cells in request.experiments.values() for a in cells):
-        by_data.setdefault(asked.cell.data_key, {}).setdefault(asked.cell.split_key, asked.cell)
+    for cell in (r.cell for requests in request.experiments.values() for r in requests):
+        by_data.setdefault(cell.data_key, {}).setdefault(cell.split_key, cell)
+    descriptions = []
     for cells in by_data.values():
         dataset = Workspace(request.store).dataset(next(iter(cells.values())))
         try:
@@ -137,7 +171,11 @@ def describe(request: Request) -> int:
             ]
         except Unsupported as error:
             raise UsageError(str(error)) from error
-        render(look(dataset, splits), Console())
+        descriptions.append(description_of(dataset, splits))
+        if request.form == "table":
+            render(descriptions[-1], Console())
+    if request.form == "json":
+        json.write({"datasets": descriptions})
     return 0
 
 
@@ -152,8 +190,9 @@ def report(
     rules: TestConfig | None = None,
     mlflow: str | None = None,
     cells: CellFilter | None = None,
+    form: Form = "table",
 ) -> int:
-    """Build the reports of a stored experiment again, with other cutoffs or metrics where asked; fit nothing.
+    """Write the reports of a stored experiment again, with other cutoffs or metrics if given; fit nothing.
 
     Args:
         cells: which of its cells the reports hold; None for all.
@@ -161,81 +200,130 @@ def report(
     Raises:
         UsageError: no such experiment, none of its cells in the store, or a k beyond the stored lists.
     """
+    from bakeoff.report.render import json
+
     tracking.check(mlflow, "")
     experiment, folder = _selected(stored_experiment(name, results), cells), results / name
     workspace = Workspace(Store(results / "store"))
-    records = {a.key: _stored_or_missing(a, workspace.store) for a in experiment.requests}
-    if all(r.status == "missing" for r in records.values()):
-        damaged = [r.reason for r in records.values() if r.reason != NOT_STORED]
-        raise UsageError(
-            damaged[0]
-            if damaged
-            else f"{workspace.store.root}: it holds no cell of experiment {name!r}; {folder} stays as it is"
-        )
-    found = [r for r in records.values() if r.done]
-    shown = ks or sorted({k for r in found for k in r.ks})
-    shown = shown or [min(leading_k(()), *(a.cell.depth for a in experiment.requests))]
-    for asked in experiment.requests:
-        for k in shown:
-            check_range("k", k, 1, integer=True)
-            if k > asked.cell.depth:
-                raise ConfigError(
-                    f"k={k} is larger than depth={asked.cell.depth}, the length of the stored lists"
-                )
-    everything = metrics or default_paths()
-    wanted, tracker = EvaluationSpec(tuple(shown), everything), tracking.tracker(mlflow, name)
-    return _report(experiment, folder, workspace, wanted, {}, rules or TestConfig(), tracker)
+    records = [_stored_or_missing(request, workspace.store) for request in experiment.requests]
+    if all(record.status == "missing" for record in records):
+        damages = [record.reason for record in records if record.reason != NOT_STORED]
+        nothing = f"{workspace.store.root}: it holds no cell of experiment {name!r}; {folder} stays as it is"
+        raise UsageError(damages[0] if damages else nothing)
+    wanted = EvaluationSpec(_cutoffs(ks, experiment, records), metrics or default_paths())
+    tracker, measured = tracking.tracker(mlflow, name), _results(experiment, workspace, wanted, {})
+    _report(experiment, folder, measured, workspace, wanted, rules or TestConfig(), form)
+    tracking.finish(tracker, measured, folder)
+    if form == "json":
+        json.write(json.experiments([json.Reported(name, folder, measured)], wanted.ks, wanted.metrics))
+    return 0
 
 
-def export(target: str, to: Path, results: Path, cells: CellFilter | None = None) -> int:
+def _cutoffs(ks: Sequence[int] | None, experiment: Experiment, records: Sequence[Record]) -> tuple[int, ...]:
+    """Return the cutoffs of a report: those given, else all that were measured, else the leading one.
+
+    Raises:
+        ConfigError: one is not within the stored lists.
+    """
+    depth = min(request.cell.depth for request in experiment.requests)
+    measured = {k for record in records if record.done for k in record.ks}
+    cutoffs = tuple(ks or sorted(measured) or [min(leading_k(()), depth)])
+    for k in cutoffs:
+        check_range("k", k, 1, integer=True)
+        if k > depth:
+            raise ConfigError(f"k={k} is larger than depth={depth}, the length of the stored lists")
+    return cutoffs
+
+
+def export(
+    target: str,
+    to: Path | None,
+    results: Path,
+    cells: CellFilter | None = None,
+    form: Form = "table",
+    preset: Path | None = None,
+) -> int:
     """Write train, test and lists of a cell (KEY), or of every cell of an experiment (NAME), as Parquet.
 
     Args:
+        to: the folder; None writes the preset alone.
         cells: which cells of the experiment; None for all.
+        preset: the YAML file for the model of a cell (KEY or NAME/MODEL) with its final hyperparameters.
 
     Raises:
         UsageError: no such cell or experiment, a folder that holds something else, or a cell without lists;
-            of an experiment the others are exported.
+            the others of an experiment are exported.
     """
+    from bakeoff.queries import params_from
     from bakeoff.report.export import export_cell, export_cells
 
     store = Store(results / "store")
+    if preset is not None:
+        params_from.write(target, preset, results)
+        logger.info("wrote %s", preset)
+    if to is None:
+        return 0
     if store.record(target) is not None:
         export_cell(target, to, Workspace(store))
+        _print_exported({target: to}, form)
         return 0
     experiment = _selected(stored_experiment(target, results, "experiment or cell"), cells)
-    records = {a.key: store.record(a.key) for a in experiment.requests}
-    unfinished = [(k, r) for k, r in records.items() if r is None or not r.done]
-    if done := [k for k, r in records.items() if r is not None and r.done]:
-        export_cells(done, to, Workspace(store))
+    records = {request.key: store.record(request.key) for request in experiment.requests}
+    unfinished = [(key, record) for key, record in records.items() if record is None or not record.done]
+    finished = [key for key in records if key not in dict(unfinished)]
+    if finished:
+        export_cells(finished, to, Workspace(store))
+        _print_exported({key: to / key for key in finished}, form)
     if unfinished:
-        told = [f"{k} ({'has not run' if r is None else f'{r.status}: {r.reason}'})" for k, r in unfinished]
-        more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+        reasons = [
+            f"{key} ({'has not run' if record is None else f'{record.status}: {record.reason}'})"
+            for key, record in unfinished[:UNFINISHED_SHOWN]
+        ]
+        more = len(unfinished) - len(reasons)
         raise UsageError(
-            f"{len(told)} of {len(records)} cells have no lists to export: {'; '.join(told[:_NAMED])}{more}; "
-            f"{len(done)} others exported"
+            f"{len(unfinished)} of {len(records)} cells have no lists to export: {'; '.join(reasons)}"
+            f"{f' and {more} more' if more else ''}; {len(finished)} others exported"
         )
     return 0
 
 
-def compare(request: CompareRequest) -> int:
+def compare(request: CompareRequest, form: Form = "table") -> int:
     """Print the comparison of A with B; with a gate its answer is the exit code.
 
     0: promoted, 3: rejected, 4: undecided.
     """
     from bakeoff.queries.compare import EXIT_CODES, all_of
     from bakeoff.queries.compare import compare as compare_results
+    from bakeoff.report.render import json
     from bakeoff.report.render.compare import print_answer, print_comparison
 
     comparisons = compare_results(request)
-    for one in comparisons:
-        print_comparison(one, request.rules, request.gate, request.tolerance)
     answers = [one.answer for one in comparisons if one.answer is not None]
-    if request.gate is None:
-        return 0
-    if len(answers) > 1:
-        print_answer(request.gate, all_of(answers), answers)
-    return EXIT_CODES[all_of(answers)]
+    answer = None if request.gate is None else all_of(answers)
+    if form == "json":
+        json.write(json.comparisons(comparisons, request.gate, answer))
+    else:
+        for one in comparisons:
+            print_comparison(one, request.rules, request.gate, request.tolerance)
+        if request.gate is not None and answer is not None and len(answers) > 1:
+            print_answer(request.gate, answer, answers)
+    return 0 if answer is None else EXIT_CODES[answer]
+
+
+def _print_exported(folders: Mapping[str, Path], form: Form) -> None:
+    """Print the folder of each exported cell."""
+    from rich.console import Console
+
+    from bakeoff.report.export import NAMES
+    from bakeoff.report.render import json
+    from bakeoff.report.render.console import say
+
+    files = [f"{name}.parquet" for name in NAMES]
+    if form == "json":
+        json.write({"cells": [{"key": k, "folder": str(f), "files": files} for k, f in folders.items()]})
+        return
+    for folder in folders.values():
+        say(Console(), f"wrote {folder}: {', '.join(files)}")
 
 
 def recommend(
@@ -251,77 +339,94 @@ def recommend(
 
 
 def verify(
-    name: str, results: Path, references: Sequence[str] | None, cells: CellFilter | None = None
+    name: str,
+    results: Path,
+    references: Sequence[str] | None,
+    cells: CellFilter | None = None,
+    form: Form = "table",
 ) -> int:
-    """Recompute the numbers of an experiment by independent code; 1 where something differs, else 0.
+    """Recompute the numbers of an experiment by independent code; return 1 where something differs, else 0.
 
     Args:
         cells: which of its cells; None for all.
     """
+    from bakeoff.report.render import json
     from bakeoff.report.render.verify import print_verification
     from bakeoff.verify.check import verify as check
     from bakeoff.verify.libraries import select_libraries, unavailable_libraries
 
     libraries = select_libraries(references)
     experiment = stored_experiment(name, results)
-    keys = None if cells is None else {a.key for a in _selected(experiment, cells).requests}
+    keys = None if cells is None else {request.key for request in _selected(experiment, cells).requests}
     result = check(experiment, results / name, Store(results / "store"), libraries, keys)
-    print_verification(name, result, unavailable_libraries() if references is None else ())
+    if form == "json":
+        json.write({"experiment": name, "agrees": result.agrees, **json.plain(result)})
+    else:
+        print_verification(name, result, unavailable_libraries() if references is None else ())
     return 0 if result.agrees else 1
 
 
-def list_entries(kind: str, results: Path, config_dirs: Sequence[str], form: str) -> int:
+def list_entries(kind: str, results: Path, config_dirs: Sequence[str], form: Form) -> int:
     """Print what there is of a kind: models, datasets, splits, metrics, presets or experiments."""
     from bakeoff.queries.reference import entries
+    from bakeoff.report.render import json
     from bakeoff.report.render.reference import print_entries
 
     rows = entries(kind, results, config_dirs)
     if form == "json":
-        print_json({kind: [vars(row) for row in rows]})
+        json.write({kind: rows})
     else:
         print_entries(rows)
     return 0
 
 
-def show(kind: str, name: str, results: Path, config_dirs: Sequence[str], form: str) -> int:
+def show(kind: str, name: str, results: Path, config_dirs: Sequence[str], form: Form) -> int:
     """Print what is known of a model, data set, split, tuner, metric, preset or experiment."""
     from bakeoff.queries.reference import reference
+    from bakeoff.report.render import json
     from bakeoff.report.render.reference import as_json, print_reference
 
     entry = reference(kind, name, results, config_dirs)
     if form == "json":
-        print_json(as_json(entry))
+        json.write(as_json(entry))
     else:
         print_reference(entry)
     return 0
 
 
-def print_json(document: Mapping[str, Any]) -> None:
-    """Print a JSON document on standard output."""
-    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def _results(
+    experiment: Experiment, workspace: Workspace, wanted: EvaluationSpec, new: Mapping[str, Record]
+) -> list[Result]:
+    """Return the results of all cells of an experiment, measured as wanted.
+
+    Args:
+        new: the records of cells that have just run, by key; the others are read from the store.
+    """
+    results = []
+    for request in experiment.requests:
+        record = new.get(request.key) or _stored_or_missing(request, workspace.store)
+        if record.done:
+            record = remeasure(record, request.cell, workspace, wanted)
+        results.append(Result(request, record))
+    return results
 
 
 def _report(
     experiment: Experiment,
     folder: Path,
+    results: Sequence[Result],
     workspace: Workspace,
     wanted: EvaluationSpec,
-    fresh: Mapping[str, Record],
     rules: TestConfig,
-    tracker: tracking.Tracker | None = None,
-) -> int:
-    """Write every output of an experiment from its records, and print its tables."""
+    form: Form,
+) -> None:
+    """Write every output of an experiment from its results; print its tables unless JSON is printed."""
     from bakeoff.queries.comparison import comparison
     from bakeoff.report import files
     from bakeoff.report.marks import marked
     from bakeoff.report.render.console import print_tables
 
-    results = []
-    for asked in experiment.requests:
-        record = fresh.get(asked.key) or _stored_or_missing(asked, workspace.store)
-        if record.done:
-            record = remeasure(record, asked.cell, workspace, wanted)
-        results.append(Result(asked, record))
+    logger.debug("experiment %s: write the reports", experiment.name)
     metrics = resolve(wanted.metrics)
     tables = marked(comparison(results, wanted.ks, metrics), metrics, workspace.store, rules)
     files.write(
@@ -329,23 +434,22 @@ def _report(
         store=workspace.store,
         tables=tables,
     )
-    print_tables(experiment.name, results, wanted.ks, metrics, folder, tables=tables)
-    tracking.finish(tracker, results, folder)
-    return 0
+    if form == "table":
+        print_tables(experiment.name, results, wanted.ks, metrics, folder, tables=tables)
 
 
 def _selected(experiment: Experiment, cells: CellFilter | None) -> Experiment:
-    """The experiment with the cells that a filter keeps alone."""
+    """Return an experiment with the cells that a filter keeps."""
     if cells is None:
         return experiment
-    asked = select(experiment.requests, cells, f"experiment {experiment.name!r}")
-    return Experiment(experiment.name, tuple(asked), experiment.commands)
+    requests = select(experiment.requests, cells, f"experiment {experiment.name!r}")
+    return Experiment(experiment.name, tuple(requests), experiment.commands)
 
 
-def _stored_or_missing(asked: CellRequest, store: Store) -> Record:
-    """What is stored of a cell, or that nothing is and what to do."""
-    record, damage = store.readable(asked.key)
+def _stored_or_missing(request: CellRequest, store: Store) -> Record:
+    """Return the stored record of a cell, or one with the status missing that says what to do."""
+    record, damage = store.readable(request.key)
     if record is not None:
         return record
     reason = f"{damage}; run its command again" if damage else NOT_STORED
-    return Record(key=asked.key, status="missing", reason=reason, cell=asked.cell)
+    return Record(key=request.key, status="missing", reason=reason, cell=request.cell)

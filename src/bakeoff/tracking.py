@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
-import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from bakeoff import __version__
 from bakeoff.errors import ConfigError
+from bakeoff.log import logger
 from bakeoff.report import logged
 from bakeoff.run.grid import Progress
 from bakeoff.run.naming import cell_label
@@ -85,7 +86,7 @@ def finish(found: Tracker | None, results: Iterable[tuple[CellRequest, Record]],
         if record.started or record.status == "skipped":  # else it has not run yet
             found.cell(asked, record)
     found.reports(folder)
-    (sys.stderr if found.failure else sys.stdout).write(f"bakeoff: {found.said()}\n")
+    logger.log(logging.WARNING if found.failure else logging.INFO, "%s", found.said())
 
 
 @contextmanager

@@ -85,4 +85,4 @@ def test_skips_are_told_with_their_reason_and_are_not_counted_as_to_run(tmp_path
     lines = printed(planned, tmp_path, ahead=ahead)
     assert sum(line.rstrip().endswith("will skip") for line in lines) == 8
     assert lines[-2] == "Will skip bpr, warp: cannot [do] it."
-    assert lines[-1].startswith("36 cells asked for, 0 stored, 28 to run, 8 to be skipped")
+    assert lines[-1].startswith("36 cells: 0 stored, 28 to run, 8 to be skipped")

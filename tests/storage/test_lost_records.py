@@ -54,7 +54,7 @@ def test_a_plan_names_a_damaged_record_and_a_run_makes_it_anew(
     assert grid("plan") == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert f"{record}: not JSON" in shown and "the cell will run again" in shown
-    assert "2 cells asked for, 1 stored, 1 to run" in shown
+    assert "2 cells: 1 stored, 1 to run" in shown
     assert grid("run") == 0
     (line,) = [one for one in capsys.readouterr().err.splitlines() if "not JSON" in one]
     assert line.startswith(f"bakeoff: {record}: not JSON") and line.endswith("the cell is run again")

@@ -34,7 +34,7 @@ _PRIMARY = "_bakeoff_"
 class Session:
     """A command while it runs, and its result: the folders of its experiments and the exit code.
 
-    `single` refuses more than one experiment.
+    `single` refuses more than one experiment; `form` and `quiet` are those of the request.
     """
 
     verb: str
@@ -44,18 +44,21 @@ class Session:
     exit_code: int = 0
     words: CommandLine = field(default_factory=CommandLine)
     grid: Grid | None = None
+    form: commands.Form = "table"
+    quiet: bool = False
 
 
 _session: ContextVar[Session] = ContextVar("session")
 
 
-def main(verb: str, words: Sequence[str]) -> int:
+def main(verb: str, words: Sequence[str], *, form: commands.Form = "table", quiet: bool = False) -> int:
     """Run a verb that takes Hydra's words (run, plan, describe) and return its exit code.
 
     Raises:
         UsageError: the words or the configuration are wrong.
     """
-    return run_session(Session(verb, command_of(verb, words)), words).exit_code
+    session = Session(verb, command_of(verb, words), form=form, quiet=quiet)
+    return run_session(session, words).exit_code
 
 
 def command_of(verb: str, words: Sequence[str]) -> str:
@@ -203,6 +206,8 @@ def execute(
         mlflow=settings.mlflow,
         command=session.command,
         launch=None if launch is None else launch_jobs,
+        form=session.form,
+        quiet=session.quiet,
     )
     session.exit_code = commands.VERBS[session.verb](request)
     return session.exit_code

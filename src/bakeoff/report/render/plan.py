@@ -1,4 +1,4 @@
-"""What a command would do, printed."""
+"""Print what a run would do."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from bakeoff.storage.record import CellRequest
 if TYPE_CHECKING:
     from rich.console import Console
 
-FOLDS = ("data set", "split", "model")
-"""Columns that may be broken over lines where a terminal is too narrow; a key must be copied whole."""
+WRAPPED = ("data set", "split", "model")
+"""Columns that are wrapped on a narrow terminal; a key is not, since people copy it."""
 
-KEPT = ("model", "key", "state", "estimate")
-"""Columns that stay even if all their rows are the same."""
+ALWAYS_SHOWN = ("model", "key", "state", "estimate")
+"""Columns that are shown even if all their rows are the same."""
 
-NARROWEST = 10
+WILL_RUN = ("to run", "refit: no model")
+"""States of cells that a run fits."""
+
+MIN_WIDTH = 10
+"""Of a wrapped column, in character cells."""
 
 
 class _Column(NamedTuple):
@@ -30,43 +34,70 @@ class _Column(NamedTuple):
 
     @property
     def constant(self) -> bool:
-        return len(set(self.texts)) == 1 and self.head not in KEPT
+        return len(set(self.texts)) == 1 and self.head not in ALWAYS_SHOWN
 
 
 def print_plan(
     name: str,
     planned: Plan,
-    ahead: PreflightResult,
+    outlook: PreflightResult,
     estimate: DurationEstimator,
     workers: int,
     console: Console | None = None,
 ) -> None:
-    """One row a cell: what it is, whether it is stored, and how long it would take.
+    """Print a row for each cell: its coordinates, whether it is stored, and how long it would take.
 
-    What is the same in all rows is said once above them. Nothing is broken over lines but on a terminal, and
-    there neither keys nor numbers are.
+    A column whose rows are all the same is printed once, above the table. Lines are wrapped on a terminal
+    alone, and there neither keys nor numbers are.
 
     Args:
-        ahead: why cells will be skipped or fail, as far as it is known.
+        outlook: why cells will be skipped or fail, as far as it is known without data.
     """
     if console is None:
         from rich.console import Console
 
         console = Console()
-    columns = _columns(planned, ahead, estimate)
+    columns = _columns(planned, outlook, estimate)
     same = [f"{c.head} {c.texts[0]}" for c in columns if c.constant and c.texts[0]]
     say(console, f"Experiment {name}{': ' if same else ''}{', '.join(same)}", style="bold")
     _print_table([c for c in columns if not c.constant], console)
-    for line in _lines(planned, ahead):
+    for line in _lines(planned, outlook):
         say(console, line)
-    say(console, _summary(planned, ahead, estimate, workers))
+    say(console, _summary(planned, outlook, estimate, workers))
 
 
-def _columns(planned: Plan, ahead: PreflightResult, estimate: DurationEstimator) -> list[_Column]:
-    stored = {a.key for a in planned.stored}
+def cell_rows(
+    name: str, planned: Plan, outlook: PreflightResult, estimate: DurationEstimator
+) -> list[dict[str, object]]:
+    """Return a row for each cell, with the columns of cells.csv where it has them."""
+    rows: list[dict[str, object]] = []
+    for request in planned.asked:
+        cell, state = request.cell, _state(request, planned, outlook)
+        rows.append(
+            {
+                "experiment": name,
+                "key": request.key,
+                "dataset": cell.dataset_name,
+                "split": cell.split_name,
+                "split_seed": cell.split_seed,
+                "fold": cell.fold,
+                "model": cell.model_name,
+                "variant": cell.variant,
+                "tune": tune_name(cell),
+                "seed": cell.seed,
+                "depth": cell.depth,
+                "status": state,
+                "reason": outlook.reasons.get(request.key, ""),
+                "estimated_s": estimate.cell(cell) if state in WILL_RUN else None,
+            }
+        )
+    return rows
+
+
+def _columns(planned: Plan, outlook: PreflightResult, estimate: DurationEstimator) -> list[_Column]:
     rows = []
-    for asked in planned.asked:
-        cell, waits = asked.cell, asked.key not in stored and asked.key not in ahead.reasons
+    for request in planned.asked:
+        cell, state = request.cell, _state(request, planned, outlook)
         rows.append(
             {
                 "data set": dataset_label(cell),
@@ -77,22 +108,22 @@ def _columns(planned: Plan, ahead: PreflightResult, estimate: DurationEstimator)
                 "tune": tune_name(cell),
                 "seed": str(cell.seed),
                 "depth": str(cell.depth),
-                "key": asked.key,
-                "state": _state(asked, planned, ahead, stored),
-                "estimate": seconds_text(estimate.cell(cell)) if waits else "",
+                "key": request.key,
+                "state": state,
+                "estimate": seconds_text(estimate.cell(cell)) if state in WILL_RUN else "",
             }
         )
     columns = [_Column(head, tuple(visible(row[head]) for row in rows)) for head in (rows or [{}])[0]]
-    unsaid = {"tune": {"none"}, "depth": {"100"}, "estimate": {"", "unknown"}}
-    return [c for c in columns if not set(c.texts) <= unsaid.get(c.head, set())]
+    defaults = {"tune": {"none"}, "depth": {"100"}, "estimate": {"", "unknown"}}
+    return [c for c in columns if not set(c.texts) <= defaults.get(c.head, set())]
 
 
-def _state(asked: CellRequest, planned: Plan, ahead: PreflightResult, stored: set[str]) -> str:
-    if asked.key in ahead.reasons:
-        return "will fail" if asked.key in ahead.failing else "will skip"
-    if asked.key in planned.refitted:
+def _state(request: CellRequest, planned: Plan, outlook: PreflightResult) -> str:
+    if request.key in outlook.reasons:
+        return "will fail" if request.key in outlook.failing else "will skip"
+    if request.key in planned.refitted:
         return "refit: no model"
-    return "stored" if asked.key in stored else "to run"
+    return "stored" if request.key in {stored.key for stored in planned.stored} else "to run"
 
 
 def _print_table(columns: Sequence[_Column], console: Console) -> None:
@@ -103,8 +134,8 @@ def _print_table(columns: Sequence[_Column], console: Console) -> None:
 
     widths = {c.head: max(map(cell_len, (c.head, *c.texts))) for c in columns}
     over = sum(width + 2 for width in widths.values()) - console.width if console.is_terminal else 0
-    for head in sorted((h for h in FOLDS if h in widths), key=lambda h: -widths[h]):
-        given = max(min(over, widths[head] - NARROWEST), 0)
+    for head in sorted((h for h in WRAPPED if h in widths), key=lambda h: -widths[h]):
+        given = max(min(over, widths[head] - MIN_WIDTH), 0)
         widths[head] -= given
         over -= given
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
@@ -119,24 +150,22 @@ def _print_table(columns: Sequence[_Column], console: Console) -> None:
     console.width = width
 
 
-def _lines(planned: Plan, ahead: PreflightResult) -> list[str]:
-    """Return why cells will be skipped or fail, one line a reason, and which records cannot be read."""
+def _lines(planned: Plan, outlook: PreflightResult) -> list[str]:
+    """Return why cells will be skipped or fail, a line for each reason, and which records cannot be read."""
     models: dict[tuple[str, str], dict[str, None]] = {}
-    reasons, failing = ahead.reasons, ahead.failing
-    for asked in planned.asked:
-        if asked.key in reasons:
-            verb = "Will fail" if asked.key in failing else "Will skip"
-            models.setdefault((verb, reasons[asked.key]), {})[model_label(asked.cell)] = None
-    skips = [f"{verb} {', '.join(names)}: {why}." for (verb, why), names in models.items()]
-    return [*skips, *(f"{what}; the cell will run again." for what in planned.damaged.values())]
+    for request in planned.asked:
+        if reason := outlook.reasons.get(request.key):
+            verb = "Will fail" if request.key in outlook.failing else "Will skip"
+            models.setdefault((verb, reason), {})[model_label(request.cell)] = None
+    reasons = [f"{verb} {', '.join(names)}: {reason}." for (verb, reason), names in models.items()]
+    return [*reasons, *(f"{damage}; the cell will run again." for damage in planned.damaged.values())]
 
 
-def _summary(planned: Plan, ahead: PreflightResult, estimate: DurationEstimator, workers: int) -> str:
-    reasons, failing = ahead.reasons, ahead.failing
-    missing = [a for a in planned.missing if a.key not in reasons]
-    skipped, failed = len(reasons.keys() - failing), len(failing)
-    told = f"{len(planned.asked)} cells asked for, {len(planned.stored)} stored, {len(missing)} to run"
-    told += f", {skipped} to be skipped" if skipped else ""
-    told += f", {failed} to fail" if failed else ""
+def _summary(planned: Plan, outlook: PreflightResult, estimate: DurationEstimator, workers: int) -> str:
+    missing = [request for request in planned.missing if request.key not in outlook.reasons]
+    skipped, failed = len(outlook.reasons.keys() - outlook.failing), len(outlook.failing)
+    counts = f"{len(planned.asked)} cells: {len(planned.stored)} stored, {len(missing)} to run"
+    counts += f", {skipped} to be skipped" if skipped else ""
+    counts += f", {failed} to fail" if failed else ""
     total = seconds_text(estimate.total(missing, workers))
-    return f"{told} (rows that share a key run once). Estimated time: {total}."
+    return f"{counts} (rows that share a key run once). Estimated time: {total}."

@@ -49,7 +49,7 @@ def as_json(reference: Reference) -> dict[str, Any]:
         "description": reference.description,
         **{key.replace(" ", "_"): value for key, value in reference.facts.items()},
         "text": reference.text,
-        "parameters": [vars(knob) for knob in reference.knobs],
+        "parameters": list(reference.knobs),
     }
 
 
