@@ -12,7 +12,7 @@ SRC = Path(__file__).parents[1] / "src"
 FILES = sorted(SRC.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "parameters", "arrays", "hashing", "importing", "config_files"),
+    ("errors", "log", "parameters", "arrays", "hashing", "importing", "config_files"),
     ("data",),
     ("splits", "models", "evaluation"),
     ("run", "storage", "tuning", "queries", "verify"),

@@ -60,7 +60,7 @@ LABEL = "als (factors=8,dtype=float64, tune=optuna)"
         ("bakeoff run model=als,ease als.weights=l", ["als.weights=log1p"]),
         ("bakeoff run split=random,temporal temporal.a", ["temporal.at="]),
         ("bakeoff describe dataset=csv dataset.time_", ["dataset.time_unit="]),
-        ("bakeoff run tune.pick.r", ["tune.pick.rule="]),
+        ("bakeoff run tune.pareto_selection.r", ["tune.pareto_selection.rule="]),
         ("bakeoff run statistics.te", ["statistics.test="]),
         ("bakeoff run --split ran", ["random", "random_rows"]),
         ("bakeoff run ++split_", ["++split_seed="]),

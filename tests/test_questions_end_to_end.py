@@ -24,7 +24,7 @@ WORDS = ("dataset=blocks", "model=ease,by_item", "depth=8", "k=[3]", "name=e")
 def test_models_are_kept_asked_and_verified(bakeoff: Bakeoff, tmp_path: Path) -> None:
     assert bakeoff("run", *WORDS).returncode == 0
     asked = bakeoff("recommend", "e", "--items", "i002,i004", "k=3")
-    assert asked.returncode == 0 and "ease: no list; its model was not kept" in asked.stdout
+    assert asked.returncode == 0 and "ease: no list; its model was not saved" in asked.stdout
     planned = bakeoff("plan", *WORDS, "save_model=true")
     assert planned.stdout.count("refit: no model") == 4  # two baselines among them
     before = (tmp_path / "results/e/metrics.csv").read_bytes()

@@ -124,7 +124,7 @@ def reference(kind: str, name: str, results: Path, config_dirs: Sequence[str] = 
 def _target(kind: str, option: Mapping[str, Any]) -> str | None:
     """Return the import path of the class that an option configures."""
     if kind == "tune":
-        return "bakeoff.tuning.spec.Tuning" if len(option) > 0 else None
+        return "bakeoff.tuning.spec.TuningSpec" if len(option) > 0 else None
     target = option.get("build", option).get("_target_") if kind == "model" else option.get("_target_")
     return None if target is None else str(target)
 
