@@ -1,3 +1,5 @@
+"""docs/metrics.md has the tables of the catalogue; this file, run as a program, writes them."""
+
 from __future__ import annotations
 
 import re
@@ -6,33 +8,57 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bakeoff.evaluation import beyond, conventions, ranking, rating
+from bakeoff.evaluation.catalogue import MODULES, metric_paths, shipped
 from bakeoff.evaluation.measure import measure
-from bakeoff.evaluation.metric import Metric
-from evaluation.evidence import toy
 
-PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("module", [ranking, beyond, rating, conventions], ids=lambda m: m.__name__)
-def test_the_page_names_every_metric(module):
-    names = [name for name, value in vars(module).items() if isinstance(value, Metric)]
-    assert not [name for name in names if f"`{name}`" not in PAGE]
+PATH = Path(__file__).parents[2] / "docs" / "metrics.md"
+PAGE = PATH.read_text(encoding="utf-8")
+TABLE = re.compile(r"(<!-- metrics: (\w+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 
 
-def test_the_page_states_the_direction_that_a_table_uses():
-    words = {"higher": True, "lower": False, "neither": None}
-    rows = re.findall(r"^\| `(\w+)` \|.*\| (higher|lower|neither) \|$", PAGE, flags=re.MULTILINE)
-    assert len(rows) == 13
-    for name, word in rows:
-        declared = getattr(beyond, name, None) or getattr(rating, name)
-        assert declared.higher_is_better is words[word], name
+def table(module: str) -> str:
+    """Return the metrics of a module as a Markdown table."""
+    lines = ["| name | formula | range | better | source |", "|---|---|---|---|---|"]
+    for name, metric in shipped().items():
+        if metric.compute.__module__ == f"bakeoff.evaluation.{module}":
+            better = {True: "higher", False: "lower", None: "neither"}[metric.higher_is_better]
+            cells = [f"`{name}`", metric.formula, metric.bounds, better, metric.source]
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
-def test_the_metric_that_the_page_shows_works():
-    code = re.search(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
-    assert code
+def with_tables(page: str) -> str:
+    return TABLE.sub(lambda m: m[1] + table(m[2]) + m[3], page)
+
+
+def test_the_tables_of_the_page_are_those_of_the_catalogue() -> None:
+    assert [m[1] for m in TABLE.findall(PAGE)] == list(MODULES)
+    assert with_tables(PAGE) == PAGE, f"write them anew: python {Path(__file__).name}"
+
+
+def test_every_metric_that_the_page_names_exists() -> None:
+    libraries = {name.rpartition("_")[2] for name, m in shipped().items() if "conventions" in m.path}
+    words = set(re.findall(r"`(\w+)`", TABLE.sub("", PAGE)))
+    named = {word for word in words if "_" in word and word.rpartition("_")[2] in libraries - {"k"}}
+    assert len(named) > 20 and named <= set(shipped())
+
+
+def test_the_metric_and_the_set_that_the_page_shows_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evaluation.evidence import toy
+
+    code, conf = (re.search(rf"```{kind}\n(.*?)```", PAGE, flags=re.DOTALL) for kind in ("python", "yaml"))
+    assert code and conf
     module: dict[str, object] = {}
     exec(code.group(1), module)
-    found = measure(toy(), {"top_hit": module["top_hit"]}, [1, 3])
-    assert found.per_user["top_hit", 3].tolist() == np.array([1.0, 1.0, 0.0, 1.0, 0.0]).tolist()
+    measured = measure(toy(), {"top_hit": module["top_hit"]}, [1, 3])  # type: ignore[dict-item]
+    assert measured.per_user["top_hit", 3].tolist() == np.array([1.0, 1.0, 0.0, 1.0, 0.0]).tolist()
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "mine.yaml").write_text(conf.group(1))
+    expected = {**metric_paths(["accuracy"]), "top_hit": "my_metrics.top_hit"}
+    assert metric_paths(["mine"], [tmp_path]) == expected
+
+
+if __name__ == "__main__":
+    PATH.write_text(with_tables(PAGE), encoding="utf-8")

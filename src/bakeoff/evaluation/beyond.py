@@ -1,9 +1,9 @@
 """Beyond-accuracy metrics: coverage, popularity, novelty, diversity, unexpectedness, serendipity.
 
-The meaning of coverage, novelty, diversity, unexpectedness and serendipity is that of recommenders 1.2.1
-(`evaluation/python_evaluation.py`). Notation: k the cutoff, L the items in the first k places of a user's
-list and n their number, H the user's history, n_i how many train users have item i, N the number of train
-pairs, I the number of items in the catalogue, x_i in how many lists item i is within the first k.
+Coverage, novelty, diversity, unexpectedness and serendipity are those of recommenders 1.2.1
+(`evaluation/python_evaluation.py`). Notation: k the cutoff, L the items in the first k positions of a user's
+list and n their number, n_i the number of train users of item i, P the number of pairs in train, I the number
+of items in the catalogue, x_i the number of lists that have item i within the first k.
 
 A user without a list, or for whom a denominator is 0, has no value and is not in the mean.
 """
@@ -95,7 +95,7 @@ def gini(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
 
 
 @metric(
-    "mean over all positions of all lists of -log2(n_i / N)",
+    "mean over all positions of all lists of -log2(n_i / P)",
     "from 0, in bits",
     (
         'Castells, Vargas and Wang 2011, "Novelty and diversity metrics for recommender systems",'
