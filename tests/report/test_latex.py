@@ -33,15 +33,52 @@ PAGE = r"""\documentclass{article}
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("engine", ["pdflatex", "lualatex"])
-def test_a_report_compiles_whatever_its_names_hold(engine, make, metrics, tmp_path: Path) -> None:
+def compile_with(engine: str, text: str, folder: Path) -> str:
+    """Return the log of LaTeX on a page that inputs the report."""
     program = shutil.which(engine)
     booktabs = (
         shutil.which("kpsewhich") and subprocess.run(["kpsewhich", "booktabs.sty"], check=False).returncode
     )
     if program is None or booktabs != 0:
         pytest.skip(f"{engine} with booktabs is not installed (Debian: texlive-latex-recommended)")
+    (folder / "report.tex").write_text(text, encoding="utf-8")
+    (folder / "page.tex").write_text(PAGE, encoding="utf-8")
+    command = [program, "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "page.tex"]
+    run = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    log = (folder / "page.log").read_text(encoding="utf-8", errors="replace")
+    assert run.returncode == 0, log[-3000:]
+    return log
+
+
+def long_report(make, metrics, n_data_sets: int, n_models: int) -> str:
+    numbers = {"ndcg": {"10": (0.123456, 0.01)}}
+    results = [
+        make(f"m{m:03}", numbers, key=f"c{d}-{m}", dataset=f"d{d:03}")
+        for d in range(n_data_sets)
+        for m in range(n_models)
+    ]
+    tables = comparison(results, (10,), metrics)
+    return latex.render(document("x", results, tables, metrics, [], per_grid=latex.COLUMNS))
+
+
+def test_no_table_floats_and_none_is_higher_than_a_page(make, metrics) -> None:
+    text = long_report(make, metrics, n_data_sets=2, n_models=100)
+    assert r"\begin{table}" not in text  # LaTeX stops at the nineteenth float that it cannot place
+    tables = re.findall(r"\\midrule\n(.*?)\\bottomrule", text, flags=re.DOTALL)
+    assert max(table.count(r" \\") for table in tables) <= latex.MAX_LINES
+    assert sum(table.count(r" \\") for table in tables) == 2 * 2 * 100  # metrics and costs of each model
+    assert len(re.findall(r"\\label\{", text)) == 4
+
+
+@pytest.mark.slow
+def test_any_number_of_tables_compiles(make, metrics, tmp_path: Path) -> None:
+    log = compile_with("pdflatex", long_report(make, metrics, n_data_sets=60, n_models=50), tmp_path)
+    assert "Overfull" not in log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["pdflatex", "lualatex"])
+def test_a_report_compiles_whatever_its_names_hold(engine, make, metrics, tmp_path: Path) -> None:
     numbers = {m: {"10": (0.123456, 0.01)} for m in ("ndcg", "gini", "mean_popularity")} | {
         "auc": {"": (0.5, None)}
     }
@@ -51,13 +88,8 @@ def test_a_report_compiles_whatever_its_names_hold(engine, make, metrics, tmp_pa
     many = {**metrics, "distributional_coverage": metrics["ndcg"]}
     tables = comparison(results, (10,), many)
     text = latex.render(document("x", results, tables, many, [], per_grid=latex.COLUMNS))
-    (tmp_path / "report.tex").write_text(text, encoding="utf-8")
-    (tmp_path / "page.tex").write_text(PAGE, encoding="utf-8")
-    command = [program, "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "page.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
-    log = (tmp_path / "page.log").read_text(encoding="utf-8", errors="replace")
-    assert done.returncode == 0, log[-3000:]
+    log = compile_with(engine, text, tmp_path)
     places = re.findall(r"^Overfull .* at lines (\d+)--(\d+)", log, flags=re.MULTILINE)
     wide = [place for place in places if place[0] != place[1]]  # else a long word in a field
     assert not wide, wide
-    assert text.count(r"\begin{table}") > 4
+    assert text.count(r"\bakeoffcaption{") > 4

@@ -206,7 +206,8 @@ def test_latex_has_the_rows_of_the_document(hostile, metrics) -> None:
             assert line.endswith(r" \\")
             assert len(re.split(r"(?<!\\)&", line)) == len(row)
             assert all(latex.escape(entry.text) in line for entry in row)
-    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == len(grids)
+    assert text.count(r"\bakeoffcaption{") == len(grids)
+    assert text.count(r"\begin{minipage}") == text.count(r"\end{minipage}")
 
 
 def test_latex_marks_the_best(make, metrics) -> None:

@@ -15,10 +15,20 @@ COLUMNS = 4
 LONG_HEAD = 10
 """Letters of a column's name that stand in one line."""
 
+MAX_LINES = 40
+"""Lines of one piece of a table: a table does not break across pages, so a longer one is cut into pieces."""
+
+_LINE_OF_TEXT = 30
+"""Letters in a line of a column of running text."""
+
 _HEAD = r"""% Tables for \input. The preamble needs \usepackage{booktabs,graphicx},
 % for pdfLaTeX also \usepackage[T1]{fontenc}.
 % Letters beyond Latin need LuaLaTeX or XeLaTeX with a font that has them; pdfLaTeX shows their code points.
 \providecommand{\bakeoffletters}[2]{\ifdefined\directlua#2\else\ifdefined\XeTeXrevision#2\else[#1]\fi\fi}
+% Tables stand where they are read: LaTeX holds 18 floats at most before it stops with an error.
+\makeatletter
+\providecommand{\bakeoffcaption}[1]{\def\@captype{table}\caption{#1}}
+\makeatother
 % A table that is wider than the text is made narrower.
 \providecommand{\bakeofffit}{%
   \ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi}"""
@@ -62,7 +72,7 @@ _ALIGNED = {"word": "l", "text": r"p{0.3\textwidth}", "figure": "r"}
 
 
 def render(document: Document) -> str:
-    """The whole file, ending with a line end."""
+    """Return the whole file, ending with a line end. No table floats, so any number of them compiles."""
     grids: list[tuple[Grid, tuple[str, ...]]] = []
     for section in document.sections:
         grids += [*((grid, ()) for grid in section.metrics), (section.costs, section.notes)]
@@ -88,23 +98,45 @@ def _letters(found: re.Match[str]) -> str:
 
 
 def _table(grid: Grid, notes: tuple[str, ...], number: int) -> str:
-    columns = "".join(_ALIGNED[head.kind] for head in grid.heads)
-    lines = [
-        r"\begin{table}",
-        r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
-        rf"\caption{{{escape(grid.caption)}}}",
-        rf"\label{{tab:bakeoff-{number}}}",
-        rf"\sbox0{{\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
-        r"\toprule",
-        _line(map(_head, grid.heads)),
-        r"\midrule",
-        *(_line(_field(entry) for entry in row) for row in grid.rows),
-        r"\bottomrule",
-        r"\end{tabular}}\bakeofffit",
-        *(rf"\par {escape(note)}" for note in notes),
-        r"\end{table}",
-    ]
+    """Return the pieces of a table under one number, the notes below the last."""
+    lines: list[str] = []
+    for n, rows in enumerate(_pieces(grid)):
+        caption = (
+            rf"\bakeoffcaption{{{escape(grid.caption)}}}\label{{tab:bakeoff-{number}}}"
+            if n == 0
+            else rf"Table~\ref{{tab:bakeoff-{number}}}, continued\par\smallskip"
+        )
+        lines += [
+            r"\par\bigskip\noindent\begin{minipage}{\linewidth}",
+            r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
+            caption,
+            rf"\sbox0{{\begin{{tabular}}{{@{{}}{''.join(_ALIGNED[h.kind] for h in grid.heads)}@{{}}}}",
+            r"\toprule",
+            _line(map(_head, grid.heads)),
+            r"\midrule",
+            *(_line(_field(entry) for entry in row) for row in rows),
+            r"\bottomrule",
+            r"\end{tabular}}\bakeofffit",
+            r"\end{minipage}\par",
+        ]
+    if notes:
+        lines += [r"\smallskip{\footnotesize", *(rf"\noindent {escape(note)}\par" for note in notes), "}"]
     return "\n".join(lines)
+
+
+def _pieces(grid: Grid) -> list[list[tuple[Entry, ...]]]:
+    """Return the rows of a table, in pieces of at most MAX_LINES lines each."""
+    pieces: list[list[tuple[Entry, ...]]] = [[]]
+    height = 0
+    for row in grid.rows:
+        texts = (e.text for head, e in zip(grid.heads, row, strict=True) if head.kind == "text")
+        lines = max((1 + len(text) // _LINE_OF_TEXT for text in texts), default=1)
+        if pieces[-1] and height + lines > MAX_LINES:
+            pieces.append([])
+            height = 0
+        pieces[-1].append(row)
+        height += lines
+    return pieces
 
 
 def _line(fields: Iterable[str]) -> str:
