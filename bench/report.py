@@ -72,7 +72,7 @@ def report(results: Path) -> None:
     print(f"{len(cells)} cells, {len({r.asked.key for r in cells})} fits")
     tables = timed("tables", lambda: comparison(cells, KS, metrics))
     tables = timed("tests of every pair", lambda: marked(tables, metrics, store, TestConfig()))
-    sections = timed("charts", lambda: charts(cells, tables, metrics, store))
+    sections = timed("charts", lambda: charts(tables, metrics, store))
     words = timed("words", lambda: document("grid", cells, tables, metrics, experiment.commands))
     look = lambda cell: describe(store.data(cell.data_key))  # noqa: E731
     shown = timed(

@@ -139,7 +139,7 @@ Open = Callable[..., Any]
 
 @pytest.fixture
 def opened(chromium: Any, report: Path) -> Open:
-    """Opens the report at some size and theme; `charts` waits until they are drawn."""
+    """Open the report; with `charts`, unfold all sections and wait until their charts are drawn."""
 
     @contextmanager
     def go(
@@ -149,6 +149,7 @@ def opened(chromium: Any, report: Path) -> Open:
         charts: bool = False,
         script: bool = True,
         path: Path = report,
+        fragment: str = "",
         **context: Any,
     ) -> Iterator[Opened]:
         inside = chromium.new_context(
@@ -160,8 +161,12 @@ def opened(chromium: Any, report: Path) -> Open:
         found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
         found.page.on("dialog", lambda dialog: found.complaints.append(dialog.message))
         found.page.on("request", lambda request: found.requests.append(request.url))
-        found.page.goto(path.as_uri())
+        found.page.goto(path.as_uri() + (f"#{fragment}" if fragment else ""))
         if charts:
+            found.page.evaluate(
+                "document.querySelectorAll('details:has(.chart)').forEach(d => { d.open = true; })"
+            )
+            found.page.wait_for_timeout(50)  # the event of opening comes later
             drawn = "document.documentElement.dataset.charts === 'drawn'"
             found.page.wait_for_function(drawn, polling=100)  # not by frames: a busy machine may draw none
         yield found

@@ -33,7 +33,8 @@ def test_the_page_loads_without_a_complaint_and_asks_for_nothing(opened: Open, r
     with opened(charts=True) as found:
         assert found.complaints == []
         assert {url.split(",")[0] for url in found.requests} <= {report.as_uri(), "data:"}
-        states = found.page.eval_on_selector_all(".chart", "all => all.map(c => c.dataset.state)")
+        visible = "all => all.filter(c => !c.closest('figure').hidden).map(c => c.dataset.state)"
+        states = found.page.eval_on_selector_all(".chart", visible)
         assert states
         assert set(states) == {"drawn"}
         assert found.page.locator(".chart svg").count() == len(states)
@@ -78,6 +79,41 @@ def test_the_selectors_change_the_charts(opened: Open) -> None:
         board.get_by_text("recall@3").wait_for()
         assert f"{DATASET}, temporal" in chart_texts(found.page, "leader-board")
         found.page.locator("[data-chart=curves] svg").get_by_text("recall,").wait_for()
+
+
+def test_the_address_holds_what_is_chosen(opened: Open, report: Path) -> None:
+    with opened() as found:
+        pick(found.page, split="temporal", metric="recall", k="3")
+        address = found.page.url
+    assert address.startswith(report.as_uri() + "#")
+    assert {"split=temporal", "metric=recall", "k=3"} <= set(address.partition("#")[2].split("&"))
+    with opened(fragment="metric=recall&k=3&split=temporal") as found:
+        assert found.heads()[1] == "recall@3"
+        assert found.page.inner_text(".board:not([hidden]) h3") == f"{DATASET}, split temporal"
+        # the link to a folded section opens it
+        found.page.click("nav a[href='#agreement']")
+        found.page.locator("#agreement svg").first.wait_for()
+        assert found.complaints == []
+
+
+def test_a_chart_without_data_for_what_is_chosen_is_hidden(opened: Open) -> None:
+    with opened(charts=True) as found:
+        tuned = found.page.locator("figure", has=found.page.locator("[data-chart=best-by-trial]"))
+        assert tuned.is_visible()
+        pick(found.page, split="temporal")  # nothing was tuned on it
+        tuned.wait_for(state="hidden")
+        pick(found.page, split="random")
+        tuned.wait_for(state="visible")
+        assert found.complaints == []
+
+
+def test_the_goal_of_the_trade_off_can_be_chosen(opened: Open) -> None:
+    with opened(charts=True) as found:
+        chart = found.page.locator("[data-chart=tradeoff]")
+        assert "against coverage" in chart.locator("svg").text_content()
+        chart.locator("select").select_option(label="peak memory")
+        chart.locator("svg").get_by_text("against peak memory").wait_for()
+        assert found.complaints == []
 
 
 def test_the_board_and_its_chart_hold_the_same_numbers(opened: Open) -> None:

@@ -180,7 +180,7 @@ class Loaded:
 
         known = question(self.results, self._ks, None).metrics
         tables = comparison(self.results, self._ks, known)
-        sections = charts(self.results, tables, known, None if self.bare else self.workspace.store)
+        sections = charts(tables, known, None if self.bare else self.workspace.store)
         return {chart.id: Drawing(chart) for section in sections for chart in section.charts}
 
     def chart(self, name: str | None = None) -> Drawing:

@@ -57,6 +57,16 @@ class Value:
     best: bool = False
     tied: bool = False
 
+    @property
+    def low(self) -> float | None:
+        """Lower end of the interval."""
+        return None if self.half is None else self.mean - self.half
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of the interval."""
+        return None if self.half is None else self.mean + self.half
+
 
 class Reason(NamedTuple):
     """Why runs of a row have no numbers."""

@@ -80,7 +80,7 @@ def _charted(
         document(name, results, tables, metrics, commands, per_grid=n)
         for n in (None, markdown.COLUMNS, latex.COLUMNS)
     )
-    sections = charts(results, tables, metrics, store)
+    sections = charts(tables, metrics, store)
     shown = page(wide, results, tables, metrics, sections, _describer(store))
     drawn = drawings(sections, shown.boards)
     return {

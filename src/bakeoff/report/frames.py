@@ -9,7 +9,6 @@ import numpy as np
 
 from bakeoff.queries.pairs import Pairwise
 from bakeoff.queries.tables import Column, Row, Table
-from bakeoff.report.figures.intervals import interval
 from bakeoff.report.render import parquet
 from bakeoff.report.rows import CsvRow
 from bakeoff.report.wording import settings_text
@@ -59,7 +58,8 @@ def _numbers(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     }
     for column in columns:
         value, name = row.values.get(column), column.name  # noqa: PD011 - no frame
-        ends = (np.nan,) * 3 if value is None else interval(value)
+        numbers = (None,) * 3 if value is None else (value.mean, value.low, value.high)
+        ends = (np.nan if number is None else number for number in numbers)
         found |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
     return found
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,7 +22,7 @@ METRICS = ("ndcg", "recall", "auc", "catalog_coverage", "novelty", "diversity", 
 
 
 def ran(store: Store) -> Sequence[Result]:
-    """Three models by two seeds on two splits of a data set with user features, two of another."""
+    """Run three models with two seeds on two splits of a data set with user features, and one of another."""
     people = {"_target_": "bakeoff.data.synthetic.Simulated", "name": "people", "n_users": 60, "n_items": 80}
     people |= {"n_rows": 900, "n_countries": 3, "n_genres": 4}
     blocks = {"_target_": "toys.Blocks", "name": "blocks"}
@@ -48,7 +47,7 @@ def ran(store: Store) -> Sequence[Result]:
 
 
 class Experiment:
-    """Results, tables, metrics and store of one experiment."""
+    """Results, tables, metrics, store and charts of one experiment."""
 
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder)
@@ -58,10 +57,7 @@ class Experiment:
 
     @cached_property
     def charts(self) -> tuple[ChartSection, ...]:
-        return charts(*self.arguments())
-
-    def arguments(self, *, store: bool = True) -> tuple[Any, ...]:
-        return self.results, self.tables, self.metrics, self.store if store else None
+        return charts(self.tables, self.metrics, self.store)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bakeoff.evaluation.significance import TestConfig
+from bakeoff.evaluation import significance
 from bakeoff.queries.comparison import comparison
 from bakeoff.queries.pairs import pairwise
 from bakeoff.queries.tables import Column
@@ -19,7 +19,9 @@ from bakeoff.report.charts.differences import interval_of
 def test_the_interval_on_one_split_is_that_of_the_paired_t_test(experiment: Any) -> None:
     table = experiment.tables[0]
     column = Column("ndcg", 5)
-    found = pairwise(table, experiment.metrics, experiment.store, TestConfig(), [column], intervals=False)
+    found = pairwise(
+        table, experiment.metrics, experiment.store, significance.TestConfig(), [column], intervals=False
+    )
     one = found.pairs[column]
     values = []
     for row in one.rows:
@@ -39,11 +41,11 @@ def test_ranks_over_data_sets_are_drawn_from_five_on(make: Any, metrics: Any) ->
         ]
 
     for n in (4, 5):
-        found = {s.id: s for s in charts(results(n), comparison(results(n), [10], metrics), metrics, None)}
+        found = {s.id: s for s in charts(comparison(results(n), [10], metrics), metrics, None)}
         section = found["differences"]
         if n == 4:
             assert section.charts == ()
-            assert "need 5 data sets and three models; here are 4." in section.text
+            assert "at least 5 data sets and three models; this report has 4 data sets." in section.text
             continue
         (chart,) = section.charts
         (rows,) = chart.spec["datasets"].values()

@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse, stats
 
 import toys
-from bakeoff.report.figures.group_means import mean_by_group
+from bakeoff.report.figures.user_groups import mean_by_group
 
 
 def by_loop(users: Any, values: Any, members: Any) -> dict[tuple[int, int], tuple[int, float, float]]:

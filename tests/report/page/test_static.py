@@ -22,7 +22,7 @@ def drawn(make, metrics):
         for m, v in (("als", 0.5 * scale), ("</text><b>", 0.25 * scale))
     ]
     tables = comparison(results, (5, 10), metrics)
-    sections = charts(results, tables, metrics, None)
+    sections = charts(tables, metrics, None)
     return lambda: drawings(sections, [board(table) for table in tables])
 
 
@@ -36,9 +36,9 @@ def test_each_comparison_has_its_own_drawings_with_plain_names(drawn) -> None:
 
 def test_a_drawing_is_of_its_own_comparison(drawn) -> None:
     by_file = {drawing.file: drawing.svg for drawing in drawn()}
-    assert ">0.5<" in by_file["charts/1-a-b-x-random-leader-board.svg"]
-    assert ">0.25<" in by_file["charts/2-a-b-x-temporal-leader-board.svg"]
-    assert ">0.5<" not in by_file["charts/2-a-b-x-temporal-leader-board.svg"]
+    assert ">0.5000<" in by_file["charts/1-a-b-x-random-leader-board.svg"]
+    assert ">0.2500<" in by_file["charts/2-a-b-x-temporal-leader-board.svg"]
+    assert ">0.5000<" not in by_file["charts/2-a-b-x-temporal-leader-board.svg"]
 
 
 def test_names_are_text_in_a_drawing(drawn) -> None:

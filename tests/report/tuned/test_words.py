@@ -199,7 +199,7 @@ def test_notes_name_each_reason_once(make, one, said) -> None:
     assert sum("Test scores before and after tuning of als, bpr: the untuned" in note for note in found) == 1
 
 
-def test_a_terminal_has_a_line_for_each_search(make, one, metrics) -> None:
+def test_a_terminal_has_a_row_height_search(make, one, metrics) -> None:
     plain = make("als", {"ndcg": {"10": (0.2, 0.02)}}, space=SPACE)
     results = (
         plain,

@@ -1,4 +1,4 @@
-"""Which differences hold: every pair of models, and mean ranks over data sets."""
+"""Which differences are significant: every pair of models, and mean ranks over data sets."""
 
 from __future__ import annotations
 
@@ -13,67 +13,80 @@ from bakeoff.evaluation.significance import MIN_DATA_SETS, CriticalDifference, T
 from bakeoff.queries.pairs import Pairwise, pairwise
 from bakeoff.queries.tables import Column
 from bakeoff.queries.uncertainty import t_quantile
-from bakeoff.report.charts.chart import Chart, ChartSection, Row
-from bakeoff.report.charts.difference_views import LISTS, RANK_LISTS, mean_ranks, pair_map
-from bakeoff.report.charts.frame import Frame, Place
-from bakeoff.report.charts.spec import short
-from bakeoff.report.charts.stored import Stored
-from bakeoff.storage.store import Store
+from bakeoff.report.charts.frame import Frame, TableView
+from bakeoff.report.charts.overlap import pair_axes
+from bakeoff.report.charts.spec import (
+    Chart,
+    ChartSection,
+    Row,
+    Spec,
+    least,
+    listed,
+    mark,
+    model_style,
+    names,
+    numbers,
+    points,
+    rounded,
+    row_height,
+    short,
+    specification,
+    tooltip,
+)
+from bakeoff.report.wording import CORRECTIONS, TESTS
 
-_TESTS = {"t": "paired t-test", "randomization": "randomisation test", "wilcoxon": "Wilcoxon's signed ranks"}
-_CORRECTIONS = {"holm": "Holm", "bh": "Benjamini and Hochberg"}
+LISTS = ("k", "at", "difference", "low", "high", "p", "effect", "won", "lost")
+RANK_LISTS = ("k", "rank", "reach", "p")
+
+WORSE, EQUAL, BETTER = "#c2590a", "#f4f4f4", "#1d6fb0"
+NOT_SIGNIFICANT = "#d9d9d9"
+EFFECT = 0.8
+"""An effect of this size, which is called large, has the full colour."""
 
 
-def sections(frame: Frame, stored: Stored, store: Store | None) -> list[ChartSection]:
-    """One section; ranks over data sets need no store."""
+def sections(frame: Frame) -> list[ChartSection]:
+    """Return one section; ranks over data sets need no store."""
     rows: list[Row] = []
     untested: dict[str, None] = {}
-    rules = TestConfig()
-    for place, _ in stored.places if store is not None else ():
-        rules = place.table.marks.rules if place.table.marks else rules
-        assert store is not None
-        found = pairwise(place.table, frame.metrics, store, rules, intervals=False)
-        rows += [row for pairs in _by_metric(found.pairs.values()) for row in _rows(frame, place, pairs)]
-        untested |= dict.fromkeys(found.untested.values())
-    charts = [_map(frame, rows, rules)] if rows else []
+    config = TestConfig()
+    for view in frame.stored:
+        config = view.table.marks.rules if view.table.marks else config
+        assert frame.store is not None
+        tested = pairwise(view.table, frame.metrics, frame.store, config, intervals=False)
+        groups: dict[tuple[str, tuple[int, ...]], list[Pairwise]] = {}
+        for one in tested.pairs.values():
+            groups.setdefault((one.column.metric, one.rows), []).append(one)
+        rows += [row for pairs in groups.values() for row in _rows(frame, view, pairs)]
+        untested |= dict.fromkeys(tested.untested.values())
+    charts = [_map(frame, rows, config)] if rows else []
     ranks, why = _ranks(frame)
-    charts += ranks
     words = (
-        f"Every two models are compared on the same users by a {_TESTS[rules.test]}; several splits are "
-        "combined by the corrected resampled t-test, several seeds of a model are averaged per user first. "
-        f"The p-values of all pairs of one metric at one k are corrected together "
-        f"({_CORRECTIONS[rules.correction]}), so that a choice of the best made on these data is allowed for."
+        f"Every two models are compared by a {TESTS[config.test]}; several splits are combined by the "
+        "corrected resampled t-test, several seeds of a model are averaged per user first. The p-values of "
+        "all pairs of one metric at one k are corrected together "
+        f"({CORRECTIONS[config.correction]}), which allows for a choice of the best on the same data."
     )
-    text = stored.text(words if rows else f"Nothing was tested: {'; '.join(untested)}.")
-    return [ChartSection("differences", "Which differences hold", f"{text} {why}".strip(), tuple(charts))]
+    text = frame.text(words if rows else f"Nothing was tested: {'; '.join(untested)}.")
+    title = "Which differences are significant"
+    return [ChartSection("differences", title, f"{text} {why}".strip(), (*charts, *ranks))]
 
 
-def _by_metric(found: Any) -> list[list[Pairwise]]:
-    """The pairs of each metric over its cutoffs, where all have the same models."""
-    groups: dict[tuple[str, tuple[int, ...]], list[Pairwise]] = {}
-    for one in found:
-        groups.setdefault((one.column.metric, one.rows), []).append(one)
-    return list(groups.values())
-
-
-def _rows(frame: Frame, place: Place, pairs: Sequence[Pairwise]) -> list[Row]:
-    """A row for each model but the first in the frame's order, with lists over (cutoff, model before it)."""
-    found = []
-    names_of = [place.models[row] for row in pairs[0].rows]
-    looks = list(frame.looks)
-    order = sorted(range(len(names_of)), key=lambda at: looks.index(names_of[at]))
+def _rows(frame: Frame, view: TableView, pairs: Sequence[Pairwise]) -> list[Row]:
+    """Return a row for each model but the first, with lists over (cutoff, model before it)."""
+    rows = []
+    labels = [view.models[row] for row in pairs[0].rows]
+    models = list(frame.styles)
+    order = sorted(range(len(labels)), key=lambda at: models.index(labels[at]))
     for n, i in enumerate(order[1:], 1):
         entries = [
-            (one.column.k, looks.index(names_of[j]), *_numbers(one, i, j)) for one in pairs for j in order[:n]
+            (one.column.k, models.index(labels[j]), *_numbers(one, i, j)) for one in pairs for j in order[:n]
         ]
-        names = {"dataset": place.dataset, "split": place.split, "model": names_of[i]}
-        names |= {"metric": pairs[0].column.metric}
-        found.append({**names, **{name: [e[at] for e in entries] for at, name in enumerate(LISTS)}})
-    return found
+        rows.append(listed(view.keys(labels[i], pairs[0].column.metric), LISTS, entries))
+    return rows
 
 
 def _numbers(one: Pairwise, i: int, j: int) -> tuple[Any, ...]:
-    """Difference, ends of its interval, corrected p, effect in the better direction, users won and lost."""
+    """Return the numbers of a pair, see LISTS. A positive effect is an improvement."""
     low, high = interval_of(one, i, j)
     sign = -1.0 if one.higher_is_better is False else 1.0
     effect = float(np.clip(sign * one.effect[i, j], -9.99, 9.99))
@@ -89,7 +102,7 @@ def _numbers(one: Pairwise, i: int, j: int) -> tuple[Any, ...]:
 
 
 def interval_of(one: Pairwise, i: int, j: int) -> tuple[float, float]:
-    """The interval of a difference: of the splits, or on one split the t interval over users.
+    """Return the 95 % interval of a difference: over splits, or on one split the t interval over users.
 
     The deviation over users follows from the effect, mean / deviation.
     """
@@ -102,63 +115,129 @@ def interval_of(one: Pairwise, i: int, j: int) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def _map(frame: Frame, rows: list[Row], rules: TestConfig) -> Chart:
-    metrics = [m for m in frame.metrics if any(r["metric"] == m for r in rows)]
-    caption = (
-        "Row less column. Blue: the row is better, orange: the column is, the darker the larger against how "
-        "much users differ (Cohen's d). Grey: the difference is not significant "
-        f"(corrected p above {rules.level:.2g}). Hover for interval, p and users won and lost."
+def _map(frame: Frame, rows: list[Row], config: TestConfig) -> Chart:
+    scale = {"domain": [-EFFECT, 0, EFFECT], "range": [WORSE, EQUAL, BETTER], "clamp": True}
+    effect: Spec = {"field": "effect", "type": "quantitative", "scale": scale, "legend": None}
+    significant = "datum.p <= level"
+    colour = {"condition": {"test": significant, **effect}, "value": NOT_SIGNIFICANT}
+    white = {"condition": {"test": f"{significant} && abs(datum.effect) > 0.45", "value": "white"}}
+    tips = tooltip(
+        *(("other", "less column"), ("difference_text", "difference"), ("low_text", "interval from")),
+        *(("high_text", "interval to"), ("p", "corrected p", ".2~g")),
+        *(("effect", "effect, better is +", "+.2f"), ("users", "users")),
+        model="row",
     )
-    spec = pair_map(frame, rows, metrics, rules.level)
+    fits = "6.2 * length(datum.difference_text) > width / drawn ? 0 : 1"  # or figures would overlap
+    spec = specification(
+        frame,
+        rows,
+        LISTS,
+        [
+            mark(
+                "rect",
+                {"color": colour, "tooltip": tips},
+                cornerRadius=2,
+            ),
+            mark(
+                "text",
+                {"text": {"field": "difference_text"}, "color": {**white, "value": "#222222"}},
+                fontSize=10,
+                opacity={"expr": fits},
+            ),
+        ],
+        metrics=[m for m in frame.metrics if any(r["metric"] == m for r in rows)],
+        encoding=pair_axes(frame, rows),
+        transform=[
+            {"calculate": "models[datum.at]", "as": "other"},
+            {"calculate": "datum.won + ' better, ' + datum.lost + ' worse'", "as": "users"},
+            *rounded("difference", "low", "high", of="difference", figures=3, sign="+"),
+        ],
+        params={"level": config.level, "models": list(frame.styles)},
+        height=row_height(30, rows),
+    )
+    caption = (
+        "Row minus column. Blue: the row is better, orange: the column is better, the darker the larger the "
+        "difference relative to its deviation over users (Cohen's d). Grey: not significant "
+        f"(corrected p above {config.level:.2g}). Point at or tap a cell for interval, p and users."
+    )
     return Chart("pairs", "Differences of every two models", caption, spec)
 
 
 def _ranks(frame: Frame) -> tuple[list[Chart], str]:
-    """The chart of mean ranks over data sets, or why there is none."""
+    """Return the chart of mean ranks over data sets, or the reason why there is none."""
     rows = [
         row
-        for split in dict.fromkeys(p.split for p in frame.places)
-        for metric, known in frame.metrics.items()
-        if known.higher_is_better is not None
-        for row in _rank_rows(frame, [p for p in frame.places if p.split == split], metric)
+        for split in dict.fromkeys(v.split for v in frame.views)
+        for metric, m in frame.metrics.items()
+        if m.higher_is_better is not None
+        for row in _rank_rows(frame, [v for v in frame.views if v.split == split], metric)
     ]
     if not rows:
-        n = len({p.dataset for p in frame.places})
-        return [], f"Ranks over data sets need {MIN_DATA_SETS} data sets and three models; here are {n}."
-    metrics = [m for m in frame.metrics if any(r["metric"] == m for r in rows)]
-    caption = (
-        "Models whose points lie within the line of another cannot be told apart from it (Nemenyi's critical "
-        "difference, 95 %; Demsar 2006). Each data set counts once, whatever its size."
+        n = len({v.dataset for v in frame.views})
+        return [], (
+            f"Mean ranks need at least {MIN_DATA_SETS} data sets and three models; this report has {n} "
+            f"data set{'s' * (n != 1)}."
+        )
+    style = model_style(frame, "color")
+    tips = tooltip(
+        *(("rank", "mean rank", ".2f"), ("n", "data sets", "d"), ("p", "Friedman's p, all alike", ".2~g"))
     )
-    return [Chart("mean-ranks", "Mean ranks over data sets", caption, mean_ranks(frame, rows, metrics))], ""
+    spec = specification(
+        frame,
+        rows,
+        RANK_LISTS,
+        [
+            mark("rule", {"x2": {"field": "reach"}, **style}, strokeWidth=3, opacity=0.5),
+            points({**style, **model_style(frame, "shape"), "tooltip": tips}),
+        ],
+        by=("split", "metric", "k"),
+        metrics=[m for m in frame.metrics if any(r["metric"] == m for r in rows)],
+        encoding={
+            "x": numbers(
+                *(
+                    "rank",
+                    "x",
+                    ["mean rank over data sets,", "1 is best"],
+                    {"tickMinStep": 1, "tickCount": 6},
+                ),
+                padding=14,
+            ),
+            "y": names(sort=least("rank")),
+        },
+        height=26 * len({row["model"] for row in rows}),
+    )
+    caption = (
+        "A model whose point lies within the line of another does not differ significantly from it "
+        "(Nemenyi's critical difference, 95 %; Demsar 2006). Each data set counts once, whatever its size."
+    )
+    return [Chart("mean-ranks", "Mean ranks over data sets", caption, spec)], ""
 
 
-def _rank_rows(frame: Frame, places: Sequence[Place], metric: str) -> list[Row]:
-    """A row for each model that all data sets have, with lists over k."""
-    found: dict[str, Row] = {}
-    columns = [c for c in places[0].table.columns if c.metric == metric]
-    for column in columns:
-        models, got = ranks_over(places, column, frame.metrics[metric].higher_is_better is True)
-        if got is None:
+def _rank_rows(frame: Frame, views: Sequence[TableView], metric: str) -> list[Row]:
+    """Return a row for each model that all data sets have, with lists over k."""
+    entries: dict[str, list[tuple[Any, ...]]] = {}
+    n = 0
+    for column in (c for c in views[0].table.columns if c.metric == metric):
+        models, ranks = ranks_over(views, column, frame.metrics[metric].higher_is_better is True)
+        if ranks is None:
             continue
-        for model, rank in zip(models, got.ranks.tolist(), strict=True):
-            names = {"split": places[0].split, "model": model, "metric": metric, "n": got.n_data_sets}
-            row = found.setdefault(model, {**names, **{name: [] for name in RANK_LISTS}})
-            numbers = column.k, short(rank), short(rank + got.distance), float(f"{got.p:.2g}")
-            for name, number in zip(RANK_LISTS, numbers, strict=True):
-                row[name].append(number)
-    return list(found.values())
+        n = ranks.n_data_sets
+        for model, rank in zip(models, ranks.ranks.tolist(), strict=True):
+            entry = (column.k, short(rank), short(rank + ranks.distance), float(f"{ranks.p:.2g}"))
+            entries.setdefault(model, []).append(entry)
+    keys = {"split": views[0].split, "metric": metric, "n": n}
+    return [listed({**keys, "model": model}, RANK_LISTS, of_model) for model, of_model in entries.items()]
 
 
 def ranks_over(
-    places: Sequence[Place], column: Column, higher: bool
+    views: Sequence[TableView], column: Column, higher: bool
 ) -> tuple[list[str], CriticalDifference | None]:
-    """The models that every place has a value of, and their ranks; None where there are too few of either."""
-    if len(places) < MIN_DATA_SETS:
-        return [], None  # said here too: the statistics take seconds to import
-    means = [{m: row.values[column].mean for m, row in p.rows if column in row.values} for p in places]
-    models = [m for m in means[0] if all(m in of_place for of_place in means)]
-    scores = np.array([[of_place[m] for m in models] for of_place in means])
+    """Return the models that every table has a value of, and their ranks; None with too few of either."""
+    if len(views) < MIN_DATA_SETS:
+        return [], None  # checked here too: the statistics take seconds to import
+    means = [{m: row.values[column].mean for m, row in v.rows if column in row.values} for v in views]
+    models = [m for m in means[0] if all(m in of_view for of_view in means)]
+    scores = np.array([[of_view[m] for m in models] for of_view in means])
     try:
         return models, critical_difference(scores if higher else -scores)
     except Unsupported:

@@ -1,161 +1,145 @@
-"""The leader board as points with intervals, and every metric as a curve over k."""
+"""Who leads: the leader board as points with intervals, and every metric as a curve over k."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from bakeoff.report.charts.chart import Chart, ChartSection, Row
-from bakeoff.report.charts.frame import Frame, Place
-from bakeoff.report.charts.room import figures, line_for_each
+from bakeoff.report.charts.frame import Frame, TableView
+from bakeoff.report.charts.ranks import table_ranks
 from bakeoff.report.charts.spec import (
-    AT_METRIC,
-    AT_PLACE,
-    colour,
-    data,
-    finish,
-    legend,
-    metric_title,
-    parameters,
-    shape,
+    INTERVAL,
+    Chart,
+    ChartSection,
+    Row,
+    Spec,
+    least,
+    listed,
+    mark,
+    model_legend,
+    model_style,
+    names,
+    numbers,
+    points,
+    rounded,
+    row_height,
     short,
-    traces,
+    span,
+    specification,
+    tooltip,
 )
-from bakeoff.report.figures.intervals import interval
-from bakeoff.report.figures.ranks import table_ranks
 
-LISTS = ("k", "mean", "low", "high", "rank", "place")
+LISTS = ("k", "mean", "low", "high", "rank", "position")
 
 
 def sections(frame: Frame, rows: Sequence[Row]) -> list[ChartSection]:
-    """One section: the models in order, and whether the order holds for other cutoffs."""
+    """Return one section: the models in order, and the metrics over k."""
     text = (
-        "Each point is a mean over all fits of a model. Its line is the 95 % interval: over users, and over "
-        "fits where there are several. Intervals that overlap do not say that two models are equal: the same "
-        "users stand behind both, and the paired tests tell more."
+        "Each point is the mean over all fits of a model. Its line is the 95 % interval: over users, and "
+        "over fits where there are several. Overlapping intervals do not mean that two models are equal: "
+        "both were measured on the same users, and the paired tests are more powerful."
     )
-    return [ChartSection("leaders", "Who leads", text, (_board(frame, rows), *_curves(frame, rows)))]
+    curves = [_curves(frame, rows)] if len(frame.ks) > 1 else []
+    return [ChartSection("leaders", "Who leads", text, (_board(frame, rows), *curves))]
 
 
 def measured(frame: Frame) -> list[Row]:
-    """A row for each place, model and metric, with lists over k: mean, ends of the interval, order."""
-    return [
-        row for place in frame.places for metric in frame.metrics for row in _measured(frame, place, metric)
-    ]
+    """Return a row for each table, model and metric, with lists over k (see LISTS)."""
+    return [row for view in frame.views for metric in frame.metrics for row in _measured(frame, view, metric)]
 
 
-def _measured(frame: Frame, place: Place, metric: str) -> list[Row]:
-    columns = [c for c in place.table.columns if c.metric == metric]
-    ranks = {c: table_ranks(place.table, c, metric_up(frame, metric)) for c in columns}
-    orders = {c: _order(r.tolist()) for c, r in ranks.items()}
-    found = []
-    for at, (model, row) in enumerate(zip(place.models, place.table.rows, strict=True)):
-        own = [c for c in columns if c in row.values]
-        if not own:
-            continue
-        spans = [interval(row.values[c]) for c in own]
-        lists = zip(
-            *(
-                (c.k, short(s.mean), short(s.low), short(s.high), short(ranks[c][at]), orders[c][at])
-                for c, s in zip(own, spans, strict=True)
-            ),
-            strict=True,
-        )
-        found.append(
-            {
-                "dataset": place.dataset,
-                "split": place.split,
-                "model": model,
-                "metric": metric,
-                **{name: list(values) for name, values in zip(LISTS, lists, strict=True)},
-            }
-        )
-    return found
+def _measured(frame: Frame, view: TableView, metric: str) -> list[Row]:
+    columns = [c for c in view.table.columns if c.metric == metric]
+    ranks = {c: table_ranks(view.table, c, frame.largest_first(metric)).tolist() for c in columns}
+    positions = {c: _positions(of_column) for c, of_column in ranks.items()}
+    rows = []
+    for at, (model, row) in enumerate(zip(view.models, view.table.rows, strict=True)):
+        values = [(c, row.values[c]) for c in columns if c in row.values]
+        entries = [
+            (c.k, short(v.mean), short(v.low), short(v.high), short(ranks[c][at]), positions[c][at])
+            for c, v in values
+        ]
+        if entries:
+            rows.append(listed(view.keys(model, metric), LISTS, entries))
+    return rows
 
 
-def metric_up(frame: Frame, metric: str) -> bool:
-    """Whether the largest value is ranked first: everywhere but where lower is better."""
-    return frame.metrics[metric].higher_is_better is not False
-
-
-def _order(ranks: Sequence[float]) -> list[int]:
-    """Places from the top, one for each row: by rank, equal ones as they stand in the table, NaN last."""
+def _positions(ranks: Sequence[float]) -> list[int]:
+    """Return positions from the top: by rank, ties in the order of the table, NaN last."""
     order = sorted(range(len(ranks)), key=lambda at: (ranks[at] != ranks[at], ranks[at], at))
     return [order.index(at) for at in range(len(ranks))]
 
 
-def _base(frame: Frame, rows: Sequence[Row]) -> Any:
-    import altair as alt
-
-    return (
-        alt.Chart(data(rows))
-        .transform_filter(f"{AT_PLACE} && datum.metric == shown")
-        .transform_flatten(list(LISTS))
-    )
-
-
-def tooltip(*more: tuple[str, str]) -> list[Any]:
-    """Model, mean and interval, and more fields as (field with type, title)."""
-    import altair as alt
-
-    figures = [("mean:Q", "mean"), ("low:Q", "interval from"), ("high:Q", "interval to")]
-    return [
-        alt.Tooltip("model:N", title="model"),
-        *(alt.Tooltip(field, title=title) for field, title in more),
-        *(alt.Tooltip(field, title=title, format=".4~r") for field, title in figures),
-    ]
-
-
 def _board(frame: Frame, rows: Sequence[Row]) -> Chart:
-    import altair as alt
-
-    y = alt.Y(
-        "model:N",
-        sort=alt.EncodingSortField("place", op="min", order="ascending"),
-        scale=alt.Scale(paddingOuter=0.6),
-        axis=alt.Axis(title=None, labelLimit=140, grid=True, gridDash=[1, 3], domain=False, ticks=False),
+    style = model_style(frame, "color")
+    spec = specification(
+        frame,
+        rows,
+        LISTS,
+        [
+            mark(
+                "rule", {"x": {"field": "low"}, "x2": {"field": "high"}, **style}, strokeWidth=3, opacity=0.5
+            ),
+            points({**style, **model_style(frame, "shape"), "tooltip": tooltip(*INTERVAL)}),
+            mark("text", {"text": {"field": "mean_text"}}, dy=-11, fontSize=11),
+        ],
+        metrics=list(frame.metrics),
+        encoding={
+            "x": numbers("mean", "x", "mean and 95 % interval", {"grid": False}, padding=26),
+            "y": {
+                **names(sort=least("position"), grid=True, gridDash=[1, 3]),
+                "scale": {"paddingOuter": 0.6},
+            },
+        },
+        transform=rounded("mean", "low", "high"),
+        height=row_height(32, rows),
     )
-    x = alt.X(
-        "mean:Q",
-        scale=alt.Scale(zero=False, nice=False, padding=26),
-        axis=alt.Axis(title="mean and 95 % interval", tickCount=5, grid=False, labelExpr=figures("x")),
+    return Chart(
+        "leader-board", "Leader board", "Best on top. Point at or tap a model for its figures.", spec
     )
-    base = _base(frame, rows).transform_filter(AT_METRIC)
-    lines = base.mark_rule(strokeWidth=3, opacity=0.5).encode(
-        x=alt.X("low:Q"), x2="high:Q", y=y, color=colour(frame)
-    )
-    points = base.mark_point(filled=True, size=90, opacity=1).encode(
-        x=x, y=y, color=colour(frame), shape=shape(frame), tooltip=tooltip()
-    )
-    texts = base.mark_text(dy=-11, fontSize=11).encode(x=x, y=y, text=alt.Text("mean:Q", format=".3~r"))
-    chart = alt.layer(lines, points, texts, title=metric_title())
-    chart = chart.add_params(*parameters(frame, ("dataset", "split", "k", "metric"), list(frame.metrics)))
-    caption = "Best on top. Hover a point for its figures."
-    return Chart("leader-board", "Leader board", caption, finish(chart, rows, height=line_for_each(32, rows)))
 
 
-def _curves(frame: Frame, rows: Sequence[Row]) -> list[Chart]:
-    """No chart where there is one cutoff only."""
-    import altair as alt
+def traces(frame: Frame, tips: Sequence[Spec], *, width: float, size: float) -> tuple[Spec, Spec, Spec]:
+    """Return a line and points for each model, and the opacity that highlights one picked in the legend."""
+    opacity = {"condition": {"param": "picked", "value": 1}, "value": 0.12}
+    legend = model_legend(frame)
+    line = mark(
+        "line", {**model_style(frame, "strokeDash", legend=legend), "opacity": opacity}, strokeWidth=width
+    )
+    point = points(
+        {**model_style(frame, "shape", legend=legend), "opacity": opacity, "tooltip": list(tips)}, size=size
+    )
+    del point["mark"]["opacity"]
+    point["params"] = [{"name": "picked", "select": {"type": "point", "fields": ["model"]}, "bind": "legend"}]
+    return line, point, opacity
 
+
+def _curves(frame: Frame, rows: Sequence[Row]) -> Chart:
     ks = frame.ks
-    if len(ks) < 2:
-        return []
-    cut = [m for m, metric in frame.metrics.items() if metric.cutoff]
-    base = _base(frame, rows)
-    x = alt.X(
-        "k:Q",
-        scale=alt.Scale(type="log" if ks[-1] > 20 * ks[0] else "linear", zero=False, nice=False, padding=12),
-        axis=alt.Axis(title="k, length of the list", values=ks, grid=False, format="d"),
+    line, point, opacity = traces(frame, tooltip(("k", "k"), *INTERVAL), width=2, size=60)
+    bars = mark("rule", {**span("y"), "opacity": opacity}, strokeWidth=1.5)
+    k_axis = {"values": ks, "grid": False, "format": "d", "labelExpr": "datum.label"}
+    spec = specification(
+        frame,
+        rows,
+        LISTS,
+        [bars, line, point],
+        by=("dataset", "split", "metric"),
+        metrics=[m for m, metric in frame.metrics.items() if metric.cutoff],
+        encoding={
+            "x": numbers(
+                *("k", "x", "k, length of the list", k_axis),
+                type="log" if ks[-1] > 20 * ks[0] else "linear",
+                padding=12,
+            ),
+            "y": numbers("mean", "y", axis={"tickCount": 6}, nice=True),
+            **model_style(frame, "color", legend=model_legend(frame)),
+        },
+        transform=rounded("mean", "low", "high"),
+        height=300,
     )
-    y = alt.Y(
-        "mean:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=None, tickCount=6, labelExpr=figures("y"))
+    return Chart(
+        "curves",
+        "Every metric over k",
+        "Bars are 95 % intervals. Choose a model in the legend to highlight it.",
+        spec,
     )
-    lines, points, seen = traces(base, frame, x, y, width=2, size=60, tips=tooltip(("k:Q", "k")))
-    bars = base.mark_rule(strokeWidth=1.5).encode(
-        x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour(frame, legend=legend(frame.looks)), opacity=seen
-    )
-    chart = alt.layer(bars, lines, points, title=metric_title(k=False))
-    chart = chart.add_params(*parameters(frame, ("dataset", "split", "metric"), cut))
-    caption = "Bars are 95 % intervals. Choose a model in the legend to see it alone."
-    return [Chart("curves", "Every metric over k", caption, finish(chart, rows, height=300))]

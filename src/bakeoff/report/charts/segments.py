@@ -1,154 +1,213 @@
-"""Who wins for whom: metrics by groups of users and by bands of items."""
+"""Who wins for whom: metrics by groups of users, and recommended items by band of popularity."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bakeoff.arrays import Array
-from bakeoff.queries.tables import Column
-from bakeoff.report.charts.chart import Chart, ChartSection, Row
-from bakeoff.report.charts.frame import Frame, Place
-from bakeoff.report.charts.leaderboard import metric_up
-from bakeoff.report.charts.segment_views import TEST, Labels, by_group, places_of_lists
-from bakeoff.report.charts.spec import short
-from bakeoff.report.charts.stored import Stored
-from bakeoff.report.figures.bands import Bands, item_bands
-from bakeoff.report.figures.group_means import GroupMeans, Means, group_means
+from bakeoff.report.charts.frame import Frame, TableView
+from bakeoff.report.charts.spec import (
+    INTERVAL,
+    Chart,
+    ChartSection,
+    Row,
+    Spec,
+    least,
+    legend,
+    listed,
+    mark,
+    model_legend,
+    model_style,
+    names,
+    numbers,
+    points,
+    rounded,
+    row_height,
+    short,
+    span,
+    specification,
+    tooltip,
+)
+from bakeoff.report.figures.popularity_bands import Bands, item_bands
+from bakeoff.report.figures.user_groups import Means, group_means
 from bakeoff.report.wording import visible
 
-_TITLES = {"history": "length of history", "known": "what was known of the user"}
+TEST = "test items"
+"""The row that shows which items were relevant."""
+
+BAND_COLOURS = ("#1d5c99", "#5a9fd4", "#b5cfe4", "#a3a3a3")
+
+_TITLES = {"history": "length of history", "known": "what is known of the user"}
 _LISTS = ("k", "at", "mean", "half", "best")
-_WORDS = (
-    "The best model of each group is filled. Lines are 95 % intervals over users; a user under several seeds "
-    "or splits counts once. Many groups are many chances to win: a lead in one of them is a question to ask "
-    "of new data. Bands of items: the head is the most popular items that hold half of train's interactions, "
-    "the tail is what is left when 80 % are counted."
-)
+
+Labels = dict[str, dict[str, list[str]]]
+"""Data set -> split -> the labels of its groups."""
 
 
-def sections(frame: Frame, stored: Stored) -> list[ChartSection]:
-    """One section; without the store its text alone."""
-    by_kind: dict[str, list[tuple[Place, Sequence[Column], GroupMeans]]] = {}
-    for place, fits in stored.places:
-        columns = [c for c in place.table.columns if frame.metrics[c.metric].per_user]
-        for one in group_means(fits, columns):
-            by_kind.setdefault(one.kind, []).append((place, columns, one))
-    charts = [_users(frame, kind, found, n) for n, (kind, found) in enumerate(_in_order(by_kind), 1)]
-    bands = [(place, found) for place, fits in stored.places if (found := item_bands(fits, frame.ks))]
-    if bands:
-        charts += _items(frame, bands)
-    return [ChartSection("segments", "Who wins for whom", stored.text(_WORDS), tuple(charts))]
-
-
-def _in_order(by_kind: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """History and acquaintance first, then the features as they appear."""
-    return sorted(by_kind.items(), key=lambda pair: list(_TITLES).index(pair[0]) if pair[0] in _TITLES else 9)
-
-
-def _users(
-    frame: Frame, kind: str, found: Sequence[tuple[Place, Sequence[Column], GroupMeans]], number: int
-) -> Chart:
-    rows: list[Row] = []
-    labels: Labels = {}
-    for place, columns, one in found:
-        _label(labels, place, [f"{visible(n)} ({u:,})" for n, u in zip(one.names, one.n_users, strict=True)])
-        for metric in dict.fromkeys(c.metric for c in columns):
-            own = [at for at, c in enumerate(columns) if c.metric == metric]
-            ks = [columns[at].k for at in own]
-            means = [None if m is None else _part(m, own) for m in one.means]
-            rows += _rows(frame, place, metric, ks, means)
-    name = _TITLES.get(kind, visible(kind))
-    metrics = [m for m in frame.metrics if any(r["metric"] == m for r in rows)]
-    caption = "In brackets: number of users."
-    spec = by_group(frame, rows, labels, metrics)
-    return Chart(f"segments-{kind if kind in _TITLES else number}", f"Users by {name}", caption, spec)
-
-
-def _items(frame: Frame, found: Sequence[tuple[Place, Bands]]) -> list[Chart]:
-    rows: list[Row] = []
-    shares: list[Row] = []
-    labels: Labels = {}
-    for place, one in found:
-        counted = zip(one.names, one.n_items, one.n_test, strict=True)
-        _label(labels, place, [f"{n} ({i:,}; {t:,})" for n, i, t in counted])
-        s = len(one.names)
-        means = [
-            None
-            if m is None
-            else Means(*(np.reshape(a, (len(one.ks), s)) for a in (m.n_users, m.mean, m.half)))
-            for m in one.recall
-        ]
-        rows += _rows(frame, place, "recall", one.ks, means)
-        for model, of_row in zip(place.models, one.shares, strict=True):
-            if of_row is not None:
-                shares += _shares(place, model, one, of_row)
-        tested = one.n_test / max(int(one.n_test.sum()), 1)
-        shares += _shares(place, TEST, one, np.tile(tested, (len(one.ks), 1)))
-    text = (
-        "Recall of the test items of each band alone, mean over the users who have any. In brackets: items "
-        "of the catalogue in the band; test items to find."
+def sections(frame: Frame) -> list[ChartSection]:
+    """Return one section; without the store its text alone."""
+    rows: dict[str, list[Row]] = {}
+    labels: dict[str, Labels] = {}
+    for view in frame.stored:
+        columns = [c for c in view.table.columns if frame.metrics[c.metric].per_user]
+        for one in group_means(view.fits, columns):
+            counted = [f"{visible(n)} ({u:,})" for n, u in zip(one.names, one.n_users, strict=True)]
+            labels.setdefault(one.kind, {}).setdefault(view.dataset, {})[view.split] = counted
+            for metric in dict.fromkeys(c.metric for c in columns):
+                at = [i for i, c in enumerate(columns) if c.metric == metric]
+                ks = [columns[i].k for i in at]
+                means = [m and Means(m.n_users[at], m.mean[at], m.half[at]) for m in one.means]
+                rows.setdefault(one.kind, []).extend(_rows(frame, view, metric, ks, means))
+    charts = []
+    kinds = [*(k for k in _TITLES if k in rows), *(k for k in rows if k not in _TITLES)]
+    for number, kind in enumerate((k for k in kinds if rows[k]), 1):
+        metrics = [m for m in frame.metrics if any(r["metric"] == m for r in rows[kind])]
+        spec = _by_group(frame, rows[kind], labels[kind], metrics)
+        id_ = f"segments-{kind if kind in _TITLES else number}"
+        title = f"Users by {_TITLES.get(kind, visible(kind))}"
+        charts.append(Chart(id_, title, "In brackets: number of users.", spec))
+    bands = [(view, b) for view in frame.stored if (b := item_bands(view.fits, frame.ks))]
+    charts += _items(frame, bands) if bands else []
+    text = frame.text(
+        "The best model of each group is filled. Lines are 95 % intervals over users; a user under several "
+        "seeds or splits counts once. With many groups, a model leads in some of them by chance: test such "
+        "a lead on new data. Bands of items: the head is the most popular items that hold half of train's "
+        "interactions, the tail what is left when 80 % are counted."
     )
-    caption = "What share of all places of the lists goes to items of each band; last row: the test items."
-    return [
-        Chart("segments-items", "Items by popularity", text, by_group(frame, rows, labels, [])),
-        Chart("places", "Whom the places go to", caption, places_of_lists(frame, shares)),
-    ]
-
-
-def _shares(place: Place, model: str, one: Bands, shares: Array) -> list[Row]:
-    return [
-        {
-            "dataset": place.dataset,
-            "split": place.split,
-            "k": k,
-            "model": model,
-            "band": list(one.names),
-            "share": [short(s, 3) for s in shares[at]],
-        }
-        for at, k in enumerate(one.ks)
-    ]
-
-
-def _label(labels: Labels, place: Place, names: Sequence[str]) -> None:
-    labels.setdefault(place.dataset, {})[place.split] = list(names)
-
-
-def _part(means: Means, columns: Sequence[int]) -> Means:
-    at = list(columns)
-    return Means(means.n_users[at], means.mean[at], means.half[at])
+    return [ChartSection("segments", "Who wins for whom", text, tuple(charts))]
 
 
 def _rows(
-    frame: Frame, place: Place, metric: str, ks: Sequence[int | None], means: Sequence[Means | None]
+    frame: Frame, view: TableView, metric: str, ks: Sequence[int | None], means: Sequence[Means | None]
 ) -> list[Row]:
-    """A row for each model, with lists over (cutoff, group)."""
-    there = [at for at, m in enumerate(means) if m is not None]
-    if not there:
+    """Return a row for each model, with lists over (cutoff, group)."""
+    present = [(model, m) for model, m in zip(view.models, means, strict=True) if m is not None]
+    if not present:
         return []
-    best = _best(np.stack([m.mean for m in means if m is not None]), frame, metric)
-    rows = []
-    for n, at in enumerate(there):
-        found = means[at]
-        assert found is not None
-        entries = [
-            (k, s, short(found.mean[i, s]), short(found.half[i, s], 2), int(best[n, i, s]))
-            for i, k in enumerate(ks)
-            for s in range(found.mean.shape[1])
-            if found.n_users[i, s]
-        ]
-        names = {"dataset": place.dataset, "split": place.split, "model": place.models[at], "metric": metric}
-        rows.append({**names, **{name: [e[i] for e in entries] for i, name in enumerate(_LISTS)}})
-    return rows
+    best = _best(np.stack([m.mean for _, m in present]), frame, metric)
+    return [
+        listed(
+            view.keys(model, metric),
+            _LISTS,
+            [
+                (k, s, short(m.mean[i, s]), short(m.half[i, s], 2), int(best[n, i, s]))
+                for i, k in enumerate(ks)
+                for s in range(m.mean.shape[1])
+                if m.n_users[i, s]
+            ],
+        )
+        for n, (model, m) in enumerate(present)
+    ]
 
 
 def _best(means: Array, frame: Frame, metric: str) -> Array:
-    """bool [models, ks, groups]: the best mean of each group, equals share it; none without a direction."""
-    known = frame.metrics.get(metric)
-    if known is not None and known.higher_is_better is None:
+    """Return bool [models, ks, groups]: the best means of each group; none for a metric without direction."""
+    if metric in frame.metrics and frame.metrics[metric].higher_is_better is None:
         return np.zeros(means.shape, dtype=bool)
-    up = known is None or metric_up(frame, metric)
+    up = metric not in frame.metrics or frame.largest_first(metric)
     gains = np.where(np.isnan(means), -np.inf, means if up else -means)
     return np.asarray((gains == gains.max(axis=0)) & np.isfinite(gains))
+
+
+def _items(frame: Frame, bands: Iterable[tuple[TableView, Bands]]) -> list[Chart]:
+    rows: list[Row] = []
+    shares: list[Row] = []
+    labels: Labels = {}
+    for view, one in bands:
+        counts = zip(one.names, one.n_items, one.n_test, strict=True)
+        labels.setdefault(view.dataset, {})[view.split] = [f"{n} ({i:,}; {t:,})" for n, i, t in counts]
+        rows += _rows(frame, view, "recall", frame.ks, one.recall)
+        test = np.tile(one.n_test / max(int(one.n_test.sum()), 1), (len(frame.ks), 1))
+        for model, of_row in zip((*view.models, TEST), (*one.shares, test), strict=True):
+            for k, of_k in zip(frame.ks, of_row, strict=True) if of_row is not None else ():
+                entries = [(band, short(share, 3)) for band, share in zip(one.names, of_k, strict=True)]
+                shares.append(listed({**view.keys(model), "k": k}, ("band", "share"), entries))
+    text = (
+        "Recall of the test items of each band alone, mean over the users who have any. In brackets: items "
+        "of the catalogue in the band; test items in the band."
+    )
+    caption = "Share of each band among the first k of all lists; last row: the test items."
+    return [
+        Chart("segments-items", "Items by popularity", text, _by_group(frame, rows, labels, [])),
+        Chart("recommended", "Which items are recommended", caption, _shares(frame, shares)),
+    ]
+
+
+def _by_group(frame: Frame, rows: Sequence[Row], labels: Labels, metrics: Sequence[str]) -> Spec:
+    """Return the means of each group, a line for each model in it.
+
+    Args:
+        metrics: those to choose from; none where there is recall alone.
+    """
+    models = row_height(11, rows)
+    counts = {d: {s: max(n, 2) * len(labels[d][s]) for s, n in by.items()} for d, by in models.counts.items()}
+    groups = [label for by in labels.values() for of_split in by.values() for label in of_split]
+    below = model_legend(frame, groups)
+    tips = tooltip(("group", "group"), *INTERVAL, ("rank", "rank"))
+    fill = {"condition": {"test": "datum.best == 1", "value": 1}, "value": 0.12}
+    style = model_style(frame, "shape", "stroke", legend=below)
+    return specification(
+        frame,
+        rows,
+        _LISTS,
+        [
+            mark("rule", span("x"), strokeWidth=1.5, opacity=0.6),
+            points({**style, "fillOpacity": fill, "tooltip": tips}, size=48, strokeWidth=1.5),
+        ],
+        by=("dataset", "split", "metric", "k") if metrics else ("dataset", "split", "k"),
+        metrics=metrics,
+        heading=() if metrics else ("'recall of the items of a band, higher is better, k = ' + k",),
+        encoding={
+            "x": numbers("mean", "x", padding=14),
+            "y": {
+                **names("group", least("at"), labelLimit=150, labelFontSize=11),
+                "scale": {"paddingInner": 0.2},
+            },
+            "yOffset": {"field": "model", "type": "nominal", "sort": least("turn")},
+            **model_style(frame, "color", legend=below),
+        },
+        transform=[
+            {"calculate": "labels[dataset][split][datum.at]", "as": "group"},
+            {"calculate": "datum.mean - datum.half", "as": "low"},
+            {"calculate": "datum.mean + datum.half", "as": "high"},
+            {"calculate": "indexof(models, datum.model)", "as": "turn"},
+            {"calculate": "datum.best == 1 ? 'best of its group' : ''", "as": "rank"},
+            *rounded("mean", "low", "high"),
+        ],
+        params={"labels": labels, "models": list(frame.styles)},
+        height=replace(models, counts=counts),
+    )
+
+
+def _shares(frame: Frame, rows: Sequence[Row]) -> Spec:
+    """Return a bar for each model, with a part for each band."""
+    bands = list(dict.fromkeys(band for row in rows for band in row["band"]))
+    models = [*frame.styles, TEST]
+    colour = {
+        "field": "band",
+        "type": "nominal",
+        "scale": {"domain": bands, "range": list(BAND_COLOURS[: len(bands)])},
+        "sort": bands,
+        "legend": legend(bands, models),
+    }
+    order = {"field": "at", "type": "quantitative"}
+    axis = {"format": ".0%", "labelExpr": "datum.label"}
+    tips = tooltip(("band", "band"), ("share", "share", ".1%"))
+    return specification(
+        frame,
+        rows,
+        ("band", "share"),
+        [mark("bar", {"color": colour, "order": order, "tooltip": tips}, height=16)],
+        by=("dataset", "split", "k"),
+        heading=("'recommended items by their popularity, k = ' + k",),
+        encoding={
+            "x": numbers("share", "x", "share of all recommended items", axis, domain=[0, 1]),
+            "y": names(sort=models),
+        },
+        transform=[{"calculate": "indexof(band_order, datum.band)", "as": "at"}],
+        params={"band_order": bands},
+        height=row_height(24, rows),
+    )

@@ -1,28 +1,101 @@
-"""From an Altair chart to a specification that stands alone: parameters, titles, sizes, figures."""
+"""From rows of numbers to a Vega-Lite specification: what all charts share is said here once.
+
+A chart gives its rows, the encodings and the marks. Selection by data set, split, metric and k, headings,
+legends, sizes and the digits of numbers are the same for all.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from bakeoff.hashing import identity
-from bakeoff.report.charts.chart import Row, Spec
-from bakeoff.report.charts.frame import Frame, Start
-from bakeoff.report.charts.room import EMPTY, PADDING, ROOM, SYMBOL, Lines, legend_columns
+from bakeoff.report.charts.frame import Frame
+from bakeoff.report.wording import NOTHING
+
+Spec = dict[str, Any]
+Row = dict[str, Any]
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.4.1.json"
 
 FIGURES = 4
 """Significant figures of the numbers in a chart; metrics.csv has them in full."""
 
-AT_METRIC = "(datum.k === null || datum.k == k) && datum.metric == shown"
-AT_PLACE = "datum.dataset == dataset && datum.split == split"
+BY = ("dataset", "split", "metric", "k")
+"""What a chart can be chosen by, which are also the names of its parameters."""
 
-_METRIC = "shown + (indexof(whole, shown) < 0 ? '@' + k : '') + ', ' + about[shown]"
-_PLACE = "dataset + ', ' + split"
+EMPTY = 40
+"""Pixels of a chart that has no row for the selection."""
+
+PADDING = {"left": 5, "top": 5, "right": 15, "bottom": 5}
+"""Pixels around a chart. The last label of an axis may reach beyond the width that was reserved for it."""
+
+_PHONE = 330
+"""Pixels that a chart has on a phone of 390, without its padding at the right."""
+
+_LETTER, _AXIS, _SYMBOL, _NAME = 7, 40, 26, 150
+"""Pixels of a letter, of an axis with numbers, of a legend's symbol with its gaps, of a name on an axis."""
+
+_SLANTED = 7
+"""Up to this many names on a horizontal axis are slanted; more are upright, to fit on a phone."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart and the texts beside it.
+
+    Args:
+        id: letters, digits and hyphens, unique on a page.
+        title: what it shows, plain text.
+        caption: how to read it, plain text.
+        spec: a whole Vega-Lite specification with inline data. Parameters named dataset, split, metric and k
+            are those that a page may set.
+    """
+
+    id: str
+    title: str
+    caption: str
+    spec: Spec = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ChartSection:
+    """Charts that answer one question; `text` says what they show, or why there is none. Plain text."""
+
+    id: str
+    title: str
+    text: str
+    charts: tuple[Chart, ...] = ()
+
+
+@dataclass(frozen=True)
+class RowHeight:
+    """The height of a chart with a band for each name.
+
+    Vega-Lite's own step sizes exclude a width that follows the container.
+
+    Args:
+        pixels: of one band.
+        counts: data set -> split -> number of bands.
+    """
+
+    pixels: float
+    counts: Mapping[str, Mapping[str, int]]
+
+
+def row_height(pixels: float, rows: Iterable[Row], *fields: str) -> RowHeight:
+    """Return the height for a band for each distinct value of some fields (the model, without any)."""
+    values: dict[str, dict[str, set[Any]]] = {}
+    for row in rows:
+        value = tuple(row[f] for f in fields or ("model",))
+        values.setdefault(row["dataset"], {}).setdefault(row["split"], set()).add(value)
+    return RowHeight(pixels, {d: {s: len(v) for s, v in by.items()} for d, by in values.items()})
 
 
 def short(number: float | None, figures: int = FIGURES) -> float | int | None:
-    """A number with few figures, None where there is none (JSON knows no NaN).
+    """Round to significant figures; None for what is not finite (JSON has no NaN).
 
     >>> short(0.123456), short(2.0), short(float("nan"))
     (0.1235, 2, None)
@@ -33,155 +106,269 @@ def short(number: float | None, figures: int = FIGURES) -> float | int | None:
     return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded
 
 
-def data(rows: Sequence[Row]) -> Any:
-    """A reference to rows, which `finish` puts in: names from the data are values in them, never fields.
+def listed(keys: Row, fields: Sequence[str], entries: Iterable[Sequence[Any]]) -> Row:
+    """Return a row whose fields are lists, with one item for each entry.
 
-    It is named by its content, so that specifications with the same rows can share them.
+    >>> listed({"model": "als"}, ("k", "mean"), [(5, 0.1), (10, 0.2)])
+    {'model': 'als', 'k': [5, 10], 'mean': [0.1, 0.2]}
     """
-    import altair as alt
-
-    return alt.NamedData(name=data_name(rows))
+    values = list(entries)
+    return {**keys, **{name: [entry[at] for entry in values] for at, name in enumerate(fields)}}
 
 
 def data_name(rows: Sequence[Row]) -> str:
-    """A letter and hex digits, the same for the same rows."""
+    """Return a name made from the content, so that charts of the same rows share them on a page."""
     return identity("rows", list(rows))
 
 
-def parameters(
-    frame: Frame, names: Iterable[str], offered: Sequence[str] = (), *, start: Start | None = None
-) -> list[Any]:
-    """The parameters that a page may set, with what they are at first.
-
-    Args:
-        names: some of dataset, split, k, metric.
-        offered: the metrics that the chart knows; any other choice shows the first.
-        start: where the chart does not begin with what all others do.
-    """
-    import altair as alt
-
-    found = [alt.param(name=name, value=getattr(start or frame.start, name)) for name in names]
-    if offered:
-        first = sorted(offered, key=lambda m: (m != frame.start.metric, list(frame.metrics).index(m)))
-        found += [
-            alt.param(name="offered", value=first),
-            alt.param(name="shown", expr="indexof(offered, metric) < 0 ? offered[0] : metric"),
-            alt.param(name="about", value={m: frame.direction(m) for m in first}),
-            alt.param(name="whole", value=[m for m in first if not frame.metrics[m].cutoff]),
-        ]
-    return found
+# -- encodings ---------------------------------------------------------------------------------------
 
 
-def metric_title(*, k: bool = True, place: str = _PLACE) -> Any:
-    """A title that says which metric is shown, which end is better, and where (an expression)."""
-    return _title(_METRIC if k else "shown + ', ' + about[shown]", place)
-
-
-def place_title(words: str, *, k: bool = False, place: str = _PLACE) -> Any:
-    """A title of some words of ours, followed by k where it is asked for, that says where."""
-    return _title(f"'{words}'" + (" + k" if k else ""), place)
-
-
-def _title(*lines: str) -> Any:
-    """Lines are expressions; the schema of a title has them in its text alone."""
-    import altair as alt
-
-    text = alt.ExprRef(f"[{', '.join(lines)}]")
-    look: dict[str, Any] = {"fontSize": 12, "fontWeight": "normal", "lineHeight": 16}
-    return alt.Title(text=text, anchor="start", offset=10, limit=alt.ExprRef(ROOM), **look)
-
-
-def colour(frame: Frame, *, legend: Any = None) -> Any:
-    """The colour of a model, the same in every chart. Layers of one chart need the same legend."""
-    import altair as alt
-
-    return alt.Color("model:N", scale=colour_scale(frame), legend=legend, title="model")
-
-
-def colour_scale(frame: Frame) -> Any:
-    """The colours of all models of the report."""
-    import altair as alt
-
-    return alt.Scale(domain=list(frame.looks), range=[look.colour for look in frame.looks.values()])
-
-
-def shape(frame: Frame, *, legend: Any = None) -> Any:
-    """The shape of a model, the same in every chart."""
-    import altair as alt
-
-    scale = alt.Scale(domain=list(frame.looks), range=[look.shape for look in frame.looks.values()])
-    return alt.Shape("model:N", scale=scale, legend=legend, title="model")
-
-
-def dash(frame: Frame, *, legend: Any = None) -> Any:
-    """The dash pattern of a model's lines."""
-    import altair as alt
-
-    scale = alt.Scale(domain=list(frame.looks), range=[list(look.dash) for look in frame.looks.values()])
-    return alt.StrokeDash("model:N", scale=scale, legend=legend, title="model")
-
-
-def traces(
-    base: Any, frame: Frame, x: Any, y: Any, *, width: float, size: float, tips: Sequence[Any]
-) -> tuple[Any, Any, Any]:
-    """A line with points for each model, and the opacity by which one picked in the legend stands alone."""
-    import altair as alt
-
-    picked = alt.selection_point(name="picked", fields=["model"], bind="legend")
-    seen = alt.when(picked).then(alt.value(1.0)).otherwise(alt.value(0.12))
-    below = legend(frame.looks)
-    hue, form = colour(frame, legend=below), shape(frame, legend=below)
-    lines = base.mark_line(strokeWidth=width).encode(
-        x=x, y=y, color=hue, strokeDash=dash(frame, legend=below), opacity=seen
-    )
-    points = (
-        base.mark_point(filled=True, size=size)
-        .encode(x=x, y=y, color=hue, shape=form, opacity=seen, tooltip=list(tips))
-        .add_params(picked)
-        .properties(name="points")
-    )
-    return lines, points, seen
-
-
-def legend(names: Iterable[str], beside: Iterable[str] = ()) -> Any:
-    """A legend below the chart, in as many columns as a phone has room for: it starts where the axis does.
-
-    The number does not depend on the width, or it would change the height after that has been laid out.
-
-    Args:
-        beside: names on the axis at the left; none where numbers stand there.
-    """
-    import altair as alt
-
-    columns = legend_columns(names, beside)
-    return alt.Legend(
-        orient="bottom",
-        title=None,
-        columns=columns,
-        labelLimit=alt.ExprRef(f"(width + 10) / {columns} - {SYMBOL}"),
-        symbolSize=90,
-        symbolStrokeWidth=2,
-        symbolDash=[1, 0],
-        symbolOpacity=1,
-    )
-
-
-def finish(chart: Any, *tables: Sequence[Row], height: int | Lines) -> Spec:
-    """The specification of a chart: as wide as its place, of no theme, the same for the same data.
-
-    Altair gets the rows by name only: it would copy and check every number several times.
-    """
-    sizes: dict[str, Any] = {
-        "width": "container",
-        "autosize": {"type": "fit-x", "contains": "padding", "resize": True},
+def numbers(field: str, channel: str, title: Any = None, axis: Spec | None = None, **scale: Any) -> Spec:
+    """Return the encoding of a number on the axis of a channel, "x" or "y"."""
+    ends = f"domain('{channel}')"
+    label = f"{ends}[0] == {ends}[1] ? format(datum.value, '.4~r') : datum.label"  # not rounded
+    return {
+        "field": field,
+        "type": "quantitative",
+        "scale": {"zero": False, "nice": False, **scale},
+        "axis": {"title": title, "tickCount": 5, "labelExpr": label, **(axis or {})},
     }
-    if isinstance(height, Lines):
-        chart = chart.add_params(*height.parameters())
+
+
+def names(field: str = "model", sort: Any = None, **axis: Any) -> Spec:
+    """Return the encoding of names on an axis."""
+    return {
+        "field": field,
+        "type": "nominal",
+        "sort": sort,
+        "axis": {"title": None, "labelLimit": 140, "domain": False, "ticks": False, **axis},
+    }
+
+
+def below(n: int) -> Spec:
+    """Return the properties of a horizontal axis with n names."""
+    return {"labelAngle": -40 if n <= _SLANTED else -90, "labelLimit": 130, "orient": "bottom"}
+
+
+def least(field: str, order: str = "ascending") -> Spec:
+    """Return the order of names by the least value of a field."""
+    return {"op": "min", "field": field, "order": order}
+
+
+def model_style(frame: Frame, *channels: str, legend: Spec | None = None) -> Spec:
+    """Return the encodings of a model's style: of `color`, `shape`, `strokeDash` or `stroke`."""
+    styles = frame.styles.values()
+    ranges: dict[str, list[Any]] = {
+        "color": [s.colour for s in styles],
+        "stroke": [s.colour for s in styles],
+        "shape": [s.shape for s in styles],
+        "strokeDash": [list(s.dash) for s in styles],
+    }
+    return {
+        channel: {
+            "field": "model",
+            "type": "nominal",
+            "scale": {"domain": list(frame.styles), "range": ranges[channel]},
+            "legend": legend,
+        }
+        for channel in channels
+    }
+
+
+def legend(names: Iterable[str], beside: Iterable[str] = ()) -> Spec:
+    """Return a legend below the chart, in as many columns as whole names allow on a phone, three at most.
+
+    The number of columns does not depend on the width: the height is laid out before the width is known.
+
+    Args:
+        beside: names on the axis at the left, where the legend begins; none where numbers stand there.
+
+    >>> [legend(n, b)["columns"] for n, b in ((["als"], []), (["itemknn_cosine"], ["itemknn_cosine"]))]
+    [3, 1]
+    """
+    longest, at_left = (max(map(len, some), default=0) * _LETTER for some in (names, beside))
+    width = _PHONE - (min(at_left, _NAME) + 10 if at_left else _AXIS)
+    columns = next((n for n in (3, 2) if longest + _SYMBOL <= width / n), 1)
+    return {
+        "orient": "bottom",
+        "title": None,
+        "columns": columns,
+        "labelLimit": {"expr": f"max(60, (width + 10) / {columns} - {_SYMBOL})"},
+        "symbolSize": 90,
+        "symbolStrokeWidth": 2,
+        "symbolDash": [1, 0],
+        "symbolOpacity": 1,
+    }
+
+
+def model_legend(frame: Frame, beside: Iterable[str] = ()) -> Spec:
+    """Return a legend of the models that the selection shows."""
+    return {**legend(frame.styles, beside), "values": {"expr": "legend_models"}}
+
+
+def tooltip(*fields: Sequence[str], model: str = "model") -> list[Spec]:
+    """Return a tooltip: the model, then fields as (field, title) or (field, title, number format)."""
+    return [
+        {"field": "model", "type": "nominal", "title": model},
+        *(
+            {"field": f, "type": "quantitative" if more else "nominal", "title": title}
+            | ({"format": more[0]} if more else {})
+            for f, title, *more in fields
+        ),
+    ]
+
+
+def rounded(*fields: str, of: str = "mean", figures: int = FIGURES, sign: str = "") -> list[Spec]:
+    """Return transforms that add `<field>_text` with the same number of decimals in every row.
+
+    As in the tables, the largest value of the field `of` has so many significant figures.
+    """
+    digits = f"datum.size > 0 ? clamp({figures - 1} - floor(log(datum.size) / LN10 + 1e-9), 0, 9) : {figures}"
+    pattern = f"'{sign}.' + datum.digits + 'f'"
+    return [
+        {"calculate": f"abs(datum.{of})", "as": "size"},
+        {"joinaggregate": [{"op": "max", "field": "size", "as": "size"}]},
+        {"calculate": digits, "as": "digits"},
+        *(
+            {
+                "calculate": f"isValid(datum.{f}) ? format(datum.{f}, {pattern}) : '{NOTHING}'",
+                "as": f"{f}_text",
+            }
+            for f in fields
+        ),
+    ]
+
+
+def span(channel: str) -> Spec:
+    """Return the encoding of an interval along a channel, "x" or "y"."""
+    return {channel: {"field": "low"}, f"{channel}2": {"field": "high"}}
+
+
+INTERVAL = ("mean_text", "mean"), ("low_text", "interval from"), ("high_text", "interval to")
+"""Fields of a tooltip, after `rounded("mean", "low", "high")`."""
+
+
+def mark(type_: str, encoding: Mapping[str, Any], *, where: str = "", **properties: Any) -> Spec:
+    """Return a layer of marks; `where` filters its rows by an expression."""
+    layer: Spec = {"mark": {"type": type_, **properties}, "encoding": dict(encoding)}
+    return {**layer, "transform": [{"filter": where}]} if where else layer
+
+
+def points(encoding: Mapping[str, Any], **properties: Any) -> Spec:
+    """Return a layer of filled points."""
+    return mark("point", encoding, **{"filled": True, "size": 90, "opacity": 1, **properties})
+
+
+# -- the whole -------------------------------------------------------------------------------------------
+
+
+def specification(
+    frame: Frame,
+    rows: Sequence[Row],
+    lists: Sequence[str],
+    layers: Sequence[Spec],
+    *,
+    height: int | RowHeight,
+    by: Sequence[str] = BY,
+    metrics: Sequence[str] = (),
+    heading: Sequence[str] = (),
+    encoding: Mapping[str, Any] | None = None,
+    transform: Sequence[Spec] = (),
+    params: Mapping[str, Any] | None = None,
+) -> Spec:
+    """Return a whole specification: without a theme, as wide as its container, the same for the same data.
+
+    Args:
+        rows: values of the keys in `by`, and lists.
+        lists: fields of the rows that are lists of one length; a mark stands for an item of them.
+        layers: marks, see `mark`.
+        by: what the rows are chosen by, some of BY.
+        metrics: where `by` has "metric", those that the rows hold; the first is shown for any other choice.
+        heading: expressions, each a line; without any, the metric with its direction.
+        encoding: what all layers share.
+        transform: after the choice of rows.
+        params: more parameters, name -> value, or {"expr": ...}.
+    """
+    start = frame.start
+    keys = [k for k in ("dataset", "split") if k in by]
+    if not any(all(row[k] == getattr(start, k) for k in keys) for row in rows):
+        start = start._replace(**{k: rows[0][k] for k in keys})
+    parameters: list[Spec] = [{"name": name, "value": getattr(start, name)} for name in BY if name in by]
+    if "metric" in by:
+        offered = sorted(metrics, key=lambda m: (m != start.metric, list(frame.metrics).index(m)))
+        parameters += [
+            {"name": "offered", "value": offered},
+            {"name": "shown", "expr": "indexof(offered, metric) < 0 ? offered[0] : metric"},
+            {"name": "directions", "value": {m: frame.direction(m) for m in offered}},
+            {"name": "without_k", "value": [m for m in offered if not frame.metrics[m].cutoff]},
+        ]
+        with_k = "(indexof(without_k, shown) < 0 ? '@' + k : '')" if "k" in by else "''"
+        heading = heading or (f"shown + {with_k} + ', ' + directions[shown]",)
+    extra: dict[str, Any] = dict(params or {})
+    if "legend_models" in str(layers) + str(encoding):
+        extra |= _legend_models(frame, rows, keys)
+    if isinstance(height, RowHeight):
+        counts = {dataset: dict(by_split) for dataset, by_split in height.counts.items()}
+        extra |= {
+            "bands": counts,
+            "drawn": {"expr": "bands[dataset] && bands[dataset][split] || 0"},
+            "height": {"expr": f"drawn > 0 ? {height.pixels:g} * drawn : {EMPTY}"},
+        }
         height = EMPTY
-    sizes["height"] = height
-    found: Spec = chart.properties(**sizes).to_dict(validate=False)
-    found.pop("config", None)  # what Altair's default theme sets; the page brings its own
-    found["view"] = {"stroke": None}
-    found["padding"] = PADDING
-    found["datasets"] = {data_name(rows): list(rows) for rows in tables}
-    return found
+    for name, value in extra.items():
+        is_expr = isinstance(value, dict) and set(value) <= {"expr"} and value
+        parameters.append({"name": name, **(value if is_expr else {"value": value})})
+    choose = [f"datum.{k} == {k}" for k in keys] + ["datum.metric == shown"] * ("metric" in by)
+    return {
+        "$schema": SCHEMA,
+        "title": _title([*heading, " + ', ' + ".join(keys)]),
+        "width": "container",
+        "height": height,
+        "autosize": {"type": "fit-x", "contains": "padding", "resize": True},
+        "padding": PADDING,
+        "view": {"stroke": None},
+        "params": parameters,
+        "data": {"name": data_name(rows)},
+        "transform": [
+            *([{"filter": " && ".join(choose)}] if choose else []),
+            {"flatten": list(lists)},
+            *([{"filter": "datum.k === null || datum.k == k"}] if "k" in by else []),
+            *transform,
+        ],
+        "encoding": dict(encoding or {}),
+        "layer": list(layers),
+        "datasets": {data_name(rows): list(rows)},
+    }
+
+
+def _title(lines: Sequence[str]) -> Spec:
+    """Return a title of lines that are expressions, as wide as the container."""
+    # It names the width so that it is evaluated again when that changes.
+    width = "width > 0 && isFinite(containerSize()[0]) ? containerSize()[0] - 12 : 460"
+    return {
+        "text": {"expr": f"[{', '.join(lines)}]"},
+        "anchor": "start",
+        "offset": 10,
+        "limit": {"expr": width},
+        "fontSize": 12,
+        "fontWeight": "normal",
+        "lineHeight": 16,
+    }
+
+
+def _legend_models(frame: Frame, rows: Sequence[Row], keys: Sequence[str]) -> dict[str, Any]:
+    """Return parameters: `legend_models` holds the models that the selection shows, or all if it is empty.
+
+    Vega cannot lay out an empty legend.
+    """
+    models = list(frame.styles)
+    by: dict[str, set[str]] = {}
+    for row in rows:
+        by.setdefault("\n".join(row[key] for key in keys), set()).add(row["model"])
+    selected = " + '\\n' + ".join(keys) or "''"
+    return {
+        "models_by": {key: sorted(of_key, key=models.index) for key, of_key in by.items()},
+        "all_models": models,
+        "legend_models": {"expr": f"models_by[{selected}] || all_models"},
+    }

@@ -1,224 +1,313 @@
-"""Accuracy against what it costs: one chart for each goal, with the Pareto front."""
+"""What accuracy costs: accuracy against a goal that can be chosen, with the Pareto front."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
-from bakeoff.report.charts.chart import Chart, ChartSection, Row
-from bakeoff.report.charts.frame import Frame, Place
-from bakeoff.report.charts.look import NEUTRAL
-from bakeoff.report.charts.room import figures
+import numpy as np
+
+from bakeoff.arrays import Array, Bools
+from bakeoff.queries.tables import Column, Table
+from bakeoff.queries.tables import Row as TableRow
+from bakeoff.report.charts.frame import Frame, TableView
+from bakeoff.report.charts.palette import NEUTRAL
 from bakeoff.report.charts.spec import (
-    AT_METRIC,
-    AT_PLACE,
-    colour,
-    data,
-    finish,
-    legend,
-    metric_title,
-    parameters,
-    shape,
+    Chart,
+    ChartSection,
+    Row,
+    Spec,
+    listed,
+    mark,
+    model_legend,
+    model_style,
+    numbers,
+    points,
+    rounded,
     short,
+    specification,
+    tooltip,
 )
-from bakeoff.report.figures.tradeoff import GOALS, Goal, Tradeoff, tradeoff
 
-NAME = "min(130, 0.45 * width)"
-"""Pixels of a name at a point at most: on one side of any point there is room for it."""
+_NAME = "min(130, 0.45 * width)"
+"""Pixels of a model's name at most: on one side of any point there is space for it."""
 
-LETTER, HIGH, ASIDE = 6.5, 13, 5
-"""Pixels of a letter of such a name, of its height, and of the gap beside its point."""
+_LETTER, _LINE, _GAP = 6.5, 13, 5
+"""Pixels of a letter of such a name, of its height, and of the gap between it and its point."""
 
 LOG_FROM = 30
-"""A cost is drawn on a logarithmic axis where its largest value is so many times the smallest."""
+"""A cost has a logarithmic axis where its largest value is this many times its smallest."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is set against accuracy.
+
+    Args:
+        id: letters and underscores.
+        name, unit: for people.
+        metric: a metric's name, or "" for a cost.
+        cost: phase whose seconds count, "memory" for the peak, "" for a metric.
+        higher: whether more of it is better.
+    """
+
+    id: str
+    name: str
+    unit: str
+    metric: str
+    cost: str
+    higher: bool
+
+
+GOALS = (
+    Goal("coverage", "coverage", "share of the catalogue", "catalog_coverage", "", True),
+    Goal("novelty", "novelty", "bits", "novelty", "", True),
+    Goal("diversity", "diversity", "1 - mean cosine in a list", "diversity", "", True),
+    Goal("popularity", "popularity bias", "mean users of an item", "mean_popularity", "", False),
+    Goal("fit_time", "time to fit", "seconds", "", "fit", False),
+    Goal("recommend_time", "time to recommend", "seconds for all users", "", "recommend", False),
+    Goal("memory", "peak memory", "MB", "", "memory", False),
+)
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """Accuracy against one goal on one table, for the rows that have both.
+
+    Args:
+        rows: positions in the table's rows.
+        values: the goal's value of each.
+        front: whether no other row is at least as good in both and better in one; ties share the front.
+    """
+
+    rows: tuple[int, ...]
+    values: tuple[float, ...]
+    front: tuple[bool, ...]
+
+
+def pareto(values: Array, higher: Sequence[bool]) -> Bools:
+    """Return bool [n]: the rows of float64 [n, d] that no other row dominates. Equal rows are treated alike.
+
+    A row dominates another if it is at least as good in every column and better in one.
+
+    >>> pareto(np.array([[1.0, 3.0], [2.0, 2.0], [1.0, 2.0], [2.0, 2.0]]), [True, True]).tolist()
+    [True, True, False, True]
+    """
+    gains = np.where(np.asarray(higher), values, -np.asarray(values, dtype=np.float64))
+    as_good = (gains[:, None] >= gains[None]).all(axis=2)
+    better = (gains[:, None] > gains[None]).any(axis=2)
+    return np.asarray(~(as_good & better).any(axis=0))
+
+
+def tradeoff(
+    table: Table, column: Column, accuracy_higher: bool, goal: Goal, k: int | None = None
+) -> Tradeoff:
+    """Set the means in one column against a goal; k is the goal's cutoff where the column has none."""
+    pairs = [
+        (at, row.values[column].mean, value)
+        for at, row in enumerate(table.rows)
+        if column in row.values and (value := goal_value(row, goal, column.k or k)) is not None
+    ]
+    front = pareto(np.array([p[1:] for p in pairs]).reshape(-1, 2), (accuracy_higher, goal.higher))
+    return Tradeoff(tuple(p[0] for p in pairs), tuple(p[2] for p in pairs), tuple(bool(f) for f in front))
+
+
+def goal_value(row: TableRow, goal: Goal, k: int | None) -> float | None:
+    """Return the goal's value of a row at a cutoff; None where it was not measured."""
+    if goal.metric:
+        mean = row.values.get(Column(goal.metric, k)) or row.values.get(Column(goal.metric, None))
+        value = None if mean is None else mean.mean
+    else:
+        value = row.peak_mb if goal.cost == "memory" else row.seconds.get(goal.cost)
+    return value if value is not None and math.isfinite(value) else None
+
+
+# -- the chart -------------------------------------------------------------------------------------------
 
 
 def sections(frame: Frame) -> list[ChartSection]:
-    """One section with a chart for each goal that was measured."""
+    """Return one section with one chart, whose goal can be chosen; none without a measure of accuracy."""
     accuracy = [
         m
         for m, metric in frame.metrics.items()
         if metric.higher_is_better is not None and metric.kind != "lists"
     ]
     goals = [g for g in GOALS if not g.metric or g.metric in frame.metrics]
-    if not accuracy:
+    rows = [row for view in frame.views for row in _rows(frame, view, accuracy, goals)]
+    goals = [g for g in goals if any(v is not None for row in rows for v in row[g.id])]
+    if not goals:
         return []
-    rows = [row for place in frame.places for row in _rows(frame, place, accuracy, goals)]
-    charts = [_chart(frame, accuracy, rows, goals, goal) for goal in goals if _values(rows, goals, goal)]
     text = (
         "The line joins the models on the Pareto front: no other model is at least as good in both and "
-        "better in one. It compares means, whose intervals stand above. Times and memory are of the machine "
-        "that ran the cells; what earlier cells left in a process counts as memory, without isolate=true. "
-        "To recommend what is popular is no fault by itself; less is drawn as better."
+        "better in one. It compares means without their intervals. Times and memory depend on the machine "
+        "that ran the cells; without isolate=true, memory includes what earlier cells left in the process. "
+        "Lower popularity bias is drawn as better; whether it is better depends on your goal."
     )
-    return [ChartSection("tradeoffs", "What accuracy costs", text, tuple(charts))] if charts else []
+    return [ChartSection("tradeoffs", "What accuracy costs", text, (_chart(frame, accuracy, rows, goals),))]
 
 
-def _names(goals: Sequence[Goal]) -> list[Any]:
-    """The lists of a row: cutoff, accuracy, then each goal (g0, ...) and whether on its front (f0, ...)."""
-    return ["k", "mean", *(f"{letter}{at}" for at in range(len(goals)) for letter in "gf")]
-
-
-def _values(rows: Sequence[Row], goals: Sequence[Goal], goal: Goal) -> list[float]:
-    name = f"g{goals.index(goal)}"
-    return [v for row in rows for v in row[name] if v is not None]
-
-
-def _rows(frame: Frame, place: Place, accuracy: Sequence[str], goals: Sequence[Goal]) -> list[Row]:
-    """A row for each model and measure of accuracy, with lists over k: all charts share them."""
-    found: dict[tuple[str, str], Row] = {}
-    names = _names(goals)
-    for column in (c for c in place.table.columns if c.metric in accuracy):
+def _rows(frame: Frame, view: TableView, accuracy: Sequence[str], goals: Sequence[Goal]) -> list[Row]:
+    """Return a row for each model and measure of accuracy, with lists over k (see `_lists`)."""
+    entries: dict[tuple[str, str], list[list[float | int | None]]] = {}
+    for column in (c for c in view.table.columns if c.metric in accuracy):
         higher = frame.metrics[column.metric].higher_is_better is True
         for k in [column.k] if column.k is not None or not frame.ks else frame.ks:
-            against = [tradeoff(place.table, column, higher, goal, k) for goal in goals]
-            for at, (model, row) in enumerate(zip(place.models, place.table.rows, strict=True)):
-                if column not in row.values:
-                    continue
-                who = {
-                    "dataset": place.dataset,
-                    "split": place.split,
-                    "model": model,
-                    "metric": column.metric,
-                }
-                lists = found.setdefault((model, column.metric), {**who, **{name: [] for name in names}})
-                told = [number for one in against for number in _of_row(one, at)]
-                numbers = [k, short(row.values[column].mean), *told]
-                for name, number in zip(names, numbers, strict=True):
-                    lists[name].append(number)
-    return list(found.values())
+            against = [tradeoff(view.table, column, higher, goal, k) for goal in goals]
+            for at, (model, row) in enumerate(zip(view.models, view.table.rows, strict=True)):
+                if column in row.values:
+                    values = [number for one in against for number in _value_and_front(one, at)]
+                    entry = [k, short(row.values[column].mean), *values]
+                    entries.setdefault((model, column.metric), []).append(entry)
+    return [listed(view.keys(*key), _lists(goals), of_key) for key, of_key in entries.items()]
 
 
-def _of_row(one: Tradeoff, at: int) -> tuple[float | int | None, int]:
-    """What a row of the table has of a goal, and 1 if it is on the front."""
-    if at not in one.rows:
+def _lists(goals: Sequence[Goal]) -> list[str]:
+    return ["k", "mean", *(name for g in goals for name in (g.id, f"{g.id}_front"))]
+
+
+def _value_and_front(one: Tradeoff, row: int) -> tuple[float | int | None, int]:
+    if row not in one.rows:
         return None, 0
-    place = one.rows.index(at)
-    return short(one.values[place]), int(one.front[place])
+    at = one.rows.index(row)
+    return short(one.values[at]), int(one.front[at])
 
 
-def _chart(
-    frame: Frame, accuracy: Sequence[str], rows: Sequence[Row], goals: Sequence[Goal], goal: Goal
-) -> Chart:
-    better = "higher is better" if goal.higher else "lower is better"
+def _chart(frame: Frame, accuracy: Sequence[str], rows: Sequence[Row], goals: Sequence[Goal]) -> Chart:
+    values = {g.id: [v for row in rows for v in row[g.id] if v is not None] for g in goals}
+    about = {
+        g.id: {
+            "words": f"{g.name}, {'higher' if g.higher else 'lower'} is better",
+            "unit": g.unit,
+            "higher": g.higher,
+            "log": bool(g.cost)
+            and min(values[g.id]) > 0
+            and max(values[g.id]) > LOG_FROM * min(values[g.id]),
+        }
+        for g in goals
+    }
+    select = {
+        "input": "select",
+        "options": [g.id for g in goals],
+        "labels": [g.name for g in goals],
+        "name": "Accuracy against ",
+    }
+    legend = model_legend(frame)
+    scaled = "goals[goal].log ? log(datum[goal]) / LN10 : datum[goal]"
+    single = "domain('x')[0] == domain('x')[1] ? format(datum.value, '.4~r') : datum.label"
+    line = mark("line", {"order": {"field": "value", "type": "quantitative"}}, where="datum.front == 1")
+    line["mark"] |= {
+        "color": NEUTRAL,
+        "strokeWidth": 1.5,
+        "interpolate": {"expr": "goals[goal].higher ? 'step-before' : 'step-after'"},
+    }
+    told = tooltip(("mean_text", "accuracy"), ("against", "against"))
+    spec = specification(
+        frame,
+        rows,
+        _lists([g for g in GOALS if g.id in rows[0]]),
+        [
+            line,
+            points({**model_style(frame, "color", "shape", legend=legend), "tooltip": told}),
+            _front_names(),
+        ],
+        metrics=accuracy,
+        heading=(
+            "shown + (indexof(without_k, shown) < 0 ? '@' + k : '') + ', ' + directions[shown]",
+            "'against ' + goals[goal].words",
+            "'x axis: ' + goals[goal].unit",
+        ),
+        encoding={
+            "x": numbers(
+                *("value", "x", None),
+                {
+                    "grid": False,
+                    "tickCount": 4,
+                    "labelPadding": 7,
+                    "labelExpr": f"goals[goal].log ? format(pow(10, datum.value), '.2~r') : {single}",
+                },
+                padding=30,
+            ),
+            "y": numbers("mean", "y", axis={"tickCount": 6}, padding=18, nice=True),
+        },
+        transform=[
+            {"filter": "isValid(datum[goal])"},
+            {"calculate": scaled, "as": "value"},
+            {"calculate": "datum[goal + '_front']", "as": "front"},
+            {"calculate": "format(datum[goal], '.4~r') + ' ' + goals[goal].unit", "as": "against"},
+            *rounded("mean"),
+        ],
+        params={
+            "goals": about,
+            "right": {"expr": "goals[goal].higher"},
+        },
+        height=280,
+    )
+    spec["params"].insert(0, {"name": "goal", "value": goals[0].id, "bind": select})
     caption = (
-        f"The best corner is at the top {'right' if goal.higher else 'left'}, where the metric above is one "
-        "of which more is better. Models on the front bear their names where there is room; hover any point."
+        "The best corner is at the side where the goal is better, at the top where more of the metric is "
+        "better. Models on the front bear their names where there is space; point at or tap any model."
     )
-    chart = _layers(frame, rows, goals, goal, [f"{goal.name}, {goal.unit}", better])
-    chart = chart.add_params(*parameters(frame, ("dataset", "split", "k", "metric"), accuracy))
-    title = f"Accuracy against {goal.name}"
-    return Chart(f"tradeoff-{goal.id}", title, caption, finish(chart, rows, height=280))
+    return Chart("tradeoff", "Accuracy against other goals", caption, spec)
 
 
-def _layers(
-    frame: Frame, rows: Sequence[Row], goals: Sequence[Goal], goal: Goal, title: Sequence[str]
-) -> Any:
-    import altair as alt
+def _front_names() -> Spec:
+    """Return names of the front, each on the side of its point where no point can be that is as good in both.
 
-    value, front = f"g{goals.index(goal)}", f"f{goals.index(goal)}"
-    base = (
-        alt.Chart(data(rows))
-        .transform_filter(f"{AT_PLACE} && datum.metric == shown")
-        .transform_flatten(_names(goals))
-        .transform_filter(f"{AT_METRIC} && datum.{value} !== null")
-    )
-    x = alt.X(
-        f"{value}:Q",
-        scale=_scale(_values(rows, goals, goal), goal),
-        axis=alt.Axis(title=list(title), grid=False, tickCount=4, labelPadding=7, labelExpr=figures("x")),
-    )
-    y = alt.Y(
-        "mean:Q",
-        scale=alt.Scale(zero=False, padding=18),
-        axis=alt.Axis(title=None, tickCount=6, labelExpr=figures("y")),
-    )
-    tips = [
-        alt.Tooltip("model:N", title="model"),
-        alt.Tooltip("mean:Q", title="accuracy", format=".4~r"),
-        alt.Tooltip(f"{value}:Q", title=goal.name, format=".4~r"),
-    ]
-    on_front = base.transform_filter(f"datum.{front} == 1")
-    line = on_front.mark_line(
-        color=NEUTRAL, strokeWidth=1.5, interpolate="step-before" if goal.higher else "step-after"
-    ).encode(x=x, y=y, order=f"{value}:Q")
-    points = base.mark_point(filled=True, size=90, opacity=1).encode(
-        x=x,
-        y=y,
-        color=colour(frame, legend=legend(frame.looks)),
-        shape=shape(frame, legend=legend(frame.looks)),
-        tooltip=tips,
-    )
-    return alt.layer(line, points, _front_names(on_front, value, goal.higher, x, y), title=metric_title())
-
-
-def _front_names(on_front: Any, value: str, right: bool, x: Any, y: Any) -> Any:
-    """Names of the front, each on the side of its point where nothing can lie that is as good in both.
-
-    So a name meets no point and no part of the line, only the names of its neighbours along the front: it is
-    left out where it would run into one of the two before it. One that would leave the chart is turned round.
-    Of several at the same point one is named, and the others are counted.
-
-    Args:
-        right: whether the better end of the goal is at the right.
+    A name therefore meets no point and no part of the line, only the names of its neighbours on the front: it
+    is left out where it would overlap one of the two before it. One that would leave the chart is put on the
+    other side. Of several models at the same point one is named, and the others are counted.
     """
-    import altair as alt
-
     before = [
         {"op": "lag", "field": field, "param": n, "as": f"{field}{n}"}
         for n in (1, 2)
-        for field in (value, "mean", "model")
+        for field in ("value", "mean", "model")
     ]
-    told = on_front.transform_joinaggregate(same="count()", groupby=[value, "mean"])
-    told = told.transform_window(before, sort=[{"field": value, "order": "ascending"}])
-    up = "about[shown] == 'lower is better'"
-    turned = f"({_turned(value, '', right)})"
-    free = " && ".join(_apart(value, str(n), right) for n in (1, 2))
-    return told.mark_text(
-        fontSize=11,
-        limit=alt.ExprRef(NAME),
-        baseline="middle",
-        align=alt.ExprRef(f"{turned} ? '{'right' if right else 'left'}' : '{'left' if right else 'right'}'"),
-        dx=alt.ExprRef(f"{turned} ? 0 : {ASIDE if right else -ASIDE}"),
-        dy=alt.ExprRef(f"{up} ? 10 : -10"),
-        text=alt.ExprRef(f"{free} ? datum.model + (datum.same > 1 ? ' +' + (datum.same - 1) : '') : ''"),
-    ).encode(x=x, y=y)
+    flipped = f"({_flipped('')})"
+    free = " && ".join(_apart(str(n)) for n in (1, 2))
+    lower = "directions[shown] == 'lower is better'"
+    return {
+        "transform": [
+            {"filter": "datum.front == 1"},
+            {"joinaggregate": [{"op": "count", "as": "same"}], "groupby": ["value", "mean"]},
+            {"window": before, "sort": [{"field": "value", "order": "ascending"}]},
+        ],
+        "mark": {
+            "type": "text",
+            "fontSize": 11,
+            "limit": {"expr": _NAME},
+            "baseline": "middle",
+            "align": {"expr": f"({flipped} == right) ? 'right' : 'left'"},
+            "dx": {"expr": f"{flipped} ? 0 : (right ? {_GAP} : {-_GAP})"},
+            "dy": {"expr": f"{lower} ? 10 : -10"},
+            "text": {"expr": f"{free} ? datum.model + (datum.same > 1 ? ' +' + (datum.same - 1) : '') : ''"},
+        },
+    }
 
 
-def _at(value: str, n: str) -> str:
-    """Where a point of the front is, n places before, in pixels."""
-    return f"scale('x', datum.{value}{n})"
+def _at(n: str) -> str:
+    """Return the horizontal position in pixels of the point n before on the front."""
+    return f"scale('x', datum.value{n})"
 
 
-def _long(n: str) -> str:
-    """Pixels that its name takes."""
-    return f"min({NAME}, {LETTER} * (length(datum.model{n}) + (datum.same > 1 ? 3 : 0)))"
+def _width(n: str) -> str:
+    """Return the width in pixels of its name."""
+    return f"min({_NAME}, {_LETTER} * (length(datum.model{n}) + (datum.same > 1 ? 3 : 0)))"
 
 
-def _turned(value: str, n: str, right: bool) -> str:
-    """Whether its name would leave the chart on the side where it belongs."""
-    if right:
-        return f"{_at(value, n)} + {ASIDE} + {_long(n)} > width"
-    return f"{_at(value, n)} - {ASIDE} - {_long(n)} < 0"
+def _flipped(n: str) -> str:
+    """Return whether its name would leave the chart on its own side."""
+    beyond = f"{_at(n)} + {_GAP} + {_width(n)} > width", f"{_at(n)} - {_GAP} - {_width(n)} < 0"
+    return f"right ? {beyond[0]} : {beyond[1]}"
 
 
-def _apart(value: str, n: str, right: bool) -> str:
-    """Whether a name does not meet that of the point n places before."""
-    lefts = [
-        f"({_at(value, m)} + (({_turned(value, m, right)}) == {str(right).lower()} "
-        f"? -{_long(m)} - {0 if right else ASIDE} : {ASIDE if right else 0}))"
+def _apart(n: str) -> str:
+    """Return whether a name does not overlap that of the point n before."""
+    left_ends = [
+        f"({_at(m)} + ((({_flipped(m)}) == right) "
+        f"? -{_width(m)} - (right ? 0 : {_GAP}) : (right ? {_GAP} : 0)))"
         for m in ("", n)
     ]
-    level = f"abs(scale('y', datum.mean) - scale('y', datum.mean{n})) < {HIGH}"
-    meet = f"{lefts[0]} < {lefts[1]} + {_long(n)} && {lefts[1]} < {lefts[0]} + {_long('')}"
-    return f"(!isValid(datum.{value}{n}) || !({level} && {meet}))"
-
-
-def _scale(values: Sequence[float], goal: Goal) -> Any:
-    """Logarithmic for a cost of which the values of all places span much, and none is 0."""
-    import altair as alt
-
-    spread = bool(goal.cost) and min(values) > 0 and max(values) > LOG_FROM * min(values)
-    if spread:
-        return alt.Scale(type="log", nice=False, padding=30)
-    return alt.Scale(zero=False, nice=False, padding=30)
+    level = f"abs(scale('y', datum.mean) - scale('y', datum.mean{n})) < {_LINE}"
+    meet = f"{left_ends[0]} < {left_ends[1]} + {_width(n)} && {left_ends[1]} < {left_ends[0]} + {_width('')}"
+    return f"(!isValid(datum.value{n}) || !({level} && {meet}))"

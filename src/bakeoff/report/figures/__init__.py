@@ -1,1 +1,1 @@
-"""The numbers behind the charts, from the tables and from the store."""
+"""What a report computes from stored splits and lists: users in groups, items in bands of popularity."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from bakeoff.queries.tables import Column, Row, Table
-from bakeoff.report.figures.intervals import interval
 from bakeoff.report.page.detail import Detail, detail, fits_of, whole
 from bakeoff.report.wording import (
     NOTHING,
@@ -132,9 +131,7 @@ def _point(row: Row, column: Column) -> Point | None:
     value = row.values.get(column)
     if value is None or not math.isfinite(value.mean):
         return None
-    mean, low, high = interval(value)
-    known = math.isfinite(low) and math.isfinite(high)
-    return Point(mean, low if known else None, high if known else None, value.best, value.tied, value.fits)
+    return Point(value.mean, value.low, value.high, value.best, value.tied, value.fits)
 
 
 # -- the columns that a board shows at one time ------------------------------------------------------

@@ -31,6 +31,10 @@ BESIDE_N = 4
 """So many metrics of OVERVIEW stand beside the chosen one."""
 
 
+OPEN_SECTIONS = ("leaders", "differences", "tradeoffs", "ranks")
+"""Sections of charts that are open at first; the others open on demand, so that the page stays short."""
+
+
 @dataclass(frozen=True)
 class Page:
     """What the template lays out.
@@ -45,6 +49,7 @@ class Page:
         shown: for each board the columns that stand in it at first: the leading one, then BESIDE_N others;
             None in place of one that was not measured.
         sections: charts.
+        open_sections: ids of those that are open at first.
         data: what the script needs, as JSON that may stand in a script element.
     """
 
@@ -57,6 +62,7 @@ class Page:
     shown: tuple[tuple[Column | None, ...], ...]
     sections: tuple[ChartSection, ...]
     data: str
+    open_sections: tuple[str, ...] = OPEN_SECTIONS
 
 
 def page(

@@ -14,8 +14,9 @@ from bakeoff.report.page.board import Board
 FOLDER = "charts"
 """Their folder beside report.md."""
 
-SHOWN = ("leader-board", "curves", "tradeoff-coverage")
-"""Which charts: who leads, whether that depends on k, and what accuracy costs in coverage."""
+SHOWN: dict[str, dict[str, str]] = {"leader-board": {}, "curves": {}, "tradeoff": {"goal": "coverage"}}
+"""Which charts, if they begin with these parameters: who leads, whether that depends on k, and what accuracy
+costs in coverage. Costs in seconds differ from run to run; these files must not."""
 
 WIDTH = 480
 """Pixels, where a chart is as wide as its place."""
@@ -45,11 +46,17 @@ def drawings(sections: Iterable[ChartSection], boards: Sequence[Board]) -> list[
     charts = {chart.id: chart for section in sections for chart in section.charts}
     found: list[Drawing] = []
     for place, board in enumerate(boards):
-        for name in (n for n in SHOWN if n in charts and board.columns):
+        for name in (
+            n for n, params in SHOWN.items() if board.columns and n in charts and _begins(charts[n], params)
+        ):
             file = f"{FOLDER}/{place + 1}-{_slug(board.dataset)}-{_slug(board.split)}-{name}.svg"
             alt = f"{charts[name].title}, {board.title}"
             found.append(Drawing(place, file, alt, _svg(charts[name], board)))
     return found
+
+
+def _begins(chart: Chart, params: dict[str, str]) -> bool:
+    return params.items() <= {p["name"]: p.get("value") for p in chart.spec["params"] if "value" in p}.items()
 
 
 def _slug(text: str) -> str:

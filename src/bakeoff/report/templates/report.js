@@ -158,17 +158,37 @@ function choose(wanted) {
   options("k", ks, state.k);
   if (!columns.some(c => c[0] === state.metric && c[1] !== null)) $("k").disabled = true;
   showBoard();
-  for (const drawn of views) tell(drawn);
+  updateCharts();
 }
 
-$("controls").addEventListener("change", () => choose({
-  dataset: $("dataset").value, split: $("split").value, metric: $("metric").value, k: Number($("k").value),
-}));
+/** The view that the address holds: `#split=temporal&metric=recall&k=20`. */
+function fromAddress() {
+  const view = Object.fromEntries([...new URLSearchParams(location.hash.slice(1))].filter(([name]) => name in state));
+  return "k" in view ? { ...view, k: Number(view.k) } : view;
+}
+
+$("controls").addEventListener("change", () => {
+  choose({ dataset: $("dataset").value, split: $("split").value, metric: $("metric").value, k: Number($("k").value) });
+  const view = Object.entries(state).filter(([name]) => $(name).options.length > 1);
+  history.replaceState(null, "", `#${new URLSearchParams(view)}`);
+});
+
+/** Open the folded section that the address names, and go there. */
+function openTarget() {
+  const target = location.hash.includes("=") ? null : $(decodeURIComponent(location.hash.slice(1)));
+  const fold = target?.closest("details.fold") ?? target?.querySelector(":scope > details.fold");
+  if (fold) fold.open = true;
+  target?.scrollIntoView();
+}
+
+addEventListener("hashchange", () => {
+  openTarget();
+  if (location.hash.includes("=")) choose(fromAddress());
+});
 $("controls").addEventListener("submit", event => event.preventDefault());
 
 // -- charts -------------------------------------------------------------------------------------------
 
-const views = [];
 const colour = name => `var(--${name})`; // resolved by the style sheet, so one drawing serves light, dark and paper
 const font = "system-ui, sans-serif";
 const words = { labelColor: colour("faint"), titleColor: colour("ink"), labelFont: font, titleFont: font, labelFontSize: 12, titleFontSize: 12 };
@@ -208,47 +228,77 @@ function rowsOf(table) {
   return columns[0][1].map((_, at) => Object.fromEntries(columns.map(([name, column]) => [name, column[at]])));
 }
 
-/** Give the selectors' values to the parameters of a chart that bear their names. */
-function tell({ view, params }) {
-  for (const name of params) view.signal(name, state[name]);
-  view.runAsync();
-}
-
-/** The specification of a chart with its data, set to what is chosen, and the names of what may be chosen. */
-function specOf(chart) {
-  const spec = structuredClone(data.charts[chart]);
-  if (spec.datasets) spec.datasets = Object.fromEntries(spec.datasets.map(name => [name, rowsOf(data.tables[name])]));
-  const params = (spec.params ?? []).filter(p => p.name in state && "value" in p);
-  for (const param of params) {
-    delete param.bind; // the page has its own selectors
-    param.value = state[param.name];
+class ChartView {
+  /** A chart in its element: `names` are the parameters that the selectors of the page set. */
+  constructor(element) {
+    const stored = data.charts[element.dataset.chart];
+    this.element = element;
+    const datasets = Object.fromEntries((stored.datasets ?? []).map(name => [name, rowsOf(data.tables[name])]));
+    this.rows = Object.values(datasets).flat();
+    this.spec = { ...structuredClone(stored), datasets };
+    this.params = (this.spec.params ?? []).filter(p => p.name in state && "value" in p);
+    this.names = this.params.map(p => p.name);
+    this.offered = this.spec.params?.find(p => p.name === "offered")?.value;
+    this.view = null;
   }
-  return [spec, params.map(p => p.name)];
-}
 
-async function draw(place) {
-  try {
-    const [spec, params] = specOf(place.dataset.chart);
-    const { view } = await vegaEmbed(place, spec, { actions: false, renderer: "svg", config, tooltip, loader, logLevel: 1 });
-    views.push({ view, params });
-    tell(views.at(-1));
-    place.dataset.state = "drawn";
-  } catch (error) {
-    place.dataset.state = "failed";
-    place.textContent = `This chart could not be drawn: ${error.message}`;
-    console.error(error);
+  /** Whether any row is of what is chosen; a chart without a selector of ours always has. */
+  hasData() {
+    const metric = this.offered && !this.offered.includes(state.metric) ? this.offered[0] : state.metric;
+    const chosen = { ...state, metric };
+    const keys = this.names.filter(name => name !== "k");
+    const k = row => !this.names.includes("k") || row.k === null || row.k === undefined || [row.k].flat().some(v => v === null || v === state.k);
+    return !this.rows.length || this.rows.some(row => keys.every(key => row[key] === undefined || row[key] === chosen[key]) && k(row));
   }
-}
 
-async function drawAll() {
-  for (const place of document.querySelectorAll(".chart")) {
-    await draw(place);
+  /** Show what is chosen: hide the figure where there is nothing, draw it when it is first seen. */
+  async update() {
+    const figure = this.element.closest("figure");
+    figure.hidden = !this.hasData();
+    if (figure.hidden || this.element.closest("details:not([open])")) return;
+    if (this.view) {
+      for (const name of this.names) this.view.signal(name, state[name]);
+      await this.view.runAsync();
+      return;
+    }
+    await this.draw();
     await new Promise(go => { // a busy page is never idle: go on all the same
       if (window.requestIdleCallback) requestIdleCallback(go, { timeout: 100 });
       else setTimeout(go);
     });
   }
-  root.dataset.charts = "drawn";
+
+  async draw() {
+    for (const param of this.params) {
+      delete param.bind; // the page has its own selectors
+      param.value = state[param.name];
+    }
+    try {
+      const options = { actions: false, renderer: "svg", config, tooltip, loader, logLevel: 1 };
+      this.view = (await vegaEmbed(this.element, this.spec, options)).view;
+      await this.view.runAsync();
+      this.element.dataset.state = "drawn";
+    } catch (error) {
+      this.element.dataset.state = "failed";
+      this.element.textContent = `This chart could not be drawn: ${error.message}`;
+      console.error(error);
+    }
+  }
+}
+
+const charts = [...document.querySelectorAll(".chart")].map(element => new ChartView(element));
+let updates = Promise.resolve();
+
+/** Update all charts, one after another; `data-charts` of the root says whether that is done. */
+function updateCharts() {
+  delete root.dataset.charts;
+  const last = updates = updates.then(async () => {
+    for (const chart of charts) {
+      if (updates !== last) return; // a later choice updates all of them again
+      await chart.update();
+    }
+    root.dataset.charts = "drawn";
+  });
 }
 
 // -- theme, paper, start ------------------------------------------------------------------------------
@@ -277,6 +327,7 @@ $("theme").addEventListener("click", () => {
 
 const folds = [...document.querySelectorAll("details.fold")];
 let closed = [];
+for (const fold of folds) fold.addEventListener("toggle", () => { if (fold.open && fold.querySelector(".chart")) updateCharts(); });
 addEventListener("beforeprint", () => {
   closed.push(...folds.filter(fold => !fold.open));
   for (const fold of closed) fold.open = true;
@@ -290,6 +341,7 @@ const theme = remembered();
 setTheme(theme in THEMES ? theme : "");
 $("theme").hidden = false;
 $("controls").hidden = !data.boards.length;
-if (data.boards.length) choose({});
-drawAll();
+if (data.boards.length) choose(fromAddress());
+else updateCharts();
+openTarget();
 })();

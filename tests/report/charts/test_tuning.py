@@ -41,7 +41,7 @@ def tuned(make: Any, metrics: Any) -> dict[str, Any]:
     cell = dataclasses.replace(result.asked.cell, model={**result.asked.cell.model, "space": space})
     result = result._replace(asked=dataclasses.replace(result.asked, cell=cell))
     results = [result, make("als", {"ndcg": {"10": (0.3, 0.01)}})]
-    found = charts(results, comparison(results, [10], metrics), metrics, None)
+    found = charts(comparison(results, [10], metrics), metrics, None)
     section = next(s for s in found if s.id == "tuning")
     return {c.id: next(iter(c.spec["datasets"].values())) for c in section.charts}
 

@@ -10,7 +10,7 @@ import pytest
 
 from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import Chart, charts
-from bakeoff.report.charts.room import line_for_each
+from bakeoff.report.charts.spec import row_height
 from bakeoff.report.page.static import WIDTH
 
 
@@ -31,7 +31,7 @@ def params_of(chart: Chart) -> list[dict[str, Any]]:
 
 def found(results: Any, metrics: Any) -> dict[str, Chart]:
     tables = comparison(results, [10], metrics)
-    return {c.id: c for section in charts(results, tables, metrics, None) for c in section.charts}
+    return {c.id: c for section in charts(tables, metrics, None) for c in section.charts}
 
 
 def front(make: Any, metrics: Any, points: dict[str, tuple[float, float]]) -> Chart:
@@ -40,7 +40,7 @@ def front(make: Any, metrics: Any, points: dict[str, tuple[float, float]]) -> Ch
         make(m, {"ndcg": {"10": (ndcg, 0.01)}, "mean_popularity": {"10": (bias, 0.1)}})
         for m, (ndcg, bias) in points.items()
     ]
-    return found(results, metrics)["tradeoff-popularity"]
+    return found(results, metrics)["tradeoff"]
 
 
 def named(svg: str) -> list[str]:
@@ -86,8 +86,8 @@ def test_lines_are_counted_by_place() -> None:
         {"dataset": "d", "split": "s", "model": "a", "knob": "y"},
         {"dataset": "d", "split": "t", "model": "b", "knob": "x"},
     ]
-    assert line_for_each(30, rows).counts == {"d": {"s": 1, "t": 1}}
-    assert line_for_each(30, rows, "model", "knob").counts == {"d": {"s": 2, "t": 1}}
+    assert row_height(30, rows).counts == {"d": {"s": 1, "t": 1}}
+    assert row_height(30, rows, "model", "knob").counts == {"d": {"s": 2, "t": 1}}
 
 
 def test_no_chart_as_wide_as_its_place_has_steps(experiment: Any) -> None:

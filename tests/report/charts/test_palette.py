@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from bakeoff.report.charts.look import COLOURS, GREYS, NEUTRAL, looks
+from bakeoff.report.charts.palette import COLOURS, GREYS, NEUTRAL, styles
 
 # Machado, Oliveira and Fernandes 2009, severity 1, for linear RGB
 VISIONS = {
@@ -52,11 +52,11 @@ def test_every_colour_stands_out_on_white_and_on_black(colour: str) -> None:
 
 
 def test_no_two_models_look_the_same() -> None:
-    found = looks([f"m{i}" for i in range(56)])
+    found = styles([f"m{i}" for i in range(56)])
     assert len({(look.colour, look.shape) for look in found.values()}) == 56
 
 
 def test_baselines_are_grey_and_leave_the_others_their_colours() -> None:
-    found = looks(["als", "ease", "popularity"], {"popularity"})
+    found = styles(["als", "ease", "popularity"], {"popularity"})
     assert found["popularity"].colour in GREYS
-    assert {k: v for k, v in found.items() if k != "popularity"} == looks(["als", "ease"])
+    assert {k: v for k, v in found.items() if k != "popularity"} == styles(["als", "ease"])

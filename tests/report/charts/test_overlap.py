@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.report.figures.agreement import PERSISTENCE, compared
+from bakeoff.report.charts.overlap import PERSISTENCE, list_overlap
 
 N_ITEMS = 30
 
@@ -34,7 +34,7 @@ def lists(rows: list[list[int]], depth: int) -> Any:
 
 def mean(a: list[list[int]], b: list[list[int]], ks: Any = (1, 2, 5)) -> tuple[float, Any]:
     depths = [max(max(map(len, side)), 1) for side in (a, b)]
-    (found,) = compared(lists(a, depths[0]), [lists(b, depths[1])], N_ITEMS, ks)
+    (found,) = list_overlap(lists(a, depths[0]), [lists(b, depths[1])], N_ITEMS, ks)
     return found
 
 
@@ -81,7 +81,7 @@ def test_blocks_of_users_do_not_change_anything(monkeypatch: pytest.MonkeyPatch)
     rng = np.random.default_rng(2)
     sides = [[rng.permutation(N_ITEMS)[:6].tolist() for _ in range(25)] for _ in range(2)]
     whole = mean(*sides)
-    monkeypatch.setattr("bakeoff.report.figures.agreement._SCRATCH", 4 * (N_ITEMS + 1))
+    monkeypatch.setattr("bakeoff.report.charts.overlap._BLOCK", 4 * (N_ITEMS + 1))
     parts = mean(*sides)
     assert parts[0] == pytest.approx(whole[0])
     assert parts[1] == pytest.approx(whole[1])

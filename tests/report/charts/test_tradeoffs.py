@@ -9,7 +9,7 @@ import pytest
 
 from bakeoff.queries.comparison import comparison
 from bakeoff.queries.tables import Column
-from bakeoff.report.figures.tradeoff import GOALS, goal_value, pareto, tradeoff
+from bakeoff.report.charts.tradeoffs import GOALS, goal_value, pareto, tradeoff
 
 
 def dominates(a: Any, b: Any, higher: Any) -> bool:
@@ -50,7 +50,7 @@ def test_accuracy_stands_against_seconds_and_memory(make: Any, metrics: Any) -> 
     ]
     (table,) = comparison(results, [10], metrics)
     names = [row.model for row in table.rows]
-    got = tradeoff(table, Column("ndcg", 10), True, goal("fit-time"))
+    got = tradeoff(table, Column("ndcg", 10), True, goal("fit_time"))
     front = {names[at]: on for at, on in zip(got.rows, got.front, strict=True)}
     assert front == {"slow": True, "fast": True, "poor": False}
     assert {names[at]: v for at, v in zip(got.rows, got.values, strict=True)} == {

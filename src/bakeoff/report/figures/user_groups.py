@@ -1,6 +1,6 @@
-"""Who wins for whom: means of metrics by groups of users. Numbers only.
+"""Means of metrics by groups of users.
 
-A user may stand behind a mean several times: under several seeds of a model, on several splits. Its values in
+A user may be behind a mean several times: under several seeds of a model, on several splits. Its values in
 one group are averaged first, so that an interval counts each user once.
 """
 
@@ -16,7 +16,7 @@ from bakeoff.arrays import CSR, Array, Codes, Doubles
 from bakeoff.queries.grouping import Grouping, by_features, by_history, by_known_history, history_edges
 from bakeoff.queries.tables import Column
 from bakeoff.queries.uncertainty import t_quantile
-from bakeoff.report.figures.material import Fits
+from bakeoff.report.figures.store_access import SplitFits
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,31 +50,36 @@ class GroupMeans:
     means: tuple[Means | None, ...]
 
 
-def group_means(fits: Sequence[Fits], columns: Sequence[Column]) -> list[GroupMeans]:
-    """Means by length of history, by what is known of a user, and by each user feature.
+def group_means(fits: Sequence[SplitFits], columns: Sequence[Column]) -> list[GroupMeans]:
+    """Return means by length of history, by what is known of a user, and by each user feature.
 
-    A grouping with fewer than two groups tells nothing and is left out.
+    Groupings with a single group are left out.
     """
     if not fits or not columns:
         return []
     edges = history_edges(fits[0].split)
     groupings = [[by_history(f.split, edges), by_known_history(f.split), *by_features(f.split)] for f in fits]
-    values = [_values_of_row(fits, columns, row) for row in range(len(fits[0].keys))]
-    found = []
+    values = [
+        [(at, f.values(key, columns)) for at, f in enumerate(fits) for key in f.keys[row]]
+        for row in range(len(fits[0].keys))
+    ]
+    result = []
     for of_kind in zip(*groupings, strict=True):
-        names = _union(of_kind)
+        # the groups of all splits: in the order of the split that has most, then as they appear
+        longest = max(of_kind, key=lambda g: len(g.names))
+        names = tuple(dict.fromkeys((*longest.names, *(n for g in of_kind for n in g.names))))
         if len(names) > 1:
-            found.append(_means(fits, of_kind, names, values))
-    return found
+            result.append(_means(fits, of_kind, names, values))
+    return result
 
 
 def _means(
-    fits: Sequence[Fits],
+    fits: Sequence[SplitFits],
     groupings: Sequence[Grouping],
     names: tuple[str, ...],
     values: Sequence[Sequence[tuple[int, Doubles]]],
 ) -> GroupMeans:
-    members = [_aligned(g, names) for g in groupings]
+    members = [_with_columns(g, names) for g in groupings]
     means: list[Means | None] = []
     for of_row in values:
         if not of_row:
@@ -83,31 +88,29 @@ def _means(
         users = np.concatenate([fits[at].split.users for at, _ in of_row])
         stacked = sparse.vstack([members[at] for at, _ in of_row], format="csr")
         means.append(mean_by_group(users, np.concatenate([v for _, v in of_row], axis=1), stacked))
-    everybody = np.concatenate([f.split.users for f in fits])
-    pairs, _ = _pairs(everybody, sparse.vstack(members, format="csr"))
-    n_users = np.bincount(pairs, minlength=len(names))
-    return GroupMeans(groupings[0].kind, names, n_users, tuple(means))
+    users = np.concatenate([f.split.users for f in fits])
+    groups, _ = _pairs(users, sparse.vstack(members, format="csr"))
+    return GroupMeans(groupings[0].kind, names, np.bincount(groups, minlength=len(names)), tuple(means))
 
 
 def mean_by_group(users: Codes, values: Doubles, members: CSR) -> Means:
-    """Means by group, each user once.
+    """Return means by group that count each user once.
 
     Args:
-        users: int32 [n], whose value it is; one may stand there several times.
+        users: int32 [n], the user of each value; several values may have the same.
         values: float64 [c, n]; NaN is no value.
-        members: CSR [n, s], which groups each entry belongs to.
+        members: CSR [n, s], the groups of each value.
     """
     groups, averages = _pairs(users, members)
-    known = ~np.isnan(values.T)
-    counts = averages @ known.astype(np.float64)
-    there = counts > 0
-    own = averages @ np.where(known, values.T, 0.0) / np.maximum(counts, 1.0)  # [pairs, c], 0 without a value
-    ones = np.ones(len(groups))
+    valid = ~np.isnan(values.T)
+    counts = averages @ valid.astype(np.float64)
+    present = counts > 0
+    of_user = averages @ np.where(valid, values.T, 0.0) / np.maximum(counts, 1.0)  # [pairs, c]
     shape = members.shape[1], len(groups)
-    total = sparse.csr_matrix((ones, (groups, np.arange(len(groups)))), shape=shape)
-    n = total @ there.astype(np.float64)
-    mean = np.where(n > 0, total @ own / np.maximum(n, 1.0), np.nan)
-    squares = total @ np.where(there, (own - np.nan_to_num(mean)[groups]) ** 2, 0.0)
+    total = sparse.csr_matrix((np.ones(len(groups)), (groups, np.arange(len(groups)))), shape=shape)
+    n = total @ present.astype(np.float64)
+    mean = np.where(n > 0, total @ of_user / np.maximum(n, 1.0), np.nan)
+    squares = total @ np.where(present, (of_user - np.nan_to_num(mean)[groups]) ** 2, 0.0)
     error = np.sqrt(squares / np.maximum(n - 1, 1.0) / np.maximum(n, 1.0))
     quantile = {degrees: t_quantile(degrees) for degrees in np.unique(n - 1).tolist()}
     half = error * np.vectorize(quantile.__getitem__, otypes=[float])(n - 1)
@@ -115,29 +118,17 @@ def mean_by_group(users: Codes, values: Doubles, members: CSR) -> Means:
 
 
 def _pairs(users: Codes, members: CSR) -> tuple[Array, CSR]:
-    """Distinct (group, user) pairs: the group of each, and the CSR [pairs, n] of ones at their entries."""
+    """Return the group of each distinct (group, user) pair, and the CSR [pairs, n] of ones at its values."""
     entries = np.repeat(np.arange(members.shape[0]), np.diff(members.indptr))
     width = int(users.max(initial=0)) + 1
-    keys, place = np.unique(members.indices.astype(np.int64) * width + users[entries], return_inverse=True)
+    keys, pair = np.unique(members.indices.astype(np.int64) * width + users[entries], return_inverse=True)
     ones = np.ones(len(entries))
-    return keys // width, sparse.csr_matrix((ones, (place, entries)), shape=(len(keys), members.shape[0]))
+    return keys // width, sparse.csr_matrix((ones, (pair, entries)), shape=(len(keys), members.shape[0]))
 
 
-def _values_of_row(fits: Sequence[Fits], columns: Sequence[Column], row: int) -> list[tuple[int, Doubles]]:
-    """For each fit of a row the position of its split, and its values."""
-    return [(at, f.values(key, columns)) for at, f in enumerate(fits) for key in f.keys[row]]
-
-
-def _union(groupings: Sequence[Grouping]) -> tuple[str, ...]:
-    """The groups of all splits: in the order of the split that has most, then as they appear."""
-    longest = max(groupings, key=lambda g: len(g.names))
-    return tuple(dict.fromkeys((*longest.names, *(n for g in groupings for n in g.names))))
-
-
-def _aligned(grouping: Grouping, names: Sequence[str]) -> CSR:
-    """The members of a grouping with columns in the order of names."""
-    place = {name: at for at, name in enumerate(names)}
-    to = np.array([place[n] for n in grouping.names], dtype=np.int64)
+def _with_columns(grouping: Grouping, names: Sequence[str]) -> CSR:
+    """Return the members of a grouping with columns in the order of names."""
+    to = np.array([names.index(n) for n in grouping.names], dtype=np.int64)
     ones = np.ones(len(to), dtype=np.float32)
     moved = sparse.csr_matrix((ones, (np.arange(len(to)), to)), shape=(len(to), len(names)))
     return (grouping.members @ moved).tocsr()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from bakeoff.report.figures.bands import band_recall, band_shares
+from bakeoff.report.figures.popularity_bands import band_recall, band_shares
 
 
 @pytest.mark.parametrize("seed", range(4))
