@@ -204,7 +204,7 @@ def _shares(frame: Frame, rows: Sequence[Row]) -> Spec:
         by=("dataset", "split", "k"),
         heading=("'recommended items by their popularity, k = ' + k",),
         encoding={
-            "x": numbers("share", "x", "share of all recommended items", axis, domain=[0, 1]),
+            "x": numbers("share", "x", "share of the lists", axis, domain=[0, 1]),
             "y": names(sort=models),
         },
         transform=[{"calculate": "indexof(band_order, datum.band)", "as": "at"}],
