@@ -93,7 +93,7 @@ def ours(train: Any, test: Any, items: np.ndarray, users: np.ndarray, repeat: in
     def checked() -> TopK:
         return TopK.build(users, items, scores, history=history, test=relevant)
 
-    def evidence(shared: TrainStats) -> EvaluationInputs:
+    def inputs(shared: TrainStats) -> EvaluationInputs:
         return EvaluationInputs(lists, relevant, history, shared)
 
     lists = checked()
@@ -107,11 +107,11 @@ def ours(train: Any, test: Any, items: np.ndarray, users: np.ndarray, repeat: in
         ),
         (
             f"{len(beyond)} others x {len(KS)} k, first model of a split",
-            *clocked(1, lambda: measure(evidence(TrainStats(train)), beyond, KS)),
+            *clocked(1, lambda: measure(inputs(TrainStats(train)), beyond, KS)),
         ),
         (
             f"{len(beyond)} others x {len(KS)} k, each further model",
-            *clocked(repeat + 1, lambda: measure(evidence(stats), beyond, KS)),
+            *clocked(repeat + 1, lambda: measure(inputs(stats), beyond, KS)),
         ),
     ]
 

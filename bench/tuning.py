@@ -23,7 +23,7 @@ from bakeoff import config_files
 from bakeoff.evaluation.measure import measure
 from bakeoff.models.fitting import limit_threads
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter
-from bakeoff.run.inference import evidence_of, recommend
+from bakeoff.run.inference import evaluation_inputs, recommend
 from bakeoff.splits.base import Split
 from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
@@ -110,8 +110,8 @@ def plain(cell: Cell, split: Split, todo: list[Mapping[str, Any]]) -> float:
     def objective(trial: Any) -> float:
         model = build_model(cell.model, **todo[trial.number])
         model.fit(inner.train, seed=seed)
-        evidence = evidence_of(*recommend(model, inner, goal.k or cell.depth, ranked=False), inner, stats)
-        return measure(evidence, {goal.name: goal.metric}, (goal.k,)).means[goal.name, goal.k][0]
+        inputs = evaluation_inputs(*recommend(model, inner, goal.k or cell.depth, ranked=False), inner, stats)
+        return measure(inputs, {goal.name: goal.metric}, (goal.k,)).means[goal.name, goal.k][0]
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction=goal.direction)

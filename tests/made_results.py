@@ -76,7 +76,7 @@ def make() -> Make:
 
 
 def _declare(text: str, **direction: Any) -> Metric:
-    def compute(evidence: Any, ks: Any) -> Any:
+    def compute(inputs: Any, ks: Any) -> Any:
         raise AssertionError("a report measures nothing")
 
     compute.__doc__ = text

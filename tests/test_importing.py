@@ -13,7 +13,7 @@ from bakeoff.errors import ConfigError, DataError, Unsupported
 from bakeoff.evaluation.catalogue import resolve
 from bakeoff.evaluation.measure import measure
 from bakeoff.importing import import_object, user_code_errors
-from evaluation.evidence import at_random
+from evaluation.made_inputs import at_random
 
 Write = Callable[[str, str], None]
 

@@ -11,7 +11,7 @@ from bakeoff.errors import Unsupported
 from bakeoff.evaluation import beyond
 from bakeoff.evaluation import stats as train_stats
 from bakeoff.evaluation.metric import EvaluationInputs, Metric
-from evaluation.evidence import at_random, from_scores
+from evaluation.made_inputs import at_random, from_scores
 
 KS = [1, 2, 5, 20]
 METRICS = {name: metric for name, metric in vars(beyond).items() if isinstance(metric, Metric)}
@@ -25,11 +25,11 @@ def cosine(vectors: np.ndarray) -> np.ndarray:
     return np.divide(product, scale, out=np.zeros_like(product), where=scale > 0)
 
 
-def slowly(name: str, evidence: EvaluationInputs, k: int):
+def slowly(name: str, inputs: EvaluationInputs, k: int):
     """Each metric from dense matrices and Python loops."""
-    train = evidence.train.train.toarray() > 0
+    train = inputs.train.train.toarray() > 0
     counts, n_items = train.sum(axis=0), train.shape[1]
-    lists = [[i for i in row[:k].tolist() if i >= 0] for row in evidence.lists.items]
+    lists = [[i for i in row[:k].tolist() if i >= 0] for row in inputs.lists.items]
     places = [i for row in lists for i in row]
     if name == "catalog_coverage":
         return len(set(places)) / (counts > 0).sum()
@@ -48,24 +48,24 @@ def slowly(name: str, evidence: EvaluationInputs, k: int):
             head.append(order.pop(0))
         return [np.mean([i not in head for i in row]) if row else math.nan for row in lists]
     if name.endswith("_features"):
-        likeness = cosine(evidence.train.item_features.matrix.toarray().astype(float))
+        likeness = cosine(inputs.train.item_features.matrix.toarray().astype(float))
     else:
         likeness = cosine(train.T.astype(float))
     if name.startswith("diversity"):
         pairs = [[likeness[a, b] for n, a in enumerate(row) for b in row[:n]] for row in lists]
         return [1 - np.mean(p) if p else math.nan for p in pairs]
-    history = [np.flatnonzero(row) for row in evidence.history.toarray()]
-    hit = evidence.test.toarray() > 0 if name.startswith("serendipity") else np.ones(train.shape, dtype=bool)
+    history = [np.flatnonzero(row) for row in inputs.history.toarray()]
+    hit = inputs.test.toarray() > 0 if name.startswith("serendipity") else np.ones(train.shape, dtype=bool)
     return [
         np.mean([(1 - likeness[i, h].mean()) * hit[u, i] for i in row]) if row and len(h) else math.nan
         for u, (row, h) in enumerate(zip(lists, history, strict=True))
     ]
 
 
-def agrees(name: str, evidence: EvaluationInputs) -> None:
-    got = METRICS[name](evidence, KS)
+def agrees(name: str, inputs: EvaluationInputs) -> None:
+    got = METRICS[name](inputs, KS)
     for row, k in zip(got, KS, strict=True):
-        assert row == pytest.approx(slowly(name, evidence, k), abs=1e-12, nan_ok=True), k
+        assert row == pytest.approx(slowly(name, inputs, k), abs=1e-12, nan_ok=True), k
 
 
 @given(seed=seeds)
@@ -82,9 +82,9 @@ def test_the_size_of_the_blocks_does_not_change_similarities(monkeypatch, scratc
     for name, size in (("SCRATCH_BYTES", scratch), ("PRODUCT_SIZE", product), ("GATHER_SIZE", gather)):
         monkeypatch.setattr(train_stats, name, size)
     monkeypatch.setattr(train_stats, "WHOLE_BYTES", 0)
-    evidence = at_random(5, m=15, n_items=40)
+    inputs = at_random(5, m=15, n_items=40)
     for name in ("diversity", "unexpectedness", "diversity_features", "serendipity_features"):
-        agrees(name, evidence)
+        agrees(name, inputs)
 
 
 def test_similarities_of_users_are_the_same_in_blocks_and_as_a_whole(monkeypatch):
@@ -96,14 +96,14 @@ def test_similarities_of_users_are_the_same_in_blocks_and_as_a_whole(monkeypatch
 @given(seed=seeds)
 @settings(max_examples=15, deadline=None)
 def test_values_stay_within_their_range(seed):
-    evidence = at_random(seed, m=10, n_items=25)
+    inputs = at_random(seed, m=10, n_items=25)
     n_items, n_users = 25, 10
     highest = {"distributional_coverage": math.log2(n_items), "mean_popularity": n_users, "novelty": math.inf}
     highest |= {"gini": 1 - 1 / n_items}
     # Above 1 only where the catalogue has items that train does not hold.
-    highest["catalog_coverage"] = n_items / (evidence.train.item_users > 0).sum()
+    highest["catalog_coverage"] = n_items / (inputs.train.item_users > 0).sum()
     for name, metric in METRICS.items():
-        values = metric(evidence, KS)
+        values = metric(inputs, KS)
         assert (values[~np.isnan(values)] >= -1e-12).all(), name
         assert (values[~np.isnan(values)] <= highest.get(name, 1) + 1e-12).all(), name
 
@@ -129,9 +129,9 @@ def test_items_that_share_no_user_are_wholly_diverse_and_twins_not_at_all():
     test[2, 0] = test[3, 2] = test[0, 5] = test[1, 5] = True
     scores = np.zeros((4, 6))
     scores[2, [0, 1]] = scores[3, [0, 2]] = 1.0
-    evidence = from_scores(scores, train, test, 2)
-    assert METRICS["diversity"](evidence, [2])[0, 2] == pytest.approx(0.0, abs=1e-12)
-    assert METRICS["diversity"](evidence, [2])[0, 3] == 1.0
+    inputs = from_scores(scores, train, test, 2)
+    assert METRICS["diversity"](inputs, [2])[0, 2] == pytest.approx(0.0, abs=1e-12)
+    assert METRICS["diversity"](inputs, [2])[0, 3] == 1.0
 
 
 def test_a_list_of_one_item_has_no_diversity():
@@ -139,28 +139,28 @@ def test_a_list_of_one_item_has_no_diversity():
 
 
 def test_a_user_without_a_list_or_without_history_has_no_value():
-    evidence = at_random(4, unserved=3)
-    without = evidence.lists.lengths == 0
+    inputs = at_random(4, unserved=3)
+    without = inputs.lists.lengths == 0
     for name in ("diversity", "unexpectedness", "serendipity", "mean_popularity", "long_tail_share"):
-        assert np.isnan(METRICS[name](evidence, [5])[0]).tolist() == without.tolist(), name
+        assert np.isnan(METRICS[name](inputs, [5])[0]).tolist() == without.tolist(), name
     train, test = np.array([[False] * 4, [True, True, False, False]]), np.eye(2, 4, k=2, dtype=bool)
     cold = from_scores(np.zeros((2, 4)), train, test, 2)
     assert np.isnan(METRICS["unexpectedness"](cold, [2])[0]).tolist() == [True, False]
 
 
 def test_lists_that_are_all_empty_leave_no_mean():
-    evidence = at_random(0, m=5, unserved=5)
+    inputs = at_random(0, m=5, unserved=5)
     for name in ("novelty", "gini"):
-        assert np.isnan(METRICS[name](evidence, [5])).all(), name
-    assert METRICS["catalog_coverage"](evidence, [5]).tolist() == [0.0]
+        assert np.isnan(METRICS[name](inputs, [5])).all(), name
+    assert METRICS["catalog_coverage"](inputs, [5]).tolist() == [0.0]
 
 
 def test_similarity_of_features_needs_features():
     train, test = np.eye(3, 6, dtype=bool), np.eye(3, 6, k=1, dtype=bool)
-    evidence = from_scores(np.zeros((3, 6)), train, test, 3)
+    inputs = from_scores(np.zeros((3, 6)), train, test, 3)
     for name in ("diversity_features", "unexpectedness_features", "serendipity_features"):
         with pytest.raises(Unsupported, match="needs item features"):
-            METRICS[name](evidence, [3])
+            METRICS[name](inputs, [3])
 
 
 def test_values_of_the_interactions_do_not_change_what_is_alike():

@@ -18,7 +18,7 @@ from bakeoff.evaluation.catalogue import (
     shipped,
 )
 from bakeoff.evaluation.metric import Metric, metric
-from bakeoff.tuning.spec import Tuning, goals
+from bakeoff.tuning.spec import TuningSpec, goals
 from bakeoff.verify import formulas
 
 
@@ -113,9 +113,9 @@ def test_something_else_than_a_metric_is_refused() -> None:
 
 
 def test_every_metric_that_a_report_prints_can_be_tuned_by() -> None:
-    (goal,) = goals(Tuning(metric="map_lenskit@10"), depth=100)
+    (goal,) = goals(TuningSpec(metric="map_lenskit@10"), depth=100)
     assert (goal.metric, goal.k) == (conventions.map_lenskit, 10)
-    (goal,) = goals(Tuning(metric="bakeoff.evaluation.ranking.ndcg@5"), depth=100)
+    (goal,) = goals(TuningSpec(metric="bakeoff.evaluation.ranking.ndcg@5"), depth=100)
     assert (goal.metric, goal.k) == (ranking.ndcg, 5)
 
 

@@ -9,7 +9,7 @@ from bakeoff.errors import Unsupported
 from bakeoff.evaluation import conventions, ranking
 from bakeoff.evaluation.measure import measure
 from bakeoff.evaluation.metric import Metric
-from evaluation.evidence import at_random, from_scores, toy
+from evaluation.made_inputs import at_random, from_scores, toy
 
 METRICS = {
     name: value
@@ -82,10 +82,10 @@ def test_the_toy_gives_each_library_its_answer(library, name, answer):
     assert round(mean, digits) == answer
 
 
-def lists_of(evidence, k):
+def lists_of(inputs, k):
     """For each user the hits of the first k places, without pads, and the number of test items."""
-    test = evidence.test.toarray() > 0
-    rows = evidence.lists.items[:, :k]
+    test = inputs.test.toarray() > 0
+    rows = inputs.lists.items[:, :k]
     hits = [[int(test[u, i]) for i in row if i >= 0] for u, row in enumerate(rows)]
     return list(zip(hits, test.sum(axis=1).tolist(), strict=True))
 
@@ -140,20 +140,20 @@ BY_HAND = {
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", BY_HAND)
 def test_a_convention_is_its_formula_user_by_user(name, seed):
-    evidence = at_random(seed, m=20, n_items=30)
-    whole = [hits for hits, _ in lists_of(evidence, 20)]
+    inputs = at_random(seed, m=20, n_items=30)
+    whole = [hits for hits, _ in lists_of(inputs, 20)]
     ks = [1, 4, 20]
-    for row, k in zip(METRICS[name](evidence, ks), ks, strict=True):
-        rows = zip(lists_of(evidence, k), whole, strict=True)
+    for row, k in zip(METRICS[name](inputs, ks), ks, strict=True):
+        rows = zip(lists_of(inputs, k), whole, strict=True)
         expected = [BY_HAND[name](h, r, k, w) for (h, r), w in rows]
         assert row == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
 def test_the_precision_of_implicit_pools_the_users():
-    evidence = at_random(0)
-    rows = lists_of(evidence, 5)
+    inputs = at_random(0)
+    rows = lists_of(inputs, 5)
     pooled = sum(sum(h) for h, _ in rows) / sum(min(5, r) for _, r in rows)
-    assert conventions.precision_implicit(evidence, [5]) == pytest.approx([pooled])
+    assert conventions.precision_implicit(inputs, [5]) == pytest.approx([pooled])
 
 
 def test_the_auc_of_lightfm_is_ours_where_nothing_ties_and_lower_where_test_items_tie_with_others():
@@ -167,27 +167,27 @@ def test_the_auc_of_lightfm_is_ours_where_nothing_ties_and_lower_where_test_item
 def test_a_user_to_whom_every_candidate_is_relevant_tells_no_auc():
     test = np.array([[True, True, False], [True, False, False]])
     train = np.array([[False, False, True], [False, False, False]])
-    evidence = from_scores(np.array([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0]]), train, test, 2)
-    assert conventions.auc_lightfm(evidence).tolist() == [0.5, 1.0]
-    assert conventions.auc_recbole(evidence).tolist() == [1.0]
+    inputs = from_scores(np.array([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0]]), train, test, 2)
+    assert conventions.auc_lightfm(inputs).tolist() == [0.5, 1.0]
+    assert conventions.auc_recbole(inputs).tolist() == [1.0]
 
 
 def test_the_auc_of_recbole_weighs_users_by_their_test_items():
-    evidence = at_random(0)
-    expected = np.average(ranking.auc(evidence), weights=evidence.lists.n_relevant)
-    assert conventions.auc_recbole(evidence) == pytest.approx([expected])
+    inputs = at_random(0)
+    expected = np.average(ranking.auc(inputs), weights=inputs.lists.n_relevant)
+    assert conventions.auc_recbole(inputs) == pytest.approx([expected])
 
 
 @pytest.mark.parametrize("name", ["auc_lightfm", "reciprocal_rank_lightfm", "auc_recbole"])
 def test_a_metric_of_the_whole_ranking_needs_the_rank_of_every_test_item(name):
-    evidence = at_random(0)
-    without = replace(evidence, lists=replace(evidence.lists, above=None, ties=None))
+    inputs = at_random(0)
+    without = replace(inputs, lists=replace(inputs.lists, above=None, ties=None))
     with pytest.raises(Unsupported, match="rank of every test item"):
         METRICS[name](without)
 
 
 def test_the_auc_of_recbole_needs_a_user_with_something_to_tell_apart():
     everything = np.ones((2, 3), dtype=bool)
-    evidence = from_scores(np.zeros((2, 3)), ~everything, everything, 2)
+    inputs = from_scores(np.zeros((2, 3)), ~everything, everything, 2)
     with pytest.raises(Unsupported, match="no user has a candidate"):
-        conventions.auc_recbole(evidence)
+        conventions.auc_recbole(inputs)

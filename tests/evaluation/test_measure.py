@@ -11,13 +11,13 @@ from bakeoff.evaluation import beyond, ranking
 from bakeoff.evaluation.catalogue import default_paths, metric_paths, resolve
 from bakeoff.evaluation.measure import measure, per_user_table
 from bakeoff.evaluation.metric import metric
-from evaluation.evidence import at_random, toy
+from evaluation.made_inputs import at_random, toy
 
 
 @metric(higher_is_better=None)
-def list_length(evidence, ks):
+def list_length(inputs, ks):
     """How many items the first k places hold: a metric of one's own."""
-    return np.stack([np.minimum(evidence.lists.lengths, k) for k in ks])
+    return np.stack([np.minimum(inputs.lists.lengths, k) for k in ks])
 
 
 def test_means_and_standard_errors_are_over_users():
@@ -29,8 +29,8 @@ def test_means_and_standard_errors_are_over_users():
 
 
 def test_all_cutoffs_are_measured_together_as_they_are_alone():
-    evidence, names = at_random(0), resolve(default_paths())
-    together = measure(evidence, names, [5, 10, 20])
+    inputs, names = at_random(0), resolve(default_paths())
+    together = measure(inputs, names, [5, 10, 20])
     for k in (5, 10, 20):
         alone = measure(at_random(0), names, [k])
         for key, value in alone.means.items():
@@ -49,9 +49,9 @@ def test_a_metric_of_the_whole_set_of_lists_has_no_standard_error():
 
 
 def test_a_metric_that_cannot_be_measured_is_absent_with_its_reason():
-    evidence = at_random(0)
-    evidence = replace(evidence, lists=replace(evidence.lists, above=None, ties=None))
-    found = measure(evidence, {"auc": ranking.auc, "recall": ranking.recall}, [5])
+    inputs = at_random(0)
+    inputs = replace(inputs, lists=replace(inputs.lists, above=None, ties=None))
+    found = measure(inputs, {"auc": ranking.auc, "recall": ranking.recall}, [5])
     assert found.absent == {"auc": "needs the rank of every test item; the model gives lists only"}
     assert list(found.means) == [("recall", 5)]
 
@@ -63,9 +63,9 @@ def test_a_cutoff_at_which_no_user_has_a_value_is_absent_alone():
 
 
 def test_users_without_a_value_are_not_in_the_mean():
-    evidence = at_random(0, unserved=3)
-    found = measure(evidence, {"diversity": beyond.diversity}, [5])
-    served = found.per_user["diversity", 5][evidence.lists.lengths > 0]
+    inputs = at_random(0, unserved=3)
+    found = measure(inputs, {"diversity": beyond.diversity}, [5])
+    served = found.per_user["diversity", 5][inputs.lists.lengths > 0]
     assert np.isnan(found.per_user["diversity", 5]).sum() == 3
     expected = served.mean(), served.std(ddof=1) / len(served) ** 0.5
     assert found.means["diversity", 5] == pytest.approx(expected)
@@ -91,11 +91,11 @@ def test_a_cutoff_must_be_a_whole_number_within_the_lists(k, error):
 
 
 def test_what_metrics_share_is_made_once():
-    evidence, made = at_random(0), []
+    inputs, made = at_random(0), []
     for _ in range(2):
-        evidence.once("name", lambda: made.append(1))
+        inputs.once("name", lambda: made.append(1))
     assert made == [1]
-    replace(evidence, predicted=None).once("name", lambda: made.append(2))
+    replace(inputs, predicted=None).once("name", lambda: made.append(2))
     assert made == [1, 2]
 
 

@@ -46,7 +46,7 @@ def test_every_metric_that_the_page_names_exists() -> None:
 def test_the_metric_and_the_set_that_the_page_shows_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from evaluation.evidence import toy
+    from evaluation.made_inputs import toy
 
     code, conf = (re.search(rf"```{kind}\n(.*?)```", PAGE, flags=re.DOTALL) for kind in ("python", "yaml"))
     assert code and conf

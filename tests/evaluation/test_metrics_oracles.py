@@ -16,7 +16,7 @@ from bakeoff.evaluation import beyond, conventions, ranking, rating
 from bakeoff.evaluation.metric import EvaluationInputs
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
-from evaluation.evidence import at_random, toy
+from evaluation.made_inputs import at_random, toy
 
 # They warn of pandas, numpy and numba; what we ask of them is a number.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -70,34 +70,34 @@ def lists(request) -> EvaluationInputs:
     return toy() if request.param == "toy" else request.getfixturevalue(request.param)
 
 
-def cutoffs(evidence: EvaluationInputs) -> list[int]:
-    return [k for k in KS if k <= evidence.lists.depth]
+def cutoffs(inputs: EvaluationInputs) -> list[int]:
+    return [k for k in KS if k <= inputs.lists.depth]
 
 
-def truth_table(evidence: EvaluationInputs, user: str, item: str) -> pd.DataFrame:
-    rows = np.repeat(evidence.lists.users, evidence.lists.n_relevant)
-    return pd.DataFrame({user: rows, item: evidence.test.indices})
+def truth_table(inputs: EvaluationInputs, user: str, item: str) -> pd.DataFrame:
+    rows = np.repeat(inputs.lists.users, inputs.lists.n_relevant)
+    return pd.DataFrame({user: rows, item: inputs.test.indices})
 
 
-def train_table(evidence: EvaluationInputs, user: str, item: str) -> pd.DataFrame:
-    coo = evidence.train.train.tocoo()
+def train_table(inputs: EvaluationInputs, user: str, item: str) -> pd.DataFrame:
+    coo = inputs.train.train.tocoo()
     return pd.DataFrame({user: coo.row, item: coo.col})
 
 
-def list_table(evidence: EvaluationInputs, user: str, item: str, depth: int | None = None) -> pd.DataFrame:
-    rows, columns = np.nonzero(evidence.lists.items[:, :depth] >= 0)
+def list_table(inputs: EvaluationInputs, user: str, item: str, depth: int | None = None) -> pd.DataFrame:
+    rows, columns = np.nonzero(inputs.lists.items[:, :depth] >= 0)
     return pd.DataFrame(
         {
-            user: evidence.lists.users[rows],
-            item: evidence.lists.items[rows, columns],
+            user: inputs.lists.users[rows],
+            item: inputs.lists.items[rows, columns],
             "rank": columns + 1,
-            "relevance": evidence.lists.hits[rows, columns].astype(float),
+            "relevance": inputs.lists.hits[rows, columns].astype(float),
         }
     )
 
 
-def means(metric, evidence: EvaluationInputs, ks: list[int]) -> np.ndarray:
-    values = metric(evidence, ks)
+def means(metric, inputs: EvaluationInputs, ks: list[int]) -> np.ndarray:
+    values = metric(inputs, ks)
     return np.nanmean(values, axis=1) if metric.per_user else values
 
 
@@ -122,21 +122,21 @@ def test_accuracy_is_that_of_recommenders(name, lists):
     assert means(RECOMMENDERS[name], lists, ks) == pytest.approx(expected, abs=1e-9)
 
 
-def few_users(evidence: EvaluationInputs, n: int = 250) -> EvaluationInputs:
+def few_users(inputs: EvaluationInputs, n: int = 250) -> EvaluationInputs:
     """recommenders joins all pairs of items of a user: this many users fit."""
-    kept = np.flatnonzero(evidence.lists.users < n)
-    part = evidence.lists
+    kept = np.flatnonzero(inputs.lists.users < n)
+    part = inputs.lists
     built = TopK.build(
         part.users[kept],
         part.items[kept],
         part.scores[kept],
-        history=evidence.history[kept],
-        test=evidence.test[kept],
+        history=inputs.history[kept],
+        test=inputs.test[kept],
     )
-    train = evidence.train.train.copy()
+    train = inputs.train.train.copy()
     train = sparse.vstack([train[:n], sparse.csr_matrix((max(train.shape[0] - n, 0), train.shape[1]))])
-    stats = TrainStats(sparse.csr_matrix(train, dtype=np.float32), evidence.train.item_features)
-    return EvaluationInputs(built, evidence.test[kept], evidence.history[kept], stats)
+    stats = TrainStats(sparse.csr_matrix(train, dtype=np.float32), inputs.train.item_features)
+    return EvaluationInputs(built, inputs.test[kept], inputs.history[kept], stats)
 
 
 BEYOND = {
@@ -183,43 +183,43 @@ def test_serendipity_is_that_of_recommenders_with_hits_as_relevance(lists_with_t
 )
 def test_similarity_of_features_is_that_of_recommenders(name, ours):
     oracle = getattr(library("recommenders.evaluation.python_evaluation"), name)
-    evidence = at_random(4, m=30, n_items=40, depth=10)
-    vectors = evidence.train.item_features.matrix.toarray().astype(np.float64)
+    inputs = at_random(4, m=30, n_items=40, depth=10)
+    vectors = inputs.train.item_features.matrix.toarray().astype(np.float64)
     vectors[np.linalg.norm(vectors, axis=1) == 0, 0] = 1.0  # recommenders has no cosine for a zero vector
-    features = Features(sparse.csr_matrix(vectors), evidence.train.item_features.names)
-    evidence = replace(evidence, train=replace(evidence.train, item_features=features))
+    features = Features(sparse.csr_matrix(vectors), inputs.train.item_features.names)
+    inputs = replace(inputs, train=replace(inputs.train, item_features=features))
     described = pd.DataFrame({"itemID": np.arange(40), "features": list(vectors)})
-    listed = list_table(evidence, "userID", "itemID", 5)[["userID", "itemID"]]
+    listed = list_table(inputs, "userID", "itemID", 5)[["userID", "itemID"]]
     expected = oracle(
-        train_table(evidence, "userID", "itemID"),
+        train_table(inputs, "userID", "itemID"),
         listed,
         item_feature_df=described,
         item_sim_measure="item_feature_vector",
     )
-    assert means(ours, evidence, [5]) == pytest.approx([expected], abs=1e-9)
+    assert means(ours, inputs, [5]) == pytest.approx([expected], abs=1e-9)
 
 
 @pytest.mark.parametrize(("name", "oracle"), [("r2", "rsquared"), ("explained_variance", "exp_var")])
 def test_rating_errors_are_those_of_recommenders(name, oracle):
-    evidence, rng = at_random(0), np.random.default_rng(0)
-    evidence.test.data[:] = rng.integers(1, 6, evidence.test.nnz)
-    predicted = (evidence.test.data + rng.normal(size=evidence.test.nnz)).astype(np.float32)
-    evidence = replace(evidence, predicted=predicted)
+    inputs, rng = at_random(0), np.random.default_rng(0)
+    inputs.test.data[:] = rng.integers(1, 6, inputs.test.nnz)
+    predicted = (inputs.test.data + rng.normal(size=inputs.test.nnz)).astype(np.float32)
+    inputs = replace(inputs, predicted=predicted)
     module = library("recommenders.evaluation.python_evaluation")
-    truth = truth_table(evidence, "userID", "itemID")
-    real = truth.assign(rating=evidence.test.data.astype(np.float64))
+    truth = truth_table(inputs, "userID", "itemID")
+    real = truth.assign(rating=inputs.test.data.astype(np.float64))
     guess = truth.assign(prediction=predicted.astype(np.float64))
     for ours, theirs in ((name, oracle), ("rmse", "rmse"), ("mae", "mae")):
         expected = getattr(module, theirs)(real, guess)
-        assert getattr(rating, ours)(evidence)[0] == pytest.approx(expected, abs=1e-9)
+        assert getattr(rating, ours)(inputs)[0] == pytest.approx(expected, abs=1e-9)
 
 
 class Lists:
     """Gives `implicit.evaluation` the lists instead of a model's."""
 
-    def __init__(self, evidence: EvaluationInputs, n_users: int) -> None:
-        self.items = np.full((n_users, evidence.lists.depth), -1, dtype=np.int32)
-        self.items[evidence.lists.users] = evidence.lists.items
+    def __init__(self, inputs: EvaluationInputs, n_users: int) -> None:
+        self.items = np.full((n_users, inputs.lists.depth), -1, dtype=np.int32)
+        self.items[inputs.lists.users] = inputs.lists.items
 
     def recommend(self, users, history, N=10, **_):
         return self.items[users, :N], np.zeros((len(users), N), dtype=np.float32)
@@ -273,15 +273,15 @@ def test_accuracy_is_that_of_lightfm(levels):
             assert ranking.recall(given, [k])[0] == pytest.approx(recall, abs=1e-7)
 
 
-def _scores_behind(evidence: EvaluationInputs) -> np.ndarray:
-    """Scores [m, I] under which every test item has just the rank, and the ties, that the evidence states."""
-    m, n_items = evidence.test.shape
+def _scores_behind(inputs: EvaluationInputs) -> np.ndarray:
+    """Scores [m, I] under which every test item has just the rank, and the ties, that the inputs states."""
+    m, n_items = inputs.test.shape
     scores = np.zeros((m, n_items), dtype=np.float32)
     for u in range(m):
-        span = slice(*evidence.test.indptr[u : u + 2])
-        test = evidence.test.indices[span]
-        above, ties = evidence.lists.above[span], evidence.lists.ties[span]
-        others = sorted(set(range(n_items)) - set(test) - set(evidence.history[u].indices))
+        span = slice(*inputs.test.indptr[u : u + 2])
+        test = inputs.test.indices[span]
+        above, ties = inputs.lists.above[span], inputs.lists.ties[span]
+        others = sorted(set(range(n_items)) - set(test) - set(inputs.history[u].indices))
         levels = sorted(set(zip(above.tolist(), ties.tolist(), strict=True)))
         filled, rest = 0, list(others)
         for a, t in levels:

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation import ranking
 from bakeoff.evaluation.metric import EvaluationInputs, Metric
-from evaluation.evidence import at_random, from_scores, toy
+from evaluation.made_inputs import at_random, from_scores, toy
 
 KS = [1, 2, 5, 20]
 AT_K = {
@@ -44,9 +44,9 @@ BY_HAND = {
 }
 
 
-def hits_by_user(evidence: EvaluationInputs, k: int):
-    test = evidence.test.toarray() > 0
-    return [[int(i >= 0 and test[u, i]) for i in row[:k]] for u, row in enumerate(evidence.lists.items)]
+def hits_by_user(inputs: EvaluationInputs, k: int):
+    test = inputs.test.toarray() > 0
+    return [[int(i >= 0 and test[u, i]) for i in row[:k]] for u, row in enumerate(inputs.lists.items)]
 
 
 def test_every_metric_with_a_cutoff_has_its_brute_force():
@@ -57,11 +57,11 @@ def test_every_metric_with_a_cutoff_has_its_brute_force():
 @settings(max_examples=15, deadline=None)
 @pytest.mark.parametrize("name", BY_HAND)
 def test_a_metric_is_its_formula_user_by_user(name, seed):
-    evidence = at_random(seed, m=12, n_items=30)
-    relevant = evidence.lists.n_relevant.tolist()
-    got = AT_K[name](evidence, KS)
+    inputs = at_random(seed, m=12, n_items=30)
+    relevant = inputs.lists.n_relevant.tolist()
+    got = AT_K[name](inputs, KS)
     for row, k in zip(got, KS, strict=True):
-        rows = zip(hits_by_user(evidence, k), relevant, strict=True)
+        rows = zip(hits_by_user(inputs, k), relevant, strict=True)
         assert row == pytest.approx([BY_HAND[name](h, r, k) for h, r in rows], abs=1e-12)
 
 
@@ -86,9 +86,9 @@ def test_the_toy_gives_the_fractions_computed_by_hand():
 @given(seed=seeds)
 @settings(max_examples=25, deadline=None)
 def test_metrics_stay_within_0_and_1(seed):
-    evidence = at_random(seed, m=8, n_items=25, levels=3)
+    inputs = at_random(seed, m=8, n_items=25, levels=3)
     for metric in [*AT_K.values(), ranking.auc]:
-        values = metric(evidence, KS)
+        values = metric(inputs, KS)
         assert np.isfinite(values).all()
         assert (values >= 0).all()
         assert (values <= 1 + 1e-12).all()
@@ -112,14 +112,14 @@ def test_the_order_of_users_and_the_names_of_items_do_not_matter(seed):
 @given(seed=seeds, k=st.integers(1, 19))
 @settings(max_examples=25, deadline=None)
 def test_a_miss_at_the_tail_never_raises_a_metric_and_a_hit_never_lowers_one(seed, k):
-    evidence = at_random(seed, m=10, n_items=30)
-    hit = evidence.lists.hits[:, k]
+    inputs = at_random(seed, m=10, n_items=30)
+    hit = inputs.lists.hits[:, k]
     for name in ("precision", "recall", "map_r", "hit_rate", "mrr"):
-        shorter, longer = AT_K[name](evidence, [k, k + 1])
+        shorter, longer = AT_K[name](inputs, [k, k + 1])
         assert (longer[~hit] <= shorter[~hit] + 1e-12).all(), name
         assert name == "precision" or (longer[hit] >= shorter[hit] - 1e-12).all(), name
     for name in ("ndcg", "map", "recall_capped"):
-        shorter, longer = AT_K[name](evidence, [k, k + 1])
+        shorter, longer = AT_K[name](inputs, [k, k + 1])
         assert (longer[~hit] <= shorter[~hit] + 1e-12).all(), name
 
 
@@ -130,22 +130,22 @@ def test_a_perfect_list_scores_1_whether_or_not_there_are_k_test_items(name, k):
     test = np.zeros((6, 25), dtype=bool)
     for u, r in enumerate([1, 2, 3, 5, 10, 20]):
         test[u, rng.choice(25, r, replace=False)] = True
-    evidence = from_scores(test.astype(float), np.zeros_like(test), test, 10)
-    assert AT_K[name](evidence, [k])[0] == pytest.approx(np.ones(6), abs=1e-12)
+    inputs = from_scores(test.astype(float), np.zeros_like(test), test, 10)
+    assert AT_K[name](inputs, [k])[0] == pytest.approx(np.ones(6), abs=1e-12)
 
 
 def test_a_user_without_a_list_counts_0():
-    evidence = at_random(3, unserved=4)
-    without = evidence.lists.lengths == 0
+    inputs = at_random(3, unserved=4)
+    without = inputs.lists.lengths == 0
     assert without.sum() == 4
     for name, metric in AT_K.items():
-        assert (metric(evidence, KS)[:, without] == 0).all(), name
+        assert (metric(inputs, KS)[:, without] == 0).all(), name
 
 
 def test_all_ties_give_an_auc_of_one_half():
-    evidence = at_random(1)
-    m, n_items = evidence.test.shape
-    tied = from_scores(np.zeros((m, n_items)), evidence.history.toarray() > 0, evidence.test.toarray() > 0, 5)
+    inputs = at_random(1)
+    m, n_items = inputs.test.shape
+    tied = from_scores(np.zeros((m, n_items)), inputs.history.toarray() > 0, inputs.test.toarray() > 0, 5)
     assert ranking.auc(tied) == pytest.approx(np.full(m, 0.5), abs=1e-12)
 
 
@@ -167,12 +167,12 @@ def test_auc_is_that_of_scikit_learn_over_the_unseen_items(seed, levels):
 def test_a_user_to_whom_every_candidate_is_relevant_has_an_auc_of_one_half():
     test = np.array([[True, True, False], [True, False, False]])
     train = np.array([[False, False, True], [False, False, False]])
-    evidence = from_scores(np.array([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0]]), train, test, 2)
-    assert ranking.auc(evidence).tolist() == [0.5, 1.0]
+    inputs = from_scores(np.array([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0]]), train, test, 2)
+    assert ranking.auc(inputs).tolist() == [0.5, 1.0]
 
 
 def test_auc_needs_the_rank_of_every_test_item():
-    evidence = at_random(0)
-    without = replace(evidence, lists=replace(evidence.lists, above=None, ties=None))
+    inputs = at_random(0)
+    without = replace(inputs, lists=replace(inputs.lists, above=None, ties=None))
     with pytest.raises(Unsupported, match="rank of every test item"):
         ranking.auc(without)

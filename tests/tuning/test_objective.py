@@ -13,7 +13,7 @@ from bakeoff.evaluation.measure import measure
 from bakeoff.evaluation.metric import EvaluationInputs, metric
 from bakeoff.models.topk import FactorModel
 from bakeoff.run.cell import Cell, build_model
-from bakeoff.run.inference import evidence_of, recommend
+from bakeoff.run.inference import evaluation_inputs, recommend
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.sampling import derived
 from bakeoff.tuning.spec import TuningSpec
@@ -33,12 +33,12 @@ def by_hand(cell: Cell, worth: Objective) -> float:
     validation = worth.validations[0]
     model = build_model(cell.model)
     model.fit(validation.inner.train, seed=derived("trial", cell.seed, 0))
-    evidence = evidence_of(
+    inputs = evaluation_inputs(
         *recommend(model, validation.inner, cell.depth), validation.inner, validation.stats
     )
     goal = worth.goals[0]
     ks = () if goal.k is None else (goal.k,)
-    return measure(evidence, {goal.name: goal.metric}, ks).means[goal.name, goal.k][0]
+    return measure(inputs, {goal.name: goal.metric}, ks).means[goal.name, goal.k][0]
 
 
 @pytest.mark.parametrize("sought", ["ndcg@5", "auc"])
@@ -51,11 +51,11 @@ def test_ranks_of_test_items_are_asked_for_only_where_a_metric_needs_them(als: C
 
 
 @metric()
-def beaten(evidence: EvaluationInputs, ks: Sequence[int]) -> Any:
+def beaten(inputs: EvaluationInputs, ks: Sequence[int]) -> Any:
     """A metric with a cutoff that looks at ranks: the share of test items with fewer than k above them."""
-    if evidence.lists.above is None:
+    if inputs.lists.above is None:
         raise Unsupported("needs ranks")
-    return np.array([[float(np.mean(evidence.lists.above < k))] * len(evidence.lists.users) for k in ks])
+    return np.array([[float(np.mean(inputs.lists.above < k))] * len(inputs.lists.users) for k in ks])
 
 
 def test_a_metric_of_ones_own_that_has_a_cutoff_and_needs_ranks_gets_them(als: Cell) -> None:

@@ -20,7 +20,7 @@ from bakeoff.models.base import Model
 from bakeoff.models.external import External
 from bakeoff.models.fitting import limit_threads
 from bakeoff.notebook.selection import Names
-from bakeoff.run.inference import evidence_of, recommend
+from bakeoff.run.inference import evaluation_inputs, recommend
 from bakeoff.splits.base import Split, assemble
 
 _FILE = "lists.parquet"
@@ -93,10 +93,10 @@ def evaluate(
     with limit_threads(1):
         model = _read(columns, split)
         found, _ = recommend(cast("Model", model), split, max(*ks, _longest(columns["user"])))
-        evidence = evidence_of(
+        inputs = evaluation_inputs(
             found, None, split, TrainStats(split.train.matrix(), split.train.item_features)
         )
-        measured = measure(evidence, wanted, ks)
+        measured = measure(inputs, wanted, ks)
     empty = int((found.lengths == 0).sum())
     notes = [*_dropped(split), *(remark.replace(_FILE, "lists") for remark in model.remarks)]
     if empty:

@@ -94,7 +94,7 @@ def question(results: Iterable[Result], k: int | Iterable[int], metrics: Names) 
 def _stored_only(by_k: Mapping[str, tuple[float, float | None]]) -> Metric:
     """A metric of which records hold values and nobody said where it is defined: it has no direction."""
 
-    def compute(evidence: EvaluationInputs, ks: Sequence[int]) -> Doubles:
+    def compute(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
         raise UsageError("this metric is known by its stored values alone: name it by its import path")
 
     return Metric(compute, None, any(e is not None for _, e in by_k.values()), "" not in by_k)

@@ -47,6 +47,6 @@ def recommend(model: Model, split: Split, depth: int, *, ranked: bool = True) ->
     return lists, predicted
 
 
-def evidence_of(lists: TopK, predicted: Any, split: Split, stats: TrainStats) -> EvaluationInputs:
-    """What metrics may look at, for the evaluated users of a split."""
+def evaluation_inputs(lists: TopK, predicted: Any, split: Split, stats: TrainStats) -> EvaluationInputs:
+    """Return the inputs of metrics for the evaluated users of a split."""
     return EvaluationInputs(lists, split.test[split.users], split.history[split.users], stats, predicted)

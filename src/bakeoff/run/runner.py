@@ -27,7 +27,7 @@ from bakeoff.importing import user_code_errors
 from bakeoff.models.base import HasDeterminism, HasNotes, Model
 from bakeoff.models.fitting import limit_threads
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter, parameters
-from bakeoff.run.inference import evidence_of, recommend
+from bakeoff.run.inference import evaluation_inputs, recommend
 from bakeoff.run.resources import ResourceMeter, environment
 from bakeoff.splits.base import Split
 from bakeoff.storage.record import Measurement, Record, Status, TuningRecord
@@ -234,8 +234,8 @@ def _run(
     with meter.phase("recommend"):
         lists, predicted = recommend(model, split, cell.depth)
     with meter.phase("evaluate"):
-        evidence = evidence_of(lists, predicted, split, workspace.stats(cell, meter))
-        outcome.measurements = measure(evidence, resolve(spec.metrics), spec.ks)
+        inputs = evaluation_inputs(lists, predicted, split, workspace.stats(cell, meter))
+        outcome.measurements = measure(inputs, resolve(spec.metrics), spec.ks)
     with meter.phase("write"):
         store.write_lists(
             cell.key, StoredLists(lists.items, lists.scores, lists.above, lists.ties, predicted)
@@ -265,8 +265,8 @@ def remeasure(record: Record, cell: Cell, workspace: Workspace, spec: Evaluation
         ties=stored.ties,
     )
     with limit_threads(1):
-        evidence = evidence_of(lists, stored.predicted, split, workspace.stats(cell))
-        measured = measure(evidence, resolve(spec.metrics), sorted({*record.ks, *spec.ks}))
+        inputs = evaluation_inputs(lists, stored.predicted, split, workspace.stats(cell))
+        measured = measure(inputs, resolve(spec.metrics), sorted({*record.ks, *spec.ks}))
     updated = replace(
         record,
         metrics={**record.metrics, **_by_metric(measured)},

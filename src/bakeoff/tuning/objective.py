@@ -15,7 +15,7 @@ from bakeoff.evaluation.metric import EvaluationInputs
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.models.base import EpochParam, Model, OnEpoch
 from bakeoff.run.cell import Cell, build_model, build_splitter
-from bakeoff.run.inference import evidence_of, recommend
+from bakeoff.run.inference import evaluation_inputs, recommend
 from bakeoff.splits.base import Split
 from bakeoff.tuning.pruning import ENDS, SAMPLED, looks
 from bakeoff.tuning.runs import ON_THE_WAY, Run, Runs, answered
@@ -182,8 +182,8 @@ class Objective:
 
     def _score(self, model: Model, split: Split, stats: TrainStats) -> tuple[float, ...]:
         depth = max(goal.k or self._cell.depth for goal in self.goals)
-        evidence = evidence_of(*recommend(model, split, depth, ranked=self._ranked), split, stats)
-        measured = [self._measured(goal, evidence) for goal in self.goals]
+        inputs = evaluation_inputs(*recommend(model, split, depth, ranked=self._ranked), split, stats)
+        measured = [self._measured(goal, inputs) for goal in self.goals]
         found = tuple(value for value, _ in measured if value is not None)
         if len(found) == len(measured):
             return found
@@ -193,10 +193,10 @@ class Objective:
         raise ModelError("; ".join(reason for value, reason in measured if value is None))
 
     @staticmethod
-    def _measured(goal: Goal, evidence: EvaluationInputs) -> tuple[float | None, str]:
+    def _measured(goal: Goal, inputs: EvaluationInputs) -> tuple[float | None, str]:
         """The value; else None and why there is none."""
         ks = () if goal.k is None else (goal.k,)
-        found = measure(evidence, {goal.name: goal.metric}, ks)
+        found = measure(inputs, {goal.name: goal.metric}, ks)
         if (goal.name, goal.k) in found.means:
             return found.means[goal.name, goal.k][0], ""
         return None, f"no {goal.text}: {'; '.join(found.absent.values())}"

@@ -1,4 +1,4 @@
-"""Evidence made from lists or scores, with the rank of every test item counted the slow way."""
+"""Inputs of metrics made from scores or lists; the rank of every test item is counted by brute force."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def from_scores(
     values: np.ndarray | None = None,
     predicted: np.ndarray | None = None,
 ) -> EvaluationInputs:
-    """Evidence of a model with these scores [m, I]; train and test are boolean [m, I], users 0..m-1."""
+    """Return the inputs for a model with these scores [m, I]; train and test are boolean [m, I]."""
     m, n_items = scores.shape
     scores = scores.astype(np.float32)
     items = np.full((m, depth), -1, dtype=np.int32)
