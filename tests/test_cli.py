@@ -280,7 +280,7 @@ def test_other_commands_answer_with_one_document(answer: Callable[..., dict[str,
     ndcg = next(row for row in comparison["metrics"] if row["metric"] == "ndcg")
     assert ndcg["low"] < ndcg["difference"] == ndcg["candidate"] - ndcg["baseline"] < ndcg["high"]
     verdict = answer("verify", "tiny", "references=[]")
-    assert verdict["agrees"] is True and verdict["cells"] == 4 and verdict["faults"] == []
+    assert verdict["agrees"] is True and verdict["n_cells"] == 4 and verdict["faults"] == []
     (description,) = answer("describe", *TINY)["datasets"]
     assert description["users"] == 40 and len(description["splits"]) == 1
     exported = answer("export", "tiny", "--to", "plain", "models=ease (l2=1)")["cells"]
