@@ -5,7 +5,6 @@ An option is written `--results-dir DIR`, `--results-dir=DIR` or, as an override
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
 import re
@@ -125,7 +124,7 @@ class Value(click.ParamType[Any]):
     def __init__(
         self,
         name: str,
-        read: Callable[[str, str], Any],
+        read: Callable[[str, str], Any] = lambda key, text: text,
         offer: Offer | None = None,
         *,
         several: bool = False,
@@ -155,10 +154,9 @@ def _key(param: click.Parameter) -> str:
 
 
 def _integer(key: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ConfigError(f"{key}={text!r}: expected a whole number") from None
+    if not re.fullmatch(r"\s*[+-]?\d+\s*", text):
+        raise ConfigError(f"{key}={text!r}: expected a whole number")
+    return int(text)
 
 
 def _number(key: str, text: str) -> float:
@@ -212,17 +210,14 @@ def _metric_names() -> list[str]:
     return [*config_files.options("metrics"), *shipped()]
 
 
-def _text(key: str, text: str) -> str:
-    return text
-
-
 def _path(key: str, text: str) -> Path:
     return Path(text)
 
 
-TEXT, INTEGER, NUMBER = Value("TEXT", _text), Value("N", _integer), Value("X", _number)
-FOLDER, INTEGERS = Value("DIR", _path), Value("N,N,...", _integers, several=True)
-EXPERIMENT = Value("NAME", _text, lambda ctx: completion.experiments(_results_dir(ctx)))
+TEXT, INTEGER, NUMBER = Value("TEXT"), Value("N", _integer), Value("X", _number)
+DIR, FOLDER, FILE = Value("DIR"), Value("DIR", _path), Value("FILE", _path)
+INTEGERS = Value("N,N,...", _integers, several=True)
+EXPERIMENT = Value("NAME", offer=lambda ctx: completion.experiments(_results_dir(ctx)))
 METRICS = Value("A,B,...", _metric_paths, lambda ctx: _metric_names(), several=True)
 
 
@@ -232,7 +227,7 @@ def _stored(what: str, *, several: bool = False) -> Value:
     def offer(context: click.Context) -> list[str]:
         return completion.stored_names(_results_dir(context), _experiment_name(context), what)
 
-    return Value("A,B,..." if several else "NAME", _text, offer, several=several)
+    return Value("A,B,..." if several else "NAME", offer=offer, several=several)
 
 
 def _one_of(choices: Sequence[str]) -> Callable[[str, str], str]:
@@ -310,9 +305,8 @@ class Command(click.Command):
             if word == "--":
                 yield from (word, *rest)
             elif word.startswith("--"):
-                flag, equals, value = word.partition("=")
-                yield flag.replace("_", "-") + equals + value
-                if flag.replace("_", "-") in flags and not equals:
+                yield (flag := _with_dashes(word))
+                if flag in flags:
                     yield from itertools.islice(rest, 1)  # the option's value, whatever it looks like
             elif match := KEY_VALUE.fullmatch(word):
                 key = match[1].replace("-", "_")
@@ -334,6 +328,12 @@ class Command(click.Command):
         return [*param.type.shell_complete(ctx, param, incomplete), *keys]
 
 
+def _with_dashes(word: str) -> str:
+    """Return `--results_dir=DIR` as `--results-dir=DIR`; other words as they are."""
+    flag, equals, value = word.partition("=")
+    return flag.replace("_", "-") + equals + value if word.startswith("--") else word
+
+
 class HydraCommand(Command):
     """A command that takes Hydra's overrides; the groups and keys of `config.yaml` are its options."""
 
@@ -343,9 +343,7 @@ class HydraCommand(Command):
 
     def _flags(self, ctx: click.Context, words: Sequence[str]) -> Iterator[str]:
         """Yield the words as they are: an override keeps Hydra's grammar."""
-        for word in words:
-            flag, equals, value = word.partition("=")
-            yield flag.replace("_", "-") + equals + value if flag.startswith("--") else word
+        return map(_with_dashes, words)
 
     def words(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the overrides that begin with a word."""
@@ -363,16 +361,12 @@ def _config_options() -> list[click.Option]:
         names = [f"--{key.replace('_', '-')}", f"key_{key}"]
         return click.Option(names, type=value, metavar=value.name, help=text, multiple=multiple)
 
-    options = []
-    for group in config_files.groups():
-        names = config_files.options(group, path)
-        value = Value("NAME", _text, functools.partial(_always, names), several=True)
-        options.append(option(group, value, f"one or more of: {', '.join(names)}", multiple=True))
-    return [*options, *(option(key, TEXT, text) for key, text in config_files.comments().items())]
+    def group(key: str, names: Sequence[str]) -> click.Option:
+        value = Value("NAME", offer=lambda ctx: names, several=True)
+        return option(key, value, f"one or more of: {', '.join(names)}", multiple=True)
 
-
-def _always(names: Sequence[str], ctx: click.Context) -> Sequence[str]:
-    return names
+    groups = [group(key, config_files.options(key, path)) for key in config_files.groups()]
+    return [*groups, *(option(key, TEXT, text) for key, text in config_files.comments().items())]
 
 
 def _overrides(options: dict[str, Any]) -> list[str]:
@@ -444,9 +438,11 @@ def _command(*options: Any, kind: type[Command] = Command) -> Callable[[Callable
     return make
 
 
-def _option(key: str, value: Value, text: str, **more: Any) -> Any:
-    flag = "--" + key.replace("_", "-")
-    return click.option(flag, re.sub(r"\W", "_", key), type=value, help=text, metavar=value.name, **more)
+def _option(key: str, value: Value | None, text: str, *short: str, **more: Any) -> Any:
+    """Return the decorator for an option; without a value it is a flag."""
+    flag, name = "--" + key.replace("_", "-"), re.sub(r"\W", "_", more.pop("name", key))
+    kind: dict[str, Any] = {"is_flag": True} if value is None else {"type": value, "metavar": value.name}
+    return click.option(flag, *short, name, help=text, **kind, **more)
 
 
 def _names(metavar: str, value: Value = EXPERIMENT) -> Any:
@@ -460,18 +456,11 @@ def _complete_word(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 MESSAGES = (
-    click.option("--quiet", "-q", is_flag=True, help="print the answer alone, and errors"),
-    click.option("--verbose", "-v", is_flag=True, help="print what is being done"),
-    _option("log", Value("FILE", _path), "append the messages, with times, to a file"),
+    _option("quiet", None, "print the answer alone, and errors", "-q"),
+    _option("verbose", None, "print what is being done", "-v"),
+    _option("log", FILE, "append the messages, with times, to a file"),
 )
-FORMAT = click.option(
-    "--format",
-    "form",
-    type=_choice("table", "json"),
-    default="table",
-    metavar="table|json",
-    help="of the answer",
-)
+FORMAT = _option("format", _choice("table", "json"), "of the answer", name="form", default="table")
 SELECTION = (
     _option("models", _stored("model", several=True), "models by name or label; repeatable", multiple=True),
     _option("dataset", _stored("dataset"), "one data set, where the experiment has several"),
@@ -505,23 +494,14 @@ def _statistics(test: str | None = None) -> tuple[Any, ...]:
 
 HYDRA = (
     click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=_complete_word),
-    click.option(
-        "--config-dir",
-        "-cd",
-        metavar="DIR",
-        help="a folder of your own YAML: model/, dataset/, ... (./conf needs no flag)",
+    _option(
+        "config_dir", DIR, "a folder of your own YAML: model/, dataset/, ... (./conf needs no flag)", "-cd"
     ),
-    click.option("--config-name", "-cn", metavar="NAME", help="another file in place of config.yaml"),
-    click.option(
-        "--cfg",
-        "-c",
-        type=_choice("job", "hydra", "all"),
-        metavar="job|hydra|all",
-        help="print the configuration, run nothing",
-    ),
-    click.option("--resolve", is_flag=True, help="of --cfg: with interpolations resolved"),
-    click.option("--package", "-p", metavar="KEY", help="of --cfg: this part alone"),
-    click.option("--multirun", "-m", is_flag=True, help="accepted; every command is a multirun"),
+    _option("config_name", TEXT, "another file in place of config.yaml", "-cn"),
+    _option("cfg", _choice("job", "hydra", "all"), "print the configuration, run nothing", "-c"),
+    _option("resolve", None, "of --cfg: with interpolations resolved"),
+    _option("package", TEXT, "of --cfg: this part alone", "-p"),
+    _option("multirun", None, "accepted; every command is a multirun", "-m"),
     FORMAT,
 )
 
@@ -623,12 +603,12 @@ def export_command(
 
 
 @_command(
-    _names("A B", Value("A B", _text, lambda ctx: _comparable(ctx))),
+    _names("A B", Value("A B", offer=lambda ctx: _comparable(ctx))),
     _option("name", EXPERIMENT, "experiment of the models A and B; may be left out if there is only one"),
     *SELECTION[1:],
     _option("k", INTEGERS, "cutoffs to compare at (default: 10)"),
     _option("metrics", METRICS, "metrics to compare (default: all that were measured)"),
-    _option("gate", Value("METRIC@K", _text), "answer by exit code: 0 PROMOTED, 3 REJECTED, 4 UNDECIDED"),
+    _option("gate", Value("METRIC@K"), "answer by exit code: 0 PROMOTED, 3 REJECTED, 4 UNDECIDED"),
     _option("tolerance", NUMBER, "of --gate: how far the interval must lie above 0 (or below)"),
     _option("users", INTEGER, "users with the largest gains, and losses, shown of each split", default="3"),
     *_statistics(test="randomization"),
@@ -703,11 +683,11 @@ def _comparable(context: click.Context) -> list[str]:
     _names("NAME"),
     _option("user", TEXT, "to a user of the data, from the stored lists"),
     _option("items", Value("A,B,C", _quoted_entries), "to a new user who had these items"),
-    _option("similar_to", Value("ITEM", _text), "items similar to an item"),
+    _option("similar_to", Value("ITEM"), "items similar to an item"),
     _option("k", INTEGER, "length of the lists", default="10"),
     *SELECTION,
     _option("format", _choice("table", "csv", "json"), "form of the output (default: by --to, else a table)"),
-    _option("to", Value("FILE", _path), "write to a file, .csv or .json"),
+    _option("to", FILE, "write to a file, .csv or .json"),
     *(NAME, RESULTS_DIR),
 )
 def recommend_command(
@@ -769,9 +749,7 @@ def verify_command(
     return commands.verify(name, results_dir, references, cells, form)
 
 
-CONFIG_DIR = click.option(
-    "--config-dir", multiple=True, metavar="DIR", help="a folder of your own YAML: model/, dataset/, ..."
-)
+CONFIG_DIR = _option("config_dir", DIR, "a folder of your own YAML: model/, dataset/, ...", multiple=True)
 
 
 @_command(
@@ -791,7 +769,7 @@ def list_command(kind: str, config_dir: Sequence[str], results_dir: Path, form: 
 
 @_command(
     click.argument("kind", metavar="|".join(SHOWN), type=Value("KIND", _kind, lambda ctx: SHOWN)),
-    click.argument("name", type=Value("NAME", _text, lambda ctx: _shown_names(ctx))),
+    click.argument("name", type=Value("NAME", offer=lambda ctx: _shown_names(ctx))),
     *(CONFIG_DIR, RESULTS_DIR, FORMAT),
 )
 def show_command(kind: str, name: str, config_dir: Sequence[str], results_dir: Path, form: Form) -> int:
