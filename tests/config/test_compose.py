@@ -242,3 +242,8 @@ class TestPrintedConfiguration:
         _, shown, _ = plan("--cfg=job", "model=als,ease", "seed=1,2")
         found = [(d["model"]["name"], d["seed"]) for d in yaml.safe_load_all(shown)]
         assert found == [("als", 1), ("als", 2), ("ease", 1), ("ease", 2)]
+
+
+@pytest.mark.parametrize("words", [("k=5,10",), ("k=[5],[10]",), ("statistics.test=t,wilcoxon",)])
+def test_a_setting_is_not_swept(plan: Plan, words: tuple[str, ...]) -> None:
+    assert f"'{words[0].partition('=')[0]}' is not swept" in refused(plan(*words, "baselines=[]"))

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from bakeoff import config_files
+from bakeoff.config.overrides import SETTINGS
 from bakeoff.config.settings import Settings
 from bakeoff.evaluation.significance import TestConfig as PairedTest
 from bakeoff.importing import import_object
@@ -116,3 +117,9 @@ def test_the_contract_gives_the_scalars_of_the_configuration(page: str) -> None:
     assert set(config_files.scalars()) - {"baselines", "params_from", "statistics"} <= set(
         re.findall(r"`(\w+)[=`]", line)
     )
+
+
+def test_a_key_of_the_configuration_is_an_axis_or_a_setting_of_all_cells() -> None:
+    axes = {"name", "depth", "seed", "split_seed", "params_from"}
+    assert {key.partition(".")[0] for key in SETTINGS} == set(config_files.scalars()) - axes | {"metrics"}
+    assert {f"statistics.{key}" for key in config_files.statistics()} <= set(SETTINGS)

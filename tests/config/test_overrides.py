@@ -8,8 +8,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from bakeoff import config_files
-from bakeoff.config.overrides import Grid, check_keys, check_overrides, check_presets, parse
+from bakeoff.config.overrides import SETTINGS, Grid, check_keys, check_overrides, check_settings, parse
 from bakeoff.errors import ConfigError
 from bakeoff.evaluation.catalogue import shipped
 
@@ -76,10 +75,6 @@ def parsed(*words: str) -> list[Any]:
 @pytest.mark.parametrize(
     ("word", "named"),
     [
-        ("k=5,10", r"'k=\[5,10\]'"),
-        ("k=[5],[10]", r"'k=\[5,10\]'"),
-        ("baselines=als,ease", r"'baselines=\[als,ease\]'"),
-        ("statistics.test=t,wilcoxon", "one value"),
         ("+modle=als", "did you mean 'model'"),
         ("~model=null", "model cannot be left out"),
     ],
@@ -239,8 +234,17 @@ def test_what_a_yaml_sets_and_bakeoff_does_not_read_is_refused(more: dict[str, A
         check_keys({**WRITTEN, **more})
 
 
-def test_presets_of_one_grid_agree_in_the_settings_of_all_cells() -> None:
-    settings = {**config_files.primary(), "metrics": {}}
-    check_presets({"a": settings, "b": {**settings, "seed": 2}})
-    with pytest.raises(ConfigError, match=r"experiment=a,b: .*'k'"):
-        check_presets({"a": settings, "b": {**settings, "k": [3]}})
+@pytest.mark.parametrize(
+    ("key", "values", "named"),
+    [
+        ("k", (5, 10), r"'k=\[5,10\]'"),
+        ("k", ([5], [5, 10]), r"'k=\[5,10\]'"),
+        ("baselines", ("als", "ease"), r"'baselines=\[als,ease\]'"),
+        ("statistics.test", ("t", "wilcoxon"), "'statistics.test'.* one value"),
+    ],
+)
+def test_a_setting_has_one_value_for_all_cells(key: str, values: tuple[Any, Any], named: str) -> None:
+    settings = dict.fromkeys(SETTINGS, 1)
+    check_settings([settings, {**settings, "seed": 2}])
+    with pytest.raises(ConfigError, match=named):
+        check_settings({**settings, key: value} for value in values)

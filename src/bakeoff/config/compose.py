@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -174,7 +174,7 @@ def execute(
     if session.verb != "describe":
         composed |= {job: compose(job) for job in _baselines(grid, composed)}
     grid.check_all_used()
-    _check_written(composed.values())
+    _check(composed.values())
     identities: dict[str, Any] = {}
     experiments: dict[str, list[CellRequest]] = {}
     jobs: dict[str, Job] = {}
@@ -230,15 +230,18 @@ def _print_configs(composed: Mapping[Job, Any], words: CommandLine) -> None:
         sys.stdout.write(OmegaConf.to_yaml(node) if isinstance(node, Container) else f"{node}\n")
 
 
-def _check_written(configs: Iterable[Any]) -> None:
-    """Check what YAML files set, once for each combination of options."""
-    by_choices = {str(config.hydra.runtime.choices): config for config in configs}
-    presets = {}
-    for config in by_choices.values():
-        written = _plain(config, resolve=False)
-        command_line.check_keys(written)
-        presets[str(config.hydra.runtime.choices.get("experiment"))] = written
-    command_line.check_presets(presets)
+def _check(configs: Collection[Any]) -> None:
+    """Check what YAML files set, once for each combination of options, and what all cells must agree in."""
+    from omegaconf import OmegaConf
+
+    for config in {str(config.hydra.runtime.choices): config for config in configs}.values():
+        command_line.check_keys(_plain(config, resolve=False))
+
+    def value(config: Any, key: str) -> Any:
+        node = OmegaConf.select(config, key)
+        return OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
+
+    command_line.check_settings({key: value(c, key) for key in command_line.SETTINGS} for c in configs)
 
 
 def _run_job(config: Any) -> None:
@@ -361,8 +364,8 @@ def _baselines(grid: Grid, composed: Mapping[Job, Any]) -> list[Job]:
         for name in _names("baselines", config.baselines):
             for baseline in grid.expand((*others, f"model={name}")):
                 jobs.setdefault(frozenset(baseline), baseline)
-    known = set(map(frozenset, composed))
-    return [job for words, job in jobs.items() if words not in known]
+    models = set(map(frozenset, composed))
+    return [job for words, job in jobs.items() if words not in models]
 
 
 def _names(key: str, value: Any) -> list[str]:

@@ -27,9 +27,10 @@ _CHOSEN = ("dataset", "split", "model", "metrics", "tune")  # groups of which ev
 
 _WITH_KNOBS = ("model", "split", "dataset", "tune")
 
-_SETTINGS = (
+SETTINGS = (
     *("k", "metrics", "results_dir", "fresh", "rerun", "isolate", "debug", "save_model", "workers"),
     *("time_limit", "memory_limit", "mlflow", "baselines"),
+    *(f"statistics.{key}" for key in ("test", "correction", "resamples", "seed", "confidence")),
 )
 """What is set once for all cells of a grid: how to run and to report."""
 
@@ -51,7 +52,7 @@ class CommandLine:
     """The words of a command, sorted.
 
     Args:
-        overrides: `key=value`, in the order given.
+        overrides: `key=value`, in their order.
         config_dirs: folders with options of the user's own, the first that has an option wins.
         config_name: the primary configuration; None for the shipped one.
         cfg: print this part of the configuration in place of running: job, hydra or all.
@@ -165,7 +166,7 @@ def is_for_master(override: Override) -> bool:
 
 
 def check_overrides(overrides: Iterable[Override]) -> None:
-    """Check for what Hydra accepts: unknown keys that are added, groups left out, settings that are swept.
+    """Check for what Hydra accepts: unknown keys that are added, and groups that are left out.
 
     Raises:
         ConfigError: the first of them.
@@ -177,11 +178,6 @@ def check_overrides(overrides: Iterable[Override]) -> None:
             raise ConfigError(f"~{key}: {key} cannot be left out")
         if (override.is_add() or override.is_force_add()) and root not in roots and "." not in key:
             raise ConfigError(f"{key}: there is no such option; {nearest(key, roots)}")
-        if override.is_sweep_override() and (key in _SETTINGS or root == "statistics"):
-            values = (override.input_line or "").partition("=")[2]
-            listed = f"{key}=[{values.replace('[', '').replace(']', '')}]"
-            advice = f"a list, as in {shlex.quote(listed)}" if key in ("k", "baselines") else "one value"
-            raise ConfigError(f"{key}={values}: {key!r} is not swept: give {advice}")
 
 
 class Grid:
@@ -246,8 +242,8 @@ class Grid:
         for (group, option), key in self._unused.items():
             choices = sorted(self.choices(group))
             raise ConfigError(
-                f"{key}: no cell of this grid has {group} {option!r}; {nearest(option, choices)}, "
-                f"or add {option} to {group}="
+                f"{key}: no cell of this grid has {group} {option!r}; "
+                f"write {group}={','.join([*choices, option])}, or leave {key} out"
             )
 
     def choice(self, job: Job, group: str) -> str:
@@ -301,8 +297,9 @@ class Grid:
             if in_build or first in keys or prefix:
                 matches.append(f"{group}.{'build.' if in_build else ''}{knob}")
         if not matches:
-            known = {k.removeprefix("build.") for g in groups for k in self._keys(g, option)}
-            hint = nearest(first, known - {"name", "build"}) if known else "it has none"
+            names = {k.removeprefix("build.") for g in groups for k in self._keys(g, option)}
+            names -= {"name", "build"}
+            hint = nearest(first, names) if names else "it has none"
             raise ConfigError(
                 f"{override.key_or_group}: {' and '.join(groups)} {option!r} has no option {first!r}; {hint}"
             )
@@ -389,18 +386,22 @@ def check_keys(config: Mapping[str, Any]) -> None:
             raise ConfigError(f"model.{key}: bakeoff does not read it; {nearest(key, _MODEL_KEYS)}")
 
 
-def check_presets(configs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Check that presets of one grid agree in what is set once for all cells.
+def check_settings(configs: Iterable[Mapping[str, Any]]) -> None:
+    """Check that all cells of a grid, and the presets it takes, agree in SETTINGS.
 
     Args:
-        configs: name of a preset -> a composed configuration.
+        configs: the values of SETTINGS, for each cell.
 
     Raises:
-        ConfigError: they differ in a setting.
+        ConfigError: the first setting with several values.
     """
-    for key in (*_SETTINGS, "statistics"):
-        if len({str(config[key]) for config in configs.values()}) > 1:
-            raise ConfigError(
-                f"experiment={','.join(configs)}: they differ in {key!r}, which is set once for a grid; "
-                "run them one after the other"
-            )
+    configs = list(configs)
+    for key in SETTINGS:
+        values = list({str(config[key]): config[key] for config in configs}.values())
+        if len(values) > 1:
+            advice = "one value"
+            if key in ("k", "baselines"):
+                entries = (e for value in values for e in (value if isinstance(value, list) else [value]))
+                listed = f"{key}=[{','.join(dict.fromkeys(map(str, entries)))}]"
+                advice = f"a list, as in {shlex.quote(listed)}"
+            raise ConfigError(f"{key!r} is not swept: give {advice}, the same for all cells and presets")
