@@ -29,7 +29,7 @@ def test_every_public_name_is_there_and_they_are_sorted() -> None:
 def test_run_is_the_function_whatever_was_imported_before() -> None:
     code = "import bakeoff.run.cell, bakeoff, bakeoff.run.runner; print(bakeoff.run.__module__)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert shown.stdout.strip() == "bakeoff.notebook.running"
+    assert shown.stdout.strip() == "bakeoff.notebook.loaded"
 
 
 def test_what_a_type_checker_sees_is_what_is_imported() -> None:

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from bakeoff.evaluation.measure import measure
     from bakeoff.evaluation.metric import EvaluationInputs, Metric, metric
     from bakeoff.evaluation.topk import TopK
-    from bakeoff.notebook.foreign import Evaluation, evaluate
-    from bakeoff.notebook.loaded import Loaded
-    from bakeoff.notebook.running import load, run
+    from bakeoff.notebook.evaluate import Evaluation, evaluate
+    from bakeoff.notebook.loaded import Loaded, load, run
     from bakeoff.run.cell import Cell
     from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
     from bakeoff.splits.base import Split
@@ -63,7 +62,7 @@ _HOMES = {
     "ConfigError": "bakeoff.errors",
     "DataError": "bakeoff.errors",
     "Dataset": "bakeoff.data.source",
-    "Evaluation": "bakeoff.notebook.foreign",
+    "Evaluation": "bakeoff.notebook.evaluate",
     "EvaluationInputs": "bakeoff.evaluation.metric",
     "Features": "bakeoff.data.interactions",
     "Ids": "bakeoff.data.interactions",
@@ -79,11 +78,11 @@ _HOMES = {
     "UsageError": "bakeoff.errors",
     "EvaluationSpec": "bakeoff.run.runner",
     "Workspace": "bakeoff.run.runner",
-    "evaluate": "bakeoff.notebook.foreign",
-    "load": "bakeoff.notebook.running",
+    "evaluate": "bakeoff.notebook.evaluate",
+    "load": "bakeoff.notebook.loaded",
     "measure": "bakeoff.evaluation.measure",
     "metric": "bakeoff.evaluation.metric",
-    "run": "bakeoff.notebook.running",
+    "run": "bakeoff.notebook.loaded",
     "run_cell": "bakeoff.run.runner",
 }
 

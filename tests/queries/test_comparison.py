@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
+import msgspec
 import pytest
 
 from bakeoff.errors import UsageError
@@ -80,7 +79,9 @@ def test_a_model_that_lacks_runs_is_never_best(make, metrics) -> None:
 def test_a_model_without_chance_has_every_seed_that_others_were_asked_for(make, metrics) -> None:
     plain = "bakeoff.models.baselines.Popularity"
     (asked, record) = make("pop", ndcg(0.9), target=plain, seed=1)
-    results = [Result(CellRequest(asked.cell.key, asked.cell), replace(record, key=asked.cell.key))]
+    results = [
+        Result(CellRequest(asked.cell.key, asked.cell), msgspec.structs.replace(record, key=asked.cell.key))
+    ]
     results += [make("als", ndcg(0.5), target="toys.Shuffled", seed=s) for s in (1, 2)]
     (table,) = comparison(results, (10,), metrics)
     rows = {row.model: row for row in table.rows}

@@ -149,7 +149,7 @@ class TestANewcomer:
     def test_is_told_who_cannot_and_why(self, kept: tuple[Experiment, Store]) -> None:
         answer = ask(kept, items=("i002",))
         assert of(answer, "bpr").reason == "it cannot serve users it was not fitted on"
-        assert of(answer, "by_item").reason.startswith("its model could not be kept")
+        assert of(answer, "by_item").reason.startswith("its model could not be saved")
 
     def test_needs_models_that_were_kept(self, tmp_path: Path) -> None:
         answer = ask(run(tmp_path, cell("ease"), save_model=False), items=("i002",))

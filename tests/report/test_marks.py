@@ -127,7 +127,9 @@ def test_several_splits_are_said_to_be_combined(make, store, metrics) -> None:
         for split_seed in (1, 2, 3):
             values = shift + rng.random(60)
             counts = {"train_pairs": 400, "test_pairs": 100}
-            made = make(model, {"ndcg": {"10": (values.mean(), 0.01)}}, split_seed=split_seed, counts=counts)
+            made = make(
+                model, {"ndcg": {"10": (float(values.mean()), 0.01)}}, split_seed=split_seed, counts=counts
+            )
             store.write_per_user(made.asked.key, {"user": np.arange(60), "ndcg@10": values})
             results.append(made)
     (table,) = marked(comparison(results, (10,), metrics), metrics, store, TestConfig(correction="bh"))

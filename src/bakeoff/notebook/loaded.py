@@ -1,26 +1,107 @@
-"""A loaded experiment: its tables as frames, its comparisons and its charts."""
+"""Run, load and query experiments from a notebook.
+
+import bakeoff as bo
+run = bo.run(model="als,warp", name="first")
+run = bo.load("results/first")
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import json
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bakeoff.errors import ConfigError, UsageError, nearest
-from bakeoff.evaluation.catalogue import LEADING_K, OVERVIEW, default_paths, leading_k
+from bakeoff.arrays import Doubles
+from bakeoff.errors import ConfigError, UsageError, check_range, nearest
+from bakeoff.evaluation.catalogue import (
+    LEADING_K,
+    OVERVIEW,
+    default_paths,
+    leading_k,
+    metric_paths,
+    resolve,
+    shipped,
+)
+from bakeoff.evaluation.metric import EvaluationInputs, Metric
 from bakeoff.evaluation.significance import TestConfig
-from bakeoff.notebook.drawing import Drawing
-from bakeoff.notebook.selection import Names, Question, chosen, question
 from bakeoff.queries.comparison import comparison
 from bakeoff.queries.pairs import pairwise
-from bakeoff.queries.select import Result
-from bakeoff.report import frames, rows
-from bakeoff.report.wording import legend, title, visible
+from bakeoff.queries.select import CellFilter, Result, experiment_names, select
+from bakeoff.queries.tables import Column, Table, row_names
+from bakeoff.report import frames, readback, rows
+from bakeoff.report.charts import Chart
+from bakeoff.report.wording import legend, visible
+from bakeoff.run.naming import matches, row_labels
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
 from bakeoff.splits.base import Split
 from bakeoff.storage.experiment import Experiment
+from bakeoff.storage.store import Store
+
+Names = str | Sequence[str] | None
+
+
+# -- running and loading -----------------------------------------------------------------------------
+
+
+def load(folder: str | Path, store: str | Path | None = None) -> Loaded:
+    """Return an experiment from its folder, `results/NAME`.
+
+    Args:
+        store: its store; None takes the folder `store` beside the experiment's. Without one there are the
+            tables of the folder alone: leader boards, but no lists, no values by user, no tests.
+
+    Raises:
+        UsageError: the folder holds no experiment, or its tables cannot be read.
+    """
+    folder = Path(folder)
+    if not (folder / "experiment.json").exists():
+        hint = nearest(folder.name, experiment_names(folder.parent))
+        raise UsageError(f"{folder}: no experiment (no experiment.json in it); {hint}")
+    experiment = Experiment.read(folder, folder.name)
+    workspace = Workspace(Store(folder.parent / "store" if store is None else store))
+    stored = {a.key: workspace.store.record(a.key) for a in experiment.requests}
+    bare = frozenset(key for key, record in stored.items() if record is None)
+    results = [Result(a, r) for a in experiment.requests if (r := stored[a.key]) is not None]
+    if bare:
+        results = [Result(a, stored[a.key] or r) for a, r in readback.results(folder, experiment)]
+    return Loaded(experiment, folder, tuple(results), workspace, bare)
+
+
+def run(*words: str, **options: Any) -> Loaded:
+    """Run what is missing of a grid, write its reports, and return the experiment, as `bakeoff run` does.
+
+        bo.run("model.build.factors=32,64", dataset="ml_100k", model="als", k=[5, 10], name="factors")
+
+    Args:
+        words: as on the command line.
+        options: the same as keywords; a list is a list (`k=[5, 10]`), a string may hold several values
+            ("als,warp").
+
+    Cells that failed do not raise: `run.cells` says why.
+
+    Raises:
+        UsageError: what the command line answers with exit code 2; several experiments and no name.
+    """
+    from bakeoff.config import compose
+
+    overrides = [*words, *(f"{key}={_word(value)}" for key, value in options.items())]
+    with warnings.catch_warnings():
+        # implicit imports tqdm, which misses ipywidgets for a bar that is not shown
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        session = compose.run_session(
+            compose.Session("run", compose.command_of("run", overrides), single=True), overrides
+        )
+    return load(session.folders[0])
+
+
+def _word(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"[{','.join(_word(v) for v in value)}]" if isinstance(value, list | tuple) else str(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +109,11 @@ class Loaded:
     """A loaded experiment. In a notebook it shows its leader board; `run.cells` says what ran.
 
     Args:
-        experiment: what was asked for, under which name and by which commands.
-        folder: where its tables and reports lie.
-        results: every cell as it was asked for, and its record.
+        experiment: its name, its cells and the commands that requested them.
+        folder: of its tables and reports.
+        results: every requested cell with its record.
         workspace: the store.
-        bare: keys of the cells that are not in the store; of them there is what the folder's tables say.
+        bare: keys of cells that are not in the store: what is known of them stands in the folder's tables.
     """
 
     experiment: Experiment
@@ -72,10 +153,10 @@ class Loaded:
         are those of the report. An interval is over users, and over fits where there are several; it is NaN
         where the metric is one number for the whole set of lists and there are fewer than three fits.
         """
-        asked = question(self.results, k, metrics)
-        tables = comparison(self._measured(asked, dataset, split), asked.ks, asked.metrics)
-        higher = {name: m.higher_is_better for name, m in asked.metrics.items()}
-        return frames.leaderboard(tables, asked.columns(tables), higher)
+        query = metric_query(self.results, k, metrics)
+        tables = comparison(self._measured(query, dataset, split), query.ks, query.metrics)
+        higher = {name: m.higher_is_better for name, m in query.metrics.items()}
+        return frames.leaderboard(tables, query.columns(tables), higher)
 
     def compare(
         self,
@@ -87,11 +168,11 @@ class Loaded:
         split: str | None = None,
         **rules: Any,
     ) -> Any:
-        """Paired differences of two models over users, first less second, with interval and p.
+        """Return paired differences of two models over users, first less second, with interval and p.
 
         Args:
-            first, second: models by name; None stands for all.
-            metrics: None takes the first of the usual ones.
+            first, second: models by name, label (`als (factors=8, tune=optuna)`) or key; None takes all.
+            metrics: None takes the first one of the overview.
             rules: of the test: `test`, `correction`, `resamples`, `seed`, `confidence`.
 
         Returns a frame with a row for each pair. `p_corrected` is corrected over all pairs of models of the
@@ -103,31 +184,32 @@ class Loaded:
         import pandas as pd
 
         for name in (first, second):
-            chosen(self.results, name, {})
+            self._select(name)
         if first is not None and first == second:
             raise UsageError(f"compare: first and second are both {first!r}; expected two models")
-        asked = question(self.results, k, metrics)
-        results = self._measured(asked, dataset, split)
+        query = metric_query(self.results, k, metrics)
+        results = self._measured(query, dataset, split)
         self._need(results, "values by user")
-        tables = comparison(results, asked.ks, asked.metrics)
-        columns = asked.columns(tables)[: None if metrics is not None else 1]
-        found: list[dict[str, Any]] = []
+        tables = comparison(results, query.ks, query.metrics)
+        columns = query.columns(tables)[: None if metrics is not None else 1]
+        pairs: list[dict[str, Any]] = []
         for table in tables:
-            tested = pairwise(table, asked.metrics, self.workspace.store, TestConfig(**rules), columns)
-            for column, why in tested.untested.items():
-                raise UsageError(f"{title(table)}: {column.metric} cannot be tested: {why}")
-            for pair in tested.pairs.values():
-                found += frames.pairs(table, pair, first, second)
-        return pd.DataFrame(found)
+            tests = pairwise(table, query.metrics, self.workspace.store, TestConfig(**rules), columns)
+            for column, reason in tests.untested.items():
+                raise UsageError(f"{table.title}: {column.metric} cannot be tested: {reason}")
+            sides = [None if name is None else _labels(name, table) for name in (first, second)]
+            for pair in tests.pairs.values():
+                pairs += frames.pairs(table, pair, *sides)
+        return pd.DataFrame(pairs)
 
     # -- what the store holds of each cell -------------------------------------------------------
 
     def lists(self, model: str | None = None, **where: Any) -> Any:
-        """The stored lists in your own ids: a frame of key, model, user, item, rank (from 1) and score.
+        """Return the stored lists in your own ids: a frame of key, model, user, item, rank and score.
 
         Args:
-            model: by name or key; None takes all.
-            where: dataset, split, split_seed, fold, seed or variant of the cells.
+            model: by name, label or key; None takes all.
+            where: dataset, split, split_seed, fold, seed or tune of the cells.
         """
         from bakeoff.report.export import listed
 
@@ -138,12 +220,12 @@ class Loaded:
         return self._by_cell(model, where, "lists", read)
 
     def per_user(self, model: str | None = None, **where: Any) -> Any:
-        """Values by user: key, model, user, and a column for each metric and cutoff (`ndcg@10`)."""
+        """Return values by user: key, model, user, and a column for each metric and cutoff (`ndcg@10`)."""
         store = self.workspace.store
         return self._by_cell(model, where, "values by user", lambda r: store.per_user(r.asked.key) or {})
 
     def tuning(self, model: str | None = None, **where: Any) -> Any:
-        """Trials of tuned cells: key, model, number, state, value, seconds, a column a hyperparameter."""
+        """Return the trials of tuned cells: key, model, number, state, value, seconds, and the parameters."""
 
         def read(result: Result) -> Mapping[str, Any]:
             trials = result.record.tuning.trials if result.record.tuning is not None else ()
@@ -154,12 +236,12 @@ class Loaded:
         return self._by_cell(model, where, "trials", read)
 
     def split(self, **where: Any) -> Split:
-        """The split of the chosen cells, for `bo.evaluate`; `where` as for `lists`.
+        """Return the split of the selected cells, for `bo.evaluate`; `where` as for `lists`.
 
         Raises:
             UsageError: they have several, or the store does not hold it.
         """
-        results = chosen(self.results, None, where)
+        results = self._select(None, where)
         cells = {r.record.split_fingerprint: r.asked.cell for r in results if r.record.split_fingerprint}
         if len(cells) != 1:
             raise UsageError(
@@ -175,16 +257,16 @@ class Loaded:
 
     @cached_property
     def charts(self) -> Mapping[str, Drawing]:
-        """All charts of the report by their names."""
+        """The charts of the report by their names."""
         from bakeoff.report.charts import charts
 
-        known = question(self.results, self._ks, None).metrics
-        tables = comparison(self.results, self._ks, known)
-        sections = charts(tables, known, None if self.bare else self.workspace.store)
+        metrics = metric_query(self.results, self._ks, None).metrics
+        tables = comparison(self.results, self._ks, metrics)
+        sections = charts(tables, metrics, None if self.bare else self.workspace.store)
         return {chart.id: Drawing(chart) for section in sections for chart in section.charts}
 
     def chart(self, name: str | None = None) -> Drawing:
-        """A chart of the report by its name; the first one, the leader board, without."""
+        """Return a chart of the report by its name, by default the first one, the leader board."""
         if not self.charts:
             raise UsageError(f"experiment {self.experiment.name!r}: no cell has numbers to draw")
         if name is not None and name not in self.charts:
@@ -207,7 +289,7 @@ class Loaded:
         from bakeoff.report.render import fragment
 
         k = leading_k(self._ks)
-        tables = comparison(self.results, (k,), question(self.results, k, None).metrics)
+        tables = comparison(self.results, (k,), metric_query(self.results, k, None).metrics)
         notes = dict.fromkeys(legend(table) for table in tables if legend(table))
         return fragment.render(repr(self), (fragment.grid(t, k, OVERVIEW) for t in tables), notes)
 
@@ -217,24 +299,32 @@ class Loaded:
     def _ks(self) -> list[int]:
         return sorted({k for r in self.results for k in r.record.ks})
 
-    def _measured(self, asked: Question, dataset: str | None, split: str | None) -> list[Result]:
-        """The results of a data set and split; what they lack is measured now from the stored lists."""
-        keys = {r.asked.key for r in chosen(self.results, None, {"dataset": dataset, "split": split})}
-        return [self._with(asked, r) for r in self.results if r.asked.key in keys]
+    def _select(self, model: str | None, where: Mapping[str, Any] | None = None) -> list[Result]:
+        """The results of the selected cells, each cell once."""
+        names = [f.name for f in fields(CellFilter) if f.name != "models"]
+        for name in where or ():
+            if name not in names:
+                raise UsageError(f"{name}=: {nearest(name, names)}")
+        which = CellFilter(models=() if model is None else (model,), **(where or {}))
+        return list({r.asked.key: r for r in reversed(select(self.results, which))}.values())[::-1]
 
-    def _with(self, asked: Question, result: Result) -> Result:
-        lacking = asked.lacking(result)
-        if not lacking:
+    def _measured(self, query: MetricQuery, dataset: str | None, split: str | None) -> list[Result]:
+        """The results of a data set and split; what they lack is measured now from the stored lists."""
+        return [self._with(query, r) for r in select(self.results, CellFilter(dataset, split))]
+
+    def _with(self, query: MetricQuery, result: Result) -> Result:
+        missing = query.missing(result)
+        if not missing:
             return result
         cell = result.asked.cell
-        if max(asked.ks) > cell.depth:
+        if max(query.ks) > cell.depth:
             raise ConfigError(
-                f"k={max(asked.ks)} is larger than depth={cell.depth}, the length of the stored lists"
+                f"k={max(query.ks)} is larger than depth={cell.depth}, the length of the stored lists"
             )
         if result.asked.key in self.bare:
-            self._lacks(result.asked.key, " and ".join(lacking))
-        wanted = EvaluationSpec(asked.ks, {**default_paths(), **asked.paths})
-        return Result(result.asked, remeasure(result.record, cell, self.workspace, wanted))
+            self._lacks(result.asked.key, " and ".join(missing))
+        spec = EvaluationSpec(query.ks, {**default_paths(), **query.paths})
+        return Result(result.asked, remeasure(result.record, cell, self.workspace, spec))
 
     def _by_cell(
         self,
@@ -243,16 +333,18 @@ class Loaded:
         what: str,
         read: Callable[[Result], Mapping[str, Any]],
     ) -> Any:
-        """One frame of what is read of each chosen cell that is done."""
+        """One frame of what is read of each selected cell that is done."""
         import pandas as pd
 
-        results = [r for r in chosen(self.results, model, where) if r.record.done]
+        results = [r for r in self._select(model, where) if r.record.done]
         self._need(results, what)
         parts = []
+        labels = row_labels([r.asked for r in self.results])
+        by_key = {r.asked.key: text for r, text in zip(self.results, labels, strict=True)}
         for result in results:
             frame = pd.DataFrame(dict(read(result)))
             frame.insert(0, "key", result.asked.key)
-            frame.insert(1, "model", result.asked.cell.model_name)
+            frame.insert(1, "model", by_key[result.asked.key])
             parts.append(frame)
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["key", "model"])
 
@@ -267,3 +359,127 @@ class Loaded:
             f"cell {key} has no record in the store {self.workspace.store.root}, and the tables in "
             f"{self.folder} do not hold {what}: bring the store of the experiment, or make it anew{again}"
         )
+
+
+def _labels(model: str, table: Table) -> list[str]:
+    """The labels of the rows of a table that a name, label or key selects."""
+    names = [name for name, _ in row_names(table.rows)]
+    return [names[at].label for at in matches(model, names)]
+
+
+# -- metrics and charts ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MetricQuery:
+    """Requested cutoffs and metrics.
+
+    Args:
+        ks: ascending.
+        metrics: by name, in the requested order.
+        paths: import paths of those that can be measured now.
+        shown: names of the metrics to show.
+    """
+
+    ks: tuple[int, ...]
+    metrics: Mapping[str, Metric]
+    paths: Mapping[str, str]
+    shown: tuple[str, ...]
+
+    def missing(self, result: Result) -> list[str]:
+        """The cutoffs and metrics that a finished result does not have: "k=50", "novelty"."""
+        record = result.record
+        if not record.done:
+            return []
+        named = set(record.metrics) | set(record.absent)
+        cutoffs = [f"k={k}" for k in self.ks if k not in set(record.ks)]
+        return [*cutoffs, *(n for n in self.metrics if n not in named)]
+
+    def columns(self, tables: Iterable[Table]) -> list[Column]:
+        """Return the columns to show that the tables have, in order.
+
+        Raises:
+            UsageError: a requested metric that no row has.
+        """
+        tables = list(tables)
+        measured = {c for table in tables for c in table.columns}
+        columns = []
+        for name in self.shown:
+            own = [Column(name, k) for k in (*self.ks, None) if Column(name, k) in measured]
+            if not own:
+                absent = [item for t in tables for r in t.rows for item in r.absent.items()]
+                reasons = [why for metric, why in absent if metric.partition("@")[0] == name]
+                raise UsageError(
+                    f"metric {name!r} has no value at k={list(self.ks)}: {(reasons or ['not measured'])[0]}"
+                )
+            columns += own
+        return columns
+
+
+def metric_query(results: Iterable[Result], k: int | Iterable[int], metrics: Names) -> MetricQuery:
+    """Return the requested cutoffs and metrics; None takes all that were measured and shows the overview.
+
+    Raises:
+        ConfigError: a cutoff below 1, or a name that no metric has.
+    """
+    ks = tuple(sorted({k} if isinstance(k, int) else set(k)))
+    for one in ks:
+        check_range("k", one, 1, integer=True)
+    measured = {name: by_k for r in results for name, by_k in r.record.metrics.items()}
+    if metrics is None:
+        names = [*(n for n in shipped() if n in measured), *(n for n in measured if n not in shipped())]
+    else:
+        names = [metrics] if isinstance(metrics, str) else list(metrics)
+    own = [n for n in names if n in measured and n not in shipped()]
+    paths = metric_paths([n for n in names if n not in own])
+    resolved = {**resolve(paths), **{n: _stored_only(measured[n]) for n in own}}
+    requested = tuple(n.rpartition(".")[2] for n in names)
+    shown = requested if metrics is not None else tuple(n for n in (*OVERVIEW, *own) if n in resolved)
+    return MetricQuery(ks, {n: resolved[n] for n in requested}, paths, shown)
+
+
+def _stored_only(by_k: Mapping[str, tuple[float, float | None]]) -> Metric:
+    """A metric of which only stored values are known, not where it is defined: it has no direction."""
+
+    def compute(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
+        raise UsageError("only the stored values of this metric are known: name it by its import path")
+
+    return Metric(compute, None, any(e is not None for _, e in by_k.values()), "" not in by_k)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """One chart with its data in it: `spec` is Vega-Lite, `altair()` gives Altair's object of it.
+
+    A notebook that knows Vega-Lite shows the chart that one can choose in and point at, every other one the
+    same chart as a still picture. Neither asks any other address for anything.
+    """
+
+    chart: Chart
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The Vega-Lite specification."""
+        return self.chart.spec
+
+    @cached_property
+    def svg(self) -> str:
+        """The chart as it is before anybody chooses, drawn here."""
+        import vl_convert
+
+        drawn: str = vl_convert.vegalite_to_svg(json.dumps(self.spec))
+        return drawn
+
+    def altair(self) -> Any:
+        """An `altair.Chart` (or layered, concatenated chart) of the same specification, to build on."""
+        import altair
+
+        return altair.Chart.from_dict(self.spec)
+
+    def __repr__(self) -> str:
+        return f"{self.chart.title}\n{self.chart.caption}"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        version = str(self.spec.get("$schema", "")).rpartition("/v")[2].partition(".")[0]
+        rich = {f"application/vnd.vegalite.v{version}+json": self.spec} if version else {}
+        return {**rich, "image/svg+xml": self.svg, "text/plain": repr(self)}

@@ -24,7 +24,7 @@ from bakeoff.queries.comparison import comparison
 from bakeoff.queries.pairs import SplitCells, keys_by_split, read_sample, samples_to_test, split_cells
 from bakeoff.queries.segments import Segment, UserChange, largest_changes, segments
 from bakeoff.queries.select import CellFilter, Result, experiment_names, select, stored_experiment
-from bakeoff.queries.tables import Column, Part, Row, Table
+from bakeoff.queries.tables import Column, Part, Row, Table, row_names
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import Name, instance_label, label, matches, no_match, one_row
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
@@ -363,7 +363,7 @@ def match_models(a: str, b: str, tables: Sequence[Table]) -> list[Match]:
     Raises:
         UsageError: no such model, a name that several rows have, or no split with results of both.
     """
-    names = {id(table): _row_names(table.rows) for table in tables}
+    names = {id(table): row_names(table.rows) for table in tables}
     for text in (a, b):
         if not any(matches(text, [name for name, _ in of_table]) for of_table in names.values()):
             every = [name for of_table in names.values() for name, _ in of_table]
@@ -407,13 +407,6 @@ def match_experiments(a: Sequence[Table], b: Sequence[Table], names: tuple[str, 
         )
     changed = [m for m in found if any(s.keys[0] != s.keys[1] for s in m.splits)]
     return changed or found
-
-
-def _row_names(rows: Iterable[Row]) -> list[tuple[Name, Row]]:
-    """What selects each row with results: its name, its label, and the keys of its cells."""
-    return [
-        (Name(label(row.model), row.label, r.asked.key), row) for row in rows if row.done for r in row.results
-    ]
 
 
 def _row_of(text: str, names: Sequence[tuple[Name, Row]]) -> Row | None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.queries.select import Result
-from bakeoff.run.naming import label
+from bakeoff.run.naming import Name, label
 from bakeoff.storage.record import Status
 
 WORST_FIRST: tuple[Status, ...] = ("failed", "missing", "skipped", "done")
@@ -184,3 +184,10 @@ class Table:
     def split_label(self) -> str:
         """The split with its settings."""
         return label(self.split, self.split_variant)
+
+
+def row_names(rows: Iterable[Row]) -> list[tuple[Name, Row]]:
+    """Return what selects each row with results: its model's name, its label, and the keys of its cells."""
+    return [
+        (Name(label(row.model), row.label, r.asked.key), row) for row in rows if row.done for r in row.results
+    ]

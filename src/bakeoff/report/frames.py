@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,33 +72,36 @@ def _merit(row: Row, columns: Sequence[Column], higher: Mapping[str, bool | None
     return False, value.mean if higher[columns[0].metric] is False else -value.mean, row.model
 
 
-def pairs(table: Table, found: Pairwise, first: str | None, second: str | None) -> list[dict[str, Any]]:
-    """A row for each pair of models, the first by name against the second; None stands for all."""
-    models = [table.rows[row] for row in found.rows]
+def pairs(
+    table: Table, tests: Pairwise, first: Collection[str] | None, second: Collection[str] | None
+) -> list[dict[str, Any]]:
+    """Return a row for each pair of models, the first against the second; labels, None for all."""
+    models = [table.rows[row] for row in tests.rows]
     each_once = first is None and second is None
     return [
-        {**_place(table), **_pair(found, i, j, one, other)}
+        {**_place(table), **_pair(tests, i, j, one, other)}
         for i, one in enumerate(models)
+        if first is None or one.label in first
         for j, other in enumerate(models)
-        if (i < j if each_once else i != j) and first in (None, one.model) and second in (None, other.model)
+        if (i < j if each_once else i != j) and (second is None or other.label in second)
     ]
 
 
-def _pair(found: Pairwise, i: int, j: int, one: Row, other: Row) -> dict[str, Any]:
-    wins, losses = int(found.wins[i, j]), int(found.wins[j, i])
+def _pair(tests: Pairwise, i: int, j: int, one: Row, other: Row) -> dict[str, Any]:
+    wins, losses = int(tests.wins[i, j]), int(tests.wins[j, i])
     return {
         "first": one.label,
         "second": other.label,
-        "metric": found.column.name,
-        "difference": float(found.difference[i, j]),
-        "low": float(found.low[i, j]),
-        "high": float(found.high[i, j]),
-        "p": float(found.p[i, j]),
-        "p_corrected": float(found.corrected[i, j]),
-        "effect": float(found.effect[i, j]),
+        "metric": tests.column.name,
+        "difference": float(tests.difference[i, j]),
+        "low": float(tests.low[i, j]),
+        "high": float(tests.high[i, j]),
+        "p": float(tests.p[i, j]),
+        "p_corrected": float(tests.corrected[i, j]),
+        "effect": float(tests.effect[i, j]),
         "wins": wins,
-        "ties": found.n_users - wins - losses,
+        "ties": tests.n_users - wins - losses,
         "losses": losses,
-        "users": found.n_users,
-        "splits": found.n_splits,
+        "users": tests.n_users,
+        "splits": tests.n_splits,
     }

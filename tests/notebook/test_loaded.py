@@ -145,7 +145,7 @@ def test_names_that_nobody_has_are_answered_with_those_there_are(run: bo.Loaded)
         run.leaderboard(k=4, metrics="ndgc")
     with pytest.raises(UsageError, match="did you mean 'by_item'"):
         run.lists("by_itme")
-    with pytest.raises(UsageError, match="dataset='nothing'"):
+    with pytest.raises(UsageError, match="dataset 'nothing'"):
         run.leaderboard(k=4, dataset="nothing")
     with pytest.raises(UsageError, match="did you mean 'seed'"):
         run.lists(sed=1)

@@ -19,7 +19,7 @@ from bakeoff.evaluation.stats import TrainStats
 from bakeoff.models.base import Model
 from bakeoff.models.external import External
 from bakeoff.models.fitting import limit_threads
-from bakeoff.notebook.selection import Names
+from bakeoff.notebook.loaded import Names
 from bakeoff.run.inference import evaluation_inputs, recommend
 from bakeoff.splits.base import Split, assemble
 
