@@ -30,6 +30,7 @@ demo: $(VENV)/installed ## the main job on the embedded simulated data: a table,
 test: $(VENV)/tested ## format, lint, types and every test
 	$(RUN)/ruff format --check src tests bench
 	$(RUN)/ruff check src tests bench
+	$(RUN)/lint-imports
 	$(RUN)/mypy
 	$(RUN)/python -m pytest --numprocesses auto --dist worksteal
 
@@ -39,6 +40,7 @@ quick: $(VENV)/tested ## the fast tests
 check: $(VENV)/tested ## format, lint and types
 	$(RUN)/ruff format --check src tests bench
 	$(RUN)/ruff check src tests bench
+	$(RUN)/lint-imports
 	$(RUN)/mypy
 
 format: $(VENV)/tested ## format, and mend what the linter can

@@ -31,8 +31,8 @@ from bakeoff.models.fitting import limit_threads
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter
 from bakeoff.tuning import space as spaces
 from bakeoff.tuning.objective import Objective
-from bakeoff.tuning.pruning import ENDS, SAMPLED, looks, pruner, watches
-from bakeoff.tuning.sampling import derived
+from bakeoff.tuning.pruning import LAST_EPOCH, SAMPLE_SCORE, pruner, prunes_trial, reports_at
+from bakeoff.tuning.sampling import derive_seed
 from bakeoff.tuning.spec import PRUNERS, TuningSpec
 
 TRIALS, ORDERS = 30, 20
@@ -79,13 +79,13 @@ def recorded(dataset: str, name: str, trials: int) -> list[Curve]:
             epoch: int, _: float | None, model: Any = model, curve: Any = curve, start: float = start
         ) -> None:
             nonlocal reports
-            if looks("hyperband", epoch, None):
+            if reports_at("hyperband", epoch, None):
                 now = time.process_time()
                 score = worth._score(model, validation.sample, validation.stats)[0]
                 curve[epoch] = score, now - start - reports
                 reports += time.process_time() - now
 
-        model.fit(validation.inner.train, seed=derived("trial", cell.seed, 0), on_epoch=after)
+        model.fit(validation.inner.train, seed=derive_seed("trial", cell.seed, 0), on_epoch=after)
         fit = time.process_time() - start - reports
         value = worth._score(model, validation.inner, validation.stats)[0]
         measure = time.process_time() - start - reports - fit
@@ -101,9 +101,9 @@ def replayed(curves: Sequence[Curve], name: str) -> tuple[float, float, int]:
     for at, (curve, end) in enumerate(zip(curves, ends, strict=True)):
         study.pruner = pruner(name, max(ends))
         trial, stopped, looked = study.ask(), None, 0
-        trial.set_user_attr(ENDS, end)
+        trial.set_user_attr(LAST_EPOCH, end)
         for epoch, (score, seconds) in sorted(curve.curve.items()):
-            if not watches(name, at) or not looks(name, epoch, max(ends)):
+            if not prunes_trial(name, at) or not reports_at(name, epoch, max(ends)):
                 continue
             looked += 1
             trial.report(score, epoch)
@@ -115,7 +115,7 @@ def replayed(curves: Sequence[Curve], name: str) -> tuple[float, float, int]:
             spent, cut = spent + stopped, cut + 1
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             continue
-        trial.set_user_attr(SAMPLED, curve.value)
+        trial.set_user_attr(SAMPLE_SCORE, curve.value)
         study.tell(trial, curve.value)
         spent, best = spent + curve.fit + curve.measure, max(best, curve.value)
     whole = sum(c.fit + c.measure for c in curves)

@@ -28,7 +28,7 @@ from bakeoff.splits.base import Split
 from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
-from bakeoff.tuning.sampling import derived
+from bakeoff.tuning.sampling import derive_seed
 from bakeoff.tuning.spec import TuningSpec
 
 CHOICES = "optuna.distributions.CategoricalDistribution"
@@ -102,10 +102,10 @@ def plain(cell: Cell, split: Split, todo: list[Mapping[str, Any]]) -> float:
 
     tuning = TuningSpec.of(cell.tune or {})
     splitter = build_splitter(cell.split)
-    inner = splitter.inner(split, derived("inner split", cell.split_seed if splitter.seeded else 0, 0))
+    inner = splitter.inner(split, derive_seed("inner split", cell.split_seed if splitter.seeded else 0, 0))
     worth = Objective(cell, split, tuning)
     goal, stats = worth.goals[0], worth.validations[0].stats
-    seed = derived("trial", cell.seed, 0)
+    seed = derive_seed("trial", cell.seed, 0)
 
     def objective(trial: Any) -> float:
         model = build_model(cell.model, **todo[trial.number])

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bakeoff._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from bakeoff.data.interactions import Features, Ids, Interactions
     from bakeoff.data.source import Dataset
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from bakeoff.splits.base import Split
     from bakeoff.storage.record import Record
     from bakeoff.storage.store import Store
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BakeoffError",

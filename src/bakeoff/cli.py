@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from bakeoff import __version__, completion, config_files, log
+from bakeoff import completion, config_files, log
+from bakeoff._version import __version__
 from bakeoff.errors import ConfigError, UsageError, check_choice, nearest
 
 if TYPE_CHECKING:

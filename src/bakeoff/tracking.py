@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bakeoff import __version__
+from bakeoff._version import __version__
 from bakeoff.errors import ConfigError
 from bakeoff.log import logger
 from bakeoff.report import logged

@@ -130,6 +130,6 @@ def test_a_url_that_cannot_be_meant_is_refused(cell: Cell, url: str, expected: s
 
 def test_a_database_that_cannot_be_reached_is_said_in_one_line(cell: Cell, tmp_path: Path) -> None:
     away = told(cell, storage=f"sqlite:///{tmp_path}/none/studies.db")
-    with pytest.raises(UsageError, match=r"gives no study \(unable to open database file\)") as caught:
+    with pytest.raises(UsageError, match=r"cannot be used \(unable to open database file\)") as caught:
         tune(away, split_of(away), Store(tmp_path))
     assert "\n" not in str(caught.value)

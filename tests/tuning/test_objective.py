@@ -15,7 +15,7 @@ from bakeoff.models.topk import FactorModel
 from bakeoff.run.cell import Cell, build_model
 from bakeoff.run.inference import evaluation_inputs, recommend
 from bakeoff.tuning.objective import Objective
-from bakeoff.tuning.sampling import derived
+from bakeoff.tuning.sampling import derive_seed
 from bakeoff.tuning.spec import TuningSpec
 from tuning_studies import split_of
 
@@ -32,7 +32,7 @@ def by_hand(cell: Cell, worth: Objective) -> float:
     """Fit, recommend with all ranks, measure."""
     validation = worth.validations[0]
     model = build_model(cell.model)
-    model.fit(validation.inner.train, seed=derived("trial", cell.seed, 0))
+    model.fit(validation.inner.train, seed=derive_seed("trial", cell.seed, 0))
     inputs = evaluation_inputs(
         *recommend(model, validation.inner, cell.depth), validation.inner, validation.stats
     )

@@ -12,16 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from bakeoff.tuning.pruning import ENDS, SAMPLED, Pace, looks, pruner, watches
+from bakeoff.tuning.pruning import (
+    LAST_EPOCH,
+    SAMPLE_SCORE,
+    ExtrapolationPruner,
+    pruner,
+    prunes_trial,
+    reports_at,
+)
 
 
 def study(*finished: float, direction: str = "maximize") -> Any:
     """A study with finished trials of these values."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    made = optuna.create_study(direction=direction, pruner=Pace())
+    made = optuna.create_study(direction=direction, pruner=ExtrapolationPruner())
     for value in finished:
         trial = made.ask()
-        trial.set_user_attr(SAMPLED, value)
+        trial.set_user_attr(SAMPLE_SCORE, value)
         made.tell(trial, value)
     return made
 
@@ -30,7 +37,7 @@ def cut_at(made: Any, curve: Mapping[int, float], ends: int | None = 100) -> int
     """The epoch at which a fit with this curve is cut, or None."""
     trial = made.ask()
     if ends is not None:
-        trial.set_user_attr(ENDS, ends)
+        trial.set_user_attr(LAST_EPOCH, ends)
     found = None
     for epoch, value in curve.items():
         trial.report(value, epoch)
@@ -119,7 +126,7 @@ def test_a_fit_whose_gains_shrink_is_never_cut_if_it_would_end_as_the_best(
 
 def test_scores_are_asked_for_after_fewer_and_fewer_epochs() -> None:
     def asked(name: str, longest: int | None = None) -> list[int]:
-        return [epoch for epoch in range(1, 40) if looks(name, epoch, longest)]
+        return [epoch for epoch in range(1, 40) if reports_at(name, epoch, longest)]
 
     assert asked("pace") == [1, 2, 4, 8, 16, 32]
     assert asked("hyperband") == asked("median") == [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
@@ -128,14 +135,19 @@ def test_scores_are_asked_for_after_fewer_and_fewer_epochs() -> None:
 
 
 def test_the_defaults_always_finish() -> None:
-    assert [at for at in range(8) if watches("pace", at)] == [5, 6, 7]
-    assert [at for at in range(6) if watches("median", at)] == [1, 2, 3, 4, 5]
-    assert not any(watches("none", at) for at in range(6))
+    assert [at for at in range(8) if prunes_trial("pace", at)] == [5, 6, 7]
+    assert [at for at in range(6) if prunes_trial("median", at)] == [1, 2, 3, 4, 5]
+    assert not any(prunes_trial("none", at) for at in range(6))
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("pace", "Pace"), ("median", "MedianPruner"), ("hyperband", "Hyperband"), ("none", "NopPruner")],
+    [
+        ("pace", "ExtrapolationPruner"),
+        ("median", "MedianPruner"),
+        ("hyperband", "Hyperband"),
+        ("none", "NopPruner"),
+    ],
 )
 def test_a_pruner_is_made_by_its_name(name: str, kind: str) -> None:
     assert type(pruner(name)).__name__ == kind

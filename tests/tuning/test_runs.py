@@ -18,8 +18,7 @@ from bakeoff.models.lightfm import LightFM
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
-from bakeoff.tuning.objective import Objective
-from bakeoff.tuning.runs import Run, Runs
+from bakeoff.tuning.objective import FitPlanner, FitRequest, Objective
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import TuningSpec
 from tuning_studies import split_of, start, timeless, told
@@ -45,7 +44,7 @@ def of(cell: Cell, space: dict[str, Any], target: str = "tuning_toys.Counts", **
 def run(cell: Cell, folder: Path, plain: bool = False) -> Any:
     if not plain:
         return tune(cell, split_of(cell), Store(folder))
-    with patch.object(Runs, "of", lambda _, chosen: Run(chosen)):
+    with patch.object(FitPlanner, "of", lambda _, chosen: FitRequest(chosen)):
         return tune(cell, split_of(cell), Store(folder))
 
 
@@ -83,14 +82,17 @@ def test_where_numbers_of_epochs_are_many_or_nothing_comes_again_each_trial_has_
     for space in ({"epochs": EPOCHS, "wait": rate}, {"epochs": many, "noise": NOISE}, {"noise": NOISE}):
         toy = of(cell, space)
         chosen = {"epochs": 3, "noise": 0}
-        assert Runs(toy, parse(toy.model), tuning).of(chosen) == Run(chosen)
+        assert FitPlanner(toy, parse(toy.model), tuning).of(chosen) == FitRequest(chosen)
     toy = of(cell, {"epochs": many, "noise": NOISE})
-    assert len(Runs(toy, parse(toy.model), TuningSpec(trials=90)).of({"epochs": 3, "noise": 0}).stops) == 30
+    assert (
+        len(FitPlanner(toy, parse(toy.model), TuningSpec(trials=90)).of({"epochs": 3, "noise": 0}).stops)
+        == 30
+    )
 
 
 def test_a_run_also_stops_at_configured_epochs_outside_of_the_space(cell: Cell) -> None:
     toy = of(cell, {"epochs": EPOCHS, "noise": NOISE})
-    found = Runs(toy, parse(toy.model), TuningSpec(trials=12)).of({"epochs": 11, "noise": 0})
+    found = FitPlanner(toy, parse(toy.model), TuningSpec(trials=12)).of({"epochs": 11, "noise": 0})
     assert (found.own, found.stops) == (11, (2, 3, 5, 8, 11))
     assert found.parameters == {"epochs": 11, "noise": 0}
 
@@ -146,7 +148,7 @@ def test_a_model_that_counts_epochs_and_does_not_tell_fails_with_the_reason(
     cell: Cell, tmp_path: Path
 ) -> None:
     toy = told(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, silent=True), pruner="none")
-    with pytest.raises(ModelError, match=r"Counts was fitted for .* did not say so"):
+    with pytest.raises(ModelError, match=r"Counts was fitted for .* did not report epoch"):
         run(toy, tmp_path)
 
 

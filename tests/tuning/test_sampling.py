@@ -11,11 +11,10 @@ from bakeoff.errors import ConfigError
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
 from bakeoff.tuning import check, tune
-from bakeoff.tuning.sampling import Proposals, proposals
+from bakeoff.tuning.sampling import SamplerPlan, sampler_plan
 from bakeoff.tuning.space import Space, parse
 from bakeoff.tuning.spec import TuningSpec
-from bakeoff.tuning.storage import quiet
-from bakeoff.tuning.workers import discard
+from bakeoff.tuning.storage import discard, quiet
 from tuning_studies import split_of
 
 INT = "optuna.distributions.IntDistribution"
@@ -46,13 +45,13 @@ def with_space(cell: Cell, space: dict[str, Any], **told: Any) -> Cell:
     )
 
 
-def proposed(cell: Cell, space: dict[str, Any], sampler: str, seed: int = 1) -> tuple[Proposals, Space]:
+def proposed(cell: Cell, space: dict[str, Any], sampler: str, seed: int = 1) -> tuple[SamplerPlan, Space]:
     parsed = parse(with_space(cell, space).model)
     with quiet():
-        return proposals(TuningSpec(sampler=sampler), parsed, seed, ONE), parsed
+        return sampler_plan(TuningSpec(sampler=sampler), parsed, seed, ONE), parsed
 
 
-def asked(proposals: Proposals, space: Space, n: int, killed: tuple[int, ...] = ()) -> list[dict[str, Any]]:
+def asked(proposals: SamplerPlan, space: Space, n: int, killed: tuple[int, ...] = ()) -> list[dict[str, Any]]:
     """Parameters of n trials that count; those of `killed` (by position) are asked for and killed first."""
     import optuna
 
@@ -157,7 +156,7 @@ def test_steps_of_a_float_are_decimal(cell: Cell) -> None:
             r"has 100000000 points with 'noise'; expected at most 100000",
         ),
         ("cmaes", STEPS, r"needs two axes that are numbers .*from\.yaml has first"),
-        ("optuna.samplers.BruteForceSampler", NUMBERS, r"cannot do the space of model/from\.yaml"),
+        ("optuna.samplers.BruteForceSampler", NUMBERS, r"does not support the space of model/from\.yaml"),
         ("optuna.samplers.PartialFixedSampler", NUMBERS, r"expected a sampler that takes a seed"),
         ("optuna.samplers.GridSampler", NUMBERS, r"has no steps"),
         ("optuna.study.create_study", NUMBERS, r"expected a sampler that takes a seed"),
@@ -172,7 +171,7 @@ def test_a_sampler_that_cannot_do_a_space_is_refused(
 
 
 def test_cmaes_is_refused_with_several_objectives(cell: Cell) -> None:
-    with pytest.raises(ConfigError, match="cannot do several objectives"):
+    with pytest.raises(ConfigError, match="does not support several objectives"):
         check(with_space(cell, NUMBERS, sampler="cmaes", objectives=["ndcg@5", "auc"]))
 
 

@@ -11,8 +11,8 @@ from scipy import sparse
 
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
-from bakeoff.tuning import shared, tune
-from bakeoff.tuning.shared import SharedWork, expected, size
+from bakeoff.tuning import objective, tune
+from bakeoff.tuning.objective import PrecomputeCache, expected_fits, size
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import TuningSpec
 from tuning_studies import split_of, timeless
@@ -69,7 +69,7 @@ def test_a_study_that_shares_is_the_study_that_does_not(cell: Cell, tmp_path: Pa
     weights = {"_target_": CHOICES, "choices": ["none", "log1p"]}
     model = of(cell, target, {**axis, "weights": weights}, trials=12)
     sharing = tune(model, split_of(model), Store(tmp_path / "a"))
-    with patch.object(shared, "expected", return_value=1):
+    with patch.object(objective, "expected_fits", return_value=1):
         plain = tune(model, split_of(model), Store(tmp_path / "b"))
     assert timeless(sharing) == timeless(plain)
 
@@ -77,13 +77,15 @@ def test_a_study_that_shares_is_the_study_that_does_not(cell: Cell, tmp_path: Pa
 def test_how_many_trials_may_share_follows_from_space_and_budget(cell: Cell) -> None:
     three = {"_target_": CHOICES, "choices": [0, 1, 2]}
     space = parse(of(cell, "tuning_toys.Shares", {"first": FIRST, "noise": three}).model)
-    assert expected(space, TuningSpec(trials=50), {"first": 4, "noise": 1}, ("first",)) == 16
+    assert expected_fits(space, TuningSpec(trials=50), {"first": 4, "noise": 1}, ("first",)) == 16
     assert (
-        expected(space, TuningSpec(trials=50), {"first": 4, "noise": 7}, ("first",)) == 1
+        expected_fits(space, TuningSpec(trials=50), {"first": 4, "noise": 7}, ("first",)) == 1
     )  # outside of the space
-    assert expected(space, TuningSpec(trials=2), {"first": 4, "noise": 1}, ("first",)) == 1
-    assert expected(space, TuningSpec(trials=None, seconds=9.0), {"first": 4, "noise": 1}, ("first",)) == 2
-    assert expected(space, TuningSpec(trials=72), {"first": 4, "noise": 1}, ("noise",)) == 6
+    assert expected_fits(space, TuningSpec(trials=2), {"first": 4, "noise": 1}, ("first",)) == 1
+    assert (
+        expected_fits(space, TuningSpec(trials=None, seconds=9.0), {"first": 4, "noise": 1}, ("first",)) == 2
+    )
+    assert expected_fits(space, TuningSpec(trials=72), {"first": 4, "noise": 1}, ("noise",)) == 6
 
 
 def test_what_was_used_longest_ago_is_let_go_when_room_is_short(cell: Cell) -> None:
@@ -95,14 +97,14 @@ def test_what_was_used_longest_ago_is_let_go_when_room_is_short(cell: Cell) -> N
     class Free:
         available: float
 
-    def ask(work: SharedWork, noise: int) -> None:
-        assert work.prepared(Shares(noise=noise), {"first": 1, "noise": noise}, 0, train)[0] is not None
+    def ask(work: PrecomputeCache, noise: int) -> None:
+        assert work.get(Shares(noise=noise), {"first": 1, "noise": noise}, 0, train)[0] is not None
 
     one = size(np.arange(train.n_items))
     for room, prepared in ((2.5 * one, [0, 1, 2, 1]), (99 * one, [0, 1, 2])):
         Shares.prepared_with.clear()
-        work = SharedWork(toy, parse(toy.model), tuning)
-        with patch("psutil.virtual_memory", return_value=Free(room / shared._MEMORY_SHARE)):
+        work = PrecomputeCache(toy, parse(toy.model), tuning)
+        with patch("psutil.virtual_memory", return_value=Free(room / objective._MEMORY_SHARE)):
             for noise in (0, 1, 0, 2, 0, 1):
                 ask(work, noise)
         assert [noise for noise, *_ in Shares.prepared_with] == prepared

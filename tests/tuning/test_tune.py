@@ -85,7 +85,7 @@ def test_a_failing_trial_is_recorded_and_the_study_goes_on(cell: Cell, tmp_path:
 def test_a_study_without_a_value_fails_with_the_reasons(cell: Cell, tmp_path: Path) -> None:
     space = {"first": {**cell.model["space"]["first"], "low": 9, "high": 9}}
     broken = made(replace(cell, model={**cell.model, "space": space}), fails_at=9)
-    with pytest.raises(ModelError, match="none of 8 trials gave a value: ValueError: diverged"):
+    with pytest.raises(ModelError, match="none of 8 trials has a value: ValueError: diverged"):
         tune(broken, split_of(broken), Store(tmp_path))
 
 

@@ -15,10 +15,10 @@ from bakeoff.run.cell import Cell
 from bakeoff.storage.record import Record
 from bakeoff.storage.store import Store
 from bakeoff.tuning import final_fit, storage
-from bakeoff.tuning.search import Search
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import TuningSpec, goals
-from bakeoff.tuning.workers import NOT_COUNTED, OWNER, Worker, alive, counted, discard
+from bakeoff.tuning.storage import NOT_COUNTED, OWNER, Worker, counted, discard, is_alive
+from bakeoff.tuning.tune import Search
 
 STALE = 60.0
 ELSEWHERE = "another-host 4711 1.0 abcd"
@@ -26,7 +26,7 @@ ELSEWHERE = "another-host 4711 1.0 abcd"
 
 @pytest.fixture
 def study(tmp_path: Path) -> Iterator[Any]:
-    with storage.quiet(), storage.opened("c1", tmp_path, None, ["maximize"]) as study:
+    with storage.quiet(), storage.open_study("c1", tmp_path, None, ["maximize"]) as study:
         yield study
 
 
@@ -50,7 +50,7 @@ def test_a_trial_of_another_host_is_buried_once_its_worker_is_silent_for_long(st
     signed(study, entered(study, "a 1 1.0 x", ago=STALE - 5))
     signed(study, entered(study, "b 1 1.0 y", ago=STALE + 5))
     with Worker(study, STALE) as worker:
-        worker.bury()
+        worker.reap_dead_trials()
     assert states(study) == ["RUNNING", "killed"]
 
 
@@ -61,7 +61,11 @@ def test_of_this_host_the_process_itself_is_looked_for(study: Any) -> None:
     here = entered(study, f"{host} {os.getpid()} {started} x", ago=9 * STALE)
     used_again = entered(study, f"{host} {os.getpid()} {started - 100} x", ago=0)
     gone = entered(study, f"{host} {2**22 + 1} {started} x", ago=0)
-    assert [alive(name, study.user_attrs, STALE) for name in (here, used_again, gone)] == [True, False, False]
+    assert [is_alive(name, study.user_attrs, STALE) for name in (here, used_again, gone)] == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_who_has_left_is_dead_though_its_process_lives(study: Any) -> None:
@@ -69,11 +73,11 @@ def test_who_has_left_is_dead_though_its_process_lives(study: Any) -> None:
         signed(study, first.name)
     with Worker(study, STALE) as second:
         assert second.name != first.name
-        second.bury()
+        second.reap_dead_trials()
     assert states(study) == ["killed"]
 
 
-def test_a_worker_gives_signs_of_life(study: Any) -> None:
+def test_a_worker_writes_heartbeats(study: Any) -> None:
     with Worker(study, 0.3) as worker:
         first = study.user_attrs[f"worker {worker.name}"]
         until = time.monotonic() + 10
@@ -83,7 +87,7 @@ def test_a_worker_gives_signs_of_life(study: Any) -> None:
     assert not worker._thread.is_alive()
 
 
-def test_one_that_cannot_give_signs_says_so_before_it_works_on(
+def test_one_that_cannot_write_heartbeats_says_so_before_it_works_on(
     study: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Worker(study, 0.2) as worker:
@@ -92,41 +96,41 @@ def test_one_that_cannot_give_signs_says_so_before_it_works_on(
             raise OSError("database is locked")
 
         with monkeypatch.context() as patch:
-            patch.setattr(worker, "_sign", locked)
+            patch.setattr(worker, "_write_heartbeat", locked)
             time.sleep(0.3)
-            with pytest.raises(BakeoffError, match="no sign of life"):
-                worker.bury()
+            with pytest.raises(BakeoffError, match="no heartbeat"):
+                worker.reap_dead_trials()
 
 
 def test_a_trial_without_a_signature_is_given_time_while_others_live(study: Any) -> None:
     entered(study, ELSEWHERE, ago=0)
     signed(study, None)
     with Worker(study, 1.0) as worker:
-        worker.bury()
+        worker.reap_dead_trials()
         assert states(study) == ["RUNNING"]
         time.sleep(0.6)
         entered(study, ELSEWHERE, ago=0)
         time.sleep(0.6)
-        worker.bury()
+        worker.reap_dead_trials()
     assert states(study) == ["killed"]
 
 
 def test_a_trial_without_a_signature_is_nobodys_where_nobody_else_lives(study: Any) -> None:
     signed(study, None)
     with Worker(study, STALE) as worker:
-        worker.bury()
+        worker.reap_dead_trials()
     assert states(study) == ["killed"]
 
 
 def test_the_final_fit_goes_to_the_first_that_lives(study: Any) -> None:
     with Worker(study, STALE) as gone:
-        gone.claim()
+        gone.enqueue()
     with Worker(study, STALE) as first, Worker(study, STALE) as second:
-        places = first.claim(), second.claim()
-        assert (first.first(places[0]), second.first(places[1])) == (True, False)
-        first.leave(places[0])
-        assert second.first(places[1])
-        second.leave(places[1])
+        places = first.enqueue(), second.enqueue()
+        assert (first.is_first(places[0]), second.is_first(places[1])) == (True, False)
+        first.release(places[0])
+        assert second.is_first(places[1])
+        second.release(places[1])
     assert counted(study.get_trials(deepcopy=False)) == []
     assert all(t.state.is_finished() for t in study.get_trials(deepcopy=False))
 

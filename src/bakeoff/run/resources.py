@@ -12,7 +12,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from bakeoff import __version__
+from bakeoff._version import __version__
 from bakeoff.storage.record import PHASES, Environment
 
 _STATUS = Path("/proc/self/status")

@@ -1,7 +1,7 @@
-"""Pruners: which fits end early, by what they gave so far.
+"""Pruners: which fits end early, by their scores so far.
 
-What Optuna keeps in memory, or counts by trials that were killed, is made anew for each trial, so that an
-interrupted study goes on as an undisturbed one would.
+Optuna's pruners keep state in memory and count trials that were killed. So a pruner is made anew for each
+trial, and an interrupted study continues as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -14,83 +14,82 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from bakeoff.tuning.workers import NOT_COUNTED, counted
+from bakeoff.tuning.storage import NOT_COUNTED, counted
 
-ENDS = "ends"
-"""User attribute of a trial: the epoch at which its fit ends, where its model counts them."""
+LAST_EPOCH = "ends"
+"""User attribute of a trial: the last epoch of its fit, if its model has an epoch parameter."""
 
-SAMPLED = "sampled"
-"""User attribute of a finished trial: its value on the users that a pruner looks at."""
+SAMPLE_SCORE = "sampled"
+"""User attribute of a complete trial: its score on the pruning sample."""
 
 _STARTUP_TRIALS = {"pace": 5, "median": 10}
-"""So many trials run to their end before one is cut."""
+"""Number of trials that are never pruned, at the start of a study."""
 
 _GROWN = 0.1
-"""Share of the best value by which a fit must have risen above its first epoch, before its pace says
-anything."""
+"""A fit is extrapolated only after its score has risen by this share of the best score."""
 
 _WARM_UP = 0.1
-"""Share of the longest fit before which the median cuts none: low rates and regularised fits begin slowly."""
+"""Share of the longest fit before which the median pruner prunes none: some fits begin slowly."""
 
 _LEARNT_FROM = 0.1
-"""Share of the trials that TPE takes for good; at least as many as the pace waits for."""
+"""Share of the trials that TPE counts as good."""
 
 
-class Pace(BasePruner):
-    """Cuts a fit that would not come among the best if it went on at its latest pace until its end.
+class ExtrapolationPruner(BasePruner):
+    """Prune a fit whose linear extrapolation does not reach the best trials at its last epoch.
 
-    The best are those that TPE learns from, five or a tenth of the trials: a cut trial is to it worse than
-    every finished one, so to cut all that only come near the best would leave it little to go by.
+    The best trials are those that TPE counts as good: five, or a tenth of all. To TPE a pruned trial is worse
+    than every complete one; if all that are merely close to the best were pruned, it could learn little.
 
-    The pace is that of the later half of the fit so far, in score by epoch, or 0 where it falls. Learning
-    curves flatten, so this promises a fit rather too much. It says nothing of one that has not yet left the
-    level it began at: BPR with a small learning rate recommends what is popular for dozens of epochs before
-    it learns more, and may win. Such a fit goes on.
+    The slope is that of the later half of the fit so far, in score per epoch, or 0 if it falls. Learning
+    curves flatten, so the extrapolation is optimistic. A fit that has not yet left its first level is not
+    extrapolated: BPR with a small learning rate recommends popular items for dozens of epochs before it
+    learns more, and may win.
     """
 
     def prune(self, study: Any, trial: Any) -> bool:
-        """Whether to end the fit of a trial that has reported its latest value."""
+        """Return whether to end the fit of a trial that has just reported a score."""
         sign = -1 if study.direction == StudyDirection.MINIMIZE else 1
         trials = counted(study.get_trials(deepcopy=False))
-        finished = [t for t in trials if t.state == TrialState.COMPLETE and SAMPLED in t.user_attrs]
-        known = sorted(sign * t.user_attrs[SAMPLED] for t in finished)
+        complete = [t for t in trials if t.state == TrialState.COMPLETE and SAMPLE_SCORE in t.user_attrs]
+        scores = sorted(sign * t.user_attrs[SAMPLE_SCORE] for t in complete)
         values = {epoch: sign * value for epoch, value in sorted(trial.intermediate_values.items())}
-        now, ends = max(values), trial.user_attrs.get(ENDS)
+        now, ends = max(values), trial.user_attrs.get(LAST_EPOCH)
         before = max((epoch for epoch in values if epoch <= now / 2), default=None)
         good = max(_STARTUP_TRIALS["pace"], math.ceil(_LEARNT_FROM * len(trials)))
-        if len(known) < good or ends is None or before is None:
+        if len(scores) < good or ends is None or before is None:
             return False
-        if max(values.values()) < values[min(values)] + _GROWN * abs(known[-1]):
+        if max(values.values()) < values[min(values)] + _GROWN * abs(scores[-1]):
             return False
-        pace = max(0.0, values[now] - values[before]) / (now - before)
-        return bool(values[now] + pace * (ends - now) < known[-good])
+        slope = max(0.0, values[now] - values[before]) / (now - before)
+        return bool(values[now] + slope * (ends - now) < scores[-good])
 
 
 class Hyperband(HyperbandPruner):
-    """Optuna's, with brackets by the number of trials before that count, and without those that do not."""
+    """Optuna's, with brackets numbered by the trials that count."""
 
     def _get_bracket_id(self, study: Any, trial: Any) -> int:
         if NOT_COUNTED in trial.user_attrs:
             return -1
-        moved = copy.copy(trial)
+        renumbered = copy.copy(trial)
         everyone = study._get_trials(deepcopy=False)  # of a bracket's study too
-        moved.number = sum(t.number < trial.number for t in counted(everyone))
-        return int(super()._get_bracket_id(study, moved))
+        renumbered.number = sum(t.number < trial.number for t in counted(everyone))
+        return int(super()._get_bracket_id(study, renumbered))
 
 
-def watches(name: str, at: int) -> bool:
-    """Whether a pruner of PRUNERS looks at the trial with so many before it; at the defaults none does."""
+def prunes_trial(name: str, at: int) -> bool:
+    """Return whether a pruner may prune the trial with so many before it; never the defaults."""
     return name != "none" and at >= (_STARTUP_TRIALS["pace"] if name == "pace" else 1)
 
 
-def looks(name: str, epoch: int, longest: int | None) -> bool:
-    """Whether a pruner of PRUNERS wants the score after an epoch: of all trials after the same.
+def reports_at(name: str, epoch: int, longest: int | None) -> bool:
+    """Return whether the pruner evaluates this epoch. Epochs are the same for all trials.
 
-    Those are 1, 2, 4, 8, ...; where trials are compared with each other 3, 6, 12, ... too, and for the median
-    none before it may cut. They are few, so that long fits are not slowed down.
+    They are 1, 2, 4, 8, ...; for pruners that compare trials at an epoch also 3, 6, 12, ..., and for the
+    median none before its warm-up. They are few, so that long fits are not slowed down.
 
     Args:
-        longest: the largest number of epochs of the space; None where it is not searched for.
+        longest: the largest number of epochs of the space, or None if epochs are not searched.
     """
     if name == "pace":
         return epoch & (epoch - 1) == 0
@@ -103,11 +102,11 @@ def _warm_up(longest: int | None) -> int:
 
 
 def pruner(name: str, longest: int | None = None) -> BasePruner:
-    """The pruner of a name of PRUNERS; a new one for each trial, since Optuna's remember."""
+    """Return the pruner of a name of PRUNERS, for one trial."""
     if name == "none":
         return NopPruner()
     if name == "hyperband":
         return Hyperband()
     if name == "pace":
-        return Pace()
+        return ExtrapolationPruner()
     return MedianPruner(_STARTUP_TRIALS["median"], n_warmup_steps=_warm_up(longest))

@@ -1,7 +1,7 @@
 """Samplers that an interrupted study can go on with.
 
-What Optuna keeps in memory, or counts by trials that were killed, is made anew for each trial from the cell's
-seed and the number of trials before it that count.
+Optuna keeps state in memory and counts trials that were killed. So a sampler is made anew for each trial,
+from the cell's seed and the number of trials before it that count.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from bakeoff.importing import import_object
 from bakeoff.storage.record import Direction
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import TuningSpec
-from bakeoff.tuning.storage import quiet
-from bakeoff.tuning.workers import counted
+from bakeoff.tuning.storage import counted, quiet
 
 _NAMED: Mapping[str, Any] = {
     "tpe": "multivariate TPE",
@@ -32,29 +31,28 @@ _NAMED: Mapping[str, Any] = {
     "grid": GridSampler,
 }
 _MOST_POINTS = 100_000
-"""A larger grid is a mistake: no budget comes near it, and it would fill the memory."""
+"""Larger grids are refused: no budget comes near them, and they would fill the memory."""
 
 _PROBES = 3
-"""Trials that a sampler of an import path is asked for, and told of, before the first fit."""
+"""Trials that a sampler given by its import path must propose before the first fit."""
 
 
-def derived(*parts: object) -> int:
-    """A seed below 2^31 that depends on all parts."""
+def derive_seed(*parts: object) -> int:
+    """Return a seed below 2^31 that depends on all parts."""
     return int(combine(hash_text(" ".join(map(str, parts))))[0] >> 33)
 
 
 def ordinal(study: Any, number: int) -> int:
-    """How many trials that count came before the trial of this number."""
+    """Return the number of trials that count before the trial of a number."""
     return sum(t.number < number for t in counted(study.get_trials(deepcopy=False)))
 
 
 @dataclass(frozen=True)
-class Proposals:
-    """Where the parameters of trials come from.
+class SamplerPlan:
+    """The sampler of a study.
 
     Args:
-        sampler: for the study.
-        size: how many different trials there are, or None without a bound.
+        size: number of distinct trials, or None without a bound.
         notes: what the sampler leaves out, for the record.
     """
 
@@ -63,11 +61,11 @@ class Proposals:
     notes: tuple[str, ...] = ()
 
 
-def proposals(tuning: TuningSpec, space: Space, seed: int, directions: Sequence[Direction]) -> Proposals:
-    """The sampler that `tune.sampler` names, for a space and a seed.
+def sampler_plan(tuning: TuningSpec, space: Space, seed: int, directions: Sequence[Direction]) -> SamplerPlan:
+    """Return the sampler that `tune.sampler` names, for a space and a seed.
 
     Raises:
-        ConfigError: there is no such sampler, or it cannot do the space or several objectives.
+        ConfigError: there is no such sampler, or it does not support the space or several objectives.
     """
     where = f"tune.sampler={tuning.sampler!r}"
     made: Any = _NAMED.get(tuning.sampler) or import_object(tuning.sampler, "tune.sampler")
@@ -75,28 +73,28 @@ def proposals(tuning: TuningSpec, space: Space, seed: int, directions: Sequence[
     axes = {a.name: a.distribution for a in space.axes if not a.distribution.single()}
     if made == "multivariate TPE":
         grouped = any(a.when for a in space.axes)
-        return Proposals(Reseeded(lambda at: _tpe(derived(seed, at), grouped), first))
+        return SamplerPlan(ReseededSampler(lambda at: _tpe(derive_seed(seed, at), grouped), first))
     if made is QMCSampler:
-        return Proposals(Reseeded(lambda at: Sobol(axes, seed, at), first))
+        return SamplerPlan(ReseededSampler(lambda at: Sobol(axes, seed, at), first))
     if made is CmaEsSampler:
         return _evolution(space, axes, seed, directions, where)
     if made is GridSampler:
         points = _shuffled(space, seed, where)
         size = len(points) + 1
-        return Proposals(Reseeded(lambda at: Grid(points[at - 1] if at < size else {}), first), size)
+        return SamplerPlan(ReseededSampler(lambda at: Grid(points[at - 1] if at < size else {}), first), size)
     if not isinstance(made, type) or "seed" not in inspect.signature(made).parameters:
         raise ConfigError(f"{where}: expected a sampler that takes a seed")
     seeded: Callable[..., BaseSampler] = made
-    found = Proposals(Reseeded(lambda at: seeded(seed=derived(seed, at)), first))
+    found = SamplerPlan(ReseededSampler(lambda at: seeded(seed=derive_seed(seed, at)), first))
     if made is not RandomSampler:
         _probe(found.sampler, space, directions, where)
     return found
 
 
-class Reseeded(BaseSampler):
-    """Another sampler, made anew for each trial from the number of trials before it that count.
+class ReseededSampler(BaseSampler):
+    """A sampler that is made anew for each trial, from the number of trials before it that count.
 
-    So an interrupted study proposes what an undisturbed one would. The first trial is the defaults.
+    So an interrupted study proposes the same as an uninterrupted one. The first trial is the defaults.
     """
 
     def __init__(self, make: Callable[[int], BaseSampler], first: Mapping[str, Any]) -> None:
@@ -104,7 +102,7 @@ class Reseeded(BaseSampler):
         self._base: tuple[int, Any] = (-1, None)
 
     def _of(self, study: Any, trial: Any) -> Any:
-        """The sampler of a trial; None for the defaults."""
+        """Return the sampler of a trial; None for the defaults."""
         if self._base[0] != trial.number:
             at = ordinal(study, trial.number)
             self._base = trial.number, self._make(at) if at else None
@@ -136,14 +134,14 @@ class Reseeded(BaseSampler):
 
 
 def _tpe(seed: int, grouped: bool) -> TPESampler:
-    """Optuna's with what its authors advise: axes together, and workers away from each other's trials."""
+    """Return TPE as its authors advise: multivariate, and workers keep away from each other's trials."""
     return TPESampler(seed=seed, multivariate=True, group=grouped, constant_liar=True)
 
 
 class Sobol(QMCSampler):
-    """One point of a scrambled Sobol sequence, all axes together; one that is not active is not looked at.
+    """One point of a scrambled Sobol sequence over all axes; inactive ones are ignored.
 
-    Optuna counts what was asked for, so that a killed trial would leave a hole.
+    Optuna counts the trials it was asked for, so that a killed trial would leave a gap.
     """
 
     def __init__(self, axes: Mapping[str, Any], seed: int, at: int) -> None:
@@ -158,7 +156,10 @@ class Sobol(QMCSampler):
 
 
 class Evolution(CmaEsSampler):
-    """CMA-ES over the axes that it can do. Its state stands in the study; Optuna seeds by trial numbers."""
+    """CMA-ES over the axes that it supports; its state is stored in the study.
+
+    Optuna seeds it by trial numbers, which count killed trials.
+    """
 
     def __init__(self, axes: Mapping[str, Any], seed: int, at: int) -> None:
         super().__init__(seed=seed, warn_independent_sampling=False)
@@ -168,31 +169,34 @@ class Evolution(CmaEsSampler):
         return dict(self._axes)
 
     def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
-        moved = copy.copy(trial)
-        moved.number = self._at
-        return dict(super().sample_relative(study, moved, search_space))
+        renumbered = copy.copy(trial)
+        renumbered.number = self._at
+        return dict(super().sample_relative(study, renumbered, search_space))
 
 
 def _evolution(
     space: Space, axes: Mapping[str, Any], seed: int, directions: Sequence[Direction], where: str
-) -> Proposals:
+) -> SamplerPlan:
     if len(directions) > 1:
-        raise ConfigError(f"{where}: CMA-ES cannot do several objectives; take tpe, random, qmc or grid")
+        raise ConfigError(
+            f"{where}: CMA-ES does not support several objectives; use tpe, random, qmc or grid"
+        )
     free = {a.name for a in space.axes if not a.when and not hasattr(a.distribution, "choices")}
-    able = {name: d for name, d in axes.items() if name in free}
-    if len(able) < 2:
+    supported = {name: d for name, d in axes.items() if name in free}
+    if len(supported) < 2:
         raise ConfigError(
             f"{where}: CMA-ES needs two axes that are numbers and have no condition; the space of "
-            f"{space.file} has {', '.join(able) or 'none'}"
+            f"{space.file} has {', '.join(supported) or 'none'}"
         )
-    left = [name for name in axes if name not in able]
+    left = [name for name in axes if name not in supported]
     notes = (f"cmaes leaves out what has choices or a condition, drawn at random: {', '.join(left)}",)
-    sampler = Reseeded(lambda at: Evolution(able, derived(seed, at), at), space.nearest_to_defaults())
-    return Proposals(sampler, notes=notes if left else ())
+    first = space.nearest_to_defaults()
+    sampler = ReseededSampler(lambda at: Evolution(supported, derive_seed(seed, at), at), first)
+    return SamplerPlan(sampler, notes=notes if left else ())
 
 
 class Grid(RandomSampler):
-    """One point of a grid. Optuna's GridSampler takes the point of a killed trial for done."""
+    """One point of a grid; Optuna's GridSampler counts the point of a killed trial as done."""
 
     def __init__(self, point: Mapping[str, Any]) -> None:
         super().__init__()
@@ -206,14 +210,14 @@ class Grid(RandomSampler):
 
 
 def _shuffled(space: Space, seed: int, where: str) -> list[dict[str, Any]]:
-    """The points of a space but for the defaults, in an order by chance: a budget may end before them."""
+    """Return the points of a space without the defaults, shuffled, since a budget may not reach all."""
     points = [p for p in space.points(_MOST_POINTS, where) if p != space.start()]
-    order = np.random.default_rng(derived("grid", seed)).permutation(len(points))
+    order = np.random.default_rng(derive_seed("grid", seed)).permutation(len(points))
     return [points[at] for at in order]
 
 
 def _probe(sampler: BaseSampler, space: Space, directions: Sequence[Direction], where: str) -> None:
-    """Let a sampler propose a few trials of nothing, so that one that cannot do it is known at once."""
+    """Let a sampler propose a few trials without fits, so that one that fails is known at once."""
     import optuna
 
     with quiet():
@@ -225,4 +229,4 @@ def _probe(sampler: BaseSampler, space: Space, directions: Sequence[Direction], 
                 study.tell(trial, [float(number)] * len(directions))
         except Exception as error:
             text = " ".join(str(error).split())
-            raise ConfigError(f"{where}: it cannot do the space of {space.file} ({text})") from error
+            raise ConfigError(f"{where}: it does not support the space of {space.file} ({text})") from error

@@ -1,30 +1,38 @@
-"""Where studies live."""
+"""Where studies are stored, which processes work on them, and which trials count.
+
+Optuna's journal has no heartbeat. So every worker enters its name in the study, with the time of its last
+heartbeat. On the same host the process itself is looked for; a worker on another host counts as dead when its
+heartbeat is older than `tune.heartbeat_timeout`, by this host's clock.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
+import socket
+import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from bakeoff.errors import ConfigError, UsageError
+from bakeoff.errors import BakeoffError, ConfigError, UsageError
 from bakeoff.storage.record import Direction
 
 _GRACE_SECONDS = 5
-"""A lock of the journal that is older, while nothing is written, was left by a process that was killed."""
+"""A lock of the journal that is older, while nothing is written, belongs to a process that was killed."""
 
 _LOCKED_SECONDS = 60
-"""SQLite knows one writer at a time; so long one waits for another."""
+"""SQLite has one writer at a time; the others wait so long."""
 
 _TRIES, _RETRY_SECONDS = 5, 0.3
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Only errors of Optuna's are logged inside the block, and nothing said of what it calls experimental."""
+    """Silence Optuna inside the block, except for errors."""
     import optuna
 
     before = optuna.logging.get_verbosity()
@@ -38,10 +46,10 @@ def quiet() -> Iterator[None]:
 
 
 def check_url(url: str | None) -> None:
-    """Refuse a database that cannot be meant, or whose driver is not installed.
+    """Refuse a URL that is not a database, or whose driver is not installed.
 
     Raises:
-        ConfigError: it is no URL of a database, holds a password, or needs a package that is not there.
+        ConfigError: it is not the URL of a database, holds a password, or needs a package that is missing.
     """
     if url is None:
         return
@@ -67,8 +75,8 @@ def check_url(url: str | None) -> None:
 
 
 @contextmanager
-def opened(key: str, folder: Path, url: str | None, directions: Sequence[Direction]) -> Iterator[Any]:
-    """The study of a cell, made where there is none: in a journal `folder/key.log`, or in a database.
+def open_study(key: str, folder: Path, url: str | None, directions: Sequence[Direction]) -> Iterator[Any]:
+    """Open the study of a cell, or create it: in a journal `folder/key.log`, or in a database.
 
     Connections are closed with the block.
 
@@ -116,20 +124,20 @@ def _database(url: str) -> Any:
         try:
             return optuna.storages.RDBStorage(parsed.render_as_string(False), engine_kwargs=options)
         except sqlalchemy.exc.DBAPIError as error:
-            # Of two processes that make the tables at once, one is told that they are there already.
+            # Of two processes that create the tables at once, one fails because they exist.
             if not left:
                 reason = " ".join(str(error.orig).split())
-                raise UsageError(f"tune.storage={url!r}: the database gives no study ({reason})") from error
+                raise UsageError(f"tune.storage={url!r}: the database cannot be used ({reason})") from error
             time.sleep(_RETRY_SECONDS)
 
 
 def _with_driver(url: Any) -> Any:
-    """What `postgresql://` stands for depends on SQLAlchemy's version; here it is the driver of our extra."""
+    """Return the URL with the driver of the extra `postgres`: SQLAlchemy's default depends on its version."""
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
 def _cut_torn_line(path: Path, lock: Any) -> None:
-    """A process killed while it wrote leaves half a line, which the next one to append would join."""
+    """Remove half a line, left by a process that was killed while it wrote; the next entry would join it."""
     lock.acquire()
     try:
         content = path.read_bytes()
@@ -137,3 +145,156 @@ def _cut_torn_line(path: Path, lock: Any) -> None:
             os.truncate(path, content.rfind(b"\n") + 1)
     finally:
         lock.release()
+
+
+NOT_COUNTED = "not counted"
+"""User attribute of a trial that does not count, with the reason: killed, over budget, ..."""
+
+OWNER = "owner"
+"""User attribute of a trial: the name of its worker."""
+
+_FINAL = "final fit"
+_WORKER = "worker "
+_HEARTBEATS = 6
+"""Heartbeats in one timeout: some may be late."""
+
+
+def counted(trials: list[Any]) -> list[Any]:
+    """Return the trials that count against the budget, in order; running ones are among them."""
+    return [t for t in trials if NOT_COUNTED not in t.user_attrs]
+
+
+def is_alive(name: str, heartbeats: Mapping[str, Any], timeout: float) -> bool:
+    """Return whether a worker is alive.
+
+    Args:
+        heartbeats: user attributes of the study.
+        timeout: seconds after which the last heartbeat of a worker on another host is too old.
+    """
+    import psutil
+
+    last = heartbeats.get(_WORKER + name)
+    if not last:  # it has ended
+        return False
+    host, pid, started, _ = name.split(" ")
+    if host != socket.gethostname():
+        return time.time() - float(last) < timeout
+    try:
+        return bool(abs(psutil.Process(int(pid)).create_time() - float(started)) < 1.0)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def discard(study: Any, trial: Any, reason: str) -> None:
+    """Fail a trial that is not to count; one that has finished meanwhile stays as it is."""
+    import optuna
+
+    try:
+        study._storage.set_trial_user_attr(trial._trial_id, NOT_COUNTED, reason)
+    except optuna.exceptions.UpdateFinishedTrialError:
+        return
+    study.tell(trial.number, state=optuna.trial.TrialState.FAIL, skip_if_finished=True)
+
+
+class Worker:
+    """This process as a worker of a study, inside a `with` block; a thread writes its heartbeat.
+
+    Args:
+        study: Optuna's.
+        timeout: seconds without a heartbeat after which workers on other hosts take it for dead.
+    """
+
+    def __init__(self, study: Any, timeout: float) -> None:
+        import psutil
+
+        started = psutil.Process().create_time()
+        # The last word tells two calls of one process apart: trials that the first left running are dead.
+        self.name = f"{socket.gethostname()} {os.getpid()} {started} {secrets.token_hex(4)}"
+        self._study, self._timeout = study, timeout
+        self._ended = threading.Event()
+        self._last = time.monotonic()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._unsigned_since: dict[int, float] = {}
+
+    def __enter__(self) -> Self:
+        self._write_heartbeat(time.time())
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._write_heartbeat(0)
+
+    def sign(self, trial: Any) -> None:
+        """Enter this worker as the owner of a trial."""
+        trial.set_user_attr(OWNER, self.name)
+
+    def reap_dead_trials(self) -> None:
+        """Fail the trials whose worker is dead, so that they do not count.
+
+        A trial without an owner belongs to a worker that was killed before it signed, or is about to sign:
+        while other workers are alive it has the timeout to do so.
+
+        Raises:
+            BakeoffError: this worker could not write a heartbeat for so long that others take it for dead.
+        """
+        import optuna
+
+        silent = time.monotonic() - self._last
+        if silent > self._timeout:
+            raise BakeoffError(f"no heartbeat could be written to the study for {silent:.0f} s")
+        heartbeats = self._study.user_attrs
+        names = [k.removeprefix(_WORKER) for k in heartbeats if k.startswith(_WORKER)]
+        living = {name for name in names if is_alive(name, heartbeats, self._timeout)} | {self.name}
+        for trial in self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+            owner = trial.user_attrs.get(OWNER)
+            if owner in living:
+                continue
+            if owner is None and living != {self.name}:
+                seen = self._unsigned_since.setdefault(trial.number, time.monotonic())
+                if time.monotonic() - seen < self._timeout:
+                    continue
+            discard(self._study, trial, "killed")
+
+    def enqueue(self) -> int:
+        """Queue for the final fit and return the place.
+
+        A place is the number of a trial that does not count: every storage gives each number once.
+        """
+        import optuna
+
+        marks = {NOT_COUNTED: _FINAL, OWNER: self.name}
+        running = optuna.trial.TrialState.RUNNING
+        self._study.add_trial(optuna.trial.create_trial(state=running, user_attrs=marks))
+        return next(int(t.number) for t in self._claims() if t.user_attrs.get(OWNER) == self.name)
+
+    def is_first(self, place: int) -> bool:
+        """Return whether no worker that is alive is before a place."""
+        self.reap_dead_trials()
+        return all(t.number >= place for t in self._claims())
+
+    def release(self, place: int) -> None:
+        """Give up a place."""
+        for trial in self._claims():
+            if trial.number == place:
+                discard(self._study, trial, _FINAL)
+
+    def _claims(self) -> list[Any]:
+        import optuna
+
+        running = self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
+        return [t for t in running if t.user_attrs.get(NOT_COUNTED) == _FINAL]
+
+    def _write_heartbeat(self, when: float) -> None:
+        self._study.set_user_attr(_WORKER + self.name, when)
+
+    def _beat(self) -> None:
+        """Write heartbeats until the block ends; `reap_dead_trials` raises if all fail for the timeout."""
+        while not self._ended.wait(self._timeout / _HEARTBEATS):
+            try:
+                self._write_heartbeat(time.time())
+            except Exception:  # of any storage, such as a locked database
+                continue
+            self._last = time.monotonic()
+        self._study._storage.remove_session()

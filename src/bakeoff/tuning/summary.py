@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakeoff.storage.record import Budget, Direction, TrialRecord, TrialState, TuningRecord
-from bakeoff.tuning.shared import NOTE
+from bakeoff.tuning.objective import NOTE
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import TuningSpec
 
