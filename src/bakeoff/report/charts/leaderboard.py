@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bakeoff.report.charts.frame import Frame, TableView
-from bakeoff.report.charts.ranks import table_ranks
+from bakeoff.report.charts.ranks import table_ranks, traces
 from bakeoff.report.charts.spec import (
     INTERVAL,
     Chart,
     ChartSection,
     Row,
-    Spec,
     least,
     listed,
     mark,
@@ -96,21 +95,6 @@ def _board(frame: Frame, rows: Sequence[Row]) -> Chart:
     return Chart(
         "leader-board", "Leader board", "Best on top. Point at or tap a model for its figures.", spec
     )
-
-
-def traces(frame: Frame, tips: Sequence[Spec], *, width: float, size: float) -> tuple[Spec, Spec, Spec]:
-    """Return a line and points for each model, and the opacity that highlights one picked in the legend."""
-    opacity = {"condition": {"param": "picked", "value": 1}, "value": 0.12}
-    legend = model_legend(frame)
-    line = mark(
-        "line", {**model_style(frame, "strokeDash", legend=legend), "opacity": opacity}, strokeWidth=width
-    )
-    point = points(
-        {**model_style(frame, "shape", legend=legend), "opacity": opacity, "tooltip": list(tips)}, size=size
-    )
-    del point["mark"]["opacity"]
-    point["params"] = [{"name": "picked", "select": {"type": "point", "fields": ["model"]}, "bind": "legend"}]
-    return line, point, opacity
 
 
 def _curves(frame: Frame, rows: Sequence[Row]) -> Chart:

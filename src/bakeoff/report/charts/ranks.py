@@ -20,8 +20,10 @@ from bakeoff.report.charts.spec import (
     Spec,
     below,
     listed,
+    mark,
     model_legend,
     model_style,
+    points,
     short,
     specification,
     tooltip,
@@ -121,6 +123,21 @@ def _text(frame: Frame) -> str:
     )
 
 
+def traces(frame: Frame, tips: Sequence[Spec], *, width: float, size: float) -> tuple[Spec, Spec, Spec]:
+    """Return a line and points for each model, and the opacity that highlights one picked in the legend."""
+    opacity = {"condition": {"param": "picked", "value": 1}, "value": 0.12}
+    legend = model_legend(frame)
+    line = mark(
+        "line", {**model_style(frame, "strokeDash", legend=legend), "opacity": opacity}, strokeWidth=width
+    )
+    point = points(
+        {**model_style(frame, "shape", legend=legend), "opacity": opacity, "tooltip": list(tips)}, size=size
+    )
+    del point["mark"]["opacity"]
+    point["params"] = [{"name": "picked", "select": {"type": "point", "fields": ["model"]}, "bind": "legend"}]
+    return line, point, opacity
+
+
 def _along(
     frame: Frame, rows: Sequence[Row], axis: str, values: Sequence[Any], metrics: Sequence[str]
 ) -> Spec:
@@ -142,8 +159,6 @@ def _along(
 def _ranks(
     frame: Frame, rows: Sequence[Row], lists: Sequence[str], axis: str, values: Sequence[Any], **more: Any
 ) -> Spec:
-    from bakeoff.report.charts.leaderboard import traces
-
     largest = max(len({model for model, _ in view.rows}) for view in frame.views)
     look: Spec = {"domain": False, "ticks": False, "grid": False}
     line, point, _ = traces(frame, tooltip(("rank", "rank")), width=2.5, size=110)
