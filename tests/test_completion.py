@@ -59,6 +59,8 @@ LABEL = "als (factors=8,dtype=float64, tune=optuna)"
         ("bakeoff run model=als,ease ease.l", ["ease.l2="]),
         ("bakeoff run model=als,ease als.weights=l", ["als.weights=log1p"]),
         ("bakeoff run split=random,temporal temporal.a", ["temporal.at="]),
+        ("bakeoff run model=als,warp als.fac", ["als.factors="]),
+        ("bakeoff run model=als,warp warp.weights=l", ["warp.weights=log1p"]),
         ("bakeoff describe dataset=csv dataset.time_", ["dataset.time_unit="]),
         ("bakeoff run tune.pareto_selection.r", ["tune.pareto_selection.rule="]),
         ("bakeoff run statistics.te", ["statistics.test="]),

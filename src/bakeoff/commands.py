@@ -103,7 +103,7 @@ def run(request: Request) -> int:
     return int("failed" in statuses)
 
 
-def _before(request: Request, name: str, asked: Sequence[CellRequest]) -> Experiment:
+def _before(request: Request, name: str, requests: Sequence[CellRequest]) -> Experiment:
     """Return an experiment as it is stored, if it can take these cells.
 
     A report whose cells the store does not have stays as it is, as where only the report's folder was copied.
@@ -112,8 +112,8 @@ def _before(request: Request, name: str, asked: Sequence[CellRequest]) -> Experi
 
     folder, store = request.results / name, request.store
     before = Experiment(name) if request.fresh else Experiment.read(folder, name)
-    grid.check_same_data(before, asked)
-    others = {a.key for a in before.requests} - {a.key for a in asked}
+    grid.check_same_data(before, requests)
+    others = {r.key for r in before.requests} - {r.key for r in requests}
     records = {key: store.cell_folder(key) / "record.json" for key in finished(folder) if key in others}
     lost = [key for key, record in records.items() if not record.exists()]
     if lost:
@@ -124,9 +124,9 @@ def _before(request: Request, name: str, asked: Sequence[CellRequest]) -> Experi
     return before
 
 
-def _planned(request: Request, asked: Sequence[CellRequest]) -> grid.Plan:
+def _planned(request: Request, requests: Sequence[CellRequest]) -> grid.Plan:
     rerun, save_model = request.options.rerun, request.wanted.save_model
-    return grid.plan(asked, request.store, rerun=rerun, save_model=save_model)
+    return grid.plan(requests, request.store, rerun=rerun, save_model=save_model)
 
 
 def plan(request: Request) -> int:

@@ -163,7 +163,9 @@ def override_candidates(incomplete: str, words: Sequence[str], path: Sequence[Pa
         values = _values(key, words, path)
         return [f"{prefix}{key}={before}{comma}{v}" for v in values if v.startswith(last)]
     group, dot, _ = key.partition(".")
-    if dot:
+    if dot and group in config_files.options("model", path):  # values of this model alone: als.factors=8
+        keys = [f"{group}.{k}" for k in config_files.option("model", group, path).get("build", {})]
+    elif dot:
         keys = [f"{group}.{k}" for k in _keys(group, words, path)]
     else:
         keys = [*config_files.groups(), *config_files.scalars()]
@@ -174,6 +176,8 @@ def _values(key: str, words: Sequence[str], path: Sequence[Path]) -> list[str]:
     if key in config_files.groups():
         return config_files.options(key, path)
     group, _, knob = key.partition(".")
+    if group in config_files.options("model", path):
+        group, knob, words = "model", f"build.{knob}", [f"model={group}"]
     texts: dict[str, None] = {}
     for option in _chosen(group, words, path):
         default = _keys_of(config_files.option(group, option, path)).get(knob)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import config_files
-from bakeoff.errors import ConfigError, nearest
+from bakeoff.errors import ConfigError, UsageError
 from bakeoff.importing import import_object
 from bakeoff.parameters import REQUIRED, Parameter, parameters_of
 
@@ -198,12 +198,12 @@ def _metrics() -> list[Entry]:
 
 
 def _metric(name: str) -> Reference:
-    from bakeoff.evaluation.catalogue import shipped
+    from bakeoff.evaluation.catalogue import shipped, suggestion
     from bakeoff.evaluation.metric import Metric
 
     metric = import_object(name, "metric") if "." in name else shipped().get(name)
     if not isinstance(metric, Metric):
-        raise ConfigError(f"metric {name!r}: {nearest(name, shipped())}")
+        raise ConfigError(f"metric {name!r}: {suggestion(name, shipped())}")
     facts = {
         "range": metric.bounds or "not stated",
         "direction": metric.direction,
@@ -225,7 +225,10 @@ def _experiments(results: Path) -> list[Entry]:
     from bakeoff.storage.experiment import Experiment
 
     def described(name: str) -> str:
-        cells = Experiment.read(results / name, name).requests
+        try:
+            cells = Experiment.read(results / name, name).requests
+        except UsageError as error:
+            return f"cannot be read: {error}"
         parts = {
             "cell": len(cells),
             "data set": len({c.cell.dataset_variant + c.cell.dataset_name for c in cells}),

@@ -1,4 +1,4 @@
-"""The comparison on a terminal: one cutoff, the metrics most asked for, as many as fit."""
+"""Print the comparison on a terminal: one cutoff, and as many of the prominent metrics as fit."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def print_tables(
     console: Console | None = None,
     tables: Sequence[Table] | None = None,
 ) -> None:
-    """Print a table for each data set and split family, what did not run, and where the rest is.
+    """Print a table for each data set and split family, why cells did not run, and the path of the report.
 
     Args:
         tables: the comparison, where it has been made (with marks); None makes it.
@@ -105,7 +105,7 @@ def _print_table(table: Table, k: int, console: Console) -> None:
 
 
 def _fields(table: Table, k: int, width: int) -> list[_Field]:
-    """The metrics that fit between the model's name and what always stands on the right."""
+    """Return the metrics that fit between the model's name and the columns of `_right`, and these."""
     right = _right(table)
     left = width - _model_width([row.label for row in table.rows], width) - sum(f.width for f in right)
     shown: list[_Field] = []
@@ -126,11 +126,11 @@ def _ordered(table: Table, k: int) -> list[Column]:
 
 
 def _right(table: Table) -> list[_Field]:
-    """What stands right of the metrics: seconds, then what is not done or how many runs there are."""
+    """Return the columns right of the metrics: seconds, then repetitions and statuses where they differ."""
     rows, runs = table.rows, len(table.runs)
     fields = [
         _Field("fit s", [seconds_entry(r.seconds.get("fit")) for r in rows]),
-        _Field("rec. s", [seconds_entry(r.seconds.get("recommend")) for r in rows]),
+        _Field("recommend s", [seconds_entry(r.seconds.get("recommend")) for r in rows]),
     ]
     if runs > 1:
         fields.append(_Field("runs", [Entry(f"{r.done}/{runs}") for r in rows]))

@@ -40,37 +40,39 @@ Row = Sequence[str]
 
 
 def render(description: Description, console: Console) -> None:
-    """Print tables, bars and curves; text from the data is never read as markup."""
-    pen = _Pen(console)
+    """Print a description as tables, bars and curves; text from the data is never read as markup."""
+    writer = TextWriter(console)
     d = description
-    pen.line(f"Data set {d.name}", bold=True)
-    pen.line(
+    writer.line(f"Data set {d.name}", bold=True)
+    writer.line(
         f"{d.users:,} users, {d.items:,} items, {d.pairs:,} pairs"
         + (f" in {d.rows:,} rows" if d.rows != d.pairs else "")
         + f"; {d.density:.3%} of all possible pairs"
     )
     if d.steps:
-        pen.table("Preparation", ("step", "rows left", "users", "items", "note"), _steps(d.steps), (1, 2, 3))
-    _quantiles(pen, d)
-    _histogram(pen, "Items a user", d.histories)
-    _histogram(pen, "Users an item", d.popularity)
-    _long_tail(pen, d.long_tail)
+        writer.table(
+            "Preparation", ("step", "rows left", "users", "items", "note"), _steps(d.steps), (1, 2, 3)
+        )
+    _quantiles(writer, d)
+    _histogram(writer, "Items a user", d.histories)
+    _histogram(writer, "Users an item", d.popularity)
+    _long_tail(writer, d.long_tail)
     if d.values is not None:
-        _histogram(pen, "Values", d.values)
+        _histogram(writer, "Values", d.values)
     if d.times is not None:
-        _times(pen, d.times)
+        _times(writer, d.times)
     else:
-        pen.line("No times: splits by time cannot be made.")
-    _features(pen, d)
+        writer.line("No times: splits by time cannot be made.")
+    _features(writer, d)
     if d.splits:
-        _splits(pen, d.splits)
+        _splits(writer, d.splits)
 
 
 def _steps(steps: Sequence[Step]) -> list[Row]:
     return [(s.name, f"{s.rows:,}", f"{s.users:,}", f"{s.items:,}", s.note) for s in steps]
 
 
-def _quantiles(pen: _Pen, d: Description) -> None:
+def _quantiles(writer: TextWriter, d: Description) -> None:
     of = {"items a user": d.histories, "users an item": d.popularity, "values": d.values}
     spreads = {name: spread for name, spread in of.items() if spread is not None}
     names = ["least", *("median" if s == 0.5 else f"{s:.0%}" for s in SHARES[1:-1]), "most"]
@@ -79,10 +81,10 @@ def _quantiles(pen: _Pen, d: Description) -> None:
         for at, name in enumerate(names)
     ]
     rows.append(("mean", *(_number(round(spread.mean, 1)) for spread in spreads.values())))
-    pen.table("Quantiles", ("", *spreads), rows, range(1, len(spreads) + 1))
+    writer.table("Quantiles", ("", *spreads), rows, range(1, len(spreads) + 1))
 
 
-def _histogram(pen: _Pen, title: str, spread: Distribution) -> None:
+def _histogram(writer: TextWriter, title: str, spread: Distribution) -> None:
     most = max(count for _, _, count in spread.bins)
     rows = [
         (
@@ -92,27 +94,27 @@ def _histogram(pen: _Pen, title: str, spread: Distribution) -> None:
         )
         for low, high, count in spread.bins
     ]
-    pen.bars(title, ("count", "share"), rows)
+    writer.bars(title, ("count", "share"), rows)
 
 
-def _long_tail(pen: _Pen, tail: LongTail) -> None:
+def _long_tail(writer: TextWriter, tail: LongTail) -> None:
     rows = [
         (f"top {share:.0%} of the items", held, (f"{held:.1%}",))
         for share, held in zip(TOPS, tail.tops, strict=True)
     ]
-    pen.bars("Long tail: share of the pairs held by", ("pairs",), rows)
-    pen.line(
+    writer.bars("Long tail: share of the pairs held by", ("pairs",), rows)
+    writer.line(
         f"Half of the pairs are of {tail.half:.1%} of the items; {tail.single:.1%} of the items have one "
         f"user; {tail.most:.1%} of the users have the most popular item; Gini {tail.gini:.3f}."
     )
-    pen.curve("Users of an item, by rank (log scale)", tail.curve, log=True)
+    writer.curve("Users of an item, by rank (log scale)", tail.curve, log=True)
 
 
-def _times(pen: _Pen, span: TimeSpan) -> None:
-    pen.curve(f"Rows a {PERIODS[span.unit]}, from {span.start}", span.counts)
+def _times(writer: TextWriter, span: TimeSpan) -> None:
+    writer.curve(f"Rows a {PERIODS[span.unit]}, from {span.start}", span.counts)
     days = (span.last - span.first) / 86_400
     most = max(span.counts)
-    pen.line(
+    writer.line(
         f"{_moment(span.first)} to {_moment(span.last)}: {days:,.1f} days, at most {most:,} rows a "
         f"{PERIODS[span.unit]}; {span.tied:.1%} of the rows share user and second with another."
     )
@@ -125,18 +127,18 @@ def _moment(seconds: int) -> str:
         return f"{seconds:,} s"
 
 
-def _features(pen: _Pen, d: Description) -> None:
-    for role, known in (("User", d.user_features), ("Item", d.item_features)):
-        pen.line(f"{role} features: {'none' if known is None else _known(known)}.")
+def _features(writer: TextWriter, d: Description) -> None:
+    for role, features in (("User", d.user_features), ("Item", d.item_features)):
+        writer.line(f"{role} features: {'none' if features is None else _feature_text(features)}.")
 
 
-def _known(known: FeatureSummary) -> str:
-    groups = ", ".join(f"{name} ({n:,})" for name, n in known.groups.items())
-    return f"{groups}; {known.n_with:,} of {known.total:,} have any, {known.mean:.1f} each"
+def _feature_text(features: FeatureSummary) -> str:
+    groups = ", ".join(f"{name} ({n:,})" for name, n in features.groups.items())
+    return f"{groups}; {features.n_with:,} of {features.total:,} have any, {features.mean:.1f} each"
 
 
-def _splits(pen: _Pen, cuts: Sequence[SplitSummary]) -> None:
-    """A column for each split; what is 0 in all of them is left out."""
+def _splits(writer: TextWriter, cuts: Sequence[SplitSummary]) -> None:
+    """Print a column for each split; a row that is 0 in all of them is left out."""
     facts: dict[str, Callable[[SplitSummary], str]] = {
         "train pairs": lambda c: f"{c.train_pairs:,}",
         "test pairs": lambda c: f"{c.test_pairs:,}",
@@ -154,7 +156,7 @@ def _splits(pen: _Pen, cuts: Sequence[SplitSummary]) -> None:
         "test to": lambda c: _fact(c.info, "test_last"),
     }
     others = [k for k in dict.fromkeys(k for c in cuts for k in c.info) if k not in SHOWN]
-    across = max(1, (pen.width - LABELS) // COLUMN)
+    across = max(1, (writer.width - LABELS) // COLUMN)
     for at in range(0, len(cuts), across):
         part = cuts[at : at + across]
         rows: list[Row] = [(name, *(fact(c) for c in part)) for name, fact in facts.items()]
@@ -162,7 +164,7 @@ def _splits(pen: _Pen, cuts: Sequence[SplitSummary]) -> None:
         rows = [r for r in rows if any(entry not in ("", "0", "0.0%") for entry in r[1:])]
         rows.append(("fingerprint", *(c.fingerprint for c in part)))
         title = "Splits (items of a user: least / median / most)"
-        pen.table(title, ("", *(c.name for c in part)), rows, range(1, len(part) + 1))
+        writer.table(title, ("", *(c.name for c in part)), rows, range(1, len(part) + 1))
 
 
 def _middle(spread: Distribution) -> str:
@@ -178,12 +180,12 @@ def _fact(info: Mapping[str, Any], name: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Whole numbers in full, others to four digits."""
+    """Return a whole number in full, another to four digits."""
     return f"{int(value):,}" if value == int(value) else f"{value:,.4g}"
 
 
-class _Pen:
-    """Draws on a console, in block characters where it can show them."""
+class TextWriter:
+    """Writes lines, tables, bars and curves to a console, in block characters where it can show them."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -196,7 +198,7 @@ class _Pen:
         self._console.print(Text(visible(text), style="bold" if bold else ""), highlight=False)
 
     def table(self, title: str, heads: Row, rows: Sequence[Row], figures: Sequence[int]) -> None:
-        """Columns in figures stand right-aligned."""
+        """Print a table; the columns whose positions are in `figures` are right-aligned."""
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -217,7 +219,7 @@ class _Pen:
         self._console.print(drawn, highlight=False)
 
     def bars(self, title: str, heads: Row, rows: Sequence[tuple[str, float, Row]]) -> None:
-        """A bar a row, from a label and a share in [0, 1], and figures right of it."""
+        """Print a bar for each row of (label, share in [0, 1], figures)."""
         texts = [(label, *figures) for label, _, figures in rows]
         taken = sum(max(len(t[at]) for t in texts) for at in range(len(texts[0])))
         room = min(WIDTH, self.width - taken - 3 * (len(texts[0]) + 2))
@@ -225,14 +227,14 @@ class _Pen:
         self.table(title, ("", "", *heads), drawn, (0, *range(2, len(heads) + 2)))
 
     def _bar(self, share: float, room: int) -> str:
-        """To the eighth of a cell; anything above 0 is seen."""
+        """Return a bar, exact to an eighth of a character; any share above 0 is visible."""
         if not self._blocks:
             return "#" * max(round(share * room), int(share > 0))
         eighths = max(round(share * room * 8), int(share > 0))
         return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
 
     def curve(self, title: str, numbers: Sequence[int], *, log: bool = False) -> None:
-        """One character a number, its height by the largest; 0 is a blank."""
+        """Print a character for each number, its height relative to the largest; 0 is a blank."""
         from math import ceil, log1p
 
         steps = "▁▂▃▄▅▆▇█" if self._blocks else "123456789"
