@@ -51,27 +51,27 @@ def enumerated(first, draws):
 @pytest.mark.parametrize("first", [0.25, 0.0, 0.9])
 def test_the_defaults_are_certain_and_the_other_trials_are_drawn(first) -> None:
     draws = [0.1, 0.4, 0.3, 0.4]
-    found = expected_best(np.array([[first]]), np.array([[draws]]), seed=1)
-    assert found.mean.tolist() == pytest.approx(enumerated(first, draws))
-    assert found.mean[0] == found.low[0] == found.high[0] == first
+    result = expected_best(np.array([[first]]), np.array([[draws]]), seed=1)
+    assert result.mean.tolist() == pytest.approx(enumerated(first, draws))
+    assert result.mean[0] == result.low[0] == result.high[0] == first
 
 
 def test_a_trial_without_a_value_leaves_the_best_as_it_was() -> None:
     draws = [-INF, 0.4, -INF, 0.2]
-    found = expected_best(np.array([[0.3]]), np.array([[draws]]), seed=1)
-    assert found.mean.tolist() == pytest.approx(enumerated(0.3, draws))
-    assert found.mean.tolist() == pytest.approx(enumerated(0.3, [0.3, 0.4, 0.3, 0.3]))
+    result = expected_best(np.array([[0.3]]), np.array([[draws]]), seed=1)
+    assert result.mean.tolist() == pytest.approx(enumerated(0.3, draws))
+    assert result.mean.tolist() == pytest.approx(enumerated(0.3, [0.3, 0.4, 0.3, 0.3]))
 
 
 def test_without_a_value_of_the_defaults_the_first_is_unknown_and_the_draws_stand_alone() -> None:
-    found = expected_best(np.array([[-INF]]), np.array([[[1.0, 2.0, 3.0]]]), seed=1)
-    assert np.isnan([found.mean[0], found.low[0], found.high[0]]).all()
-    assert found.mean[1:].tolist() == pytest.approx(expected_maximum(np.array([1.0, 2.0, 3.0]), 3).tolist())
+    result = expected_best(np.array([[-INF]]), np.array([[[1.0, 2.0, 3.0]]]), seed=1)
+    assert np.isnan([result.mean[0], result.low[0], result.high[0]]).all()
+    assert result.mean[1:].tolist() == pytest.approx(expected_maximum(np.array([1.0, 2.0, 3.0]), 3).tolist())
 
 
 def test_nothing_is_said_where_neither_the_defaults_nor_all_draws_have_values() -> None:
-    found = expected_best(np.array([[-INF]]), np.array([[[1.0, -INF]]]), seed=1)
-    assert np.isnan(np.concatenate(found)).all()
+    result = expected_best(np.array([[-INF]]), np.array([[[1.0, -INF]]]), seed=1)
+    assert np.isnan(np.concatenate(result)).all()
 
 
 def alone(first, draws, seed=3):
@@ -106,24 +106,26 @@ def test_the_seed_decides_the_interval_and_the_global_state_does_not() -> None:
 def test_the_interval_holds_the_mean_and_grows_narrow_with_more_draws() -> None:
     generator = np.random.default_rng(5)
     few, many = (alone(0.0, generator.random(m)) for m in (10, 160))
-    for found in (few, many):
-        assert (found.low <= found.mean + 1e-12).all()
-        assert (found.mean <= found.high + 1e-12).all()
+    for result in (few, many):
+        assert (result.low <= result.mean + 1e-12).all()
+        assert (result.mean <= result.high + 1e-12).all()
     assert many.high[3] - many.low[3] < few.high[3] - few.low[3]
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     generator = np.random.default_rng(9)
     truth = 3 / 4  # of three draws, each uniform
-    found = [alone(-INF, generator.random(40), s) for s in range(200)]
-    covered = np.mean([f.low[3] <= truth <= f.high[3] for f in found])
+    result = [alone(-INF, generator.random(40), s) for s in range(200)]
+    covered = np.mean([f.low[3] <= truth <= f.high[3] for f in result])
     assert 0.88 <= covered <= 0.99
 
 
 def test_the_mean_of_repeated_searches_has_the_t_interval() -> None:
     values = np.array([[-INF, 0.2, 0.5], [0.1, 0.4, 0.5], [0.3, 0.3, 0.8]])
-    found = mean_over_repeats(values)
-    assert np.isnan([part[0] for part in found]).all()
+    result = mean_over_repeats(values)
+    assert np.isnan([part[0] for part in result]).all()
     for n in (1, 2):
         low, high = stats.t.interval(0.95, 2, values[:, n].mean(), stats.sem(values[:, n]))
-        assert [found.mean[n], found.low[n], found.high[n]] == pytest.approx([values[:, n].mean(), low, high])
+        assert [result.mean[n], result.low[n], result.high[n]] == pytest.approx(
+            [values[:, n].mean(), low, high]
+        )

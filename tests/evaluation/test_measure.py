@@ -21,11 +21,11 @@ def list_length(inputs, ks):
 
 
 def test_means_and_standard_errors_are_over_users():
-    found = measure(toy(), {"precision": ranking.precision}, [3])
+    measured = measure(toy(), {"precision": ranking.precision}, [3])
     values = np.array([2 / 3, 2 / 3, 0, 1 / 3, 0])
-    assert found.per_user["precision", 3] == pytest.approx(values)
-    assert found.means["precision", 3] == pytest.approx((1 / 3, values.std(ddof=1) / 5**0.5))
-    assert found.n_users == 5
+    assert measured.per_user["precision", 3] == pytest.approx(values)
+    assert measured.means["precision", 3] == pytest.approx((1 / 3, values.std(ddof=1) / 5**0.5))
+    assert measured.n_users == 5
 
 
 def test_all_cutoffs_are_measured_together_as_they_are_alone():
@@ -38,37 +38,37 @@ def test_all_cutoffs_are_measured_together_as_they_are_alone():
 
 
 def test_a_metric_without_cutoff_is_measured_once():
-    found = measure(at_random(0), {"auc": ranking.auc}, [5, 10])
-    assert list(found.means) == [("auc", None)]
+    measured = measure(at_random(0), {"auc": ranking.auc}, [5, 10])
+    assert list(measured.means) == [("auc", None)]
 
 
 def test_a_metric_of_the_whole_set_of_lists_has_no_standard_error():
-    found = measure(at_random(0), {"gini": beyond.gini}, [5])
-    assert found.means["gini", 5][1] is None
-    assert not found.per_user
+    measured = measure(at_random(0), {"gini": beyond.gini}, [5])
+    assert measured.means["gini", 5][1] is None
+    assert not measured.per_user
 
 
 def test_a_metric_that_cannot_be_measured_is_absent_with_its_reason():
     inputs = at_random(0)
     inputs = replace(inputs, lists=replace(inputs.lists, above=None, ties=None))
-    found = measure(inputs, {"auc": ranking.auc, "recall": ranking.recall}, [5])
-    assert found.absent == {"auc": "needs the rank of every test item; the model gives lists only"}
-    assert list(found.means) == [("recall", 5)]
+    measured = measure(inputs, {"auc": ranking.auc, "recall": ranking.recall}, [5])
+    assert measured.absent == {"auc": "needs the rank of every test item; the model gives lists only"}
+    assert list(measured.means) == [("recall", 5)]
 
 
 def test_a_cutoff_at_which_no_user_has_a_value_is_absent_alone():
-    found = measure(at_random(0), {"diversity": beyond.diversity}, [1, 5])
-    assert found.absent == {"diversity@1": "no user has a value"}
-    assert list(found.means) == [("diversity", 5)]
+    measured = measure(at_random(0), {"diversity": beyond.diversity}, [1, 5])
+    assert measured.absent == {"diversity@1": "no user has a value"}
+    assert list(measured.means) == [("diversity", 5)]
 
 
 def test_users_without_a_value_are_not_in_the_mean():
     inputs = at_random(0, unserved=3)
-    found = measure(inputs, {"diversity": beyond.diversity}, [5])
-    served = found.per_user["diversity", 5][inputs.lists.lengths > 0]
-    assert np.isnan(found.per_user["diversity", 5]).sum() == 3
+    measured = measure(inputs, {"diversity": beyond.diversity}, [5])
+    served = measured.per_user["diversity", 5][inputs.lists.lengths > 0]
+    assert np.isnan(measured.per_user["diversity", 5]).sum() == 3
     expected = served.mean(), served.std(ddof=1) / len(served) ** 0.5
-    assert found.means["diversity", 5] == pytest.approx(expected)
+    assert measured.means["diversity", 5] == pytest.approx(expected)
 
 
 def test_a_single_user_has_no_standard_error():
@@ -76,10 +76,10 @@ def test_a_single_user_has_no_standard_error():
 
 
 def test_the_table_of_users_has_a_column_for_each_metric_and_cutoff():
-    found = measure(
+    measured = measure(
         at_random(0), {"recall": ranking.recall, "auc": ranking.auc, "gini": beyond.gini}, [5, 10]
     )
-    columns, arrays = per_user_table(found)
+    columns, arrays = per_user_table(measured)
     assert columns == ["recall@5", "recall@10", "auc"]
     assert all(a.shape == (40,) and a.dtype == np.float64 for a in arrays)
 
@@ -106,5 +106,5 @@ def test_a_metric_of_ones_own_is_found_by_its_import_path():
 
 @pytest.mark.parametrize("name", config_files.options("metrics"))
 def test_every_shipped_set_of_metrics_can_be_measured(name):
-    found = measure(at_random(0), resolve(metric_paths([name])), [2, 5])
-    assert all(np.isfinite(mean) for mean, _ in found.means.values())
+    measured = measure(at_random(0), resolve(metric_paths([name])), [2, 5])
+    assert all(np.isfinite(mean) for mean, _ in measured.means.values())

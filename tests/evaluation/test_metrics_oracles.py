@@ -209,8 +209,8 @@ def test_rating_errors_are_those_of_recommenders(name, oracle):
     truth = truth_table(inputs, "userID", "itemID")
     real = truth.assign(rating=inputs.test.data.astype(np.float64))
     guess = truth.assign(prediction=predicted.astype(np.float64))
-    for ours, theirs in ((name, oracle), ("rmse", "rmse"), ("mae", "mae")):
-        expected = getattr(module, theirs)(real, guess)
+    for ours, function in ((name, oracle), ("rmse", "rmse"), ("mae", "mae")):
+        expected = getattr(module, function)(real, guess)
         assert getattr(rating, ours)(inputs)[0] == pytest.approx(expected, abs=1e-9)
 
 
@@ -362,10 +362,10 @@ def test_accuracy_is_that_of_ranx_user_by_user(lists):
         if items[n, 0] >= 0
     }
     ks = cutoffs(lists)
-    asked = {f"{name}@{k}": metric(lists, [k])[0] for name, metric in RANX.items() for k in ks}
-    asked["r-precision"] = conventions.r_precision_ranx(lists)
+    by_name = {f"{name}@{k}": metric(lists, [k])[0] for name, metric in RANX.items() for k in ks}
+    by_name["r-precision"] = conventions.r_precision_ranx(lists)
     run_of_all, truth = ranx.Run(run), ranx.Qrels(qrels)
-    ranx.evaluate(truth, run_of_all, list(asked), return_mean=False, make_comparable=True)
-    for name, ours in asked.items():
-        theirs = [run_of_all.scores[name][q] for q in users]
-        assert ours == pytest.approx(theirs, abs=1e-9), name
+    ranx.evaluate(truth, run_of_all, list(by_name), return_mean=False, make_comparable=True)
+    for name, ours in by_name.items():
+        expected = [run_of_all.scores[name][q] for q in users]
+        assert ours == pytest.approx(expected, abs=1e-9), name

@@ -42,27 +42,16 @@ def noisy(seed, n=60, m=4, c=3):
     return Sample(np.arange(n), shared + rng.normal(0, 0.3, (c, m, n)) + rng.normal(0, 0.05, (c, m, 1)))
 
 
-@pytest.mark.slow  # seconds to import statsmodels
-def test_the_paired_t_is_that_of_statsmodels() -> None:
-    from statsmodels.stats.weightstats import DescrStatsW
-
-    found, pairs = noisy(1), all_pairs(4)
-    p = p_values(found, pairs, TestConfig(test="t"))
-    for c, (at, (a, b)) in itertools.product(range(3), enumerate(pairs)):
-        first, second = found.values[c, a], found.values[c, b]
-        assert p[c, at] == pytest.approx(DescrStatsW(first - second).ttest_mean(0)[1], rel=1e-9)
-
-
 def test_the_paired_t_is_that_of_scipy() -> None:
-    found, pairs = noisy(1), all_pairs(4)
-    theirs = stats.ttest_rel(found.values[:, pairs[:, 0]], found.values[:, pairs[:, 1]], axis=2).pvalue
-    assert p_values(found, pairs, TestConfig(test="t")) == pytest.approx(theirs, rel=1e-9)
+    result, pairs = noisy(1), all_pairs(4)
+    expected = stats.ttest_rel(result.values[:, pairs[:, 0]], result.values[:, pairs[:, 1]], axis=2).pvalue
+    assert p_values(result, pairs, TestConfig(test="t")) == pytest.approx(expected, rel=1e-9)
 
 
 def test_wilcoxon_is_that_of_scipy() -> None:
-    found = noisy(2)
-    p = p_values(found, PAIR, TestConfig(test="wilcoxon"))
-    difference = found.values[0, 0] - found.values[0, 1]
+    result = noisy(2)
+    p = p_values(result, PAIR, TestConfig(test="wilcoxon"))
+    difference = result.values[0, 0] - result.values[0, 1]
     assert p[0, 0] == pytest.approx(stats.wilcoxon(difference).pvalue, rel=1e-9)
 
 
@@ -78,44 +67,44 @@ def test_sign_flips_agree_with_all_of_them() -> None:
     difference = np.array([0.5, 0.25, -0.125, 1.0, 0.0, 0.75, -0.25, 0.5, 0.125, -0.5])
     flips = np.array(list(itertools.product((-1, 1), repeat=len(difference))))
     exact = np.mean(np.abs(flips @ difference) >= abs(difference.sum()) - 1e-12)
-    found = p_values(
+    result = p_values(
         sample(difference, np.zeros(10)), PAIR, TestConfig(test="randomization", resamples=200_000)
     )[0, 0]
-    assert found == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 200_000))
+    assert result == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 200_000))
 
 
 def test_sign_flips_agree_with_scipy_and_repeat_at_a_seed() -> None:
-    found = noisy(3, n=40)
+    result = noisy(3, n=40)
     rules = TestConfig(test="randomization", resamples=20_000, seed=7)
-    p = p_values(found, all_pairs(4), rules)
-    theirs = stats.permutation_test(
-        (found.values[0, 0] - found.values[0, 1],),
+    p = p_values(result, all_pairs(4), rules)
+    expected = stats.permutation_test(
+        (result.values[0, 0] - result.values[0, 1],),
         np.mean,
         permutation_type="samples",
         n_resamples=20_000,
         vectorized=True,
         rng=np.random.default_rng(0),
     ).pvalue
-    assert p[0, 0] == pytest.approx(theirs, abs=0.015)
-    assert (p == p_values(found, all_pairs(4), rules)).all()
-    other = p_values(found, all_pairs(4), TestConfig(test="randomization", resamples=20_000, seed=8))
+    assert p[0, 0] == pytest.approx(expected, abs=0.015)
+    assert (p == p_values(result, all_pairs(4), rules)).all()
+    other = p_values(result, all_pairs(4), TestConfig(test="randomization", resamples=20_000, seed=8))
     assert (p != other).any()
 
 
 def test_flips_of_a_metric_do_not_depend_on_the_metrics_beside_it() -> None:
-    found = noisy(4)
+    result = noisy(4)
     rules = TestConfig(test="randomization", resamples=500)
-    alone = p_values(Sample(found.users, found.values[1:2]), all_pairs(4), rules)
-    assert (p_values(found, all_pairs(4), rules)[1] == alone[0]).all()
+    alone = p_values(Sample(result.users, result.values[1:2]), all_pairs(4), rules)
+    assert (p_values(result, all_pairs(4), rules)[1] == alone[0]).all()
 
 
 @pytest.mark.parametrize("test", ["t", "randomization", "wilcoxon"])
 def test_equal_systems_have_p_1_and_an_interval_of_0(test) -> None:
     values = np.random.default_rng(0).random(50)
-    found = compare([sample(values, values.copy())], PAIR, TestConfig(test=test, resamples=200))
-    assert (found.p[0, 0], found.mean[0, 0], found.effect[0, 0]) == (1.0, 0.0, 0.0)
-    assert (found.low[0, 0], found.high[0, 0]) == (0.0, 0.0)
-    assert [int(o[0, 0]) for o in found.outcomes] == [0, 50, 0]
+    result = compare([sample(values, values.copy())], PAIR, TestConfig(test=test, resamples=200))
+    assert (result.p[0, 0], result.mean[0, 0], result.effect[0, 0]) == (1.0, 0.0, 0.0)
+    assert (result.low[0, 0], result.high[0, 0]) == (0.0, 0.0)
+    assert [int(o[0, 0]) for o in result.outcomes] == [0, 50, 0]
 
 
 @pytest.mark.parametrize("test", ["t", "randomization", "wilcoxon"])
@@ -129,10 +118,10 @@ def test_p_is_never_0(test) -> None:
 
 
 def test_all_users_apart_by_the_same_have_the_p_of_flips_alone() -> None:
-    found = compare([sample(np.full(5, 0.25), np.zeros(5))], PAIR, TestConfig(resamples=200))
-    assert found.p[0, 0] == 2**-4
-    assert found.effect[0, 0] == np.inf
-    assert found.low[0, 0] <= 0 < found.high[0, 0]  # five users cannot be significant at 5 %
+    result = compare([sample(np.full(5, 0.25), np.zeros(5))], PAIR, TestConfig(resamples=200))
+    assert result.p[0, 0] == 2**-4
+    assert result.effect[0, 0] == np.inf
+    assert result.low[0, 0] <= 0 < result.high[0, 0]  # five users cannot be significant at 5 %
 
 
 def test_few_users_that_differ_leave_0_in_the_interval() -> None:
@@ -155,13 +144,13 @@ def test_users_without_a_value_are_left_out() -> None:
     a[3], b[[7, 8]] = np.nan, np.nan
     kept = ~np.isnan(a) & ~np.isnan(b)
     for rules in (TestConfig(), TestConfig(test="wilcoxon")):
-        found = compare([sample(a, b)], PAIR, rules)
+        result = compare([sample(a, b)], PAIR, rules)
         whole = compare([sample(a[kept], b[kept])], PAIR, rules)
-        assert found.p[0, 0] == pytest.approx(whole.p[0, 0], rel=1e-12)
-        assert found.mean[0, 0] == pytest.approx((a - b)[kept].mean(), rel=1e-12)
-        assert found.n_users.tolist() == [27]
-        assert sum(int(o[0, 0]) for o in found.outcomes) == 27
-        assert found.low[0, 0] < found.mean[0, 0] < found.high[0, 0]
+        assert result.p[0, 0] == pytest.approx(whole.p[0, 0], rel=1e-12)
+        assert result.mean[0, 0] == pytest.approx((a - b)[kept].mean(), rel=1e-12)
+        assert result.n_users.tolist() == [27]
+        assert sum(int(o[0, 0]) for o in result.outcomes) == 27
+        assert result.low[0, 0] < result.mean[0, 0] < result.high[0, 0]
 
 
 def test_a_difference_far_below_the_values_is_not_lost_to_rounding() -> None:
@@ -175,14 +164,14 @@ def test_a_difference_far_below_the_values_is_not_lost_to_rounding() -> None:
 def test_the_interval_is_close_to_students_where_differences_are_normal() -> None:
     rng = np.random.default_rng(7)
     a, b = rng.normal(0.1, 1, 25), np.zeros(25)
-    found = compare([sample(a, b)], PAIR, TestConfig(resamples=20_000))
+    result = compare([sample(a, b)], PAIR, TestConfig(resamples=20_000))
     low, high = stats.t.interval(0.95, 24, a.mean(), stats.sem(a))
-    assert (found.low[0, 0], found.high[0, 0]) == pytest.approx((low, high), abs=0.05)
+    assert (result.low[0, 0], result.high[0, 0]) == pytest.approx((low, high), abs=0.05)
 
 
 def test_intervals_only_where_they_are_wanted() -> None:
-    found = compare([noisy(8)], all_pairs(4), TestConfig(resamples=200), intervals=all_pairs(4)[:, 0] == 0)
-    assert np.isnan(found.low[:, 3:]).all() and not np.isnan(found.low[:, :3]).any()
+    result = compare([noisy(8)], all_pairs(4), TestConfig(resamples=200), intervals=all_pairs(4)[:, 0] == 0)
+    assert np.isnan(result.low[:, 3:]).all() and not np.isnan(result.low[:, :3]).any()
 
 
 def test_turning_a_pair_round_turns_signs_and_keeps_p() -> None:
@@ -201,13 +190,13 @@ def test_splits_are_combined_by_their_means_and_users_count_once() -> None:
     parts = [
         Sample(np.array(["a", "b", "c", "d"])[: 4 - s], rng.random((1, 2, 4 - s)), 0.25) for s in range(3)
     ]
-    found = compare(parts, PAIR, TestConfig())
+    result = compare(parts, PAIR, TestConfig())
     means = [(s.values[0, 0] - s.values[0, 1]).mean() for s in parts]
     # Nadeau and Bengio by hand: three splits, n_test / n_train = 1/4, two degrees of freedom
     t = np.mean(means) / np.sqrt((1 / 3 + 0.25) * np.var(means, ddof=1))
-    assert found.mean[0, 0] == pytest.approx(np.mean(means))
-    assert found.p[0, 0] == pytest.approx(2 * stats.t.sf(abs(t), 2), rel=1e-9)
-    assert (found.n_splits, found.n_users.tolist()) == (3, [4])
+    assert result.mean[0, 0] == pytest.approx(np.mean(means))
+    assert result.p[0, 0] == pytest.approx(2 * stats.t.sf(abs(t), 2), rel=1e-9)
+    assert (result.n_splits, result.n_users.tolist()) == (3, [4])
     pooled = pool(parts)
     assert pooled.users.tolist() == ["a", "b", "c", "d"]
     assert pooled.values[0, :, 2] == pytest.approx((parts[0].values[0, :, 2] + parts[1].values[0, :, 2]) / 2)
@@ -256,8 +245,8 @@ def test_the_resampled_t_test_without_overlap_is_students() -> None:
     differences = np.random.default_rng(0).normal(0.1, 1, (5, 10))
     p, low, high = corrected_resampled(differences, 0.0, 0.9)
     assert p == pytest.approx(stats.ttest_1samp(differences, 0, axis=1).pvalue, rel=1e-9)
-    theirs = stats.t.interval(0.9, 9, differences.mean(axis=1), stats.sem(differences, axis=1))
-    assert np.stack([low, high]) == pytest.approx(np.stack(theirs), rel=1e-9)
+    expected = stats.t.interval(0.9, 9, differences.mean(axis=1), stats.sem(differences, axis=1))
+    assert np.stack([low, high]) == pytest.approx(np.stack(expected), rel=1e-9)
 
 
 def test_no_difference_has_p_1_and_a_constant_one_is_never_0() -> None:
@@ -290,17 +279,25 @@ def test_corrections_by_hand(p, by_holm, by_bh) -> None:
     assert benjamini_hochberg(np.array(p)) == pytest.approx(by_bh, rel=1e-12)
 
 
-@pytest.mark.slow  # seconds to import statsmodels
-@pytest.mark.parametrize(("how", "theirs"), [("holm", "holm"), ("bh", "fdr_bh")])
-def test_corrections_are_those_of_statsmodels(how, theirs) -> None:
-    from statsmodels.stats.multitest import multipletests
+def closed_testing(p) -> list[float]:
+    """Holm's procedure by its definition: the largest Bonferroni p of all sets of hypotheses with each one."""
+    sets = [s for size in range(1, len(p) + 1) for s in itertools.combinations(range(len(p)), size)]
+    bonferroni = {s: min(1.0, len(s) * min(p[i] for i in s)) for s in sets}
+    return [max(value for s, value in bonferroni.items() if i in s) for i in range(len(p))]
 
-    rng = np.random.default_rng(0)
-    families = rng.beta(0.4, 2, (50, 12))
-    families[:, 3] = families[:, 7]  # ties
-    found = corrected(families, how)
-    for ours, p in zip(found, families, strict=True):
-        assert ours == pytest.approx(multipletests(p, method=theirs)[1], rel=1e-9, abs=1e-12)
+
+def smallest_rate(p) -> list[float]:
+    """Benjamini and Hochberg's procedure by its definition: the smallest rate at which each is rejected."""
+    rates = {x: len(p) * x / np.count_nonzero(p <= x) for x in p}
+    return [min(rate for x, rate in rates.items() if x >= own) for own in p]
+
+
+@pytest.mark.parametrize(("correction", "definition"), [("holm", closed_testing), ("bh", smallest_rate)])
+def test_corrections_are_those_of_their_definition(correction, definition) -> None:
+    families = np.random.default_rng(0).beta(0.4, 2, (20, 7))
+    families[:, 3] = families[:, 5]  # ties
+    for adjusted, p in zip(corrected(families, correction), families, strict=True):
+        assert adjusted == pytest.approx(definition(p), rel=1e-9, abs=1e-12)
 
 
 def test_an_unknown_correction_is_refused() -> None:
@@ -311,16 +308,16 @@ def test_an_unknown_correction_is_refused() -> None:
 def test_friedman_and_nemenyi_by_hand() -> None:
     """Demsar 2006, table 5: q of .05 for 3 models is 2.343; CD = 2.343 sqrt(3 x 4 / (6 x 6))."""
     scores = np.array([[3, 2, 1]] * 5 + [[2.0, 3.0, 1.0]])
-    found = critical_difference(scores)
-    assert found.ranks == pytest.approx([7 / 6, 11 / 6, 3.0])
-    assert found.distance == pytest.approx(2.343 * np.sqrt(12 / 36), abs=1e-3)
-    assert found.p == pytest.approx(stats.friedmanchisquare(*scores.T).pvalue)
-    assert found.groups == ((0, 1), (1, 2))  # 1.83 to 3 is 1.17 < 1.353; 1.17 to 3 is not
+    result = critical_difference(scores)
+    assert result.ranks == pytest.approx([7 / 6, 11 / 6, 3.0])
+    assert result.distance == pytest.approx(2.343 * np.sqrt(12 / 36), abs=1e-3)
+    assert result.p == pytest.approx(stats.friedmanchisquare(*scores.T).pvalue)
+    assert result.groups == ((0, 1), (1, 2))  # 1.83 to 3 is 1.17 < 1.353; 1.17 to 3 is not
 
 
 def test_models_that_tie_everywhere_are_one_group() -> None:
-    found = critical_difference(np.ones((6, 4)))
-    assert (found.p, found.groups, found.ranks.tolist()) == (1.0, ((0, 1, 2, 3),), [2.5] * 4)
+    result = critical_difference(np.ones((6, 4)))
+    assert (result.p, result.groups, result.ranks.tolist()) == (1.0, ((0, 1, 2, 3),), [2.5] * 4)
 
 
 def test_models_far_apart_are_in_no_group() -> None:

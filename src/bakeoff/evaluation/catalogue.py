@@ -82,9 +82,9 @@ def metric_paths(names: Sequence[str], folders: Sequence[Path] = ()) -> dict[str
     return paths
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, names: Iterable[str]) -> str:
     """Return what to write in place of an unknown name: the nearest, or all where none is near."""
-    near, question, _ = nearest(name, known).partition("? ")
+    near, question, _ = nearest(name, names).partition("? ")
     return f"{near}? All of them: bakeoff list metrics" if question else near
 
 
