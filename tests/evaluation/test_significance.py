@@ -280,7 +280,7 @@ def test_corrections_by_hand(p, by_holm, by_bh) -> None:
 
 
 def closed_testing(p) -> list[float]:
-    """Holm's procedure by its definition: the largest Bonferroni p of all sets of hypotheses with each one."""
+    """Holm by definition: the largest Bonferroni p of all sets of hypotheses with each one."""
     sets = [s for size in range(1, len(p) + 1) for s in itertools.combinations(range(len(p)), size)]
     bonferroni = {s: min(1.0, len(s) * min(p[i] for i in s)) for s in sets}
     return [max(value for s, value in bonferroni.items() if i in s) for i in range(len(p))]
