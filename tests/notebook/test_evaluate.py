@@ -149,7 +149,7 @@ def test_what_to_measure_on_is_said_once_and_whole() -> None:
         bo.evaluate(LISTS, Random().split(blocks(), 1), test=TEST)
     with pytest.raises(UsageError, match="up to the catalogue's 3 items"):
         bo.evaluate(LISTS, train=TRAIN, test=TEST, k=4)
-    with pytest.raises(UsageError, match="column 'value' holds what is no finite number"):
+    with pytest.raises(UsageError, match="column 'value' holds values that are not finite"):
         bo.evaluate(LISTS, train=TRAIN.assign(value=np.nan), test=TEST, k=1)
 
 

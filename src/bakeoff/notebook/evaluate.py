@@ -1,4 +1,4 @@
-"""Measure anybody's lists, by the checks and the formulas of the harness: `bo.evaluate`."""
+"""Evaluate lists made anywhere, with the checks and formulas of the harness: `bo.evaluate`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FILE = "lists.parquet"
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What lists are worth. In a notebook it shows its table and its notes.
+    """The metrics of lists. In a notebook it shows its table and its notes.
 
     Args:
         table: a frame with a row for each metric and cutoff: metric, k, value, stderr, n_users. Every
@@ -62,7 +62,7 @@ def evaluate(
     metrics: Names = None,
     k: int | Iterable[int] = (5, 10, 20),
 ) -> Evaluation:
-    """Measure lists that were made anywhere, as the harness measures its own.
+    """Return the metrics of lists made anywhere, measured as the harness measures its own.
 
         bo.evaluate({"ann": ["song 3", "song 1"]}, train=train, test=test, k=10)
 
@@ -80,7 +80,7 @@ def evaluate(
     without a list counts with an empty one.
 
     Raises:
-        UsageError: neither a split nor both frames, lists in no known form, a column that is missing, an
+        UsageError: neither a split nor both frames, lists in another form, a column that is missing, an
             item that repeats or that the user has in train.
     """
     split = _split(split, train, test)
@@ -88,26 +88,26 @@ def evaluate(
     if not ks or max(ks) > split.train.n_items:
         raise UsageError(f"k={list(ks)}: expected cutoffs up to the catalogue's {split.train.n_items} items")
     names = [metrics] if isinstance(metrics, str) else metrics
-    wanted = resolve(default_paths() if names is None else metric_paths(names))
+    measures = resolve(default_paths() if names is None else metric_paths(names))
     columns = _columns(lists, split)
     with limit_threads(1):
         model = _read(columns, split)
-        found, _ = recommend(cast("Model", model), split, max(*ks, _longest(columns["user"])))
+        top, _ = recommend(cast("Model", model), split, max(*ks, _longest(columns["user"])))
         inputs = evaluation_inputs(
-            found, None, split, TrainStats(split.train.matrix(), split.train.item_features)
+            top, None, split, TrainStats(split.train.matrix(), split.train.item_features)
         )
-        measured = measure(inputs, wanted, ks)
-    empty = int((found.lengths == 0).sum())
+        measured = measure(inputs, measures, ks)
+    empty = int((top.lengths == 0).sum())
     notes = [*_dropped(split), *(remark.replace(_FILE, "lists") for remark in model.remarks)]
     if empty:
         notes.append(
             f"{empty} of {len(split.users)} evaluated users have no list and count with an empty one"
         )
-    return _told(measured, split, tuple(notes))
+    return _evaluation(measured, split, tuple(notes))
 
 
 def _read(columns: Mapping[str, Any], split: Split) -> External:
-    """The lists as a model, through the door of `model=external`: the same checks, the same words."""
+    """Read the lists as `model=external` does: the same checks, the same messages."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -155,7 +155,7 @@ def _of_arrays(users: Array, items: Array, split: Split) -> dict[str, Any]:
 
 
 def _checked(columns: dict[str, Any]) -> dict[str, Any]:
-    """Ids as whole numbers or as texts: a column of one kind, as a file has it."""
+    """Make ids whole numbers or strings: one kind in a column, as in a file."""
     if not len(columns["user"]):
         raise UsageError("lists: no rows; expected lists")
     for name in ("user", "item"):
@@ -166,22 +166,20 @@ def _checked(columns: dict[str, Any]) -> dict[str, Any]:
 def _ids(values: Array, where: str) -> Array:
     if values.dtype.kind in "iu":
         return values
-    told = [None if v is None or v != v else str(v) for v in values.tolist()]
-    if any(v is None for v in told):
-        raise UsageError(
-            f"{where} has no value in row {told.index(None) + 1}; expected an id of the data set"
-        )
-    return _objects(told)
+    ids = [None if v is None or v != v else str(v) for v in values.tolist()]
+    if any(v is None for v in ids):
+        raise UsageError(f"{where} has no value in row {ids.index(None) + 1}; expected an id of the data set")
+    return _objects(ids)
 
 
 def _objects(values: Sequence[Any]) -> Array:
-    found = np.empty(len(values), dtype=object)
-    found[:] = values
-    return found
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = values
+    return objects
 
 
 def _frame(table: Any, what: str) -> Any:
-    """A pandas frame with columns user and item, from one or from what can be turned into one."""
+    """A pandas frame with columns user and item, or what can be converted to one."""
     if not hasattr(table, "columns") and not hasattr(table, "to_pandas"):
         raise UsageError(f"{what}: expected a frame with columns user and item, got {type(table).__name__}")
     frame = table.to_pandas() if hasattr(table, "to_pandas") else table
@@ -235,12 +233,12 @@ def _numbers(frame: Any, part: str, name: str, dtype: Any) -> Any:
     if values.dtype.kind == "M":
         return values.astype("datetime64[s]").astype(dtype)
     if values.dtype.kind not in "iufb" or not np.isfinite(values).all():
-        raise UsageError(f"{part}: column {name!r} holds what is no finite number")
+        raise UsageError(f"{part}: column {name!r} holds values that are not finite numbers")
     return values.astype(dtype)
 
 
 def _dropped(split: Split) -> list[str]:
-    """What of the test part was not asked for, where something was dropped."""
+    """Return a note for each reason for which test pairs were dropped."""
     reasons = {
         "dropped_seen_in_train": "are in train too",
         "dropped_cold_user_pairs": "are of users that train does not know",
@@ -250,14 +248,14 @@ def _dropped(split: Split) -> list[str]:
     return [f"{n} test pairs dropped: they {what}" for what, n in counts.items() if n]
 
 
-# -- the answer ----------------------------------------------------------------------------------
+# -- the result ----------------------------------------------------------------------------------
 
 
 def _longest(users: Array) -> int:
     return int(np.unique(users.astype(str), return_counts=True)[1].max())
 
 
-def _told(measured: Measurements, split: Split, notes: tuple[str, ...]) -> Evaluation:
+def _evaluation(measured: Measurements, split: Split, notes: tuple[str, ...]) -> Evaluation:
     import pandas as pd
 
     rows = [

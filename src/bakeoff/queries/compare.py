@@ -238,14 +238,14 @@ def compare(request: CompareRequest) -> list[Comparison]:
     spec, metrics = EvaluationSpec(ks, paths), resolve(paths)
     sides = [[_measured(result, workspace, spec) for result in side] for side in sides]
     if kind == "cells":
-        found = match_cells(sides[0][0], sides[1][0])
+        pairs = match_cells(sides[0][0], sides[1][0])
     else:
         tables = [comparison(side, ks, metrics) for side in sides]
         if kind == "models":
-            found = match_models(request.a, request.b, tables[0])
+            pairs = match_models(request.a, request.b, tables[0])
         else:
-            found = match_experiments(tables[0], tables[1], (request.a, request.b))
-    compared = compare_matches(found, metrics, ks, workspace.store, request.rules)
+            pairs = match_experiments(tables[0], tables[1], (request.a, request.b))
+    compared = compare_matches(pairs, metrics, ks, workspace.store, request.rules)
     return [_with_breakdown(one, request, workspace) for one in compared]
 
 
@@ -340,9 +340,9 @@ def match_cells(a: Result, b: Result) -> list[Match]:
     Raises:
         UsageError: one is not done, or they were made on different splits.
     """
-    for asked, record in (a, b):
+    for request, record in (a, b):
         if not record.done:
-            raise UsageError(f"cell {asked.key}: nothing to compare ({record.status}: {record.reason})")
+            raise UsageError(f"cell {request.key}: nothing to compare ({record.status}: {record.reason})")
     places = [instance_label(r.asked.cell) for r in (a, b)]
     one, other = a.record.split_fingerprint, b.record.split_fingerprint
     if one != other:
@@ -368,17 +368,17 @@ def match_models(a: str, b: str, tables: Sequence[Table]) -> list[Match]:
         if not any(matches(text, [name for name, _ in of_table]) for of_table in names.values()):
             every = [name for of_table in names.values() for name, _ in of_table]
             raise UsageError(no_match("model", text, every))
-    found = []
+    pairs = []
     for table in tables:
         candidate, baseline = (_row_of(text, names[id(table)]) for text in (a, b))
         if candidate is None or baseline is None:
             continue
         others = [row for row in table.rows if row is not candidate and row is not baseline]
         if match := _match(table, table, candidate, baseline, others):
-            found.append(match)
-    if not found:
+            pairs.append(match)
+    if not pairs:
         raise UsageError(f"no split of the experiment has results of both {a!r} and {b!r}")
-    return found
+    return pairs
 
 
 def match_experiments(a: Sequence[Table], b: Sequence[Table], names: tuple[str, str]) -> list[Match]:
@@ -390,7 +390,7 @@ def match_experiments(a: Sequence[Table], b: Sequence[Table], names: tuple[str, 
     Raises:
         UsageError: nothing matches, or a matched split holds different rows.
     """
-    found: list[Match] = []
+    pairs: list[Match] = []
     for own in a:
         for other in b:
             if own.title != other.title:
@@ -398,15 +398,15 @@ def match_experiments(a: Sequence[Table], b: Sequence[Table], names: tuple[str, 
             _check_same_splits(own, other, names)
             for candidate, baseline in _same_models(own.rows, other.rows):
                 if match := _match(own, other, candidate, baseline, [], names):
-                    found.append(match)
-    if not found:
+                    pairs.append(match)
+    if not pairs:
         held = [", ".join(sorted({t.title for t in tables})) or "nothing" for tables in (a, b)]
         raise UsageError(
             f"experiments {names[0]!r} ({held[0]}) and {names[1]!r} ({held[1]}): no data set, split and "
             "model in common"
         )
-    changed = [m for m in found if any(s.keys[0] != s.keys[1] for s in m.splits)]
-    return changed or found
+    changed = [m for m in pairs if any(s.keys[0] != s.keys[1] for s in m.splits)]
+    return changed or pairs
 
 
 def _row_of(text: str, names: Sequence[tuple[Name, Row]]) -> Row | None:
@@ -489,7 +489,7 @@ class _MatchTests:
 
 
 def compare_matches(
-    found: Sequence[Match],
+    pairs: Sequence[Match],
     metrics: Mapping[str, Metric],
     ks: Sequence[int],
     store: Store,
@@ -499,11 +499,11 @@ def compare_matches(
 
     A family is all pairs of a match's models, and those of the other matches that name the same one.
     """
-    tests = [_tests(match, metrics, ks, store, rules) for match in found]
+    tests = [_tests(match, metrics, ks, store, rules) for match in pairs]
     compared = []
-    for at, match in enumerate(found):
+    for at, match in enumerate(pairs):
         family = [tests[at]]
-        family += [t for n, t in enumerate(tests) if n != at and found[n].family == match.family]
+        family += [t for n, t in enumerate(tests) if n != at and pairs[n].family == match.family]
         each = tuple(_metric(match, column, family, metrics, rules) for column in tests[at].columns)
         compared.append(Comparison(match, each, sum(t.n_pairs for t in family)))
     return compared
@@ -633,75 +633,3 @@ def all_of(answers: Iterable[Answer]) -> Answer:
     if distinct == {"PROMOTED"}:
         return "PROMOTED"
     return "REJECTED" if "REJECTED" in distinct else "UNDECIDED"
-
-
-# -- as plain data -----------------------------------------------------------------------------------
-
-
-def as_dict(request: CompareRequest, compared: Sequence[Comparison]) -> dict[str, Any]:
-    """Return a comparison as a JSON document: its columns have the names of the notebook's frames."""
-    answers = [one.answer for one in compared if one.answer is not None]
-    return {
-        "gate": request.gate,
-        "tolerance": request.tolerance,
-        "answer": all_of(answers) if answers else None,
-        "test": {**request.rules.__dict__},
-        "comparisons": [_comparison_dict(one) for one in compared],
-    }
-
-
-def _comparison_dict(one: Comparison) -> dict[str, Any]:
-    match = one.match
-    return {
-        "place": match.title,
-        "candidate": match.candidate,
-        "baseline": match.baseline,
-        "candidate_keys": [key for split in match.splits for key in split.keys[0]],
-        "baseline_keys": [key for split in match.splits for key in split.keys[1]],
-        "splits": one.n_splits,
-        "seeds": list(one.n_seeds),
-        "family_size": one.family_size,
-        "answer": one.answer,
-        "metrics": [_metric_dict(metric) for metric in one.metrics],
-        "by_split": [_breakdown_dict(split) for split in one.splits],
-    }
-
-
-def _metric_dict(metric: MetricComparison) -> dict[str, Any]:
-    return {
-        "metric": metric.column.metric,
-        "k": metric.column.k,
-        "higher_is_better": metric.higher_is_better,
-        "candidate": metric.candidate,
-        "baseline": metric.baseline,
-        **({"untested": metric.untested} if metric.tested is None else _difference_dict(metric.tested)),
-    }
-
-
-def _difference_dict(difference: Difference) -> dict[str, Any]:
-    values = dict(difference.__dict__)
-    return {
-        **{name: values[name] for name in ("difference", "low", "high", "p")},
-        "p_corrected": values["corrected"],
-        **{name: values[name] for name in ("effect", "wins", "ties", "losses")},
-        "users": values["n_users"],
-    }
-
-
-def _breakdown_dict(split: SplitBreakdown) -> dict[str, Any]:
-    def user(change: UserChange) -> dict[str, Any]:
-        lists = [
-            [{"item": entry.item.id, "name": entry.item.name, "hit": entry.hit} for entry in of_side]
-            for of_side in change.lists
-        ]
-        shown = {n: getattr(change, n) for n in ("user", "candidate", "baseline", "n_relevant")}
-        return {**shown, "candidate_list": lists[0], "baseline_list": lists[1]}
-
-    return {
-        "split": split.name,
-        **_difference_dict(split.alone),
-        "segments": [dict(segment.__dict__) for segment in split.segments],
-        "gains": [user(change) for change in split.gains],
-        "losses": [user(change) for change in split.losses],
-        "absent": split.absent,
-    }

@@ -112,25 +112,25 @@ def select(cells: Sequence[Selectable], which: CellFilter, of: str = "") -> list
     Raises:
         UsageError: a value that none of the cells has; the message offers those that there are.
     """
-    found = list(cells)
+    selected = list(cells)
     for what, text in (("dataset", which.dataset), ("split", which.split)):
         if text is not None:
-            found = _matching(found, text, [_place_name(_cell(c), what) for c in found], what, of)
+            selected = _matching(selected, text, [_place_name(_cell(c), what) for c in selected], what, of)
     for what in ("split_seed", "fold", "seed"):
         value = getattr(which, what)
         if value is not None:
-            values = [getattr(_cell(c), what) for c in found]
+            values = [getattr(_cell(c), what) for c in selected]
             _check_value(what, value, values, of)
-            found = [c for c, own in zip(found, values, strict=True) if own == value]
+            selected = [c for c, own in zip(selected, values, strict=True) if own == value]
     if which.tune is not None:
-        tuners = [Name.of(tune_name(_cell(c))) for c in found]
-        found = _matching(found, which.tune, tuners, "tune", of)
-    names = model_names([_request(c) for c in found])
+        tuners = [Name.of(tune_name(_cell(c))) for c in selected]
+        selected = _matching(selected, which.tune, tuners, "tune", of)
+    names = model_names([_request(c) for c in selected])
     models = split_list(which.models, names) if isinstance(which.models, str) else list(which.models)
     if not models:
-        return found
-    selected = [found[at] for text in models for at in _positions(text, names, "model", of)]
-    return list({id(c): c for c in selected}.values())
+        return selected
+    in_order = [selected[at] for text in models for at in _positions(text, names, "model", of)]
+    return list({id(c): c for c in in_order}.values())
 
 
 def one_split(experiment: Experiment, which: CellFilter) -> Selection:
@@ -156,7 +156,7 @@ def one_cell(requests: Sequence[CellRequest], model: str, what: str) -> CellRequ
     """Return the only cell of a model (name, label or key), or the only tuned one.
 
     Args:
-        what: what is asked for, for messages.
+        what: name of the option, for messages.
 
     Raises:
         UsageError: there is none, or there are several.
@@ -239,18 +239,18 @@ def _one_seed(
     rows: dict[str, dict[str, CellRequest]] = {}
     for request in requests:
         rows.setdefault(row_identity(request.cell), {}).setdefault(request.key, request)
-    found, several = [], set[int]()
+    one_each, several = [], set[int]()
     for row in rows.values():
         by_seed = {r.cell.seed: r for r in row.values()}
         if seed is not None and len(by_seed) > 1:
             _check_value("seed", seed, by_seed, of)
-            found.append(by_seed[seed])
+            one_each.append(by_seed[seed])
         else:
             several |= set(by_seed) if len(by_seed) > 1 else set()
-            found.append(by_seed[min(by_seed)])
+            one_each.append(by_seed[min(by_seed)])
     if several:
         notes.append(_note("seed", sorted(several)))
-    return found
+    return one_each
 
 
 def _note(what: str, values: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""A cell as plain tables in the user's own ids, so that anybody's evaluator can measure it again."""
+"""Export a cell as plain tables in the user's own ids, so that any other evaluator can measure it again."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def _check_place(to: Path) -> None:
     others = sorted(p.name for p in to.iterdir() if p.name not in {f"{name}.parquet" for name in NAMES})
     if others:
         raise UsageError(
-            f"{to}: it holds {others[0]!r}, which is of no export of a cell, and would be replaced; expected "
-            "a new or empty folder, or an earlier export"
+            f"{to}: it holds {others[0]!r}, which would be replaced; expected "
+            "a new or empty folder, or an earlier export of a cell"
         )
     if to == Path.cwd():
         raise UsageError(f"{to}: the folder of this command, which cannot be replaced; name one inside it")
@@ -114,7 +114,7 @@ def _write_cell(key: str, folder: Path, workspace: Workspace) -> None:
 
 
 def listed(split: Split, stored: StoredLists) -> dict[str, Array]:
-    """Stored lists as columns in the user's own ids: user, item, rank (int32, from 1), score (float32)."""
+    """Return stored lists in the user's own ids: user, item, rank (int32, from 1), score (float32)."""
     there = stored.items >= 0
     return {
         "user": split.train.user_ids.values[np.repeat(split.users, there.sum(axis=1))],
@@ -136,7 +136,7 @@ def _columns(rows: Interactions) -> dict[str, Any]:
 def _times_of_test(split: Split, data: Interactions) -> Array | None:
     """int64 [pairs of test]: the last time of each pair's rows, unix seconds.
 
-    None where there are no times, or where the data set is not what test was cut from (predefined parts).
+    None where there are no times, or where test was not cut from the data set (predefined parts).
     """
     pairs, train = data.merged(), split.train
     if pairs.times is None or train.times is None:
@@ -145,12 +145,12 @@ def _times_of_test(split: Split, data: Interactions) -> Array | None:
     items = data.item_ids.codes(train.item_ids.values)[split.test.indices]
     width = max(data.n_items, 1)
     stored = pairs.users.astype(np.int64) * width + pairs.items
-    wanted = users.astype(np.int64) * width + items
-    places = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
-    if not np.array_equal(stored[places], wanted):
+    tested = users.astype(np.int64) * width + items
+    places = np.minimum(np.searchsorted(stored, tested), len(stored) - 1)
+    if not np.array_equal(stored[places], tested):
         return None
-    found: Array = pairs.times[places]
-    return found
+    times: Array = pairs.times[places]
+    return times
 
 
 def _write(path: Path, columns: dict[str, Any]) -> None:

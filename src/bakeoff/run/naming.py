@@ -221,17 +221,17 @@ def no_match(what: str, text: str, names: Sequence[Name]) -> str:
 def split_list(text: str, names: Iterable[Name]) -> list[str]:
     """Return the names in a list between commas, where labels may hold commas themselves.
 
-    At each place the longest known name is read. What is no known name ends at the next comma outside of
+    The longest of the given names that fits is read first. Any other text ends at the next comma outside of
     parentheses and brackets.
 
     >>> split_list("als (factors=8,iterations=3), popularity", [])
     ['als (factors=8,iterations=3)', 'popularity']
     """
     spellings: set[str] = {s for name in names for s in (*_keys(name), *_names(name)) if s}
-    known = sorted((escaped for s in spellings for escaped in (s, f"'{s}'")), key=len, reverse=True)
+    by_length = sorted((escaped for s in spellings for escaped in (s, f"'{s}'")), key=len, reverse=True)
     parts, rest = [], escape_control_chars(text).strip()
     while rest:
-        end = next((len(k) for k in known if rest.startswith(k) and _ends(rest[len(k) :])), None)
+        end = next((len(k) for k in by_length if rest.startswith(k) and _ends(rest[len(k) :])), None)
         end = _end_of_part(rest) if end is None else end
         parts.append(rest[:end].strip())
         rest = rest[end:].lstrip().removeprefix(",").lstrip()

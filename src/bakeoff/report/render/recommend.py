@@ -1,4 +1,4 @@
-"""What models recommend, side by side on a terminal, or as CSV or JSON."""
+"""Print recommendations side by side on a terminal, or write them as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LIST_WIDTH = 24
-"""Character cells that a long list is given at least; as many lists stand side by side as fit."""
+"""Least width of a long list in character cells; as many lists stand side by side as fit."""
 
 COLUMNS = ("model", "key", "rank", "item", "name", "score", "hit", "source", "reason")
 
 
 def form_of(form: str | None, to: Path | None) -> str:
-    """table, csv or json: as asked, else by the file's suffix, else a table.
+    """Return table, csv or json: the requested form, else that of the file's suffix, else a table.
 
     Raises:
         ConfigError: there is no such form, or a table is to be written to a file.
     """
-    found = form or (to.suffix.removeprefix(".") if to is not None else "table")
-    check_choice("format", found, ("csv", "json") if to is not None else ("table", "csv", "json"))
-    return found
+    output = form or (to.suffix.removeprefix(".") if to is not None else "table")
+    check_choice("format", output, ("csv", "json") if to is not None else ("table", "csv", "json"))
+    return output
 
 
 def deliver(answer: Recommendations, form: str, to: Path | None) -> None:
@@ -71,7 +71,7 @@ def print_answer(answer: Recommendations, console: Console | None = None) -> Non
 
 
 def as_csv(answer: Recommendations) -> str:
-    """A row for each item of each list, and one with the reason for a model without a list."""
+    """Return a row for each item of each list, and one with the reason for a model without a list."""
     rows: list[tuple[Any, ...]] = []
     for m in answer.models:
         rows += [
@@ -93,7 +93,7 @@ def _asked(answer: Recommendations) -> str:
     if request.user is not None:
         return f"user {request.user}, k = {request.k}"
     if request.items is not None:
-        return f"a newcomer who had {answer.n_history} items, k = {request.k}"
+        return f"a new user who had {answer.n_history} items, k = {request.k}"
     return f"items like {_text(answer.history[0])}, k = {request.k}"
 
 
@@ -104,9 +104,9 @@ def _text(item: Item) -> str:
 def _print_history(answer: Recommendations, console: Console) -> None:
     if answer.request.similar_to is not None:
         return
-    told, all_of_it = len(answer.history), answer.n_history
-    order = {"time": "the last ", "value": "the largest "}.get(answer.ordered_by, "") if told else ""
-    some = f"{order}{told} of {all_of_it} items" if told < all_of_it else f"{told} items"
+    shown, n_items = len(answer.history), answer.n_history
+    order = {"time": "the last ", "value": "the largest "}.get(answer.ordered_by, "") if shown else ""
+    some = f"{order}{shown} of {n_items} items" if shown < n_items else f"{shown} items"
     held_out = f", and {answer.n_held_out} held out" if answer.n_held_out else ""
     say(console, f"History: {some}{held_out}")
     for item in answer.history:
@@ -182,7 +182,7 @@ def _entry(model: ModelList, at: int, answer: Recommendations) -> Any:
 
 
 def _print_overlap(models: Sequence[ModelList], console: Console) -> None:
-    """A square of all pairs; as many columns as fit, the rest below."""
+    """Print the pairwise overlap matrix, wrapping columns to the terminal width."""
     from rich.text import Text
 
     say(console, "Overlap of the lists: shared items, and their share of the items of both (Jaccard)")
