@@ -51,9 +51,9 @@ def test_every_colour_stands_out_on_white_and_on_black(colour: str) -> None:
     assert (luminance(colour) + 0.05) / (luminance("#1b1b1b") + 0.05) >= 2.3
 
 
-def test_no_two_models_look_the_same() -> None:
+def test_no_two_models_have_the_same_style() -> None:
     found = styles([f"m{i}" for i in range(56)])
-    assert len({(look.colour, look.shape) for look in found.values()}) == 56
+    assert len({(style.colour, style.shape) for style in found.values()}) == 56
 
 
 def test_baselines_are_grey_and_leave_the_others_their_colours() -> None:

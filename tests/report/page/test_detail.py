@@ -85,7 +85,7 @@ def test_each_reason_stands_once_with_its_traceback(make, metrics) -> None:
         make("a", status="failed", reason=why, traceback=f"at {why}", seed=s)
         for s, why in enumerate(("x", "y", "x"), 1)
     ]
-    assert [(b.runs, b.reason, b.traceback) for b in of(results, metrics).broken] == [
+    assert [(b.runs, b.reason, b.traceback) for b in of(results, metrics).failures] == [
         ("failed: split seed 42, seed 1 and 3", "x", "at x"),
         ("failed: split seed 42, seed 2", "y", "at y"),
     ]
@@ -108,7 +108,7 @@ def test_a_traceback_names_no_folder_of_the_machine(path, kept) -> None:
 
 def test_control_characters_of_a_traceback_are_shown(make, metrics) -> None:
     failed = make("a", status="failed", reason="x", traceback="one\x1b[31m\ntwo\u202e")
-    assert of([failed], metrics).broken[0].traceback == "one\\x1b[31m\ntwo\\u202e"
+    assert of([failed], metrics).failures[0].traceback == "one\\x1b[31m\ntwo\\u202e"
 
 
 def test_budgets_in_words() -> None:

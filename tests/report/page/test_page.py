@@ -31,7 +31,7 @@ def test_what_was_not_measured_has_an_empty_board(make, metrics) -> None:
 def test_the_legend_explains_what_stands_in_the_board(make, metrics) -> None:
     numbers = {"ndcg": {"10": (0.1, 0.01)}}
     (one,) = paged([make("a", numbers), make("b", numbers)], metrics).legends
-    assert one == "Bold: best of its column, equals share it. Interval: 95 %, over users."
+    assert one == "Bold: best of its column; ties are all bold. Interval: 95 %, over users."
     (several,) = paged([make("a", numbers, seed=s) for s in (1, 2)], metrics).legends
     assert several == "Interval: 95 %, over users and, where a model has several, fits."
 

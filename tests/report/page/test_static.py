@@ -6,7 +6,7 @@ import pytest
 
 from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import charts
-from bakeoff.report.page.board import board
+from bakeoff.report.page.board import boards
 from bakeoff.report.page.static import drawings
 
 
@@ -23,7 +23,7 @@ def drawn(make, metrics):
     ]
     tables = comparison(results, (5, 10), metrics)
     sections = charts(tables, metrics, None)
-    return lambda: drawings(sections, [board(table) for table in tables])
+    return lambda: drawings(sections, boards(tables))
 
 
 def test_each_comparison_has_its_own_drawings_with_plain_names(drawn) -> None:

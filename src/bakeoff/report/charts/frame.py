@@ -126,9 +126,18 @@ def frame(tables: Sequence[Table], metrics: Mapping[str, Metric], store: Store |
     )
 
 
+def table_labels(tables: Sequence[Table]) -> list[tuple[str, str]]:
+    """Return the data set and the split of each table; equal ones are followed by the split's fingerprint."""
+    labels = [(t.dataset_label, t.split_label) for t in tables]
+    count = Counter(labels)
+    prints = [t.parts[0].fingerprint if t.parts else "" for t in tables]
+    return [
+        (dataset, f"{split} [{fingerprint}]" if count[dataset, split] > 1 else split)
+        for (dataset, split), fingerprint in zip(labels, prints, strict=True)
+    ]
+
+
 def _views(tables: Sequence[Table]) -> tuple[TableView, ...]:
-    names = [(t.dataset_label, t.split_label, t.parts[0].fingerprint) for t in tables]
-    count = Counter((dataset, split) for dataset, split, _ in names)
     labels: dict[str, set[str]] = {}
     for row in (row for table in tables for row in table.rows):
         labels.setdefault(row.model, set()).add(row.label)
@@ -136,10 +145,10 @@ def _views(tables: Sequence[Table]) -> tuple[TableView, ...]:
         TableView(
             table,
             dataset,
-            f"{split} [{fingerprint}]" if count[dataset, split] > 1 else split,
+            split,
             tuple(r.label if len(labels[r.model]) > 1 else visible(r.model) for r in table.rows),
         )
-        for table, (dataset, split, fingerprint) in zip(tables, names, strict=True)
+        for table, (dataset, split) in zip(tables, table_labels(tables), strict=True)
     )
 
 

@@ -1,15 +1,15 @@
-"""The leader board of a page: a row for each model, its interval and its price, and what lies behind it."""
+"""The leader board of a page: a row for each model with its intervals, costs and details."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from bakeoff.queries.tables import Column, Row, Table
-from bakeoff.report.page.detail import Detail, detail, fits_of, whole
+from bakeoff.queries.tables import Column, Row, Table, Value
+from bakeoff.report.charts.frame import table_labels
+from bakeoff.report.page.detail import Detail, detail, distinct_fits, whole
 from bakeoff.report.wording import (
     NOTHING,
     TIED,
@@ -26,20 +26,8 @@ from bakeoff.report.wording import (
 
 
 @dataclass(frozen=True)
-class Point:
-    """A mean with the ends of its 95 % interval, None where it has none."""
-
-    mean: float
-    low: float | None
-    high: float | None
-    best: bool
-    tied: bool
-    fits: int
-
-
-@dataclass(frozen=True)
 class BoardRow:
-    """One model: `points` follow the columns of the table, `costs` the heads of the board."""
+    """One model; `values` follow the columns of the board, `costs` the heads of its costs."""
 
     model: str
     settings: str
@@ -47,7 +35,7 @@ class BoardRow:
     state: str
     reason: str
     runs: str
-    points: tuple[Point | None, ...]
+    values: tuple[Value | None, ...]
     costs: tuple[Entry, ...]
     detail: Detail
 
@@ -58,55 +46,45 @@ class Board:
 
     Args:
         dataset, split: as the selectors and the charts name them.
-        places: decimals of each column.
+        digits: decimals of each column.
         costs: heads of the columns of costs.
-        several: whether there are several runs; incomplete: whether some have no numbers.
-        fingerprint: of the first split, "" where none was made.
+        several: whether there are several runs.
+        incomplete: whether some runs have no numbers.
     """
 
     title: str
     dataset: str
     split: str
     columns: tuple[Column, ...]
-    places: tuple[int, ...]
+    digits: tuple[int, ...]
     costs: tuple[str, ...]
     several: bool
     incomplete: bool
-    fingerprint: str
     rows: tuple[BoardRow, ...]
 
 
-def board(table: Table) -> Board:
-    """Put one table of a comparison into the form of a leader board."""
+def boards(tables: Sequence[Table]) -> list[Board]:
+    """Return a leader board for each table of a comparison."""
+    return [_board(table, *labels) for table, labels in zip(tables, table_labels(tables), strict=True)]
+
+
+def _board(table: Table, dataset: str, split: str) -> Board:
     tuned = any(row.tune != "none" for row in table.rows)
-    costs = (*(("tune s",) if tuned else ()), "fit s", "users / s", "peak MB")
     return Board(
         title=title(table),
-        dataset=table.dataset_label,
-        split=table.split_label,
+        dataset=dataset,
+        split=split,
         columns=table.columns,
-        places=tuple(decimals(table, c) for c in table.columns),
-        costs=costs,
+        digits=tuple(decimals(table, c) for c in table.columns),
+        costs=(*(("tune s",) if tuned else ()), "fit s", "users / s", "peak MB"),
         several=len(table.runs) > 1,
         incomplete=any(row.status != "done" for row in table.rows),
-        fingerprint=table.parts[0].fingerprint if table.parts else "",
         rows=tuple(_row(row, table, tuned) for row in table.rows),
     )
 
 
-def distinct_places(boards: Sequence[Board]) -> list[Board]:
-    """The boards, those of one data set and split told apart by what their splits hold."""
-    several = Counter((board.dataset, board.split) for board in boards)
-    return [
-        replace(board, split=f"{board.split} [{board.fingerprint}]")
-        if several[board.dataset, board.split] > 1
-        else board
-        for board in boards
-    ]
-
-
 def _row(row: Row, table: Table, tuned: bool) -> BoardRow:
-    fits = fits_of(row.results)
+    fits = distinct_fits(row.results)
     speed = [r.n_users / r.seconds["recommend"] for r in fits if r.seconds.get("recommend", 0.0) > 0.0]
     costs = (
         *((seconds_entry(row.seconds.get("tune")),) if tuned else ()),
@@ -114,6 +92,7 @@ def _row(row: Row, table: Table, tuned: bool) -> BoardRow:
         whole(sum(speed) / len(speed) if speed else None),
         whole(row.peak_mb),
     )
+    values = (row.values.get(column) for column in table.columns)
     return BoardRow(
         model=visible(row.model),
         settings=settings_text(row),
@@ -121,58 +100,49 @@ def _row(row: Row, table: Table, tuned: bool) -> BoardRow:
         state=row.status,
         reason=" ".join(reason_texts(row, table)),
         runs=runs_text(row, table),
-        points=tuple(_point(row, c) for c in table.columns),
+        values=tuple(v if v is not None and math.isfinite(v.mean) else None for v in values),
         costs=costs,
         detail=detail(row),
     )
 
 
-def _point(row: Row, column: Column) -> Point | None:
-    value = row.values.get(column)
-    if value is None or not math.isfinite(value.mean):
-        return None
-    return Point(value.mean, value.low, value.high, value.best, value.tied, value.fits)
-
-
 # -- the columns that a board shows at one time ------------------------------------------------------
 
 
-class Shown(NamedTuple):
-    """One value of a board in words: the mean with its mark, and its interval."""
+class CellText(NamedTuple):
+    """One value of a board: the mean with its mark, and its interval."""
 
     text: str
     interval: str
     best: bool = False
 
 
-def headed(column: Column | None) -> str:
-    """The head of a column: `ndcg@10`."""
-    if column is None:
-        return NOTHING
-    return visible(column.metric if column.k is None else f"{column.metric}@{column.k}")
+def column_header(column: Column | None) -> str:
+    """Return the head of a column, as in `ndcg@10`."""
+    return NOTHING if column is None else visible(column.name)
 
 
-def shown(row: BoardRow, board: Board, column: Column | None) -> Shown:
-    """What stands in a row for a column; None stands for a board without numbers."""
+def cell_text(row: BoardRow, board: Board, column: Column | None) -> CellText:
+    """Return the texts of a row's value in a column; None stands for a board without numbers."""
     at = None if column is None else board.columns.index(column)
-    point = None if at is None else row.points[at]
-    if at is None or point is None:
-        return Shown(NOTHING, NOTHING)
-    digits = board.places[at]
-    text = f"{point.mean:.{digits}f}{TIED if point.tied else ''}"
-    if point.low is None or point.high is None:
-        return Shown(text, NOTHING, point.best)
-    return Shown(text, f"{point.low:.{digits}f} to {point.high:.{digits}f}", point.best)
+    value = None if at is None else row.values[at]
+    if at is None or value is None:
+        return CellText(NOTHING, NOTHING)
+    digits = board.digits[at]
+    text = f"{value.mean:.{digits}f}{TIED if value.tied else ''}"
+    if value.low is None or value.high is None:
+        return CellText(text, NOTHING, value.best)
+    return CellText(text, f"{value.low:.{digits}f} to {value.high:.{digits}f}", value.best)
 
 
-def ordered(board: Board, column: Column | None, rising: bool) -> Board:
-    """The board with the rows of the best values first; those without a value come last."""
+def ordered(board: Board, column: Column | None, ascending: bool) -> Board:
+    """Return the board with the best rows of a column first; rows without a value come last."""
     if column is None:
         return board
-    at, sign = board.columns.index(column), 1.0 if rising else -1.0
+    at, sign = board.columns.index(column), 1.0 if ascending else -1.0
 
-    def place(row: BoardRow) -> tuple[bool, float]:
-        point = row.points[at]
-        return point is None, 0.0 if point is None else sign * point.mean
+    def order(row: BoardRow) -> tuple[bool, float]:
+        value = row.values[at]
+        return value is None, 0.0 if value is None else sign * value.mean
 
-    return replace(board, rows=tuple(sorted(board.rows, key=place)))
+    return replace(board, rows=tuple(sorted(board.rows, key=order)))

@@ -18,11 +18,11 @@ from bakeoff.run.naming import dataset_label
 from bakeoff.storage.record import STORED, Budget
 
 Describe = Callable[[Cell], Description | str]
-"""Gives the description of a cell's data set, or says why there is none."""
+"""Returns the description of a cell's data set, or the reason why there is none."""
 
 
 def unknown(cell: Cell) -> str:
-    """What is said of data sets where there is no store to look into."""
+    """Return the reason for every data set where there is no store."""
     return "the data are not at hand"
 
 
@@ -32,7 +32,7 @@ _SHOWN = ("catalogue", "train_pairs", "test_pairs")
 
 
 def subjects(datasets: Grid, tables: Sequence[Table]) -> str:
-    """What was compared on what, in a sentence or two."""
+    """Return in a sentence which models were compared on which data sets and splits."""
     sizes = []
     for name, users, items, pairs, density, *_ in datasets.rows:
         size = f"{users.text} users, {items.text} items, {pairs.text} interactions, density {density.text}"
@@ -46,7 +46,7 @@ def subjects(datasets: Grid, tables: Sequence[Table]) -> str:
 
 
 def dataset_grid(results: Sequence[Result], describe: Describe) -> Grid:
-    """A row for each data set: size, density and long tail."""
+    """Return a row for each data set: size, density and long tail."""
     cells = {dataset_label(r.asked.cell): r.asked.cell for r in reversed(results)}
     figures = ("users", "items", "interactions", "density", "median history")
     tail = ("Gini of items", "top 1 % of items hold", "top 10 % hold")
@@ -58,16 +58,18 @@ def dataset_grid(results: Sequence[Result], describe: Describe) -> Grid:
     return Grid("Data sets", heads, tuple(_dataset(name, describe(cells[name])) for name in sorted(cells)))
 
 
-def _dataset(name: str, found: Description | str) -> tuple[Entry, ...]:
-    if isinstance(found, str):
-        return (Entry(name), *[Entry(NOTHING)] * 10, Entry(visible(found)))
-    tail, times = found.long_tail, found.times
-    steps = "; ".join(f"{s.name}{f' ({s.note})' if s.note else ''}: {s.rows:,} rows" for s in found.steps)
+def _dataset(name: str, description: Description | str) -> tuple[Entry, ...]:
+    if isinstance(description, str):
+        return (Entry(name), *[Entry(NOTHING)] * 10, Entry(visible(description)))
+    tail, times = description.long_tail, description.times
+    steps = "; ".join(
+        f"{s.name}{f' ({s.note})' if s.note else ''}: {s.rows:,} rows" for s in description.steps
+    )
     return (
         Entry(name),
-        *(_count(n) for n in (found.users, found.items, found.pairs)),
-        _share(found.density),
-        _count(round(found.histories.quantiles[3])),
+        *(_count(n) for n in (description.users, description.items, description.pairs)),
+        _share(description.density),
+        _count(round(description.histories.quantiles[3])),
         Entry(f"{tail.gini:.3f}", number=tail.gini),
         *(_share(share) for share in (tail.tops[0], tail.tops[2])),
         *(
@@ -79,7 +81,7 @@ def _dataset(name: str, found: Description | str) -> tuple[Entry, ...]:
 
 
 def _day(second: int | None) -> str:
-    """The day of unix seconds, in UTC."""
+    """Return the day of unix seconds, in UTC."""
     import numpy as np
 
     if second is None:
@@ -96,7 +98,7 @@ def _share(value: float) -> Entry:
 
 
 def split_grid(tables: Iterable[Table]) -> Grid:
-    """A row for each content of a split: sizes, dates, cold users and items, fingerprint."""
+    """Return a row for each content of a split: sizes, dates, cold users and items, fingerprint."""
     pairs = [(table, part) for table in tables for part in table.parts]
     dated = any(d in part.counts for _, part in pairs for d in _DATES)
     heads = (
@@ -110,8 +112,8 @@ def split_grid(tables: Iterable[Table]) -> Grid:
 
 
 def _split(table: Table, part: Part, dated: bool) -> tuple[Entry, ...]:
-    told = {*_SHOWN, *_COLD, *_DATES, "test_users"}
-    others = {k: v for k, v in part.counts.items() if k not in told and v not in (0, None, "")}
+    own_column = {*_SHOWN, *_COLD, *_DATES, "test_users"}
+    others = {k: v for k, v in part.counts.items() if k not in own_column and v not in (0, None, "")}
     spans = [
         " to ".join(str(part.counts[f"{side}_{end}"])[:10] for end in ("first", "last"))
         if f"{side}_first" in part.counts
@@ -137,19 +139,19 @@ def _plain(value: object) -> str:
 
 
 def model_grid(tables: Iterable[Table]) -> Grid:
-    """A row for each model with its settings: its class, its budget for tuning, what became of its cells."""
-    found: dict[tuple[str, str], list[Result]] = {}
+    """Return a row for each model with its settings: class, tuning budget, number of cells by status."""
+    by_model: dict[tuple[str, str], list[Result]] = {}
     for table in tables:
         for row in table.rows:
-            found.setdefault((visible(row.model), settings_text(row)), []).extend(row.results)
-    all_states = {r.record.status for results in found.values() for r in results}
-    told = (*STORED, *(s for s in all_states if s not in STORED))
+            by_model.setdefault((visible(row.model), settings_text(row)), []).extend(row.results)
+    all_states = {r.record.status for results in by_model.values() for r in results}
+    statuses = (*STORED, *(s for s in all_states if s not in STORED))
     heads = (
         *(Head("model"), Head("settings"), Head("class"), Head("tuning budget", "text")),
-        *(Head(status, "figure") for status in told),
+        *(Head(status, "figure") for status in statuses),
     )
     rows = []
-    for (model, settings), results in sorted(found.items()):
+    for (model, settings), results in sorted(by_model.items()):
         states = Counter(r.record.status for r in results)
         cell = results[0].asked.cell
         rows.append(
@@ -157,7 +159,7 @@ def model_grid(tables: Iterable[Table]) -> Grid:
                 *(Entry(model), Entry(settings)),
                 Entry(visible(str(cell.model_build.get("_target_", "")))),
                 Entry(_budget(cell.tune)),
-                *(Entry(str(states[s]), number=states[s]) for s in told),
+                *(Entry(str(states[s]), number=states[s]) for s in statuses),
             )
         )
     return Grid("Models and budgets", heads, tuple(rows))
@@ -173,7 +175,7 @@ def _budget(tune: Mapping[str, Any] | None) -> str:
 
 
 def missing_grid(tables: Sequence[Table]) -> Grid:
-    """A row for each model that lacks runs, with the reasons."""
+    """Return a row for each model that lacks runs, with the reasons."""
     heads = (Head("data set, split"), Head("model"), Head("settings"), Head("status"), Head("reason", "text"))
     rows = [
         (

@@ -1,4 +1,4 @@
-"""What a row of a leader board opens to: hyperparameters, runs, trials, errors."""
+"""The details of a row of a leader board: hyperparameters, runs, trials, errors."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _FILE = re.compile(r'(?<=File ")[^"]+(?=")')
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """What tuning did for one fit, in a sentence, and its trials."""
+class TuningDetail:
+    """The tuning of one fit in a sentence, and its trials."""
 
     text: str
     warnings: tuple[str, ...]
@@ -27,8 +27,8 @@ class Tuned:
 
 
 @dataclass(frozen=True)
-class Broken:
-    """Why a run has no numbers: where, the reason, and the traceback of a failure."""
+class FailureDetail:
+    """Why runs have no numbers: which runs, the reason, and the traceback of a failure."""
 
     runs: str
     reason: str
@@ -37,41 +37,44 @@ class Broken:
 
 @dataclass(frozen=True)
 class Detail:
-    """What a row opens to."""
+    """The details of a row.
+
+    Args:
+        parameters: (runs, hyperparameters as pairs of texts); runs is "" where all runs share them.
+    """
 
     parameters: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    broken: tuple[Broken, ...]
+    failures: tuple[FailureDetail, ...]
     runs: Grid
-    tuned: tuple[Tuned, ...]
+    tuned: tuple[TuningDetail, ...]
     notes: tuple[str, ...]
 
 
 def detail(row: Row) -> Detail:
-    """Everything that is known of one model on one split family."""
-    fits = fits_of(row.results)
+    """Return the details of one model on one data set and split."""
+    fits = distinct_fits(row.results)
     by_key: dict[str, list[Result]] = {}
     for result in row.results:
         by_key.setdefault(result.asked.key, []).append(result)
-    known: dict[str, list[Result]] = {}
+    by_parameters: dict[tuple[tuple[str, str], ...], list[Result]] = {}
     for results in by_key.values():
-        found = results[0].record.parameters or results[0].asked.cell.model_build
-        told = {k: v for k, v in found.items() if not k.startswith("_")}
-        known.setdefault(canonical_json(told), []).extend(results)
+        by_parameters.setdefault(_parameters(results[0]), []).extend(results)
     return Detail(
         parameters=tuple(
-            (_runs(results) if len(known) > 1 else "", _pairs(results[0])) for results in known.values()
+            (_runs(results) if len(by_parameters) > 1 else "", pairs)
+            for pairs, results in by_parameters.items()
         ),
-        broken=tuple(_broken(row.results)),
+        failures=tuple(_failures(row.results)),
         runs=_run_grid(by_key),
         tuned=tuple(_tuned(r.tuning, _runs(by_key[r.key])) for r in fits if r.tuning is not None),
         notes=tuple(visible(note) for note in row.notes),
     )
 
 
-def _pairs(result: Result) -> tuple[tuple[str, str], ...]:
-    """Hyperparameters as fitted, or as configured where nothing was fitted."""
-    found = result.record.parameters or result.asked.cell.model_build
-    return tuple((visible(k), _text(found[k])) for k in sorted(found) if not k.startswith("_"))
+def _parameters(result: Result) -> tuple[tuple[str, str], ...]:
+    """Return hyperparameters as fitted, or as configured where nothing was fitted."""
+    values = result.record.parameters or result.asked.cell.model_build
+    return tuple((visible(k), _text(values[k])) for k in sorted(values) if not k.startswith("_"))
 
 
 def _text(value: Any) -> str:
@@ -79,48 +82,48 @@ def _text(value: Any) -> str:
 
 
 def _runs(results: Sequence[Result]) -> str:
-    """The runs that share a result, in few words."""
+    """Return the runs that share a result: `split seed 42, seed 1 and 3`."""
     cells = [r.asked.cell for r in results]
     parts = [
         ("split seed", list(dict.fromkeys(c.split_seed for c in cells))),
         ("fold", list(dict.fromkeys(c.fold for c in cells if c.fold is not None))),
         ("seed", list(dict.fromkeys(c.seed for c in cells))),
     ]
-    return ", ".join(f"{name} {' and '.join(map(str, found))}" for name, found in parts if found)
+    return ", ".join(f"{name} {' and '.join(map(str, values))}" for name, values in parts if values)
 
 
-def _broken(results: Sequence[Result]) -> Iterable[Broken]:
-    """One entry for each distinct reason, with the traceback of its first run."""
-    why: dict[tuple[str, str], list[Result]] = {}
+def _failures(results: Sequence[Result]) -> Iterable[FailureDetail]:
+    """Yield one entry for each distinct reason, with the traceback of its first run."""
+    by_reason: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         if not result.record.done:
-            why.setdefault((result.record.status, result.record.reason), []).append(result)
-    for (status, reason), found in why.items():
-        yield Broken(
-            runs=f"{status}: {_runs(found)}",
+            by_reason.setdefault((result.record.status, result.record.reason), []).append(result)
+    for (status, reason), results in by_reason.items():
+        yield FailureDetail(
+            runs=f"{status}: {_runs(results)}",
             reason=visible(reason or "no reason given"),
-            traceback=_lines(portable(found[0].record.traceback)),
+            traceback=_lines(portable(results[0].record.traceback)),
         )
 
 
 def portable(traceback: str) -> str:
-    """A traceback without the folders of the machine it was made on.
+    """Return a traceback without the folders of the machine on which it was made.
 
     >>> portable('File "/anywhere/x/src/bakeoff/runner.py", line 3')
     'File "bakeoff/runner.py", line 3'
     """
-    return _FILE.sub(lambda found: _inside(found[0]), traceback)
+    return _FILE.sub(lambda match: _inside(match[0]), traceback)
 
 
 def _inside(path: str) -> str:
-    """A path from below the folder of packages or sources on; of others the last two parts."""
+    """Return a path below the folder of packages or sources; of others the last two parts."""
     parts = re.split(r"[/\\\\]", path)
     at = max((n for n, part in enumerate(parts) if part in ("site-packages", "src")), default=len(parts) - 3)
     return "/".join(parts[max(at + 1, 0) :])
 
 
 def _lines(text: str) -> str:
-    """Several lines of text from data, each of which shows all it holds."""
+    """Return several lines of text with control characters escaped."""
     return "\n".join(visible(line) for line in text.splitlines())
 
 
@@ -144,7 +147,7 @@ def _run_grid(by_key: Mapping[str, Sequence[Result]]) -> Grid:
     return Grid("Runs", heads, tuple(rows))
 
 
-def _tuned(tuning: TuningRecord, runs: str) -> Tuned:
+def _tuned(tuning: TuningRecord, runs: str) -> TuningDetail:
     trials = tuning.trials
     names = list(dict.fromkeys(name for trial in trials for name in trial.parameters))
     reasons = any(trial.reason for trial in trials)
@@ -161,7 +164,7 @@ def _tuned(tuning: TuningRecord, runs: str) -> Tuned:
         )
         for trial in trials
     )
-    return Tuned(
+    return TuningDetail(
         _tuning_text(tuning, runs),
         tuple(visible(e) for e in tuning.edges),
         Grid(f"Trials of {runs}", heads, rows),
@@ -182,7 +185,7 @@ def _trial(trial: TrialRecord, targets: Sequence[str], names: Sequence[str], bes
 
 
 def _figure(value: Any) -> str:
-    """Numbers to four figures: the parameters of the winner stand in full above."""
+    """Format a number with four figures; the parameters of the best trial are given in full elsewhere."""
     if value is None:
         return NOTHING
     return f"{value:.4g}" if isinstance(value, float) else _text(value)
@@ -207,11 +210,11 @@ def budget_text(budget: Budget) -> str:
     return " or ".join(parts) or "no limit"
 
 
-def fits_of(results: Iterable[Result]) -> list[Record]:
-    """The distinct stored results among them."""
+def distinct_fits(results: Iterable[Result]) -> list[Record]:
+    """Return the distinct stored results."""
     return list({r.asked.key: r.record for r in results if r.record.done}.values())
 
 
 def whole(number: float | None) -> Entry:
-    """A figure without decimals."""
+    """Return a number without decimals."""
     return Entry(NOTHING) if number is None else Entry(f"{number:,.0f}", number=number)

@@ -1,4 +1,4 @@
-"""Data of charts in few bytes: each table once, by columns, texts by their number."""
+"""Data of charts in few bytes: each table once, by columns, with texts as indices."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def packed(specs: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict
     Raises:
         ValueError: two specifications mean different data by one name.
     """
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     tables: dict[str, Rows] = {}
     for id_, spec in specs.items():
         named: Mapping[str, Rows] = spec.get("datasets", {})
         for name, rows in named.items():
             if tables.setdefault(name, rows) != rows:
                 raise ValueError(f"chart {id_!r}: data set {name!r} has other rows than in another chart")
-        found[id_] = {**spec, "datasets": list(named)} if named else spec
-    return found, {name: columns(rows) if _is_even(rows) else rows for name, rows in tables.items()}
+        result[id_] = {**spec, "datasets": list(named)} if named else spec
+    return result, {name: columns(rows) if _is_even(rows) else rows for name, rows in tables.items()}
 
 
 def _is_even(rows: Rows) -> bool:
-    """Whether every row has the same keys in the same order, and any: nothing is lost by columns."""
+    """Return whether every row has the same keys, at least one, in the same order."""
     if not rows or not isinstance(rows[0], Mapping) or not rows[0]:
         return False
     keys = list(rows[0])
@@ -37,7 +37,7 @@ def _is_even(rows: Rows) -> bool:
 
 
 def columns(rows: Rows) -> dict[str, Any]:
-    """A table by columns: values as they are, or `{"of": distinct texts, "at": numbers of them}`.
+    """Return a table by columns: values as they are, or `{"of": distinct texts, "at": numbers of them}`.
 
     >>> columns([{"m": "als", "k": 5}, {"m": "als", "k": 10}])
     {'m': {'of': ['als'], 'at': [0, 0]}, 'k': [5, 10]}

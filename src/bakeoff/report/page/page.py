@@ -1,4 +1,4 @@
-"""All that the HTML page holds: text and tables for readers without a script, and data for the script."""
+"""The content of the HTML page: text and tables for readers without a script, and data for the script."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 from bakeoff.evaluation.catalogue import LEADING_K, OVERVIEW, PROMINENT, leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
 from bakeoff.queries.select import Result
-from bakeoff.queries.tables import Column, Table
+from bakeoff.queries.tables import Column, Table, Value
 from bakeoff.report.charts import ChartSection
+from bakeoff.report.charts.spec import short
 from bakeoff.report.document import Document, definition
 from bakeoff.report.layout import Grid
-from bakeoff.report.page.board import Board, Point, board, distinct_places, ordered
+from bakeoff.report.page.board import Board, boards, ordered
 from bakeoff.report.page.compared import (
     Describe,
     dataset_grid,
@@ -28,8 +29,7 @@ from bakeoff.report.page.packing import packed
 from bakeoff.report.wording import TIED, how_tested
 
 BESIDE_N = 4
-"""So many metrics of OVERVIEW stand beside the chosen one."""
-
+"""Number of metrics of OVERVIEW beside the chosen one."""
 
 OPEN_SECTIONS = ("leaders", "differences", "tradeoffs", "ranks")
 """Sections of charts that are open at first; the others open on demand, so that the page stays short."""
@@ -42,12 +42,12 @@ class Page:
     Args:
         document: the report in words, with all its tables.
         subjects: what was compared, in a sentence or two.
-        compared: data sets, splits, models; without empty ones.
-        missing: what was skipped and failed; without rows where all is done.
-        boards: one for each comparison, filled as it stands at first.
+        compared: tables of data sets, splits and models; empty ones are left out.
+        missing: what was skipped and failed; without rows if all is done.
+        boards: one for each comparison, in the order of the leading metric.
         legends: how to read each board.
-        shown: for each board the columns that stand in it at first: the leading one, then BESIDE_N others;
-            None in place of one that was not measured.
+        shown: for each board the columns shown at first: the leading one, then BESIDE_N others; None in place
+            of one that was not measured.
         sections: charts.
         open_sections: ids of those that are open at first.
         data: what the script needs, as JSON that may stand in a script element.
@@ -73,22 +73,21 @@ def page(
     sections: Sequence[ChartSection] = (),
     describe: Describe = unknown,
 ) -> Page:
-    """Put a report into the form of a page.
+    """Return the page of a report.
 
     Args:
-        describe: gives the description of a cell's data set, or says why there is none.
+        describe: returns the description of a cell's data set, or the reason why there is none.
     """
-    boards, shown = [], []
-    for made in distinct_places([board(table) for table in tables]):
-        columns = _shown(made)
-        first = columns[0]
-        rising = first is not None and metrics[first.metric].higher_is_better is False
-        boards.append(ordered(made, first, rising))
-        shown.append(columns)
+    made = boards(tables)
+    shown = [_shown(board) for board in made]
+    made = [
+        ordered(board, first, first is not None and metrics[first.metric].higher_is_better is False)
+        for board, (first, *_) in zip(made, shown, strict=True)
+    ]
     grids = (dataset_grid(results, describe), split_grid(tables), model_grid(tables))
     specs, packs = packed({chart.id: chart.spec for section in sections for chart in section.charts})
     data = {
-        "boards": [_board_data(b) for b in boards],
+        "boards": [_board_data(b) for b in made],
         "metrics": {n: [definition(m), m.higher_is_better] for n, m in metrics.items()},
         "usual": PROMINENT,
         "beside": OVERVIEW,
@@ -103,8 +102,8 @@ def page(
         subjects=subjects(grids[0], tables),
         compared=tuple(grid for grid in grids if grid.rows),
         missing=missing_grid(tables),
-        boards=tuple(boards),
-        legends=tuple(map(_legend, boards, tables)),
+        boards=tuple(made),
+        legends=tuple(map(_legend, made, tables)),
         shown=tuple(shown),
         sections=tuple(sections),
         data=script_json(data),
@@ -112,7 +111,7 @@ def page(
 
 
 def script_json(value: Any) -> str:
-    """JSON that may stand in a script element: no text in it can end the element or open a comment.
+    """Return JSON for a script element: no text in it can end the element or open a comment.
 
     >>> script_json(["</script>"])
     '["\\\\u003c/script\\\\u003e"]'
@@ -124,7 +123,7 @@ def script_json(value: Any) -> str:
 
 
 def _shown(board: Board) -> tuple[Column | None, ...]:
-    """The columns that are shown before anybody has chosen one."""
+    """Return the columns that are shown before one is chosen."""
     metric = leading_metric(column.metric for column in board.columns)
     if metric is None:
         return (None,) * (BESIDE_N + 1)
@@ -136,12 +135,12 @@ def _shown(board: Board) -> tuple[Column | None, ...]:
 
 
 def _legend(board: Board, table: Table) -> str:
-    """How to read a board."""
-    points = [p for row in board.rows for p in row.points if p is not None]
-    parts = ["Bold: best of its column, equals share it."] if any(p.best for p in points) else []
-    if table.marks is not None and any(p.best for p in points):
+    """Return how to read a board."""
+    values = [v for row in board.rows for v in row.values if v is not None]
+    parts = ["Bold: best of its column; ties are all bold."] if any(v.best for v in values) else []
+    if table.marks is not None and any(v.best for v in values):
         parts.append(f"{TIED}: not distinguishable from the best ({how_tested(table.marks)}).")
-    if any(p.low is not None for p in points):
+    if any(v.low is not None for v in values):
         over = "users and, where a model has several, fits" if board.several else "users"
         parts.append(f"Interval: 95 %, over {over}.")
     return " ".join(parts)
@@ -152,25 +151,16 @@ def _board_data(board: Board) -> dict[str, Any]:
         "dataset": board.dataset,
         "split": board.split,
         "columns": [
-            [column.metric, column.k, places]
-            for column, places in zip(board.columns, board.places, strict=True)
+            [column.metric, column.k, digits]
+            for column, digits in zip(board.columns, board.digits, strict=True)
         ],
-        "rows": [[_point_data(point) for point in row.points] for row in board.rows],
+        "rows": [[_value_data(value) for value in row.values] for row in board.rows],
     }
 
 
-def _point_data(point: Point | None) -> list[float | int | None] | int:
-    """Mean, ends of the interval, marks (1 best, 2 not told apart from it); 0 without a value.
-
-    Seven figures: the exact ones stand in metrics.csv.
-    """
-    if point is None:
+def _value_data(value: Value | None) -> list[float | int | None] | int:
+    """Return mean, ends of the interval, marks (1 best, 2 not distinguishable from it); 0 without a value."""
+    if value is None:
         return 0
-    return [
-        *(_short(number) for number in (point.mean, point.low, point.high)),
-        int(point.best) + 2 * int(point.tied),
-    ]
-
-
-def _short(number: float | None) -> float | None:
-    return None if number is None else float(f"{number:.7g}")
+    numbers = (short(number, 7) for number in (value.mean, value.low, value.high))
+    return [*numbers, int(value.best) + 2 * int(value.tied)]

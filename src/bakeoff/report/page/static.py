@@ -12,16 +12,16 @@ from bakeoff.report.charts import Chart, ChartSection
 from bakeoff.report.page.board import Board
 
 FOLDER = "charts"
-"""Their folder beside report.md."""
+"""Folder of the charts beside report.md."""
 
 SHOWN: dict[str, dict[str, str]] = {"leader-board": {}, "curves": {}, "tradeoff": {"goal": "coverage"}}
 """Which charts, if they begin with these parameters: who leads, whether that depends on k, and what accuracy
 costs in coverage. Costs in seconds differ from run to run; these files must not."""
 
 WIDTH = 480
-"""Pixels, where a chart is as wide as its place."""
+"""Pixels of a chart that is as wide as its container."""
 
-_LOOK = {"background": "white", "font": "sans-serif", "padding": 12, "view": {"stroke": None}}
+_CONFIG = {"background": "white", "font": "sans-serif", "padding": 12, "view": {"stroke": None}}
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Drawing:
     """One chart of one comparison.
 
     Args:
-        section: the place of the comparison among those of the report.
+        section: position of the comparison in the report.
         file: path beside report.md; stable, of letters, digits, underscores and hyphens.
         alt: what it shows, plain text.
         svg: the drawing; the same for the same specification.
@@ -42,17 +42,17 @@ class Drawing:
 
 
 def drawings(sections: Iterable[ChartSection], boards: Sequence[Board]) -> list[Drawing]:
-    """Draw the charts of SHOWN for every comparison that has numbers."""
+    """Draw the charts of SHOWN for each comparison with numbers."""
     charts = {chart.id: chart for section in sections for chart in section.charts}
-    found: list[Drawing] = []
+    result: list[Drawing] = []
     for place, board in enumerate(boards):
         for name in (
             n for n, params in SHOWN.items() if board.columns and n in charts and _begins(charts[n], params)
         ):
             file = f"{FOLDER}/{place + 1}-{_slug(board.dataset)}-{_slug(board.split)}-{name}.svg"
             alt = f"{charts[name].title}, {board.title}"
-            found.append(Drawing(place, file, alt, _svg(charts[name], board)))
-    return found
+            result.append(Drawing(place, file, alt, _svg(charts[name], board)))
+    return result
 
 
 def _begins(chart: Chart, params: dict[str, str]) -> bool:
@@ -60,7 +60,7 @@ def _begins(chart: Chart, params: dict[str, str]) -> bool:
 
 
 def _slug(text: str) -> str:
-    """Letters, digits and underscores of a name, in the order of the name; others are hyphens."""
+    """Return a name of letters, digits and underscores; other characters become hyphens."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")[:40].lower() or "x"
 
 
@@ -71,10 +71,10 @@ def _svg(chart: Chart, board: Board) -> str:
     if spec.get("width") == "container":
         spec |= {"width": WIDTH}
         spec.pop("autosize", None)
-    return str(vl_convert.vegalite_to_svg(json.dumps(spec), config=_LOOK)) + "\n"
+    return str(vl_convert.vegalite_to_svg(json.dumps(spec), config=_CONFIG)) + "\n"
 
 
 def _at(params: Iterable[dict[str, Any]], board: Board) -> list[dict[str, Any]]:
-    """The parameters of a chart, set to one data set and split."""
+    """Return the parameters of a chart, set to one data set and split."""
     place = {"dataset": board.dataset, "split": board.split}
     return [{**p, "value": place[p["name"]]} if p["name"] in place else p for p in params]

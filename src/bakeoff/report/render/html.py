@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bakeoff.report.document import DEFINITIONS
-from bakeoff.report.page.board import headed, shown
+from bakeoff.report.page.board import cell_text, column_header
 from bakeoff.report.page.page import Page
 from bakeoff.report.render.script import bundle
 
@@ -20,7 +20,7 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"headed": headed, "point": shown}
+    environment.filters |= {"column_header": column_header, "cell_text": cell_text}
     return environment.get_template("report.html.j2").render(
         page=page, definitions=DEFINITIONS, bundle=bundle() if page.sections else ""
     )
