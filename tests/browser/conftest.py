@@ -105,8 +105,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     datasets.mkdir()
     (datasets / "evil.yaml").write_text(DATA, encoding="utf-8")
     words = ["dataset=evil", "results_dir=results", "name=evil", "k=[3,5]", "depth=10", "--config-dir=conf"]
-    _bakeoff(folder, "run", *words, "model=script,image,quotes,rtl", "split=random,temporal")
-    _bakeoff(folder, "run", *words, "model=als", "split=random", "tune=optuna", "tune.trials=3")
+    run_bakeoff(folder, "run", *words, "model=script,image,quotes,rtl", "split=random,temporal")
+    run_bakeoff(folder, "run", *words, "model=als", "split=random", "tune=optuna", "tune.trials=3")
     return folder / "results" / "evil" / "report.html"
 
 
@@ -117,16 +117,16 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     names = {"broken": "breaks,refuses", "skipped": "refuses", "single": "by_item"}
     toys = [f"--config-dir={HERE.parent / 'conf'}", "dataset=blocks", "baselines=[]", "k=[5]"]
     for name, models in names.items():
-        _bakeoff(folder, "run", *toys, f"model={models}", f"name={name}")
+        run_bakeoff(folder, "run", *toys, f"model={models}", f"name={name}")
     # u0 is the only one with enough rows to hold some out
     rows = [f"{user},i{i}" for i in range(6) for user in ("u0", f"u{i + 1}")]
     (folder / "log.csv").write_text("\n".join(["user,item", *rows, ""]), encoding="utf-8")
     log = ["dataset=csv", "dataset.path=log.csv", "dataset.user=user", "dataset.item=item"]
-    _bakeoff(folder, "run", *log, "model=ease", "k=[1]", "depth=2", "name=alone")
+    run_bakeoff(folder, "run", *log, "model=ease", "k=[1]", "depth=2", "name=alone")
     return {name: folder / "results" / name / "report.html" for name in (*names, "alone")}
 
 
-def _bakeoff(folder: Path, *words: str) -> None:
+def run_bakeoff(folder: Path, *words: str) -> None:
     path = os.pathsep.join(filter(None, (str(HERE.parent), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "TERM": "dumb"}
     command = [sys.executable, "-m", "bakeoff", *words]

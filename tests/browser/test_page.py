@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from browser.conftest import DATASET, HOSTILE, IMAGE, QUOTES, RTL, SCRIPT, Open, Opened
+from browser.conftest import DATASET, HOSTILE, IMAGE, QUOTES, RTL, SCRIPT, Open, Opened, run_bakeoff
 
 pytestmark = pytest.mark.slow
 
@@ -285,3 +285,13 @@ def test_without_a_script_the_tables_still_read(opened: Open) -> None:
         assert summary.is_visible()
         summary.click()
         assert found.page.locator("tr.detail .inside").first.is_visible()
+
+
+@pytest.mark.real_data
+def test_the_page_of_three_models_opens_short(opened: Open, real_data: Path, tmp_path: Path) -> None:
+    models = "model=als,itemknn_cosine,ease"
+    run_bakeoff(tmp_path, "run", "dataset=ml_100k", models, "name=three", f"results_dir={tmp_path}")
+    with opened(1280, 800, path=tmp_path / "three" / "report.html") as found:
+        found.page.wait_for_function("document.documentElement.dataset.charts === 'drawn'", polling=100)
+        assert found.page.evaluate("document.documentElement.scrollHeight") <= 6400
+        assert found.complaints == []
