@@ -181,6 +181,7 @@ class TestValuesOfOneOption:
             (("als.factor=64",), "'factors'"),
             (("random.x=64", "model=random"), "'random' has no option 'x'"),
             (("asl.factors=64",), "als.factors=64"),
+            (("als=64",), "write model=als"),
             (("factors=64",), "write model.build.factors=64"),
             (("model=als,warp", "factors=64,128"), "write als.factors=64,128"),
             (("split=temporal", "at=3"), "write split.at=3"),

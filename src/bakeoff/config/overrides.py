@@ -341,6 +341,8 @@ class Grid:
             return f"{message}; write {own}={value}"
         for group in _WITH_KNOBS:
             options = config_files.options(group, self._path)
+            if key in options:
+                return f"{message}; write {group}={key}, or {key}.KNOB={value}"
             having = [o for o in options if key in config_files.knobs(group, o, self._path)]
             if having:
                 return f"{message}; {group} {having[0]!r} has it: {having[0]}.{key}={value}"
