@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -121,3 +122,25 @@ def test_only_errors_of_users_code_are_converted() -> None:
         raise Unsupported("needs timestamps")
     with pytest.raises(KeyboardInterrupt), user_code_errors("own.Source", "dataset"):
         raise KeyboardInterrupt
+
+
+def test_a_report_with_a_metric_that_breaks_ends_with_code_2(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write("report_raises", BROKEN["raises"][0])
+    write("report_metrics", METRIC)
+    small = ("dataset.n_users=40", "dataset.n_items=60", "dataset.n_rows=600", "model=popularity")
+    words = ("run", *small, "baselines=[]", "k=[1,12]", "metrics=ndcg,recall", "name=lab")
+    assert cli.main(words) == 0
+    with (tmp_path / "results/lab/metrics.csv").open(encoding="utf-8", newline="") as file:
+        rows = {(row["metric"], row["k"]) for row in csv.DictReader(file)}
+    assert rows == {("ndcg", "1"), ("ndcg", "12"), ("recall", "1"), ("recall", "12")}
+    assert "k = 12" in capsys.readouterr().out, "the cutoff nearest to 10, as on the page"
+    for path, location in (
+        ("report_raises.x", "report_raises.py, line 2"),
+        ("report_metrics.divides", "report_metrics.py, line 7"),
+    ):
+        assert cli.main(["report", "lab", f"metrics={path}"]) == 2
+        shown = capsys.readouterr()
+        assert (shown.out, shown.err.count("\n")) == ("", 1)
+        assert location in shown.err
