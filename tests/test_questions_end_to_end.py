@@ -53,7 +53,7 @@ def test_models_are_kept_asked_and_verified(bakeoff: Bakeoff, tmp_path: Path) ->
     [
         (("recommend", "e"), "recommend: expected one of --user ID, --items A,B,C and --similar-to ITEM"),
         (("recommend", "e", "--user", "u", "--items", "i"), "recommend: expected one of --user"),
-        (("recommend", "e", "--user", "u999"), "user 'u999': not known to train of blocks"),
+        (("recommend", "e", "--user", "u999"), "user 'u999': not in the train part of blocks"),
         (("recommend", "e", "--user", "u001", "k=0"), "k=0: expected a whole number >= 1"),
         (("recommend", "e", "--user", "u001", "k=9"), "k=9 is larger than depth=8"),
         (("recommend", "e", "--user", "u001", "models=eas"), "model 'eas': did you mean 'ease'"),

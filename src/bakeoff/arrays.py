@@ -18,7 +18,7 @@ CSR = Any  # scipy.sparse.csr_matrix; scipy ships no types
 
 
 def frozen(name: str, array: Array, dtype: type[np.generic], ndim: int = 1) -> Array:
-    """Return array as a C-contiguous, read-only view of the wanted dtype; TypeError if it is another.
+    """Return array as a C-contiguous, read-only view of the given dtype; TypeError if it has another.
 
     A view, so that the caller's own array stays writable.
     """

@@ -17,7 +17,7 @@ import numpy as np
 from bakeoff.arrays import Array, Hashes
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_BLOCK = 1 << 15  # rows hashed at a time: they and what is in between stay in the processor's cache
+_BLOCK = 1 << 15  # rows hashed at a time, so that all intermediate arrays stay in the processor's cache
 
 
 def mix(state: Hashes | np.uint64) -> Hashes:

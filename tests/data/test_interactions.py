@@ -228,7 +228,7 @@ def test_features_need_a_name_a_column():
 def test_a_slip_in_a_text_is_answered_with_the_nearest(text: str, nearest: str) -> None:
     known = Ids.of([f"u{i:03d}" for i in range(1000)])
     with pytest.raises(
-        UsageError, match=rf"user '{text}': not known to train of x; did you mean '{nearest}'\?"
+        UsageError, match=rf"user '{text}': not in the train part of x; did you mean '{nearest}'\?"
     ):
         find_code(known, text, "user", "x")
 
@@ -236,7 +236,7 @@ def test_a_slip_in_a_text_is_answered_with_the_nearest(text: str, nearest: str) 
 @pytest.mark.parametrize("text", ["", "3", "0031", "v", "beatles"])
 def test_nothing_is_suggested_for_a_text_that_is_like_none(text: str) -> None:
     known = Ids.of([f"u{i:03d}" for i in range(1000)])
-    with pytest.raises(UsageError, match=r"; its 1,000 ids are texts from 'u000' to 'u999'$"):
+    with pytest.raises(UsageError, match=r"; its 1,000 ids are strings from 'u000' to 'u999'$"):
         find_code(known, text, "user", "x")
 
 

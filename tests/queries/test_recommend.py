@@ -222,8 +222,8 @@ class TestWhich:
     @pytest.mark.parametrize(
         ("question", "says"),
         [
-            (RecommendRequest(user="u999"), "user 'u999': not known to train of blocks, split random"),
-            (RecommendRequest(items=("i001", "i999")), "item 'i999': not known"),
+            (RecommendRequest(user="u999"), "user 'u999': not in the train part of blocks, split random"),
+            (RecommendRequest(items=("i001", "i999")), "item 'i999': not in the train part"),
             (RecommendRequest(similar_to="Item <3>"), r"item 'Item <3>': .* did you mean 'i003'"),
             (RecommendRequest(user="u004"), "holds .*: choose one"),
         ],

@@ -17,7 +17,7 @@ from bakeoff.errors import DataError
 TimeUnit = Literal["auto", "s", "ms", "us", "ns"]
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"  # texts that a whole number is printed as, -0 and 007 not among them
+_INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"  # canonical integers: no leading zeros, no -0
 
 
 class GrowableArray:
@@ -45,8 +45,8 @@ class GrowableArray:
 class IdEncoder:
     """Encodes a dictionary-encoded column, batch by batch, against one growing list of distinct ids.
 
-    What it keeps is one code (int32) a row and the distinct ids once. Dictionaries of batches wait until they
-    are as long as the list, so that the list is gone over a logarithmic number of times.
+    It stores one code (int32) a row, and the distinct ids once. Dictionaries of batches are merged into the
+    list when they are as long as it is: a logarithmic number of merges.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class IdEncoder:
         chunks = self._pending
         if not chunks:
             return
-        if self._distinct is not None:  # first, so that its codes stay what they are
+        if self._distinct is not None:  # first, so that its codes do not change
             chunks = [pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), self._distinct), *chunks]
         one = pa.chunked_array(chunks).unify_dictionaries()
         self._distinct = one.chunk(0).dictionary
@@ -89,7 +89,7 @@ class IdEncoder:
 def sorted_ids(codes: Codes, distinct: Any) -> tuple[Codes, Ids]:
     """Return codes into the sorted list of the ids that occur, and that list.
 
-    Texts become whole numbers if all of them are printed just so: "007" and "1.0" stay texts.
+    Texts become integers if all of them are canonical integers: "007" and "1.0" stay texts.
 
     Args:
         codes: int32 [n], positions in distinct.
@@ -251,7 +251,7 @@ def _seconds_of_timestamps(column: Any, timezone: str) -> Times:
     import pyarrow.compute as pc
 
     if column.type.tz is None and timezone != "UTC":
-        # A clock put back shows an hour twice: the first is taken. An hour that it skips: the moment after.
+        # An hour that a clock change repeats: its first occurrence. An hour that it skips: the moment after.
         column = pc.assume_timezone(column, timezone, ambiguous="earliest", nonexistent="latest")
     numbers = pc.cast(column, pa.int64()).fill_null(0).to_numpy()
     return to_seconds(numbers, column.type.unit)

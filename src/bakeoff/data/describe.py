@@ -154,13 +154,13 @@ class Description:
     splits: tuple[SplitSummary, ...]
 
 
-MAX_BINS = 12  # so many distinct numbers or fewer get a bar each; else there are so many bars at equal steps
+MAX_BINS = 12  # up to so many distinct numbers have a bin each; more are put into so many bins of equal width
 UNITS = {
     "h": 3,
     "D": 92,
     "M": 2000,
     "Y": 100_000,
-}  # numpy's unit of a period: the longest span for it, in days
+}  # unit of a period (as in numpy.datetime64): the longest span that it is used for, in days
 
 
 class SplitLike(Protocol):

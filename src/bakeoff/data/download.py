@@ -94,7 +94,7 @@ class Origin:
         place, archive = cache() / self.folder, self.url.rsplit("/", 1)[-1]
         members = [f"{self.inside}/{file}".lstrip("/") for file in self.files]
         unpack = pooch.Unzip if self.url.endswith(".zip") else pooch.Untar
-        pooch.get_logger().setLevel("ERROR")  # what goes wrong is told in one line of ours
+        pooch.get_logger().setLevel("ERROR")  # an error is one line of ours
         try:
             pooch.retrieve(
                 self.url,

@@ -16,7 +16,7 @@ from typing import IO, Any, Literal
 
 from bakeoff.errors import ConfigError, DataError, nearest
 
-STAND_IN = "\x1f"  # the unit separator: what a separator of several characters is read as
+STAND_IN = "\x1f"  # the unit separator, which replaces a separator of several characters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class SeparatorReplacer(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        # What may be the start of a separator waits for the next bytes. Never b"" before the end.
+        # Bytes that may begin a separator wait for the next ones. b"" is returned at the end only.
         while True:
             fresh = self._stream.read() if size < 0 else self._stream.read(max(size - len(self._rest), 1))
             text = self._rest + fresh
@@ -139,7 +139,7 @@ def data_records(path: Path, dialect: CsvDialect) -> Iterator[tuple[int, list[st
 
 Kind = Literal["id", "number", "time"]
 
-_BLOCK = 1 << 20  # larger ones are no faster and cost memory
+_BLOCK = 1 << 20  # bytes; larger blocks are no faster and cost memory
 
 
 def column_names(path: Path, dialect: CsvDialect) -> list[str]:

@@ -111,7 +111,7 @@ class Interactions:
     """Interactions of U users and I items, n rows in one canonical order.
 
     Rows are sorted by user, item, time and value; build one with :meth:`of`, which sorts. A (user, item) pair
-    may stand in several rows (events of a log); :meth:`merged` makes one row of them by the declared rule.
+    may occur in several rows (events of a log); :meth:`merged` merges them as `merge` says.
 
     Args:
         users: int32 [n], codes into user_ids.
@@ -120,9 +120,9 @@ class Interactions:
         times: int64 [n], unix seconds, or None.
         user_ids: the U users' own ids; users without a row are allowed.
         item_ids: the I items' own ids.
-        merge: what becomes of the values of a repeated pair: their sum, their maximum, or the last in time.
-        user_features: side information, one row a user, or None.
-        item_features: side information, one row an item, or None.
+        merge: value of a repeated pair: the sum, the maximum, or the last in time of its values.
+        user_features: side features, one row a user, or None.
+        item_features: side features, one row an item, or None.
     """
 
     users: Codes
@@ -309,7 +309,7 @@ def _canonical_order(users: Codes, items: Codes, width: int, minor: Sequence[Arr
         pairs = pairs[order]
     repeats = pairs[1:] == pairs[:-1]
     if minor and repeats.any():
-        among = np.zeros(len(pairs), dtype=bool)  # the rows of pairs that stand more than once
+        among = np.zeros(len(pairs), dtype=bool)  # rows of repeated pairs
         among[1:] |= repeats
         among[:-1] |= repeats
         rows = order[among]
@@ -321,7 +321,7 @@ def concatenate(parts: Sequence[Interactions]) -> Interactions:
     """Concatenate the rows of parts that share their ids."""
     first = parts[0]
     if any(p.user_ids is not first.user_ids or p.item_ids is not first.item_ids for p in parts):
-        raise DataError("parts with different ids cannot be put together")
+        raise DataError("parts with different ids cannot be concatenated")
 
     def column(name: str) -> Any:
         arrays = [getattr(p, name) for p in parts]
@@ -340,8 +340,8 @@ def concatenate(parts: Sequence[Interactions]) -> Interactions:
     )
 
 
-_NEIGHBOURS = 200  # ids beside an unknown one among which the nearest is looked for
-_ALIKE = 0.6  # likeness from which a text is taken for a slip of another, as difflib has it
+_NEIGHBOURS = 200  # ids on each side of an unknown one that are compared with it
+_MIN_SIMILARITY = 0.6  # ratio of difflib from which an id is suggested
 
 
 def find_code(ids: Ids, text: str, what: str, where: str, names: Mapping[str, str] | None = None) -> int:
@@ -361,7 +361,7 @@ def find_code(ids: Ids, text: str, what: str, where: str, names: Mapping[str, st
     wanted_title = text.strip().casefold()
     titled = next((i for i, name in (names or {}).items() if name.strip().casefold() == wanted_title), None)
     raise UsageError(
-        f"{what} {text!r}: not known to train of {where}; {_hint(all_ids, text, titled, names or {})}"
+        f"{what} {text!r}: not in the train part of {where}; {_hint(all_ids, text, titled, names or {})}"
     )
 
 
@@ -377,14 +377,14 @@ def _hint(all_ids: Sequence[str | int], text: str, titled: str | None, names: Ma
     first, last = all_ids[0], all_ids[-1]
     if isinstance(first, int):
         return f"its ids are {len(all_ids):,} whole numbers from {first} to {last}"
-    return f"its {len(all_ids):,} ids are texts from {first!r} to {last!r}"
+    return f"its {len(all_ids):,} ids are strings from {first!r} to {last!r}"
 
 
 def _nearest(all_ids: Sequence[str | int], text: str) -> str | None:
     """Return the text id most similar to an unknown one, of its neighbours in order and of those that contain
     it.
 
-    None where none is much like it, and of numbers always: of those that lie near, none is more likely meant.
+    None where none is similar, and for numbers: no number is a likelier typing error than another.
     """
     texts = [i for i in all_ids if isinstance(i, str)]
     if not texts or not any(c.isalpha() for c in text):
@@ -399,7 +399,7 @@ def _nearest(all_ids: Sequence[str | int], text: str) -> str | None:
         )
 
     nearest_id = max([*containing, *neighbours], key=similarity)
-    return nearest_id if similarity(nearest_id)[0] >= _ALIKE else None
+    return nearest_id if similarity(nearest_id)[0] >= _MIN_SIMILARITY else None
 
 
 def _common_prefix(one: str, other: str) -> int:

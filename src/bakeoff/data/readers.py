@@ -252,7 +252,7 @@ class Table(CsvDialect):
         item: column of the item's id, or several columns that are one key (joined by " | ").
         value: column of counts, ratings or quantities; null counts each row as 1.
         time: column of times: unix numbers, ISO 8601 texts or Parquet timestamps; null has none.
-        merge: value of a pair that stands in several rows: their sum, their max, or the last in time.
+        merge: value of a pair in several rows: their sum, their max, or the last in time.
         negative: refuse or keep values below 0.
         missing: refuse or drop rows without a user, an item, a value or a time.
         where: conditions on columns; rows that fail one are left out (see `Condition`).
@@ -317,7 +317,7 @@ class Table(CsvDialect):
             raise ConfigError(
                 f"dataset.timezone={self.timezone!r}: expected a name like Europe/London"
             ) from None
-        # Built here so that a wrong knob is told before anything is read.
+        # Built here so that a wrong parameter is an error before anything is read.
         self._conditions, self._sides, self._names, self._origin  # noqa: B018
 
     def files(self) -> dict[str, Path]:
@@ -342,7 +342,7 @@ class Table(CsvDialect):
         """Read and prepare the data.
 
         Raises:
-            DataError: a file does not hold what is declared of it, or too little is left.
+            DataError: a file does not match its declared schema, or too little is left.
         """
         table, files = self._resolved, self.files()
         data, steps = table._prepared(table._read(files["rows"]), str(files["rows"]))

@@ -94,7 +94,7 @@ def load_matrix(folder: Path, name: str, shape: tuple[int, int]) -> CSR:
 def csr(data: Array, indices: Array, indptr: Array, shape: tuple[int, int]) -> CSR:
     """Return a CSR matrix over arrays that are sorted and without repeats."""
     matrix = sparse.csr_matrix((data, indices, indptr), shape=shape, copy=False)
-    matrix.has_sorted_indices = matrix.has_canonical_format = True  # else SciPy would look, at every load
+    matrix.has_sorted_indices = matrix.has_canonical_format = True  # else SciPy checks at every load
     return matrix
 
 

@@ -34,9 +34,9 @@ class FeatureBlock(NamedTuple):
 class SideTable(CsvDialect):
     """A side table with features of users or items.
 
-    A key may stand in several rows: its categories are put together, of its numbers the mean is taken.
-    Rows whose key is not in the data are left out. The identity of each user or item is no column here:
-    models that use features add it (their knob `identity`, on by default).
+    A key may occur in several rows: its categories are united, its numbers averaged. Rows whose key is not in
+    the data are skipped. The identity of each user or item is no column here: models that use features add it
+    (their parameter `identity`, on by default).
 
     Args:
         role: users or items.
@@ -47,7 +47,7 @@ class SideTable(CsvDialect):
         numeric: columns of numbers, each `standardise` (mean 0, deviation 1) or a list of bin edges.
         flags: groups of columns that say yes (1, True) or no (0, False, nothing), named or by pattern:
             `{genre: [Action, Comedy]}` gives `genre=Action`, `{active: ["*active*"]}` all that match.
-        labels: for a column of codes the table of their names: `{tagID: {path: ..., key: ..., label: ...}}`.
+        labels: for a column of codes, the table of labels: `{tagID: {path: ..., key: ..., label: ...}}`.
     """
 
     role: str
@@ -233,7 +233,9 @@ def _number_block(
 
 
 def _flag_block(name: str, rows: Array, codes: Codes, distinct: Any) -> FeatureBlock:
-    yes = np.array([str(t) not in _FALSE for t in distinct.to_pylist()] + [False])  # the last is code -1
+    yes = np.array(
+        [str(t) not in _FALSE for t in distinct.to_pylist()] + [False]
+    )  # the last entry is for code -1
     entities = np.unique(rows[(rows >= 0) & yes[codes]])
     return FeatureBlock(entities, np.zeros(len(entities), dtype=np.int64), np.ones(len(entities)), [name])
 

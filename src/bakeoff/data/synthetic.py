@@ -302,8 +302,8 @@ class Log:
         noise = self._normal("plays", len(self.user))
         plays = c.plays_median * np.exp(level + liking + noise - 0.15)
         self.plays: Array = np.maximum(np.rint(plays), 1).astype(np.int64)
-        # A track follows the moment when its artist was found by a share of the rest of the log (exponential,
-        # mean 15 %, cut at 80 %). Cut at the log's end instead, listens would pile up in its last days.
+        # A track is first played after a share of the log that remains when its artist is found (exponential,
+        # mean 15 %, cut at 80 %); with a cut at the log's end, listens would pile up in its last days.
         start = self._when[self._cause]
         wait = -0.15 * np.log1p(self._uniform("wait", len(start)) * np.expm1(-0.8 / 0.15))
         seconds = c.days * 86_400

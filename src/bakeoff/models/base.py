@@ -1,4 +1,4 @@
-"""What a model is: hyperparameters, a fit, and ranked lists."""
+"""The interface of a model, and the optional abilities that a model may have."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from bakeoff.arrays import CSR, Codes, Floats
 from bakeoff.data.interactions import Interactions
 
 OnEpoch = Callable[[int, float | None], None]
-"""Called after each epoch or iteration with how many are done and the training loss, where it is known.
+"""Called after each epoch or iteration with their number so far and the training loss, or None.
 
-At that moment the model answers `recommend` as if it had been fitted for just so long. What it raises goes
-through `fit`.
+During the call, `recommend` answers as after a fit of that many epochs. An exception that it raises leaves
+`fit`.
 """
 
 
 State = Mapping[str, Any]
-"""What a fitted model has learnt, as data: names with NumPy arrays and SciPy CSR matrices."""
+"""Fitted state of a model: names with NumPy arrays and SciPy CSR matrices."""
 
 
 class Ranked(NamedTuple):

@@ -144,7 +144,7 @@ def _first_unseen(
 ) -> tuple[Codes, Floats]:
     """Return the items and scores at the first k unseen positions of each user, given the seen ones [nnz]."""
     b, n_items = history.shape
-    # With i seen positions before it, the seen position p stands before the unseen one of rank p - i.
+    # A seen position p with i seen positions before it precedes the unseen position of rank p - i.
     rank = seen_positions - (np.arange(len(rows)) - history.indptr[rows])
     early = rank < k
     skipped = np.bincount(rows[early] * k + rank[early], minlength=b * k).reshape(b, k).cumsum(axis=1)

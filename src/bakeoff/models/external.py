@@ -84,7 +84,7 @@ class External:
         seen = np.isin(_keys(users, items, train), _keys(pairs.users, pairs.items, train))
         self._refuse(rows, seen, "lists an item that the user has in train; leave out what was seen")
         order = np.lexsort((items, -values, users))
-        # The last list, which is empty, is a newcomer's.
+        # The last list, which is empty, is for new users.
         self._starts = np.searchsorted(users[order], np.arange(train.n_users + 2))
         self._items, self._scores = items[order], values[order].astype(np.float32)
 

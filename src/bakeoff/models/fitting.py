@@ -22,7 +22,7 @@ def limit_threads(n: int = 1) -> Iterator[None]:
     One thread a worker costs less CPU than two, and keeps fits repeatable; cells run side by side instead.
     A block inside a block may widen the limit: EASE does, by its own `num_threads`.
     """
-    # A library can be limited only once it is loaded, and SciPy has a BLAS of its own beside NumPy's.
+    # Only loaded libraries can be limited, and SciPy has its own BLAS beside NumPy's.
     import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_limits
 

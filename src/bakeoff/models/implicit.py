@@ -51,7 +51,7 @@ class _Factorisation(FactorModel):
         from implicit.recommender_base import ModelFitError
 
         pairs = self._pairs(train)
-        # One BLAS thread from the start: the library warns of more, and rightly: they slow it down.
+        # More BLAS threads slow the library down, and it warns of them.
         with limit_threads(1):
             library = self._unfitted(seed)
 
@@ -146,7 +146,7 @@ class ALS(_Factorisation):
         """Return the fitted factors, float32 [b, f]; those of users not in train are solved for their
         history.
         """
-        inside = np.minimum(users, len(self._fitted) - 1)  # a newcomer's code lies beyond
+        inside = np.minimum(users, len(self._fitted) - 1)  # the code of a new user lies beyond
         factors = super().factors_of(inside, history)
         new = np.flatnonzero((users != inside) | ~self._fitted[inside])
         if len(new):

@@ -114,7 +114,7 @@ class LightFM(FactorModel):
         for epoch in range(1, self.epochs + 1):
             positives, weights = self._samples(pairs, rng)
             try:
-                with np.errstate(over="ignore", invalid="ignore"):  # it looks for what is not finite itself
+                with np.errstate(over="ignore", invalid="ignore"):  # the library checks for itself
                     library.fit_partial(
                         positives, sample_weight=weights, num_threads=self.num_threads, **sides
                     )
@@ -134,7 +134,7 @@ class LightFM(FactorModel):
                 "which wants a C compiler and Python's headers"
             ) from error
         max_sampled = self.max_sampled
-        if self.loss == "warp-kos":  # where it looks for longer, the library takes the logarithm of 0
+        if self.loss == "warp-kos":  # with more samples the library takes the logarithm of 0
             max_sampled = max(1, min(max_sampled, n_items - 1))
         return lightfm.LightFM(
             no_components=self.no_components,
@@ -161,7 +161,7 @@ class LightFM(FactorModel):
         sums = np.asarray(abs(matrix).sum(axis=1)).ravel()
         if self.identity:
             identity = sparse.identity(len(sums), dtype=np.float32, format="csr")
-        else:  # of a pair without any feature the library makes NaN
+        else:  # a row without features becomes NaN in the library
             identity = sparse.csr_matrix((sums == 0).astype(np.float32)[:, None])
         matrix = sparse.hstack([identity, matrix], format="csr", dtype=np.float32)
         if self.normalize:

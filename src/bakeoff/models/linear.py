@@ -21,8 +21,8 @@ CHOLESKY_ITEMS = 8192
 """Rows that LAPACK inverts at once: SciPy's bundled OpenBLAS has crashed in a float32 Cholesky of 30,000."""
 
 _SOLVED, _KEPT = 7, 4
-"""Bytes a pair of items: the matrix with the temporary quarters of the first halving and something for the
-rest; and a Gram matrix that is kept beside it."""
+"""Bytes for each pair of items: the matrix with the temporaries of its inversion, and a Gram matrix stored
+beside it."""
 
 
 @dataclass
@@ -87,7 +87,7 @@ class EASE(ScoringModel):
         """Return what every l2 shares: the eigendecomposition if users are few, else the Gram matrix
         (float32 [I, I]).
         """
-        _check_memory(train.n_items, _SOLVED)  # the winner's fit is plain
+        _check_memory(train.n_items, _SOLVED)  # the final fit of the best trial is a plain one
         matrix = self._weighted(train.matrix())
         with limit_threads(self.num_threads):
             if Eigendecomposition.pays(matrix.shape, fits):
@@ -172,14 +172,14 @@ def _invert_at_once(matrix: Array) -> None:
     from scipy.linalg import get_lapack_funcs
 
     potrf, potri = get_lapack_funcs(("potrf", "potri"), (matrix,))
-    # LAPACK wants columns: the transpose of a symmetric matrix is itself, so a whole one is not copied.
+    # LAPACK needs column order; passing the transpose of a symmetric matrix avoids a copy.
     half, failed = potrf(matrix.T, lower=0, overwrite_a=1, clean=0)
     if not failed:
         half, failed = potri(half, lower=0, overwrite_c=1)
     if failed:
         raise np.linalg.LinAlgError(f"the leading minor {failed} is not positive")
     matrix[...] = half.T
-    for start in range(0, len(matrix), 512):  # the upper half is copied from the lower in strips
+    for start in range(0, len(matrix), 512):  # copy the lower half to the upper in strips
         strip = slice(start, start + 512)
         matrix[:start, strip] = matrix[strip, :start].T
         square = np.tril(matrix[strip, strip])
@@ -277,7 +277,7 @@ class RidgeSolution:
         """Return scores float32 [b, I] of users (int32 [b]) with their weighted histories (CSR float32 [b,
         I]).
         """
-        if self._in_train(users, history):  # hV = w·s: what lies outside of the rows of X is nothing
+        if self._in_train(users, history):  # hV = w·s: the history has no part outside the span of X's rows
             result: Floats = (self._of.users[users] * self._shrunk.astype(np.float32)) @ self._of.items.T
         else:
             inside = (history @ self._of.items) * (self._shrunk - 1.0 / self._l2).astype(np.float32)

@@ -79,7 +79,7 @@ class ItemKNN(ScoringModel):
             return
         from implicit import nearest_neighbours as library
 
-        # As the library's Cosine-, TFIDF- and BM25Recommender do, but with the CSR matrix it asks for.
+        # As the library's Cosine-, TFIDF- and BM25Recommender do, but with the CSR matrix that it requires.
         fitted = library.ItemItemRecommender(K=self.K, num_threads=self.num_threads)
         fitted.fit(self._weighted(train), show_progress=False)
         self._similarities = fitted.similarity.tocsr().astype(np.float32)
@@ -87,7 +87,7 @@ class ItemKNN(ScoringModel):
     def prepare(self, train: Interactions, fits: int) -> Similarities | None:
         """Return the similarities for every K up to this one, or None where they would be used once."""
         matrix = self._weighted(train)
-        # An item that nearly all have weighs less than nothing in tfidf; there zeros would count.
+        # TF-IDF weights an item that nearly all users have below 0; zeros would then rank above it.
         if fits < 2 or matrix.data.min(initial=0) < 0:
             return None
         return Similarities.of(matrix, self.K)
@@ -105,7 +105,7 @@ class ItemKNN(ScoringModel):
             else:
                 by_item = library.tfidf_weight(by_item) if self.similarity == "tfidf" else by_item
                 by_item = library.normalize(by_item)
-        # An item whose users all weigh nothing has the length 0.
+        # The norm of an item is 0 where all its users have weight 0.
         by_item.data[~np.isfinite(by_item.data)] = 0
         return by_item.T.tocsr()
 
@@ -173,7 +173,7 @@ _BLOCK_PAIRS = 2**23
 """Pairs of items held at once."""
 
 _BYTES = 20
-"""Of an entry that is kept."""
+"""Of an entry that is stored."""
 
 
 @dataclass(frozen=True, eq=False)

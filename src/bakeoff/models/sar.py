@@ -87,7 +87,7 @@ class SAR(ScoringModel):
         self._decayed: CSR | None = None
         if self.timedecay_formula:
             decayed = affinity.data * self._decay(train.merged().times)
-            # The last row, which is empty, is a newcomer's.
+            # The last row, which is empty, is for new users.
             indptr, shape = np.append(affinity.indptr, affinity.nnz), (train.n_users + 1, train.n_items)
             self._decayed = sparse.csr_matrix((decayed, affinity.indices, indptr), shape)
         ones = weighted(affinity, "none", model="SAR")

@@ -16,7 +16,7 @@ from bakeoff.models.base import Ranked, State
 _SIGN = np.uint32(0x80000000)
 _LOW = np.uint64(0xFFFFFFFF)
 _LAST = np.uint64(0xFFFFFFFFFFFFFFFF)
-_WIDEST = 128  # items in a chunk; wider ones save nothing on top of the one pass that finds their maxima
+_WIDEST = 128  # items in a chunk; wider chunks are no faster
 _SORT_US, _PASS_US, _CALL_US = 1e-3, 1e-4, 1.3  # µs for n log2(n) of a sort, per item of a pass, per pass
 
 
@@ -78,8 +78,8 @@ def top_k_of_entries(rows: Array, items: Array, scores: Floats, b: int, k: int) 
     counts = np.bincount(rows, minlength=b)
     starts = np.cumsum(counts) - counts
     table = np.full((b, k), _LAST, dtype=np.uint64)
-    # A row with far more candidates than wanted (its scores tie, or it is one of entries) is cut first, so
-    # that it does not widen the table of all.
+    # A row with far more than k candidates (ties, or a dense row among sparse ones) is cut first, so that it
+    # does not widen the table of all rows.
     crowded = counts > 2 * k + 64
     for row in np.flatnonzero(crowded):
         row_keys = keys[starts[row] : starts[row] + counts[row]]
@@ -175,8 +175,8 @@ BLOCK_BYTES = 48 * 2**20
 class ScoringModel(ABC):
     """A model that scores the whole catalogue for a block of users.
 
-    A subclass says what the scores are; this class owns the blocks, the masking of the history, the exact
-    best k and the ranks of targets. One tie rule holds everywhere: score falling, then item code rising.
+    A subclass defines the scores; this class cuts blocks, masks the history, selects the exact best k and
+    ranks targets. Ties are broken everywhere alike: by rising item code.
 
     Attributes:
         floor: only items that score above it are listed. Target ranks take every score as it is.
@@ -215,7 +215,7 @@ class ScoringModel(ABC):
 
     def _refuse_non_finite(self, users: Codes, scores: Floats) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
-            # What is not finite makes its sum so; a sum that overflows is looked at again.
+            # The sum is not finite if a score is not, or if it overflows: such rows are checked again.
             suspects = np.flatnonzero(~np.isfinite(scores.sum(axis=1)))
         not_finite = [row for row in suspects.tolist() if not np.isfinite(scores[row]).all()]
         if not_finite:
@@ -272,14 +272,14 @@ class FactorModel(ScoringModel):
     def _parts(self, users: Codes, history: CSR, k: int, targets: CSR) -> Iterator[Ranked]:
         n_items = history.shape[1]
         longest = _largest_norm(self.item_factors)
-        # Fresh pages for each block would cost as much as the selection.
+        # Allocating each block anew would cost as much as the selection.
         scratch = np.empty((0, n_items), dtype=np.float32)
         for block in user_blocks(len(users), n_items):
             factors = self.factors_of(users[block], history[block])
             if len(scratch) < len(factors):
                 scratch = np.empty((len(factors), n_items), dtype=np.float32)
             values = np.matmul(factors, self.item_factors.T, out=scratch[: len(factors)])
-            # By Cauchy and Schwarz no score can overflow, so that none need be looked at.
+            # By the Cauchy-Schwarz inequality no score can overflow, so scores are not checked.
             if not longest * _largest_norm(factors) < np.finfo(np.float32).max / 2:
                 self._refuse_non_finite(users[block], values)
             yield rank_scores(values, history[block], k, targets[block], self.floor)

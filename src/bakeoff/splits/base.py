@@ -78,7 +78,7 @@ class Split:
         if self.held_out:
             parts.append(self._digest(self.history))
         parts.append(digest_rows(self.train.user_ids.hashes[self.users]))
-        # Each part is tagged with its place: the same rows in test and in history are not the same split.
+        # Each part is tagged with its position: equal rows in test and in history give different splits.
         tagged = [combine(hash_text(part), np.uint64(place)) for place, part in enumerate(parts)]
         return "s" + digest_rows(np.concatenate(tagged))[:15]
 
@@ -379,7 +379,7 @@ def first_rows_of_users(
     packed = _packed(users, order, len(quota))
     counts = np.bincount(users, minlength=len(quota))
     ends = np.cumsum(counts)
-    # The first row that is not chosen, in the packed order; past the end where all are.
+    # The first row that is not selected, in the packed order; past the end where all are.
     limits = np.append(np.sort(packed), np.uint64(2**64 - 1))[ends - counts + quota]
     limits[quota == counts] = np.uint64(2**64 - 1)
     limit = limits[users]
@@ -401,7 +401,7 @@ def order_within_users(users: Codes, draws: Hashes, n_users: int) -> Array:
     """Return the numbers of the rows, user by user and, within one, by draw, int64 [n]."""
     packed = _packed(users, draws, n_users)
     order = np.argsort(packed)
-    if (np.diff(packed[order]) == 0).any():  # packing dropped the bits that differ: rare
+    if (np.diff(packed[order]) == 0).any():  # rare: packing dropped the bits that differ
         return np.lexsort((draws, users))
     return order
 
@@ -417,7 +417,7 @@ def _packed(users: Codes, order: Hashes, n_users: int) -> Hashes:
 
 def time_order(times: Times) -> Hashes:
     """Return times as an order that starts at 0, uint64 [n]."""
-    unsigned = times.astype(np.uint64)  # differences are right modulo 2**64, negative times included
+    unsigned = times.astype(np.uint64)  # differences are correct modulo 2**64, for negative times too
     return unsigned - np.uint64(int(times.min()) % 2**64) if len(times) else unsigned
 
 
@@ -489,5 +489,5 @@ def load_split(folder: Path) -> Split:
         info=about["info"],
         level=about["level"],
     )
-    split.__dict__["fingerprint"] = about["fingerprint"]  # hashing it again would read every row
+    split.__dict__["fingerprint"] = about["fingerprint"]  # computing it would read every row
     return split

@@ -89,7 +89,7 @@ class Predefined(ColdPolicy):
 
 
 def align_ids(parts: Sequence[Interactions]) -> list[Interactions]:
-    """Recode the parts with their ids put together, so that one code means one id in all of them.
+    """Recode the parts with all their ids in one list, so that one code means one id in all of them.
 
     Side information is the first part's; ids that only the others know have none.
     """
