@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import multiprocessing
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -15,19 +13,11 @@ import msgspec
 from bakeoff.run.cell import Cell, build_source, build_splitter
 from bakeoff.splits.base import Split
 from bakeoff.storage.record import TuningRecord
-
-_RUN = """
-import json, sys
-import msgspec
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
-from tuning_studies import split_of
-cell = Cell(**json.loads(sys.argv[1]))
-print(msgspec.json.encode(tune(cell, split_of(cell), Store(Path(sys.argv[2])))).decode())
-"""
+
+_FORKSERVER = multiprocessing.get_context("forkserver")
+_FORKSERVER.set_forkserver_preload(["bakeoff.tuning", "bakeoff.tuning.importance", "sqlalchemy"])
 
 
 def split_of(cell: Cell) -> Split:
@@ -51,12 +41,30 @@ def timeless(record: Any, volatile: Collection[str] = ("seconds",)) -> Any:
     return [timeless(v, volatile) for v in record] if isinstance(record, list | tuple) else record
 
 
-def result_of(child: subprocess.Popen[str]) -> TuningRecord:
-    """What a process that `start` started printed."""
-    return msgspec.json.decode(child.communicate(timeout=240)[0], type=TuningRecord)
+class Child:
+    """A process that tunes a cell, forked from one that has imported everything."""
+
+    def __init__(self, cell: Cell, root: Path) -> None:
+        self._result, sender = _FORKSERVER.Pipe(duplex=False)
+        self._process = _FORKSERVER.Process(target=_tune, args=(cell.as_json(), str(root), sender))
+        self._process.start()
+        sender.close()
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        """Send SIGKILL and wait for the end."""
+        self._process.kill()
+        self._process.join()
+
+    def result(self) -> TuningRecord:
+        """Return the record of the study."""
+        record: TuningRecord = msgspec.json.decode(self._result.recv_bytes(), type=TuningRecord)
+        self._process.join()
+        return record
 
 
-def start(cell: Cell, root: Path) -> subprocess.Popen[str]:
-    """Tune in another process, which prints the record."""
-    words = [sys.executable, "-c", _RUN, json.dumps(cell.as_json()), str(root), str(Path(__file__).parent)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+def _tune(cell: dict[str, Any], root: str, sender: Any) -> None:
+    own = Cell(**cell)
+    sender.send_bytes(msgspec.json.encode(tune(own, split_of(own), Store(Path(root)))))

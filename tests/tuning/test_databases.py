@@ -18,7 +18,7 @@ from bakeoff.errors import ConfigError, UsageError
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
 from bakeoff.tuning import check, tune
-from tuning_studies import result_of, split_of, start, timeless, told
+from tuning_studies import Child, split_of, timeless, told
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +76,8 @@ def test_two_processes_on_one_database_spend_one_budget(
 ) -> None:
     url = request.getfixturevalue("server") if where == "postgresql" else f"sqlite:///{tmp_path / 's.db'}"
     mine = slow(cell, url)
-    children = [start(mine, tmp_path) for _ in range(2)]
-    records = [result_of(child) for child in children]
+    children = [Child(mine, tmp_path) for _ in range(2)]
+    records = [child.result() for child in children]
     assert records[0] == records[1] and len(records[0].trials) == 16
     fitted = [str(t.parameters) for t in records[0].trials if not t.from_memory]
     assert len(fitted) == len(set(fitted))
@@ -98,11 +98,10 @@ def test_a_study_on_postgresql_goes_on_after_a_kill(cell: Cell, tmp_path: Path, 
     mine = slow(cell, server, wait=0.11)  # another key than above: a study of its own
     undisturbed = tune(told(mine, storage=None), split_of(mine), Store(tmp_path))
     for goal in (2, 5, 9):
-        child = start(mine, tmp_path)
+        child = Child(mine, tmp_path)
         while child.poll() is None and finished() < goal:
             time.sleep(0.02)
         child.kill()
-        child.communicate()
     assert timeless(tune(mine, split_of(mine), Store(tmp_path))) == timeless(undisturbed)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ import pytest
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
-from tuning_studies import made, result_of, split_of, start, timeless, told
+from tuning_studies import Child, made, split_of, timeless, told
 
 TESTS = Path(__file__).parents[1]
 FLOAT = "optuna.distributions.FloatDistribution"
@@ -39,14 +38,13 @@ def test_killed_at_ten_random_moments_it_ends_as_if_undisturbed(cell: Cell, tmp_
     killed = 0
     for _ in range(10):
         goal = lines(journal) + chance.randrange(1, 10)
-        child = start(slow, tmp_path / "cut")
+        child = Child(slow, tmp_path / "cut")
         while child.poll() is None and lines(journal) < goal:
             time.sleep(0.005)
         time.sleep(chance.random() * 0.05)
         if child.poll() is None:
-            os.kill(child.pid, signal.SIGKILL)
+            child.kill()
             killed += 1
-        child.communicate()
     assert killed == 10
     resumed = tune(slow, split_of(slow), Store(tmp_path / "cut"))
     assert timeless(resumed, VOLATILE) == timeless(undisturbed, VOLATILE)
@@ -55,8 +53,8 @@ def test_killed_at_ten_random_moments_it_ends_as_if_undisturbed(cell: Cell, tmp_
 @pytest.mark.slow
 def test_two_processes_on_one_journal_spend_one_budget(cell: Cell, tmp_path: Path) -> None:
     slow = told(made(cell, wait=0.1), trials=16)
-    children = [start(slow, tmp_path) for _ in range(2)]
-    records = [result_of(child) for child in children]
+    children = [Child(slow, tmp_path) for _ in range(2)]
+    records = [child.result() for child in children]
     assert records[0] == records[1]
     assert len(records[0].trials) == 16
     fitted = [str(t.parameters) for t in records[0].trials if not t.from_memory]
@@ -88,11 +86,10 @@ def test_every_sampler_and_pruner_goes_on_exactly_after_a_kill(
     chance = random.Random(sampler + pruner)
     for _ in range(4):
         goal = lines(journal) + chance.randrange(8, 40)
-        child = start(slow, tmp_path / "cut")
+        child = Child(slow, tmp_path / "cut")
         while child.poll() is None and lines(journal) < goal:
             time.sleep(0.002)
         child.kill()
-        child.communicate()
     assert b"killed" not in journal.read_bytes().splitlines()[0]
     resumed = tune(slow, split_of(slow), Store(tmp_path / "cut"))
     assert b"killed" in journal.read_bytes()

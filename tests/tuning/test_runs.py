@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +19,7 @@ from bakeoff.tuning import tune
 from bakeoff.tuning.objective import FitPlanner, FitRequest, Objective
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import TuningSpec
-from tuning_studies import split_of, start, timeless, told
+from tuning_studies import Child, split_of, timeless, told
 from tuning_toys import Counts
 
 INT = "optuna.distributions.IntDistribution"
@@ -199,14 +197,13 @@ def test_killed_while_runs_are_shared_it_ends_as_if_undisturbed(cell: Cell, tmp_
     killed = 0
     for _ in range(10):
         before = journal.read_bytes().count(b"\n") if journal.exists() else 0
-        child = start(slow, tmp_path / "cut")
+        child = Child(slow, tmp_path / "cut")
         goal = before + int(chance.integers(1, 8))
         while child.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < goal):
             time.sleep(0.005)
         time.sleep(float(chance.random()) * 0.1)
         if child.poll() is None:
-            os.kill(child.pid, signal.SIGKILL)
+            child.kill()
             killed += 1
-        child.communicate()
     assert killed == 10
     assert timeless(run(slow, tmp_path / "cut")) == timeless(undisturbed)
