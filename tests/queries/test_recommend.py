@@ -242,14 +242,14 @@ class TestWhich:
         cells = [cell(m, seed=s, split_seed=p) for p in (42, 43) for s in (1, 2) for m in ("als", "ease")]
         found = self.chosen(self.cells(*cells))
         assert found.labels == ("als", "ease")
-        assert {(a.cell.seed, a.cell.split_seed) for a in found.asked} == {(1, 42)}
+        assert {(a.cell.seed, a.cell.split_seed) for a in found.requests} == {(1, 42)}
         assert found.notes == (
             "split_seed=42 of 42, 43; choose another with split_seed=",
             "seed=1 of 1, 2; choose another with seed=",
         )
         other = self.chosen(self.cells(*cells), seed=2, split_seed=43)
         assert other.notes == ()
-        assert [(a.cell.model["name"], a.cell.seed) for a in other.asked] == [("als", 2), ("ease", 1)]
+        assert [(a.cell.model["name"], a.cell.seed) for a in other.requests] == [("als", 2), ("ease", 1)]
         with pytest.raises(UsageError, match="split_seed 7: choose one of: 42, 43"):
             self.chosen(self.cells(*cells), split_seed=7)
 

@@ -166,7 +166,7 @@ def recommend(request: RecommendRequest, selection: Selection, store: Store) -> 
         UsageError: the user or an item does not exist; the message offers ids that do.
     """
     check_range("k", request.k, 1, integer=True)
-    cell = selection.asked[0].cell
+    cell = selection.requests[0].cell
     if not store.has_split(cell.split_key):
         raise UsageError(
             f"{store.root}: it does not hold the split of {selection.place}; run the cells again"
@@ -175,14 +175,14 @@ def recommend(request: RecommendRequest, selection: Selection, store: Store) -> 
     if request.k > (n_items := context.split.train.n_items):
         raise ConfigError(f"k={request.k} is larger than the catalogue of {n_items} items")
     if request.user is not None:
-        depth = min(a.cell.depth for a in selection.asked)
+        depth = min(a.cell.depth for a in selection.requests)
         result, model_answer = _for_user(request, context, store, depth)
     elif request.items:
         result, model_answer = _for_items(request, context, store)
     else:
         result, model_answer = _similar_items(request, context, store)
     models = []
-    for label, asked in zip(selection.labels, selection.asked, strict=True):
+    for label, asked in zip(selection.labels, selection.requests, strict=True):
         record = store.record(asked.key)
         if record is None or not record.done:
             reason = "has not run" if record is None else f"{record.status}: {record.reason}"

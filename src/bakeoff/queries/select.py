@@ -66,13 +66,13 @@ class Selection:
 
     Args:
         place: labels of data set and split.
-        asked: one cell of each row, in the order of the filter's models.
+        requests: one cell of each row, in the order of the filter's models.
         labels: of the rows, all different.
         notes: which seed or fold was taken where there were several.
     """
 
     place: str
-    asked: tuple[CellRequest, ...]
+    requests: tuple[CellRequest, ...]
     labels: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -147,9 +147,9 @@ def one_split(experiment: Experiment, which: CellFilter) -> Selection:
     notes: list[str] = []
     for what in ("split_seed", "fold"):
         in_place = _first(in_place, what, getattr(which, what), notes, of)
-    asked = select(in_place, CellFilter(models=which.models, tune=which.tune), of)
-    asked = _one_seed(asked, which.seed, notes, of)
-    return Selection(next(iter(places)), tuple(asked), tuple(row_labels(asked)), tuple(notes))
+    requests = select(in_place, CellFilter(models=which.models, tune=which.tune), of)
+    requests = _one_seed(requests, which.seed, notes, of)
+    return Selection(next(iter(places)), tuple(requests), tuple(row_labels(requests)), tuple(notes))
 
 
 def one_cell(requests: Sequence[CellRequest], model: str, what: str) -> CellRequest:
