@@ -86,11 +86,17 @@ def _one_line(error: click.UsageError) -> str:
         return f"{prefix}expected {missing}; see bakeoff {command.name} --help"
     if isinstance(error, click.BadOptionUsage):
         return f"{prefix}{error.option_name}: no value; give one as {error.option_name} VALUE"
-    return f"{prefix}{error.format_message()}"
+    message = error.format_message().rstrip(".")
+    return f"{prefix}{message[0].lower()}{message[1:]}"
 
 
 def _no_option(command: click.Command, word: str, options: Iterable[str]) -> str:
-    """Return a message for a word that is no option of a command, with the nearest one."""
+    """Return a message for a word that is no option of a command, with what to write in its place."""
+    if command is bakeoff:
+        return f"{word!r}: options follow the command, as in bakeoff run {word}"
+    key = word.lstrip("-")
+    if isinstance(command, HydraCommand) and "." in key:
+        return f"{command.name}: {word!r} is not an option; write {key.partition('=')[0]}=VALUE"
     hint = nearest(word.partition("=")[0], options).partition("? ")
     there = f"{hint[0]}? See bakeoff {command.name} --help" if hint[1] else hint[0]
     return f"{command.name}: {word!r} is not an option; {there}"
@@ -248,12 +254,15 @@ SHOWN = ("model", "dataset", "split", "tune", "metric", "preset", "experiment")
 
 
 def _kind(key: str, text: str) -> str:
-    """Return what `show` is asked for; the plural is understood."""
-    return _one_of(SHOWN)(key, text if text in SHOWN else text.removesuffix("s"))
+    """Return a kind of entry; the plural is understood."""
+    kind = text.removesuffix("s")
+    if kind not in SHOWN and (groups := config_files.groups_with(text)):
+        raise ConfigError(f"show: {text!r} is no kind; write bakeoff show {groups[0]} {text}")
+    return _one_of(SHOWN)(key, kind if kind in SHOWN else text)
 
 
 def _kinds(key: str, text: str) -> str:
-    """Return what `list` is asked for; the singular is understood."""
+    """Return a kind of entries; the singular is understood."""
     return _one_of(LISTED)(key, text if text in LISTED or f"{text}s" not in LISTED else f"{text}s")
 
 
@@ -511,6 +520,9 @@ def _hydra(command: str, options: dict[str, Any]) -> int:
     from bakeoff.config import compose
 
     overrides, form, quiet = (options.pop(name) for name in ("overrides", "form", "quiet"))
+    for word in overrides:
+        if "=" not in word and (groups := config_files.groups_with(word)):
+            raise ConfigError(f"{word!r}: expected key=value; write {groups[0]}={word}")
     del options["multirun"]
     return compose.main(command, [*_overrides(options), *overrides], form=form, quiet=quiet)
 

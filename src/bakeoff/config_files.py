@@ -36,6 +36,13 @@ def options(group: str, path: Sequence[Path] | None = None) -> list[str]:
     return sorted({p.stem for root in path or (folder(),) for p in (root / group).glob("*.yaml")})
 
 
+def groups_with(name: str) -> list[str]:
+    """Return the groups that have an option of this name, those that people name most first."""
+    first = ("model", "dataset", "split")
+    ordered = (*first, *(group for group in groups() if group not in first))
+    return [group for group in ordered if name in options(group, search_path())]
+
+
 def option_file(group: str, name: str, path: Sequence[Path] | None = None) -> Path:
     """Return the file of an option.
 
