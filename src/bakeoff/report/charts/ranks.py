@@ -222,7 +222,7 @@ def _run_rows(frame: Frame, view: TableView, metrics: Sequence[str]) -> list[Row
             entries.setdefault((model, column.metric), []).extend(
                 (column.k, at, short(rank)) for at, rank in enumerate(of_model) if not math.isnan(rank)
             )
-    return [listed(view.keys(*key), ("k", "at", "rank"), found) for key, found in entries.items() if found]
+    return [listed(view.keys(*key), ("k", "at", "rank"), of_key) for key, of_key in entries.items() if of_key]
 
 
 def _run_labels(runs: Sequence[Run]) -> list[str]:

@@ -201,14 +201,14 @@ def _chart(frame: Frame, accuracy: Sequence[str], rows: Sequence[Row], goals: Se
         "strokeWidth": 1.5,
         "interpolate": {"expr": "goals[goal].higher ? 'step-before' : 'step-after'"},
     }
-    told = tooltip(("mean_text", "accuracy"), ("against", "against"))
+    tips = tooltip(("mean_text", "accuracy"), ("against", "against"))
     spec = specification(
         frame,
         rows,
         _lists([g for g in GOALS if g.id in rows[0]]),
         [
             line,
-            points({**model_style(frame, "color", "shape", legend=legend), "tooltip": told}),
+            points({**model_style(frame, "color", "shape", legend=legend), "tooltip": tips}),
             _front_names(),
         ],
         metrics=accuracy,

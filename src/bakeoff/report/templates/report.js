@@ -137,11 +137,11 @@ function options(id, values, value) {
 }
 
 const distinct = values => [...new Set(values)];
-const nearest = (values, wanted) => values.toSorted((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted) || a - b)[0] ?? null;
+const nearest = (values, target) => values.toSorted((a, b) => Math.abs(a - target) - Math.abs(b - target) || a - b)[0] ?? null;
 
 /** Keep what is chosen where it exists, else take what comes first; then show it everywhere. */
-function choose(wanted) {
-  Object.assign(state, wanted);
+function choose(selection) {
+  Object.assign(state, selection);
   const datasets = distinct(data.boards.map(b => b.dataset));
   if (!datasets.includes(state.dataset)) state.dataset = datasets[0];
   const splits = distinct(data.boards.filter(b => b.dataset === state.dataset).map(b => b.split));
@@ -211,10 +211,10 @@ function tooltip(_, event, __, value) {
   if (tip.hidden) return;
   const pairs = typeof value === "object" ? Object.entries(value) : [["", value]];
   tip.replaceChildren(...pairs.map(([name, text]) => {
-    const line = document.createElement("div"), label = document.createElement("span"), said = document.createElement("bdi");
+    const line = document.createElement("div"), label = document.createElement("span"), content = document.createElement("bdi");
     label.textContent = name;
-    said.textContent = String(text);
-    line.append(label, said);
+    content.textContent = String(text);
+    line.append(label, content);
     return line;
   }));
   tip.style.left = `${Math.max(4, Math.min(event.clientX + 12, innerWidth - tip.offsetWidth - 8))}px`;
