@@ -20,15 +20,15 @@ from bakeoff.storage.store import Store
 
 @dataclass(frozen=True)
 class Options:
-    """How cells are run; nothing here changes a number.
+    """How cells are run; no option changes a number.
 
     Args:
-        rerun: run again what is stored.
-        isolate: each cell in a process of its own; implied by workers > 1 and by a limit.
-        debug: let the first error of a cell through.
-        workers: cells at once.
-        time_limit: wall seconds a cell, or None.
-        memory_limit: 10^6 bytes a cell, or None.
+        rerun: run stored cells again.
+        isolate: run each cell in its own process; implied by workers > 1 and by a limit.
+        debug: raise the first error of a cell.
+        workers: number of cells at the same time.
+        time_limit: wall seconds for each cell, or None.
+        memory_limit: 10^6 bytes for each cell, or None.
     """
 
     rerun: bool = False
@@ -45,7 +45,7 @@ class Options:
 
 
 class Progress(Protocol):
-    """Told what happens while a grid runs."""
+    """Receives the events of a running grid."""
 
     def start(self, missing: Sequence[CellRequest], stored: int, seconds_left: float | None) -> None: ...
     def begin(self, asked: CellRequest) -> None: ...
@@ -62,7 +62,7 @@ class Plan:
         missing: one of each key that is not, in the order they would run.
         refused: key -> why a cell cannot run, known before the first fit: an error of the user's in its data
             or its cutoffs (it fails), or `Unsupported` where a split cannot cut good data (it is skipped).
-        refitted: keys of missing cells that are done, but without the model that is asked for.
+        refitted: keys of missing cells that are done, but without the saved model that is requested.
         damaged: key -> what is wrong with the stored record of a missing cell.
     """
 
@@ -94,7 +94,7 @@ def plan(
 
 
 def prepare(planned: Plan, workspace: Workspace, spec: EvaluationSpec) -> Plan:
-    """Load, cut and check everything that can be known before the first fit.
+    """Load data, cut splits and check everything that can be checked before the first fit.
 
     A cell that cannot run is refused with its reason, the others go on.
 
@@ -167,7 +167,7 @@ def check_same_data(experiment: Experiment, asked: Iterable[CellRequest]) -> Non
 
 
 def _changed(old: Cell, new: Cell) -> str:
-    """Whose content is not what it was, with its files."""
+    """Return what changed, with its files."""
     if old.contents.get("dataset") != new.contents.get("dataset"):
         files = ", ".join(str(p) for p in build_source(new.dataset).files().values())
         return f"{f' ({files})' if files else ''}: its data file changed"
@@ -188,7 +188,7 @@ def run(
     """Run what is missing and return the records of all cells asked for, refused ones as failed or skipped.
 
     Args:
-        launch: runs cells elsewhere and returns when they are stored; None runs them here.
+        launch: runs cells elsewhere and returns when they are stored; None: run them here.
     """
     estimate = DurationEstimator(workspace.store, planned.asked)
     progress.start(planned.missing, len(planned.stored), estimate.total(planned.missing))

@@ -1,1 +1,1 @@
-"""What is stored: records, lists, splits, data, fitted models, experiments."""
+"""Files: records, lists, splits, data sets, saved models, experiments."""

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class StoredLists(NamedTuple):
-    """What was kept of a cell's lists; the rest of a TopK follows from the split."""
+    """The stored part of a cell's lists; the rest of a TopK follows from the split."""
 
     items: Codes
     scores: Floats
@@ -99,7 +99,7 @@ class Store:
             return None, damage.fault
 
     def done(self, key: str) -> bool:
-        """Whether the cell is finished with lists. What failed or was skipped is tried again."""
+        """Return whether the cell is done. Failed and skipped cells are run again."""
         record = self.record(key)
         return record is not None and record.done
 
@@ -108,7 +108,7 @@ class Store:
         return (self.cell_folder(key) / "model.json").exists()
 
     def begin(self, key: str) -> None:
-        """Forget what an earlier try left, so that no old record or model stands beside new lists."""
+        """Remove the record and model of an earlier run, so that they never belong to other lists."""
         for name in ("record.json", "model.json", "model.npz"):
             (self.cell_folder(key) / name).unlink(missing_ok=True)
 
@@ -125,10 +125,10 @@ class Store:
         """
         folder = self.cell_folder(key)
         paths = {name: folder / f"{name}.npy" for name in StoredLists._fields}
-        there = {n for n, path in paths.items() if n in ("items", "scores") or path.exists()}
+        expected = {n for n, path in paths.items() if n in ("items", "scores") or path.exists()}
         try:
             arrays: dict[str, Any] = {
-                name: np.load(path, mmap_mode="r", allow_pickle=False) if name in there else None
+                name: np.load(path, mmap_mode="r", allow_pickle=False) if name in expected else None
                 for name, path in paths.items()
             }
         except (FileNotFoundError, ValueError, EOFError) as error:
@@ -139,7 +139,7 @@ class Store:
         return StoredLists(**arrays)
 
     def write_per_user(self, key: str, columns: dict[str, Array]) -> None:
-        """One row a user, one column a metric and k, as Parquet."""
+        """Write one row for each user, with a column for each metric and k, as Parquet."""
         import pyarrow as pa
         from pyarrow import parquet
 
@@ -147,9 +147,9 @@ class Store:
             parquet.write_table(pa.table(columns), path, compression="zstd")
 
     def per_user(self, key: str, columns: Sequence[str] | None = None) -> dict[str, Array] | None:
-        """The users' ids (`user`) and values (`ndcg@10`, `auc`); a column that the file has not is left out.
+        """Return users' ids (`user`) and values (`ndcg@10`, `auc`); columns that the file lacks are left out.
 
-        None where the cell's file is not there.
+        None if the cell has no such file.
         """
         from pyarrow import parquet
 
@@ -157,12 +157,11 @@ class Store:
         if not path.exists():
             return None
         with parquet.ParquetFile(path) as file:
-            there = file.schema_arrow.names
-            wanted = (
-                there if columns is None else [c for c in dict.fromkeys(("user", *columns)) if c in there]
-            )
-            table = file.read(columns=wanted, use_threads=False)
-        return {name: table.column(name).to_numpy() for name in wanted}
+            stored = file.schema_arrow.names
+            names = stored if columns is None else dict.fromkeys(("user", *columns))
+            names = [name for name in names if name in stored]
+            table = file.read(columns=names, use_threads=False)
+        return {name: table.column(name).to_numpy() for name in names}
 
     def write_record(self, record: Record) -> None:
         write_json(self.cell_folder(record.key) / "record.json", record)
@@ -188,7 +187,7 @@ class Store:
         return load_dataset(self.data_folder(key))
 
     def _fill(self, target: Path, fill: Callable[[Path], None]) -> None:
-        """Write a folder whole: it is there with all its files, or not at all."""
+        """Write a folder atomically: it exists with all its files, or not at all."""
         if target.is_dir():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -198,7 +197,7 @@ class Store:
             temporary.chmod(0o755)  # mkdtemp gives a folder nobody else may read
             temporary.replace(target)
         except OSError:
-            if not target.is_dir():  # else somebody was faster with the same content
+            if not target.is_dir():  # else another process wrote the same content first
                 raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -206,7 +205,7 @@ class Store:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path in the same folder that takes path's place when the block ends well."""
+    """Give a temporary path in the same folder, which replaces `path` if the block does not raise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -1,7 +1,7 @@
-"""How much each hyperparameter decided which trials came out best: Optuna's PED-ANOVA.
+"""Importance of hyperparameters by Optuna's PED-ANOVA.
 
-Watanabe, Bansal and Hutter 2023, IJCAI: a hyperparameter is important where its values in the best trials are
-spread otherwise than in all trials of the study. fANOVA would need scikit-learn, which is no part of bakeoff.
+Watanabe, Bansal and Hutter 2023, IJCAI: a hyperparameter is important if the distribution of its values in
+the best trials differs from that in all trials. fANOVA would need scikit-learn, which bakeoff does without.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from bakeoff.tuning.summary import objective_values
 METHOD = "PED-ANOVA"
 
 FEWEST = 20
-"""Trials beside the defaults: with fewer there is no spread to speak of."""
+"""Least number of trials beside the defaults: with fewer, the distributions are not known."""
 
 _TOP = 5
-"""Optuna asks for so many trials at least among the best; 10 % of all where that is more."""
+"""Least number of best trials that Optuna needs; 10 % of all if that is more."""
 
 
 @dataclass(frozen=True)
 class Importance:
-    """Importances by hyperparameter, or why there are none.
+    """Importances by hyperparameter, or the reason why there are none.
 
     Args:
         shares: hyperparameter -> share of the whole importance, 0 to 1; they add up to 1.
         trials: finished and pruned trials behind them.
         top: how many of them counted as the best.
         absent: why there are no shares, else "".
-        remarks: what Optuna says of them.
+        remarks: warnings of Optuna.
     """
 
     shares: Mapping[str, float] = field(default_factory=dict)
@@ -47,12 +47,11 @@ class Importance:
 def importance(
     space: Mapping[str, Any], trials: Sequence[TrialRecord], directions: Sequence[Direction]
 ) -> Importance:
-    """Importance of the hyperparameters of a space in the trials of a record.
+    """Return the importance of each hyperparameter of a space.
 
-    The defaults (trial 0) are left out: the sampler did not propose them, and they may lie outside of the
-    space. Only what is among the best has to be known, so a pruned trial counts as worse than all that
-    finished; without it, what the pruner threw away would not show. A failed one is left out. Several
-    objectives: importance to be near the Pareto set.
+    The defaults (trial 0) are excluded: the sampler did not propose them, and they may lie outside of the
+    space. Pruned trials count as worse than all complete ones; failed ones are excluded. With several
+    objectives it is the importance for being near the Pareto set.
 
     Args:
         space: the model's `space`: hyperparameter -> distribution, with its `_target_`.

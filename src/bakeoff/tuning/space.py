@@ -1,4 +1,4 @@
-"""Search spaces: what a model's YAML says of them, checked before anything is fitted."""
+"""Search spaces: read from a model's YAML and checked before anything is fitted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Axis:
     Args:
         name: of the hyperparameter.
         distribution: Optuna's.
-        when: other hyperparameters with the value at which this one is looked at; else it keeps its default.
+        when: other hyperparameters with the values that make this one active; inactive, it keeps its default.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Axis:
 
     @property
     def values(self) -> Sequence[Any] | None:
-        """In their order; None where they have no steps."""
+        """The values in order, or None if the axis is continuous."""
         return _values(self.distribution)
 
     def active(self, chosen: Mapping[str, Any]) -> bool:
@@ -40,7 +40,7 @@ class Space:
     """The axes, those that others depend on first, and the configured value of each.
 
     Args:
-        file: where it is written, for messages.
+        file: the YAML that holds it, for messages.
     """
 
     axes: tuple[Axis, ...]
@@ -48,11 +48,11 @@ class Space:
     file: str = ""
 
     def nearest_to_defaults(self) -> dict[str, Any]:
-        """The defaults, moved to the nearest end where they lie outside (0 on a logarithmic axis)."""
+        """Return the defaults, each moved to the nearest end if outside of its axis (0 on a log axis)."""
         return {a.name: _inside(a.distribution, self.defaults[a.name]) for a in self.axes}
 
     def start(self) -> dict[str, Any]:
-        """The defaults, of the axes that are active there."""
+        """Return the defaults of the axes that are active there."""
         chosen: dict[str, Any] = {}
         for axis in self.axes:
             if axis.active({**self.defaults, **chosen}):
@@ -60,12 +60,12 @@ class Space:
         return chosen
 
     def points(self, most: int, where: str) -> list[dict[str, Any]]:
-        """Every combination of the values of the axes; those that are not active are left out of it.
+        """Return every combination of values of the active axes.
 
         Raises:
-            ConfigError: an axis has values without end, or there are more than `most` points.
+            ConfigError: an axis is continuous, or there are more than `most` points.
         """
-        found: list[dict[str, Any]] = [{}]
+        points: list[dict[str, Any]] = [{}]
         for axis in self.axes:
             values = axis.values
             if values is None:
@@ -73,22 +73,22 @@ class Space:
                     f"{where}: {self.file}: model.space.{axis.name} has no steps; give it `step`, or "
                     "choices (CategoricalDistribution)"
                 )
-            active = [axis.active({**self.defaults, **point}) for point in found]
+            active = [axis.active({**self.defaults, **point}) for point in points]
             n_points = sum(len(values) if on else 1 for on in active)
             if n_points > most:
                 raise ConfigError(
                     f"{where}: the grid of {self.file} has {n_points} points with {axis.name!r}; "
                     f"expected at most {most}: give its axes larger steps, or choices"
                 )
-            found = [
+            points = [
                 {**point, axis.name: value} if on else point
-                for point, on in zip(found, active, strict=True)
+                for point, on in zip(points, active, strict=True)
                 for value in (values if on else (None,))
             ]
-        return found
+        return points
 
     def suggest(self, trial: Any) -> dict[str, Any]:
-        """Values of the active axes, as the trial's sampler proposes them."""
+        """Return values of the active axes, proposed by the trial's sampler."""
         chosen: dict[str, Any] = {}
         for axis in self.axes:
             if axis.active({**self.defaults, **chosen}):
@@ -97,7 +97,7 @@ class Space:
 
 
 def parse(model: Mapping[str, Any]) -> Space:
-    """The space of a model's configuration.
+    """Return the space of a model's configuration.
 
     Raises:
         ConfigError: low above high, no choices, a hyperparameter that the model does not have, an end that it
@@ -149,7 +149,7 @@ def _axis(name: str, spec: Any, where: str, known: Mapping[str, Any]) -> Axis:
 
 
 def _check_ends(model: Mapping[str, Any], axis: Axis, where: str) -> None:
-    """Build the model at the ends of an axis, so that its own checks speak before the first trial."""
+    """Build the model at the ends of an axis, so that its own checks run before the first trial."""
     choices = getattr(axis.distribution, "choices", None)
     ends = choices if choices is not None else (axis.distribution.low, axis.distribution.high)
     for value in ends:
@@ -172,7 +172,7 @@ def _in_order(axes: Mapping[str, Axis], file: str) -> tuple[Axis, ...]:
 
 
 def _values(distribution: Any) -> Sequence[Any] | None:
-    """The values of an axis in their order; None where they have no steps."""
+    """Return the values of an axis in order, or None if it is continuous."""
     if hasattr(distribution, "choices"):
         return tuple(distribution.choices)
     low, high, step = distribution.low, distribution.high, distribution.step
