@@ -172,14 +172,16 @@ def check_columns(
 ) -> None:
     """Raise DataError unless the file has each column once (name: the parameter that names it)."""
     names = column_names(path, dialect)
-    for name, knob in columns.items():
+    for name, parameter in columns.items():
         if name not in names:
-            text = not is_parquet(path) and dialect.columns is None and knob.startswith("dataset.")
+            text = not is_parquet(path) and dialect.columns is None and parameter.startswith("dataset.")
             hint = _header_hint(path, dialect, names) if text else ""
-            raise DataError(f"{path}: no column {name!r}, which {knob} {verb}; {nearest(name, names)}{hint}")
+            raise DataError(
+                f"{path}: no column {name!r}, which {parameter} {verb}; {nearest(name, names)}{hint}"
+            )
         if names.count(name) > 1:
             raise DataError(
-                f"{path}: {names.count(name)} columns are called {name!r}, which {knob} {verb}; "
+                f"{path}: {names.count(name)} columns are called {name!r}, which {parameter} {verb}; "
                 "expected one: rename the others"
             )
 

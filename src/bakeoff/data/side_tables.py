@@ -61,18 +61,20 @@ class SideTable(CsvDialect):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        knob = f"dataset.{self.role}"
+        where = f"dataset.{self.role}"
         if not (self.categorical or self.multi or self.numeric or self.flags):
-            raise ConfigError(f"{knob}: no features; name columns under categorical, multi, numeric or flags")
+            raise ConfigError(
+                f"{where}: no features; name columns under categorical, multi, numeric or flags"
+            )
         for column, how in self.numeric.items():
             edges = [] if isinstance(how, str) else list(how)
             if how != "standardise" and (not edges or edges != sorted(set(edges))):
                 raise ConfigError(
-                    f"{knob}.numeric.{column}={how!r}: expected standardise or ascending bin edges"
+                    f"{where}.numeric.{column}={how!r}: expected standardise or ascending bin edges"
                 )
         for column, table in self.labels.items():
             if not {"path", "key", "label"} <= set(table):
-                raise ConfigError(f"{knob}.labels.{column}: expected path, key and label")
+                raise ConfigError(f"{where}.labels.{column}: expected path, key and label")
 
     def paths(self) -> dict[str, str]:
         """Return the table's own files, by role."""
@@ -81,9 +83,9 @@ class SideTable(CsvDialect):
 
     def identity(self) -> dict[str, Any]:
         """Return the parameters without paths."""
-        knobs = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("path", "role")}
-        knobs["labels"] = {c: {k: v for k, v in t.items() if k != "path"} for c, t in self.labels.items()}
-        return knobs
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("path", "role")}
+        values["labels"] = {c: {k: v for k, v in t.items() if k != "path"} for c, t in self.labels.items()}
+        return values
 
     def features(
         self, ids: Ids, path: Path, files: Mapping[str, Path], shared: CsvDialect
@@ -147,10 +149,10 @@ class SideTable(CsvDialect):
         """Return the labels of a column's codes; empty where it has none."""
         if column not in self.labels:
             return {}
-        knobs = dict(self.labels[column])
-        key, label, path = knobs.pop("key"), knobs.pop("label"), files[f".labels.{column}"]
-        knobs.pop("path")
-        dialect = CsvDialect(**knobs)
+        values = dict(self.labels[column])
+        key, label, path = values.pop("key"), values.pop("label"), files[f".labels.{column}"]
+        values.pop("path")
+        dialect = CsvDialect(**values)
         check_columns(path, dialect, dict.fromkeys((key, label), f"dataset.{self.role}.labels.{column}"))
         pairs_ = read_columns(path, dialect, {key: "id", label: "id"})
         texts = [[None, *map(str, distinct.to_pylist())] for _, distinct in (pairs_[key], pairs_[label])]

@@ -55,7 +55,7 @@ class Model(Protocol):
         order).
 
         Returns items int32 [b, k] and scores float32 [b, k] as in :class:`Ranked`; nothing from history.
-        A model that folds in also serves newcomers, whose code is U: just beyond the users of train.
+        A model that folds in also serves new users, whose code is U, just beyond the users of train.
         """
         ...
 

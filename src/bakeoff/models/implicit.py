@@ -180,7 +180,7 @@ class BPR(_Factorisation):
     """Matrix factorisation for the order of sampled pairs, by stochastic gradient descent.
 
     Rendle, Freudenthaler, Gantner, Schmidt-Thieme (2009), BPR: Bayesian personalized ranking from implicit
-    feedback. The library takes every pair alike, so there is no knob for weights. An item's bias is one
+    feedback. The library takes every pair alike, so it has no parameter weights. An item's bias is one
     more dimension of the factors.
 
     Args:
