@@ -25,9 +25,9 @@ from bakeoff.evaluation.catalogue import default_paths, resolve
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.queries.comparison import comparison
 from bakeoff.queries.select import Result
+from bakeoff.queries.uncertainty import with_uncertainty
 from bakeoff.report.charts import charts
 from bakeoff.report.document import document
-from bakeoff.report.marks import marked
 from bakeoff.report.page.page import page
 from bakeoff.report.page.static import drawings
 from bakeoff.report.render import html, script
@@ -71,7 +71,7 @@ def report(results: Path) -> None:
     metrics = resolve(default_paths())
     print(f"{len(cells)} cells, {len({r.asked.key for r in cells})} fits")
     tables = timed("tables", lambda: comparison(cells, KS, metrics))
-    tables = timed("tests of every pair", lambda: marked(tables, metrics, store, TestConfig()))
+    tables = timed("tests of every pair", lambda: with_uncertainty(tables, metrics, store, TestConfig()))
     sections = timed("charts", lambda: charts(tables, metrics, store))
     words = timed("words", lambda: document("grid", cells, tables, metrics, experiment.commands))
     look = lambda cell: describe(store.data(cell.data_key))  # noqa: E731

@@ -5,7 +5,7 @@
 
 A user's chance of a hit is drawn from Beta(1, 6), and each of ten places is a hit with it: `precision` is the
 share of hits, `hit_rate` whether there is one. Two models that draw from the same chance are alike (the
-null); a planted difference raises the chance of one by a tenth.
+null); a planted difference raises the chance of one by a tenth. Splits and seeds: bench/variance.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from bakeoff.evaluation.significance import (
     TestConfig,
     all_pairs,
     corrected,
-    corrected_resampled,
     interval,
     p_of_pairs,
     p_values,
@@ -72,37 +71,6 @@ def family_rates() -> Iterator[list[str]]:
             found = adjusted <= 0.05
             apart = (found & (pairs == best[:, None, None]).any(axis=2)).any(axis=1)
             yield [str(models), name, percent(found.any(axis=1).mean()), percent(apart.mean())]
-
-
-def split_rates() -> Iterator[list[str]]:
-    """Two learners that are alike, on repeated 80/20 splits of one data set of 500 rows.
-
-    The difference on a split is the mean of the test rows' own differences and, where the learners depend on
-    their train part, of what its rows taught, as large.
-    """
-    for depends, splits in ((d, s) for d in (False, True) for s in (3, 5, 10)):
-        rng = np.random.default_rng([SEED, splits])
-        differences = np.empty((REPEATS, splits))
-        for repeat in range(REPEATS):
-            own, taught = rng.normal(size=(2, 500))
-            for split in range(splits):
-                order = rng.permutation(500)
-                differences[repeat, split] = own[order[:100]].mean()
-                if depends:
-                    differences[repeat, split] += taught[order[100:]].mean()
-        rates = [(corrected_resampled(differences, r, 0.95)[0] <= 0.05).mean() for r in (0.0, 0.25)]
-        yield ["depends on train" if depends else "does not", str(splits), *(percent(r) for r in rates)]
-
-
-def seed_rates() -> Iterator[list[str]]:
-    """Two models alike, of 5 seeds each: users averaged over seeds, against every seed's user as one more."""
-    rng = np.random.default_rng([SEED, 5])
-    n, seeds = 200, 5
-    taste = rng.normal(0, 0.05, (REPEATS, 2, 1, n))  # what a model makes of a user, whatever its seed
-    values = taste + rng.normal(0, 0.05, (REPEATS, 2, seeds, n))
-    averaged = Sample(np.arange(n), values.mean(axis=2))
-    counted = Sample(np.arange(n * seeds), values.reshape(REPEATS, 2, n * seeds))
-    yield [percent((p_values(s, PAIR, TestConfig()) <= 0.05).mean()) for s in (averaged, counted)]
 
 
 def percent(rate: float) -> str:
@@ -160,10 +128,6 @@ def main() -> None:
     table(f"One better by a tenth: found different, % of {REPEATS:,}", heads, pair_rates(1.1))
     heads = ["models", "correction", "any pair found different", "best told apart from another"]
     table("All models alike, precision of 200 users, paired t, %", heads, family_rates())
-    heads = ["difference", "splits", "t over splits as if independent", "corrected resampled t"]
-    table("Two learners alike on repeated 80/20 splits: found different, %", heads, split_rates())
-    heads = ["users averaged over 5 seeds", "each seed's user counted"]
-    table("Two models alike, 200 users, 5 seeds: found different, %", heads, seed_rates())
 
 
 if __name__ == "__main__":

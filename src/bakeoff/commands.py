@@ -422,13 +422,14 @@ def _report(
 ) -> None:
     """Write every output of an experiment from its results; print its tables unless JSON is printed."""
     from bakeoff.queries.comparison import comparison
+    from bakeoff.queries.uncertainty import with_uncertainty
     from bakeoff.report import files
-    from bakeoff.report.marks import marked
     from bakeoff.report.render.console import print_tables
 
     logger.debug("experiment %s: write the reports", experiment.name)
     metrics = resolve(wanted.metrics)
-    tables = marked(comparison(results, wanted.ks, metrics), metrics, workspace.store, rules)
+    tables = comparison(results, wanted.ks, metrics)
+    tables = with_uncertainty(tables, metrics, workspace.store, rules)
     files.write(
         *(folder, experiment.name, results, wanted.ks, metrics, experiment.commands),
         store=workspace.store,

@@ -17,23 +17,24 @@ from bakeoff.evaluation.significance import (
     benjamini_hochberg,
     compare,
     corrected,
-    corrected_resampled,
     critical_difference,
     holm,
     moments_of,
     outcomes_of,
+    p_of_pairs,
     p_values,
     pool,
 )
+from bakeoff.evaluation.variance import summarise
 from numerics import assert_close
 
 PAIR = np.array([[0, 1]])
 
 
-def sample(*systems, ratio=None):
+def sample(*systems):
     """One metric; each argument holds a system's values by user."""
     values = np.array([systems], dtype=np.float64)
-    return Sample(np.arange(values.shape[2]), values, ratio)
+    return Sample(np.arange(values.shape[2]), values)
 
 
 def noisy(seed, n=60, m=4, c=3):
@@ -124,11 +125,19 @@ def test_all_users_apart_by_the_same_have_the_p_of_flips_alone() -> None:
     assert result.low[0, 0] <= 0 < result.high[0, 0]  # five users cannot be significant at 5 %
 
 
-def test_few_users_that_differ_leave_0_in_the_interval() -> None:
+@pytest.mark.parametrize("test", ["t", "randomization"])
+def test_few_users_that_differ_leave_0_in_the_interval(test) -> None:
     few, enough = np.zeros(1000), np.zeros(1000)
     few[:5], enough[:12] = 1.0, 1.0
-    low = [compare([sample(x, np.zeros(1000))], PAIR, TestConfig()).low[0, 0] for x in (few, enough)]
-    assert low[0] <= 0 < low[1]
+    rules = TestConfig(test=test)
+    small, large = (compare([sample(x, np.zeros(1000))], PAIR, rules) for x in (few, enough))
+    assert small.low[0, 0] <= 0 < large.low[0, 0]
+    assert large.p[0, 0] <= 0.05 < small.p[0, 0]
+
+
+def test_an_interval_by_t_holds_0_where_its_p_value_is_above_the_level() -> None:
+    found = compare([noisy(3, n=8)], all_pairs(4), TestConfig())
+    assert ((found.p > 0.05) == ((found.low < 0) & (found.high > 0))).all()
 
 
 def test_rounding_does_not_break_ties() -> None:
@@ -170,8 +179,9 @@ def test_the_interval_is_close_to_students_where_differences_are_normal() -> Non
 
 
 def test_intervals_only_where_they_are_wanted() -> None:
-    result = compare([noisy(8)], all_pairs(4), TestConfig(resamples=200), intervals=all_pairs(4)[:, 0] == 0)
-    assert np.isnan(result.low[:, 3:]).all() and not np.isnan(result.low[:, :3]).any()
+    rules = TestConfig(test="randomization", resamples=200)
+    found = compare([noisy(8)], all_pairs(4), rules, intervals=all_pairs(4)[:, 0] == 0)
+    assert np.isnan(found.low[:, 3:]).all() and not np.isnan(found.low[:, :3]).any()
 
 
 def test_turning_a_pair_round_turns_signs_and_keeps_p() -> None:
@@ -187,25 +197,35 @@ def test_turning_a_pair_round_turns_signs_and_keeps_p() -> None:
 
 def test_splits_are_combined_by_their_means_and_users_count_once() -> None:
     rng = np.random.default_rng(10)
-    parts = [
-        Sample(np.array(["a", "b", "c", "d"])[: 4 - s], rng.random((1, 2, 4 - s)), 0.25) for s in range(3)
-    ]
-    result = compare(parts, PAIR, TestConfig())
+    users = np.array(["a", "b", "c", "d"])
+    parts = [Sample(users[: 4 - s], rng.random((1, 2, 4 - s))) for s in range(3)]
+    found = compare(parts, PAIR, TestConfig())
     means = [(s.values[0, 0] - s.values[0, 1]).mean() for s in parts]
-    # Nadeau and Bengio by hand: three splits, n_test / n_train = 1/4, two degrees of freedom
-    t = np.mean(means) / np.sqrt((1 / 3 + 0.25) * np.var(means, ddof=1))
-    assert result.mean[0, 0] == pytest.approx(np.mean(means))
-    assert result.p[0, 0] == pytest.approx(2 * stats.t.sf(abs(t), 2), rel=1e-9)
-    assert (result.n_splits, result.n_users.tolist()) == (3, [4])
+    assert found.mean[0, 0] == pytest.approx(np.mean(means))
+    aligned = np.full((2, 3, 1, 4), np.nan)
+    for s, part in enumerate(parts):
+        aligned[:, s, 0, : 4 - s] = part.values[0]
+    difference, spread = summarise([list(model) for model in aligned]).differences(PAIR)
+    assert found.p[0, 0] == pytest.approx(max(spread.p_values(difference)[0], 2.0**-3))
+    assert found.high[0, 0] - found.low[0, 0] >= 2 * spread.half_widths()[0] * (1 - 1e-9)
+    assert (found.n_splits, found.n_users.tolist()) == (3, [4])
     pooled = pool(parts)
     assert pooled.users.tolist() == ["a", "b", "c", "d"]
     assert pooled.values[0, :, 2] == pytest.approx((parts[0].values[0, :, 2] + parts[1].values[0, :, 2]) / 2)
     assert sum(int(o[0, 0]) for o in outcomes_of(pooled, PAIR)) == 4
 
 
-def test_several_splits_of_unknown_size_are_not_combined() -> None:
-    with pytest.raises(Unsupported, match="train and test rows"):
-        compare([noisy(1), noisy(2)], PAIR, TestConfig())
+def test_fits_count_where_the_question_is_about_the_algorithms() -> None:
+    rng = np.random.default_rng(11)
+    fits = rng.random((3, 1, 50)) + 0.2 * rng.normal(size=(3, 1, 1))
+    values = np.stack([fits.mean(axis=0), rng.random((1, 50))], axis=1)
+    one = Sample(np.arange(50), values, {0: fits})
+    of_models = compare([one], PAIR, TestConfig(question="models"))
+    assert of_models.p[0, 0] == pytest.approx(stats.ttest_rel(values[0, 0], values[0, 1]).pvalue)
+    difference, spread = summarise([[fits[:, 0]], [values[:, 1]]]).differences(PAIR)
+    of_algorithms = compare([one], PAIR, TestConfig())
+    assert of_algorithms.p[0, 0] == pytest.approx(spread.p_values(difference)[0])
+    assert p_of_pairs([one], PAIR, TestConfig()) == pytest.approx(of_algorithms.p)
 
 
 def test_one_user_is_no_sample() -> None:
@@ -221,6 +241,7 @@ def test_one_user_is_no_sample() -> None:
         ({"resamples": 10}, "resamples=10"),
         ({"seed": -1}, "seed=-1"),
         ({"confidence": 1.0}, "confidence=1.0"),
+        ({"question": "users"}, "choose one of: algorithms, models"),
     ],
 )
 def test_wrong_rules_are_refused(knobs, said) -> None:
@@ -231,33 +252,6 @@ def test_wrong_rules_are_refused(knobs, said) -> None:
 def test_the_shape_of_values_is_checked() -> None:
     with pytest.raises(TypeError, match=r"\[c, m, 3\]"):
         Sample(np.arange(3), np.zeros((1, 2, 4)))
-
-
-def test_the_resampled_t_test_by_hand() -> None:
-    # mean .02, deviations -.01 0 .01: variance 1e-4; (1/3 + 1/4) 1e-4 = 5.8333e-5; t = .02 / .0076376
-    p, low, high = corrected_resampled(np.array([0.01, 0.02, 0.03]), 0.25, 0.95)
-    assert p == pytest.approx(2 * stats.t.sf(0.02 / np.sqrt(7 / 12 * 1e-4), 2), rel=1e-9)
-    half = 4.302653 * np.sqrt(7 / 12 * 1e-4)
-    assert (low, high) == pytest.approx((0.02 - half, 0.02 + half), rel=1e-6)
-
-
-def test_the_resampled_t_test_without_overlap_is_students() -> None:
-    differences = np.random.default_rng(0).normal(0.1, 1, (5, 10))
-    p, low, high = corrected_resampled(differences, 0.0, 0.9)
-    assert p == pytest.approx(stats.ttest_1samp(differences, 0, axis=1).pvalue, rel=1e-9)
-    expected = stats.t.interval(0.9, 9, differences.mean(axis=1), stats.sem(differences, axis=1))
-    assert np.stack([low, high]) == pytest.approx(np.stack(expected), rel=1e-9)
-
-
-def test_no_difference_has_p_1_and_a_constant_one_is_never_0() -> None:
-    p, low, high = corrected_resampled(np.array([[0.0] * 4, [0.5] * 4]), 0.25, 0.95)
-    assert p.tolist() == [1.0, 0.125]
-    assert low.tolist() == high.tolist() == [0.0, 0.5]
-
-
-def test_one_split_cannot_be_combined() -> None:
-    with pytest.raises(ValueError, match="two splits"):
-        corrected_resampled(np.array([0.1]), 0.25, 0.95)
 
 
 @pytest.mark.parametrize(

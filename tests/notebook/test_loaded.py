@@ -16,7 +16,6 @@ import pytest
 
 import bakeoff as bo
 from bakeoff.errors import ConfigError, UsageError
-from bakeoff.queries.uncertainty import Fit, half_width
 
 TOYS = f"--config-dir={Path(__file__).parents[1] / 'conf'}"
 GRID = {

@@ -8,6 +8,7 @@ from scipy import stats
 
 from bakeoff.errors import UsageError
 from bakeoff.evaluation.significance import TestConfig, holm
+from bakeoff.evaluation.variance import summarise
 from bakeoff.queries.comparison import comparison
 from bakeoff.queries.pairs import SplitCells, cells_without_values, pairwise, read_sample
 from bakeoff.queries.tables import Column
@@ -54,7 +55,7 @@ def test_what_is_not_apart_from_the_best_is_tied_with_it(stored, store, metrics)
     assert sorted((pair.best.tolist(), pair.tied.tolist())) == sorted(
         ([False, True, False], [True, False, False])
     )
-    assert np.isnan(pair.low[0, 1])
+    assert pair.low[0, 1] < 0 < pair.high[0, 1]
 
 
 def test_lower_is_better_turns_wins_and_best(stored, store, metrics) -> None:
@@ -68,23 +69,27 @@ def test_lower_is_better_turns_wins_and_best(stored, store, metrics) -> None:
     assert pair.difference[0, 1] < 0
 
 
-def test_model_seeds_are_averaged_by_user_first(stored, store, metrics) -> None:
+def test_seeds_are_fits_that_the_question_is_about_or_not(stored, store, metrics) -> None:
     a = [values_of(s, a=0.0)["a"] for s in (1, 2)]
     b = values_of(3, b=0.1)["b"]
     results = [stored("a", v, seed=s) for s, v in enumerate(a)]
     results += [stored("b", b, seed=s, key="c-b") for s in (0, 1)]
-    (pair,) = pairwise(table_of(results, metrics), metrics, store, RULES).pairs.values()
+    rules = TestConfig(question="models")
+    (pair,) = pairwise(table_of(results, metrics), metrics, store, rules).pairs.values()
     assert pair.n_users == 80
     assert pair.p[0, 1] == pytest.approx(stats.ttest_rel((a[0] + a[1]) / 2, b).pvalue, rel=1e-9)
+    (pair,) = pairwise(table_of(results, metrics), metrics, store, TestConfig()).pairs.values()
+    difference, spread = summarise([[np.stack(a)], [b[None]]]).differences(np.array([[0, 1]]))
+    assert pair.p[0, 1] == pytest.approx(spread.p_values(difference)[0], rel=1e-9)
 
 
-def test_splits_are_combined_by_the_corrected_t_test(stored, store, metrics) -> None:
+def test_splits_are_combined_by_the_variance_model(stored, store, metrics) -> None:
     values = {s: values_of(s, a=0.0, b=0.1) for s in (1, 2, 3)}
     results = [stored(m, v, split_seed=s) for s, of in values.items() for m, v in of.items()]
     (pair,) = pairwise(table_of(results, metrics), metrics, store, RULES).pairs.values()
-    means = np.array([(of["a"] - of["b"]).mean() for of in values.values()])
-    t = means.mean() / np.sqrt((1 / 3 + 100 / 400) * means.var(ddof=1))
-    assert pair.p[0, 1] == pytest.approx(2 * stats.t.sf(abs(t), 2), rel=1e-9)
+    models = [[values[s][m][None] for s in (1, 2, 3)] for m in "ab"]
+    difference, spread = summarise(models).differences(np.array([[0, 1]]))
+    assert pair.p[0, 1] == pytest.approx(spread.p_values(difference)[0], rel=1e-9)
     assert (pair.n_splits, pair.n_users) == (3, 80)
     assert pair.wins[0, 1] + pair.wins[1, 0] == 80  # each user once
 
@@ -138,11 +143,11 @@ def test_more_columns_than_are_held_at_once_give_the_same(stored, store, metrics
 def test_other_users_on_one_split_are_refused(stored, store) -> None:
     stored("a", [0.1, 0.2], key="c-a"), stored("b", [0.1, 0.2], users=["u0", "x"], key="c-b")
     with pytest.raises(UsageError, match=r"c-a and c-b.*different users"):
-        read_sample(store, SplitCells("s", None, 2, (("c-a",), ("c-b",))), [NDCG])
+        read_sample(store, SplitCells("s", 2, (("c-a",), ("c-b",))), [NDCG])
 
 
 def test_a_file_that_is_gone_is_named(store) -> None:
-    place = SplitCells("s", None, 2, (("c-a",),))
+    place = SplitCells("s", 2, (("c-a",),))
     assert cells_without_values(store, [place]) == ["c-a"]
     with pytest.raises(UsageError, match=r"c-a.*rerun=true"):
         read_sample(store, place, [NDCG])

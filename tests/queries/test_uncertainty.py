@@ -1,83 +1,206 @@
-"""Intervals of means over users and fits, against scipy, by hand, and by simulation."""
+"""Intervals of means, and marks for what is not distinguishable from the best, from stored values by user."""
 
 from __future__ import annotations
 
-import math
+import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
+from rich.console import Console
 
-from bakeoff.queries.uncertainty import Fit, half_width
+from bakeoff.evaluation.significance import TestConfig
+from bakeoff.evaluation.variance import summarise
+from bakeoff.queries.comparison import comparison
+from bakeoff.queries.tables import Column
+from bakeoff.queries.uncertainty import with_uncertainty
+from bakeoff.report.document import document
+from bakeoff.report.render import console, latex, markdown
+from bakeoff.report.wording import how_tested, legend, notes
+from bakeoff.storage.store import Store
 
-
-def fit_of(values: np.ndarray, split: str = "s") -> Fit:
-    return Fit(float(values.mean()), float(stats.sem(values)), len(values), split)
-
-
-def test_one_fit_has_the_t_interval_over_its_users() -> None:
-    values = np.random.default_rng(0).random(40)
-    low, high = stats.t.interval(0.95, 39, values.mean(), stats.sem(values))
-    assert half_width([fit_of(values)]) == pytest.approx((high - low) / 2)
+NDCG = Column("ndcg", 10)
 
 
-def test_seeds_that_agree_leave_the_interval_over_users() -> None:
-    values = np.random.default_rng(0).random(40)
-    assert half_width([fit_of(values)] * 3) == pytest.approx(half_width([fit_of(values)]))
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
 
 
-def test_users_and_fits_are_added_as_squares_with_welchs_degrees_of_freedom() -> None:
-    # Users: 0.03^2 with 99 degrees of freedom. Fits 0.4 and 0.5: variance 0.005, over 2: 0.0025, with 1.
-    users, fits = 0.03**2, 0.0025
-    degrees = (users + fits) ** 2 / (users**2 / 99 + fits**2 / 1)
-    expected = stats.t.ppf(0.975, degrees) * math.sqrt(users + fits)
-    found = half_width([Fit(0.4, 0.02, 100, "s"), Fit(0.5, 0.04, 120, "s")])
-    assert found == pytest.approx(expected)
+@pytest.fixture
+def results(make, store):
+    """Three models with 100 users: b is best, a is close to it, c is far."""
+    rng = np.random.default_rng(0)
+    shared, found = rng.random(100), []
+    for model, shift in (("a", 0.295), ("b", 0.3), ("c", 0.0)):
+        values = shared + shift + rng.normal(0, 0.05, 100)
+        made = make(model, {"ndcg": {"10": (float(values.mean()), 0.01)}, "gini": {"10": (0.5, None)}})
+        store.write_per_user(made.asked.key, {"user": np.arange(100), "ndcg@10": values})
+        found.append(made)
+    return found
 
 
-def test_without_users_errors_to_speak_of_it_is_the_t_interval_over_fits() -> None:
-    means = [0.1, 0.2, 0.6]
-    low, high = stats.t.interval(0.95, 2, np.mean(means), stats.sem(means))
-    assert half_width([Fit(m, 0.0, 50, "s") for m in means]) == pytest.approx((high - low) / 2)
-    assert half_width([Fit(m, None, 50, "s") for m in means]) == pytest.approx((high - low) / 2)
+def test_what_is_not_apart_from_the_best_is_with_uncertainty(results, store, metrics) -> None:
+    (table,) = with_uncertainty(comparison(results, (10,), metrics), metrics, store, TestConfig())
+    shown = {row.model: (row.values[NDCG].best, row.values[NDCG].tied) for row in table.rows}
+    assert shown == {"a": (False, True), "b": (True, False), "c": (False, False)}
 
 
-def test_seeds_on_one_split_are_averaged_before_splits_are_compared() -> None:
-    nested = [Fit(m, 0.01, 50, s) for s, pair in (("a", (0.1, 0.3)), ("b", (0.4, 0.4))) for m in pair]
-    of_splits = [Fit(0.2, 0.01, 50, "a"), Fit(0.4, 0.01, 50, "b")]
-    assert half_width(nested) == pytest.approx(half_width(of_splits))
+@pytest.mark.parametrize("test", ["t", "randomization", "wilcoxon"])
+@pytest.mark.parametrize("correction", ["holm", "bh"])
+def test_the_configured_test_makes_the_marks(results, store, metrics, test, correction) -> None:
+    rules = TestConfig(test=test, correction=correction, resamples=999)
+    (table,) = with_uncertainty(comparison(results, (10,), metrics), metrics, store, rules)
+    assert [row.values[NDCG].tied for row in table.rows] == [True, False, False]
+    assert table.marks is not None and table.marks.rules is rules
 
 
-def test_two_fits_alone_say_nothing_of_a_metric_of_the_whole_set_of_lists() -> None:
-    assert half_width([Fit(0.3, None, 50, "s")]) is None
-    assert half_width([Fit(0.3, None, 50, "s"), Fit(0.4, None, 50, "s")]) is None
+def test_every_output_shows_and_explains_them(results, store, metrics, tmp_path) -> None:
+    tables = with_uncertainty(comparison(results, (10,), metrics), metrics, store, TestConfig())
+    told = "†: not distinguishable from the best (paired t-test over users, Holm over all pairs, level 5 %)"
+    doc = document("x", results, tables, metrics, ["bakeoff run"])
+    (a, _, _) = doc.sections[0].metrics[0].rows
+    assert a[1].text.endswith("†")
+    page = markdown.render(doc)
+    assert "†" in page and told in page
+    paper = latex.render(doc)
+    assert r"$^{\dagger}$" in paper and "†" not in paper and "not distinguishable from the best" in paper
+    screen = io.StringIO()
+    console.print_tables(
+        "x", results, (10,), metrics, tmp_path, Console(file=screen, width=200, no_color=True), tables
+    )
+    assert "†" in screen.getvalue() and told in screen.getvalue()
 
 
-def test_one_user_has_no_interval() -> None:
-    assert half_width([Fit(0.3, math.nan, 1, "s")]) is None
+def test_metrics_of_the_whole_set_say_that_they_have_no_test(results, store, metrics) -> None:
+    (table,) = with_uncertainty(comparison(results, (10,), metrics), metrics, store, TestConfig())
+    (note,) = [n for n in notes(table) if n.startswith("Not tested")]
+    assert note == "Not tested: gini (one number for the whole set of lists, no value for each user)."
 
 
-error = st.floats(0.001, 0.2)
+def test_metrics_of_the_whole_set_have_a_best_and_no_mark(make, store, metrics, tmp_path) -> None:
+    results = [
+        make(model, {"gini": {"10": (gini, None)}, "ndcg": {"10": (0.5, 0.01)}})
+        for model, gini in (("a", 0.5), ("b", 0.4), ("c", 0.4))
+    ]
+    for made in results:
+        store.write_per_user(made.asked.key, {"user": np.arange(9), "ndcg@10": np.arange(9) / 9})
+    tables = with_uncertainty(comparison(results, (10,), metrics), metrics, store, TestConfig())
+    values = [row.values[Column("gini", 10)] for row in tables[0].rows]
+    assert [(v.best, v.tied, v.half) for v in values] == [
+        (False, False, None),
+        (True, False, None),
+        (True, False, None),
+    ]
+    doc = document("x", results, tables, metrics, ["bakeoff run"])
+    shown = [[entry.text for entry in row] for row in doc.sections[0].metrics[0].rows]
+    at = [head.text for head in doc.sections[0].metrics[0].heads].index("gini")
+    assert [row[at] for row in shown] == ["0.5000", "0.4000", "0.4000"]
+    for text in (markdown.render(doc), latex.render(doc)):
+        assert "no value for each user" in text
 
 
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.floats(0, 1), error), min_size=1, max_size=6))
-def test_it_is_never_narrower_than_what_the_users_vary_by(found: list[tuple[float, float]]) -> None:
-    fits = [Fit(mean, se, 200, "s") for mean, se in found]
-    users = stats.t.ppf(0.975, 199) * np.mean([se for _, se in found])
-    assert half_width(fits) >= users * (1 - 1e-9)
+def test_without_the_values_there_are_no_marks_and_a_note(results, metrics, tmp_path) -> None:
+    (table,) = with_uncertainty(
+        comparison(results, (10,), metrics), metrics, Store(tmp_path / "empty"), TestConfig()
+    )
+    assert not any(value.tied for row in table.rows for value in row.values.values())
+    assert any(
+        n.startswith("Not tested: ndcg (the store has no values by user of cell") for n in notes(table)
+    )
+    assert "†" not in legend(table)
 
 
-@pytest.mark.parametrize(("of_seed", "noise"), [(0.0, 0.1), (0.02, 0.1), (0.05, 0.0)])
-def test_it_holds_the_truth_at_least_as_often_as_it_says(of_seed: float, noise: float) -> None:
-    # Users of their own level, seeds of their own luck, and noise of each user under each seed.
-    rng, held, n_users, n_seeds, repeats = np.random.default_rng(1), 0, 60, 3, 400
-    for _ in range(repeats):
-        users = rng.normal(0.5, 0.2, n_users)
-        seeds = rng.normal(0, of_seed, n_seeds)
-        values = users + seeds[:, None] + rng.normal(0, noise, (n_seeds, n_users))
-        half = half_width([fit_of(v) for v in values])
-        held += abs(values.mean() - 0.5) <= half
-    assert held / repeats >= 0.93  # 95 % less two standard errors of 400 draws
+def test_a_table_that_nobody_tested_says_nothing_of_it(results, metrics) -> None:
+    (table,) = comparison(results, (10,), metrics)
+    assert table.marks is None and "†" not in legend(table)
+    assert not any(n.startswith("Not tested") for n in notes(table))
+
+
+def test_too_few_flips_to_tell_anything_apart_are_told(results, store, metrics) -> None:
+    rules = TestConfig(test="randomization", resamples=100, confidence=0.99)
+    (table,) = with_uncertainty(comparison(results, (10,), metrics), metrics, store, rules)
+    assert [row.values[NDCG].tied for row in table.rows] == [True, False, True]
+    assert any("cannot reach a corrected p below 0.03" in n for n in notes(table))
+
+
+@pytest.fixture
+def repeat(make, store):
+    """Store models on splits by seeds: values float64 [splits, seeds, users] of each model."""
+
+    def stored(**models):
+        results = []
+        for model, values in models.items():
+            for split, seed in np.ndindex(values.shape[:2]):
+                users = values[split, seed]
+                error = float(users.std(ddof=1) / np.sqrt(len(users)))
+                numbers = {
+                    "ndcg": {"10": (float(users.mean()), error)},
+                    "gini": {"10": (float(users.max()), None)},
+                }
+                made = make(model, numbers, split_seed=split, seed=seed, n_users=len(users))
+                store.write_per_user(made.asked.key, {"user": np.arange(len(users)), "ndcg@10": users})
+                results.append(made)
+        return results
+
+    return stored
+
+
+def test_several_splits_are_one_model_of_users_and_splits(repeat, store, metrics) -> None:
+    rng = np.random.default_rng(1)
+    users = rng.random(60)
+    values = {m: shift + users + rng.normal(0, 0.1, (3, 1, 60)) for m, shift in (("a", 0.0), ("b", 0.2))}
+    tables = comparison(repeat(**values), (10,), metrics)
+    (table,) = with_uncertainty(tables, metrics, store, TestConfig(correction="bh"))
+    assert table.marks is not None
+    assert how_tested(table.marks) == (
+        "users, 3 splits and fits as random effects, Benjamini-Hochberg over all pairs, level 5 %"
+    )
+    assert [(row.values[NDCG].best, row.values[NDCG].tied) for row in table.rows] == [
+        (False, False),
+        (True, False),
+    ]
+
+
+def test_the_interval_of_a_mean_over_repetitions_is_of_the_variance_model(repeat, store, metrics) -> None:
+    values = np.random.default_rng(2).random((2, 3, 40))
+    (table,) = with_uncertainty(comparison(repeat(a=values), (10,), metrics), metrics, store, TestConfig())
+    expected = summarise([list(values)]).spread
+    (row,) = table.rows
+    assert row.values[NDCG].half == pytest.approx(expected.half_widths()[0])
+    rules = TestConfig(question="models", confidence=0.9)
+    (table,) = with_uncertainty(comparison(repeat(a=values), (10,), metrics), metrics, store, rules)
+    assert table.rows[0].values[NDCG].half == pytest.approx(expected.fixed().half_widths(0.9)[0])
+
+
+def test_seeds_that_scatter_are_in_the_marks_as_in_the_intervals(repeat, store, metrics) -> None:
+    """The faults of the tuned ALS: ahead by its interval's width, yet told apart from the rest."""
+    rng = np.random.default_rng(3)
+    users = rng.random(400)
+    a = users + np.array([0.0, 0.06])[None, :, None] + rng.normal(0, 0.02, (1, 2, 400))
+    b = users + 0.05 + np.zeros((1, 2, 400))
+    (table,) = with_uncertainty(comparison(repeat(a=a, b=b), (10,), metrics), metrics, store, TestConfig())
+    (first, second) = (row.values[NDCG] for row in table.rows)
+    assert abs(first.mean - second.mean) < first.half
+    assert first.tied or second.tied
+    rules = TestConfig(question="models")
+    (table,) = with_uncertainty(comparison(repeat(a=a, b=b), (10,), metrics), metrics, store, rules)
+    assert not any(row.values[NDCG].tied for row in table.rows)
+
+
+def test_a_metric_of_whole_lists_has_an_interval_from_three_fits_on(repeat, store, metrics) -> None:
+    for n, has_interval in ((2, False), (3, True)):
+        results = repeat(a=np.random.default_rng(4).random((1, n, 30)))
+        (table,) = with_uncertainty(comparison(results, (10,), metrics), metrics, store, TestConfig())
+        assert (table.rows[0].values[Column("gini", 10)].half is not None) == has_interval
+
+
+def test_one_fit_of_each_model_speaks_of_these_models(results, store, metrics) -> None:
+    (table,) = with_uncertainty(comparison(results, (10,), metrics), metrics, store, TestConfig())
+    assert any("these fitted models" in note for note in notes(table))
+
+
+def test_several_fits_speak_of_the_algorithms(repeat, store, metrics) -> None:
+    values = np.random.default_rng(5).random((1, 3, 30))
+    (table,) = with_uncertainty(comparison(repeat(a=values), (10,), metrics), metrics, store, TestConfig())
+    assert any("about the algorithms" in note for note in notes(table))
+    assert "users and fits" in legend(table)

@@ -142,7 +142,7 @@ def test_a_small_report_as_markdown(make, metrics) -> None:
 | ease |  | skipped | – | – | – | skipped: needs 90 GB |
 | pop |  | done | 1.50 | 0.25 | 200 |  |
 
-- Bold: best of its column, equals share it; ±: half of the 95 % interval over users.
+- Bold: best of its column (ties are all bold); ±: half of the 95 % interval over users.
 
 ## Metrics
 

@@ -2,28 +2,29 @@
 
 Systems that recommend to the same users are compared by each user's difference, first minus second:
 
-- One split: a paired t-test, random sign flips, or Wilcoxon's signed-rank test over users. The interval is a
-  bootstrap over users.
-- Several splits of one data set: the corrected resampled t-test of the splits' mean differences, because the
-  splits share most of their rows.
+- One fit of each system on one split: a paired t-test with its interval, or random sign flips or Wilcoxon's
+  signed-rank test with a bootstrap interval.
+- Several splits or fits: the variance model of users, splits and fits (`variance`), for the algorithms or for
+  these fitted models alone.
 
-Values are averaged over model seeds before, so that each user counts once. All pairs are computed together:
-moments from one matrix product, sign flips and bootstrap samples from one product of the draws with the
-values, because a resampled difference is the difference of two resampled sums.
+Each user counts once, whatever the number of fits and splits. All pairs are computed together: moments from
+one matrix product, sign flips and bootstrap samples from one product of the draws with the values, because a
+resampled difference is the difference of two resampled sums.
 
 docs/statistics.md reports the simulated error rates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from bakeoff.arrays import Array, Bools, Doubles
 from bakeoff.errors import Unsupported, check_choice, check_range
+from bakeoff.evaluation.variance import Question, Spread, Summary, summarise
 
 Test = Literal["t", "randomization", "wilcoxon"]
 Correction = Literal["holm", "bh"]
@@ -42,6 +43,9 @@ MIN_MODELS = 3
 
 _EQUAL = 1e-12
 """Differences of users up to this are rounding, and so are differences of sums up to this part of them."""
+
+_FEW_DIFFER = 1e-7
+"""Below this p of a t-test so many users differ that their flips have a smaller one."""
 
 _CANCELLED = 1e-9
 """A variance below this part of the sums it was subtracted from is recomputed from the differences."""
@@ -65,6 +69,8 @@ class TestConfig:
         resamples: number of sign flips, and of bootstrap samples; at least 100.
         seed: of both.
         confidence: of the intervals, in [0.5, 1); tests have the level 1 - confidence.
+        question: with several fits or splits, whether an answer is about the `algorithms`, trained again on
+            another split with another seed, or about these fitted `models` on other users.
     """
 
     __test__: ClassVar = False  # pytest collects classes by their name
@@ -74,6 +80,7 @@ class TestConfig:
     resamples: int = 10_000
     seed: int = 0
     confidence: float = 0.95
+    question: Question = "algorithms"
 
     def __post_init__(self) -> None:
         check_choice("statistics.test", self.test, get_args(Test))
@@ -81,6 +88,7 @@ class TestConfig:
         check_range("statistics.resamples", self.resamples, 100, 10_000_000, integer=True)
         check_range("statistics.seed", self.seed, 0, 2**31 - 1, integer=True)
         check_range("statistics.confidence", self.confidence, 0.5, below=1)
+        check_choice("statistics.question", self.question, get_args(Question))
 
     @property
     def level(self) -> float:
@@ -94,18 +102,22 @@ class Sample:
 
     Args:
         users: [n], distinct ids of the users.
-        values: float64 [c, m, n], averaged over model seeds; NaN where a system has no value for a user, who
-            is then left out of that metric for all systems.
-        ratio: number of rows of test / of train, above 0; needed to combine several splits.
+        values: float64 [c, m, n], averaged over fits; NaN where a system has no value for a user, who is then
+            left out of that metric for all systems.
+        fits: position of a system with several fits -> their values, float64 [f, c, n].
     """
 
     users: Array
     values: Doubles
-    ratio: float | None = None
+    fits: Mapping[int, Doubles] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or self.values.shape[2] != len(self.users):
             raise TypeError(f"values: expected [c, m, {len(self.users)}], got {self.values.shape}")
+
+    def take(self, metrics: Bools) -> Sample:
+        """Return the sample of some of its metrics, bool [c]."""
+        return Sample(self.users, self.values[metrics], {m: f[:, metrics] for m, f in self.fits.items()})
 
 
 class Moments(NamedTuple):
@@ -169,35 +181,51 @@ def compare(
     Args:
         samples: one for each split.
         pairs: int [q, 2], positions of systems.
-        intervals: bool [q], pairs whose bootstrap interval is computed on one split; None for all. The t
-            interval over several splits is computed for all.
+        intervals: bool [q], pairs whose bootstrap interval is computed; None for all. Other intervals are
+            computed for all pairs.
 
     Raises:
-        Unsupported: a split has fewer than two users, or one of several lacks its ratio.
+        Unsupported: a split has fewer than two users.
     """
     pooled = samples[0] if len(samples) == 1 else pool(samples)
     moments, outcomes = moments_of(pooled, pairs), outcomes_of(pooled, pairs)
-    effect = _effect(moments)
-    if len(samples) > 1:
-        result = over_splits(samples, pairs, config)
-        return Differences(
-            result.mean, result.p, effect, outcomes, result.low, result.high, moments.n_users, len(samples)
-        )
-    p = p_values(pooled, pairs, config)
-    low, high = np.full(p.shape, np.nan), np.full(p.shape, np.nan)
-    selected = np.ones(len(pairs), dtype=bool) if intervals is None else intervals
-    if selected.any():
-        low[:, selected], high[:, selected] = interval(pooled, pairs[selected], config)
-    return Differences(moments.mean, p, effect, outcomes, low, high, moments.n_users, 1)
+    effect, n_splits = _effect(moments), len(samples)
+    mean = moments.mean
+    if needs_variance_model(samples, config):
+        mean, p, low, high = over_repetitions(samples, pairs, config)
+        p = np.maximum(p, _least_p(outcomes.larger + outcomes.smaller))
+    else:
+        p = p_values(pooled, pairs, config)
+        low, high = np.full(p.shape, np.nan), np.full(p.shape, np.nan)
+        selected = np.ones(len(pairs), dtype=bool) if intervals is None else intervals
+        if config.test == "t":
+            half = _t_half_width(moments, config.confidence)
+            low, high = mean - half, mean + half
+        elif selected.any():
+            low[:, selected], high[:, selected] = interval(pooled, pairs[selected], config)
+    few = _least_p(outcomes.larger + outcomes.smaller) > config.level
+    low, high = np.where(few, np.minimum(low, 0.0), low), np.where(few, np.maximum(high, 0.0), high)
+    return Differences(mean, p, effect, outcomes, low, high, moments.n_users, n_splits)
 
 
 def p_of_pairs(samples: Sequence[Sample], pairs: Array, config: TestConfig) -> Doubles:
     """Return only the p-values of `compare`, float64 [c, q]; fast for thousands of pairs with `t`."""
-    return p_values(samples[0], pairs, config) if len(samples) == 1 else over_splits(samples, pairs, config).p
+    if not needs_variance_model(samples, config):
+        return p_values(samples[0], pairs, config)
+    spreads = [_differences(summary, pairs, config) for summary in summaries(samples)]
+    p = np.stack([spread.p_values(means) for means, spread in spreads])
+    return _not_below_flips(p, pool(samples), pairs)
+
+
+def needs_variance_model(samples: Sequence[Sample], config: TestConfig) -> bool:
+    """Return whether there are several splits, or several fits that the question is about."""
+    return len(samples) > 1 or (bool(samples[0].fits) and config.question == "algorithms")
 
 
 def p_values(sample: Sample, pairs: Array, config: TestConfig) -> Doubles:
-    """Return the two-sided p-value of each pair on one split, float64 [c, q]; 1 where no user differs.
+    """Return the two-sided p-value of each pair over the users of one split, float64 [c, q].
+
+    It is 1 where no user differs.
 
     Raises:
         Unsupported: fewer than two users.
@@ -211,29 +239,66 @@ def p_values(sample: Sample, pairs: Array, config: TestConfig) -> Doubles:
 
 
 def interval(sample: Sample, pairs: Array, config: TestConfig) -> tuple[Doubles, Doubles]:
-    """Return low and high end of each mean difference on one split, float64 [c, q], by bootstrap over users.
-
-    If only d users differ and even the same sign for all of them would not be significant, 2^(1 - d) > level,
-    the interval is extended to contain 0: a bootstrap knows nothing about users that were not observed.
-    """
+    """Return low and high end of each mean difference, float64 [c, q], by bootstrap over users."""
     users = complete_users(sample)
     filled = filled_with_zero(sample, users)
-    low, high = bootstrap_interval(filled, users, pairs, config.resamples, config.seed, config.confidence)
-    for q, (a, b) in enumerate(pairs):
-        n_different = np.count_nonzero(filled[:, a] != filled[:, b], axis=-1)
-        few = 2.0 ** (1 - n_different) > config.level
-        low[few, q], high[few, q] = np.minimum(low[few, q], 0.0), np.maximum(high[few, q], 0.0)
-    return low, high
+    return bootstrap_interval(filled, users, pairs, config.resamples, config.seed, config.confidence)
 
 
-def over_splits(samples: Sequence[Sample], pairs: Array, config: TestConfig) -> MeanDifference:
-    """Return the corrected resampled t-test of the splits' mean differences."""
-    ratios = [s.ratio for s in samples if s.ratio is not None]
-    if len(ratios) < len(samples):
-        raise Unsupported("to combine several splits their numbers of train and test rows are needed")
-    means = np.stack([moments_of(s, pairs).mean for s in samples], axis=-1)
-    p, low, high = corrected_resampled(means, float(np.mean(ratios)), config.confidence)
-    return MeanDifference(means.mean(axis=-1), p, low, high)
+def over_repetitions(samples: Sequence[Sample], pairs: Array, config: TestConfig) -> MeanDifference:
+    """Return the mean difference of each pair over splits and fits by the variance model."""
+    columns = []
+    for summary in summaries(samples):
+        means, spread = _differences(summary, pairs, config)
+        half = spread.half_widths(config.confidence)
+        columns.append((means, spread.p_values(means), means - half, means + half))
+    return MeanDifference(*(np.stack(part) for part in zip(*columns, strict=True)))
+
+
+def mean_half_widths(samples: Sequence[Sample], config: TestConfig) -> Doubles:
+    """Return half the width of the interval of each system's mean, float64 [c, m], by the same model.
+
+    Each system is taken by itself: over the users that it has a value for.
+    """
+    halves = []
+    for c in range(samples[0].values.shape[0]):
+        spreads = [summarise([[fits[:, c] for fits in of_model]]).spread for of_model in _aligned(samples)]
+        if config.question == "models":
+            spreads = [spread.fixed() for spread in spreads]
+        halves.append([float(spread.half_widths(config.confidence)[0]) for spread in spreads])
+    return np.array(halves)
+
+
+def summaries(samples: Sequence[Sample]) -> Iterator[Summary]:
+    """Yield the variance model's summary of all systems in each metric.
+
+    Raises:
+        Unsupported: a split has fewer than two users with a value under every system.
+    """
+    models = _aligned(samples)
+    for c in range(samples[0].values.shape[0]):
+        yield summarise([[fits[:, c] for fits in of_model] for of_model in models])
+
+
+def _differences(summary: Summary, pairs: Array, config: TestConfig) -> tuple[Doubles, Spread]:
+    means, spread = summary.differences(pairs)
+    return means, spread if config.question == "algorithms" else spread.fixed()
+
+
+def _aligned(samples: Sequence[Sample]) -> list[list[Doubles]]:
+    """Return the values of each system on each split, float64 [f, c, n] over the n users of all splits."""
+    users, codes = np.unique(np.concatenate([s.users for s in samples]), return_inverse=True)
+    ends = np.cumsum([len(s.users) for s in samples])
+    systems = []
+    for m in range(samples[0].values.shape[1]):
+        splits = []
+        for sample, end in zip(samples, ends, strict=True):
+            values = sample.fits.get(m, sample.values[None, :, m])
+            aligned = np.full((*values.shape[:2], len(users)), np.nan)
+            aligned[:, :, codes[end - len(sample.users) : end]] = values
+            splits.append(aligned)
+        systems.append(splits)
+    return systems
 
 
 # -- samples -------------------------------------------------------------------------------------
@@ -333,7 +398,7 @@ def _effect(moments: Moments) -> Doubles:
 
 
 def _paired_t(sample: Sample, pairs: Array) -> Doubles:
-    """Return p of Student's paired t-test; where all users differ by the same, that of the sign flips."""
+    """Return p of Student's paired t-test, at least that of the sign flips of the users who differ."""
     from scipy.special import stdtr
 
     mean, deviation, n_users = moments_of(sample, pairs)
@@ -342,8 +407,50 @@ def _paired_t(sample: Sample, pairs: Array) -> Doubles:
     t = np.zeros(mean.shape)
     np.divide(mean * np.sqrt(n), deviation, out=t, where=varied)
     p = 2 * stdtr(np.broadcast_to(n - 1, t.shape), -np.abs(t))
-    p = np.where(varied, p, np.where(mean == 0, 1.0, 2.0 ** (1 - n.astype(np.float64))))
-    return np.asarray(np.clip(p, SMALLEST, 1.0))
+    p = np.where(varied, p, np.where(mean == 0, 1.0, _least_p(n)))
+    return _not_below_flips(np.clip(p, SMALLEST, 1.0), sample, pairs)
+
+
+def _not_below_flips(p: Doubles, sample: Sample, pairs: Array) -> Doubles:
+    """Return p, raised where fewer users differ than it takes: a test of means knows no user it has not seen.
+
+    If d users differ, all with one sign, a random flip of signs has p = 2^(1 - d).
+    """
+    users = complete_users(sample)
+    p = p.copy()
+    for c, q in np.argwhere((p < 0.5) & (p > _FEW_DIFFER)):
+        a, b = pairs[q]
+        differ = np.abs(sample.values[c, a] - sample.values[c, b]) > _EQUAL
+        p[c, q] = max(p[c, q], float(_least_p(int(np.count_nonzero(differ & users[c])))))
+    return p
+
+
+def _least_p(n_different: Array | int) -> Doubles:
+    """Return the least p-value that n users who differ can have."""
+    return np.minimum(2.0 ** (1 - np.asarray(n_different, dtype=np.float64)), 1.0)
+
+
+def t_half_width(error: float | None, n_users: int, confidence: float = 0.95) -> float | None:
+    """Return half the width of Student's interval of a mean over users, from its standard error, or None."""
+    return None if error is None or n_users < 2 else t_quantile(n_users - 1, confidence) * error
+
+
+def t_quantile(degrees: float, confidence: float = 0.95) -> float:
+    """Return half the width of Student's interval in standard errors; NaN without a degree of freedom.
+
+    >>> round(t_quantile(10), 3)
+    2.228
+    """
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, 0.5 + confidence / 2)) if degrees >= 1 else float("nan")
+
+
+def _t_half_width(moments: Moments, confidence: float) -> Doubles:
+    from scipy.special import stdtrit
+
+    n = moments.n_users[:, None]
+    return np.asarray(stdtrit(n - 1, 0.5 + confidence / 2) * moments.deviation / np.sqrt(n))
 
 
 def _wilcoxon(sample: Sample, users: Bools, pairs: Array) -> Doubles:
@@ -398,39 +505,6 @@ def sign_flips(values: Doubles, pairs: Array, resamples: int, seed: int) -> Doub
             difference = sums[:, at, first] - sums[:, at, second]
             as_far[at] += np.count_nonzero(np.abs(difference) >= bound[at], axis=0)
     return (1 + as_far) / (1 + resamples)
-
-
-def corrected_resampled(
-    differences: Doubles, ratio: float, confidence: float
-) -> tuple[Doubles, Doubles, Doubles]:
-    """Return p-value, low and high end of the mean difference over s splits: corrected resampled t-test.
-
-    t = mean / sqrt((1/s + n_test / n_train) variance) with s - 1 degrees of freedom. Differences of splits
-    that share most of their rows vary less than those of new data; the second term corrects for it.
-
-    Args:
-        differences: float64 [..., s], the mean difference of each split, s >= 2.
-        ratio: n_test / n_train.
-        confidence: of the interval.
-
-    Returns:
-        float64 [...] each. p is 1 where all differences are 0 and never 0.
-
-    Source: Nadeau and Bengio 2003, "Inference for the Generalization Error", Machine Learning 52(3).
-    """
-    from scipy.special import stdtr, stdtrit
-
-    s = differences.shape[-1]
-    if s < 2:
-        raise ValueError(f"differences: expected at least two splits, got {s}")
-    mean = differences.mean(axis=-1)
-    error = np.sqrt((1 / s + ratio) * differences.var(axis=-1, ddof=1))
-    varied = error > 0
-    t = np.zeros(mean.shape)
-    np.divide(mean, error, out=t, where=varied)
-    p = np.where(varied, 2 * stdtr(s - 1, -np.abs(t)), np.where(mean == 0, 1.0, 2.0 ** (1 - s)))
-    half_width = stdtrit(s - 1, 0.5 + confidence / 2) * error
-    return np.clip(p, SMALLEST, 1.0), mean - half_width, mean + half_width
 
 
 # -- bootstrap -----------------------------------------------------------------------------------

@@ -44,7 +44,8 @@ FIT_SCALE = 0.8
 LEAST_SCATTER = 3
 """Splits, or fits on one split, that an interval needs where there are no values by user."""
 
-_NODES = 48
+_NODES = {1: 64, 2: 32}
+"""Nodes of the integral over an effect, by the number of unknown effects."""
 _MANY = 200.0
 """Degrees of freedom from which Student's t is taken for normal."""
 
@@ -96,7 +97,8 @@ class Spread:
 
     def _posterior(self) -> tuple[Doubles, Doubles]:
         """Return weights and variances of the estimate, float64 [n, nodes], over the unknown effects."""
-        middle = (np.arange(_NODES) + 0.5) / _NODES
+        nodes = _NODES[int(np.any(self.fits_df > 0)) + int(self.n_splits > 1) or 1]
+        middle = (np.arange(nodes) + 0.5) / nodes
         ratios = np.tan(middle * np.pi / 2) ** 2  # squared half-Cauchy of median 1, at points of equal mass
         zero = np.zeros((len(self.users), 1, 1))
         by_fit = by_split = zero

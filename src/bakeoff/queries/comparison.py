@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.evaluation.metric import Metric
+from bakeoff.evaluation.significance import t_half_width
 from bakeoff.queries.select import Result
 from bakeoff.queries.tables import WORST_FIRST, Column, Part, Reason, Row, Run, Table, Value, in_order
-from bakeoff.queries.uncertainty import Fit, half_width
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import distinguishing_settings, row_identity, tune_name
 from bakeoff.storage.record import PHASES, CellRequest, Record, Status
@@ -146,19 +146,22 @@ def _refuse_two_in_one_run(results: Iterable[Result]) -> None:
 
 def _values(fits: Sequence[Record], columns: Iterable[Column]) -> Iterator[tuple[Column, Value]]:
     for column in columns:
-        k = "" if column.k is None else str(column.k)
-        found = [
-            Fit(*r.metrics[column.metric][k], r.n_users, r.split_fingerprint)
-            for r in fits
-            if k in r.metrics.get(column.metric, {})
-        ]
-        if found:
-            yield column, summary(found)
+        if (value := mean_of(fits, column)) is not None:
+            yield column, value
 
 
-def summary(fits: Sequence[Fit]) -> Value:
-    """The mean over distinct fits, and its interval."""
-    return Value(statistics.fmean(fit.mean for fit in fits), half_width(fits), len(fits))
+def mean_of(fits: Sequence[Record], column: Column) -> Value | None:
+    """Return the mean of a column over distinct fits, or None; of one fit with its interval over users.
+
+    The interval of several needs their values by user: `uncertainty.with_intervals`.
+    """
+    k = "" if column.k is None else str(column.k)
+    measured = [r for r in fits if k in r.metrics.get(column.metric, {})]
+    if not measured:
+        return None
+    entries = [r.metrics[column.metric][k] for r in measured]
+    half = t_half_width(entries[0][1], measured[0].n_users) if len(entries) == 1 else None
+    return Value(statistics.fmean(mean for mean, _ in entries), half, len(entries))
 
 
 def _with_best(rows: Sequence[Row], directions: Mapping[Column, bool | None], n_runs: int) -> Iterator[Row]:

@@ -38,13 +38,11 @@ class SplitCells:
 
     Args:
         fingerprint: of the split.
-        ratio: rows of test to rows of train, or None; what a held-out user is known by counts as test.
         n_users: evaluated users.
         keys: for each model its cells, one for each distinct fit: they differ in the model's seed.
     """
 
     fingerprint: str
-    ratio: float | None
     n_users: int
     keys: tuple[tuple[str, ...], ...]
 
@@ -55,7 +53,6 @@ def split_cells(parts: Iterable[Part], rows: Iterable[Iterable[Result]]) -> tupl
     return tuple(
         SplitCells(
             part.fingerprint,
-            n_test_over_n_train(part.counts),
             part.n_users,
             tuple(tuple(by_split[part.fingerprint]) for by_split in keys),
         )
@@ -73,14 +70,6 @@ def keys_by_split(results: Iterable[Result]) -> dict[str, list[str]]:
     return {fingerprint: list(of_split) for fingerprint, of_split in keys.items()}
 
 
-def n_test_over_n_train(counts: Mapping[str, int]) -> float | None:
-    """Return n_test / n_train of a split, None where it was not counted."""
-    train, test = counts.get("train_pairs"), counts.get("test_pairs")
-    if not train or not test:
-        return None
-    return float((test + counts.get("fold_in_rows", 0)) / train)
-
-
 def cells_without_values(store: Store, splits: Iterable[SplitCells]) -> list[str]:
     """Return the keys of cells whose values by user are not in the store."""
     keys = dict.fromkeys(key for split in splits for of_model in split.keys for key in of_model)
@@ -88,7 +77,7 @@ def cells_without_values(store: Store, splits: Iterable[SplitCells]) -> list[str
 
 
 def read_sample(store: Store, split: SplitCells, columns: Sequence[Column]) -> Sample:
-    """Return the values of the models on one split, averaged per user over their seeds; NaN where none.
+    """Return the values of the models on one split, of each fit and averaged over them; NaN where none.
 
     Raises:
         UsageError: two cells of one split have different users.
@@ -96,8 +85,9 @@ def read_sample(store: Store, split: SplitCells, columns: Sequence[Column]) -> S
     names = [column.name for column in columns]
     users: Array | None = None
     values: list[Doubles] = []
-    for keys in split.keys:
-        seeds = []
+    several: dict[int, Doubles] = {}
+    for at, keys in enumerate(split.keys):
+        fits = []
         for key in keys:
             table = store.per_user(key, names)
             if table is None:
@@ -110,17 +100,19 @@ def read_sample(store: Store, split: SplitCells, columns: Sequence[Column]) -> S
                     "different users; run them with rerun=true"
                 )
             nothing = np.full(len(users), np.nan)
-            seeds.append(np.stack([table.get(name, nothing) for name in names]))
-        values.append(_mean_over_seeds(seeds))
+            fits.append(np.stack([table.get(name, nothing) for name in names]))
+        if len(fits) > 1:
+            several[at] = np.stack(fits)
+        values.append(_mean_over_fits(fits))
     assert users is not None
-    return Sample(users, np.ascontiguousarray(np.stack(values, axis=1)), split.ratio)
+    return Sample(users, np.ascontiguousarray(np.stack(values, axis=1)), several)
 
 
-def _mean_over_seeds(seeds: Sequence[Doubles]) -> Doubles:
-    """A user's mean over the seeds under which there is a value."""
-    if len(seeds) == 1:
-        return seeds[0]
-    stacked = np.stack(seeds)
+def _mean_over_fits(fits: Sequence[Doubles]) -> Doubles:
+    """A user's mean over the fits under which there is a value."""
+    if len(fits) == 1:
+        return fits[0]
+    stacked = np.stack(fits)
     valued = ~np.isnan(stacked)
     total, count = np.where(valued, stacked, 0.0).sum(axis=0), valued.sum(axis=0)
     mean: Doubles = np.full(total.shape, np.nan)
@@ -157,7 +149,7 @@ def samples_to_test(
         untested |= {c: few for c, ok in zip(some, good, strict=True) if not ok}
         if good.any():
             tested = tuple(c for c, ok in zip(some, good, strict=True) if ok)
-            yield tested, tuple(Sample(s.users, s.values[good], s.ratio) for s in samples)
+            yield tested, tuple(s.take(good) for s in samples)
 
 
 def _obstacle(store: Store, splits: Sequence[SplitCells]) -> str:
@@ -165,8 +157,6 @@ def _obstacle(store: Store, splits: Sequence[SplitCells]) -> str:
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         return f"the store has no values by user of cell {missing[0]}{more}"
-    if len(splits) > 1 and any(split.ratio is None for split in splits):
-        return "several splits, whose sizes of train and test are not known"
     return ""
 
 

@@ -45,10 +45,10 @@ class Value:
 
     Args:
         mean: over `fits` fits.
-        half: half the width of the mean's 95 % interval (`uncertainty.half_width`); None where it has none.
+        half: half the width of the mean's interval (`uncertainty.with_intervals`); None where it has none.
         fits: number of distinct stored results behind the mean.
         best: whether no other model with all its runs does better in this column.
-        tied: whether it is not the best, but its difference from a best one is not significant (`marks`).
+        tied: whether it is not the best, but its difference from a best one is not significant.
     """
 
     mean: float
@@ -135,13 +135,15 @@ class Marks:
 
     Args:
         rules: the test, the correction over all pairs, and its level.
-        n_splits: contents of the split whose differences were combined.
+        n_splits: number of splits whose differences were combined.
+        n_fits: largest number of distinct fits of a row.
         finest: the least corrected p that could be reached, 0 where the test has no such bound.
         untested: why columns have no test.
     """
 
     rules: TestConfig
     n_splits: int
+    n_fits: int
     finest: float
     untested: Mapping[Column, str]
 

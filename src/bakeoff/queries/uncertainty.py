@@ -1,90 +1,133 @@
-"""How sure a mean of a table is: of the users that were asked, and of the fits that were made."""
+"""Intervals of the means of a table, and marks for what is not distinguishable from the best of its column.
+
+Both are made by one variance model (`evaluation.variance`), so that a mark and an interval of one row never
+contradict each other.
+"""
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections.abc import Hashable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-CONFIDENCE = 0.95
+import numpy as np
 
-_LEAST_FITS = 3
-"""Fits, or splits, that an interval needs which nothing but their scatter supports: with two the t quantile
-is 12.7, and the interval says nothing."""
+from bakeoff.errors import Unsupported
+from bakeoff.evaluation import significance
+from bakeoff.evaluation.metric import Metric
+from bakeoff.evaluation.significance import TestConfig, all_pairs, corrected
+from bakeoff.evaluation.significance import t_quantile as t_quantile
+from bakeoff.evaluation.variance import scatter_half_width
+from bakeoff.queries.pairs import (
+    cells_without_values,
+    families,
+    not_significantly_worse,
+    read_sample,
+    split_cells,
+)
+from bakeoff.queries.tables import Column, Marks, Row, Table
+from bakeoff.storage.store import Store
 
 
-class Fit(NamedTuple):
-    """One fit's figure.
+def with_uncertainty(
+    tables: Iterable[Table], metrics: Mapping[str, Metric], store: Store, config: TestConfig
+) -> list[Table]:
+    """Return the tables with the interval of every mean, and marks."""
+    return [_with_marks(with_intervals(t, metrics, store, config), metrics, store, config) for t in tables]
 
-    Args:
-        mean: over its users, or of the whole set of lists.
-        error: standard error of a mean over users; None of the whole set of lists.
-        n_users: behind the mean.
-        split: which content of a split it was measured on; equal for fits that differ in the model's seed.
+
+# -- intervals ---------------------------------------------------------------------------------------
+
+
+def with_intervals(table: Table, metrics: Mapping[str, Metric], store: Store, config: TestConfig) -> Table:
+    """Return a table with the intervals of means over several fits or splits, from the stored values by user.
+
+    A mean of one fit has its interval from the record already.
     """
-
-    mean: float
-    error: float | None
-    n_users: int
-    split: Hashable = None
+    rows = (_with_intervals(row, table, metrics, store, config) for row in table.rows)
+    return replace(table, rows=tuple(rows))
 
 
-def half_width(fits: Sequence[Fit]) -> float | None:
-    """Half the width of the 95 % interval of the mean over fits; None where there is none.
+def _with_intervals(
+    row: Row, table: Table, metrics: Mapping[str, Metric], store: Store, config: TestConfig
+) -> Row:
+    several = [column for column, value in row.values.items() if value.fits > 1]
+    if not several:
+        return row
+    halves: dict[Column, float | None] = {
+        column: scatter_half_width(_by_split(row, column), config.confidence)
+        for column in several
+        if not metrics[column.metric].per_user
+    }
+    by_user = [column for column in several if column not in halves]
+    splits = split_cells(table.parts, [row.results])
+    if by_user and not cells_without_values(store, splits):
+        samples = [read_sample(store, split, by_user) for split in splits]
+        for at, column in enumerate(by_user):
+            one = np.arange(len(by_user)) == at
+            try:
+                half = significance.mean_half_widths([s.take(one) for s in samples], config)
+            except Unsupported:  # fewer than two users on a split
+                continue
+            halves[column] = float(half[0, 0]) if np.isfinite(half[0, 0]) else None
+    values = {c: replace(v, half=halves.get(c)) if c in several else v for c, v in row.values.items()}
+    return replace(row, values=values)
 
-    The fits share users, and are no independent repetitions of the experiment. The error of their mean has
-    two parts, added as squares. That of the users: the mean of the fits' standard errors stands for it, which
-    the standard error of each user's mean over fits never exceeds. That of the fits: s / sqrt(n), with s
-    between the splits' means over their seeds or, on one split, between seeds. t has the degrees of freedom
-    of Welch and Satterthwaite. It is rather too wide than too narrow: what a user's values differ by from fit
-    to fit is in both parts.
 
-    A metric of the whole set of lists has the second part alone, from three fits on.
+def _by_split(row: Row, column: Column) -> list[list[float]]:
+    """Return the means of the fits on each split."""
+    k = "" if column.k is None else str(column.k)
+    records = {r.asked.key: r.record for r in row.results if r.record.done}
+    by_split: dict[str, list[float]] = {}
+    for record in records.values():
+        if k in record.metrics.get(column.metric, {}):
+            by_split.setdefault(record.split_fingerprint, []).append(record.metrics[column.metric][k][0])
+    return list(by_split.values())
+
+
+# -- marks -------------------------------------------------------------------------------------------
+
+
+def _with_marks(table: Table, metrics: Mapping[str, Metric], store: Store, config: TestConfig) -> Table:
+    """Return a table with `tied` values and what their test was.
+
+    The correction is over all pairs of a column: it allows for the best having been chosen by the same
+    values.
     """
-    by_split: dict[Hashable, list[float]] = {}
-    for fit in fits:
-        by_split.setdefault(fit.split, []).append(fit.mean)
-    units = [statistics.fmean(means) for means in by_split.values()]
-    if len(units) == 1:
-        units = [fit.mean for fit in fits]
-    scatter = statistics.variance(units) / len(units) if len(units) > 1 else 0.0
-    errors = [fit.error for fit in fits if fit.error is not None]
-    if len(errors) < len(fits):
-        if len(units) < _LEAST_FITS:
-            return None
-        return t_quantile(len(units) - 1) * math.sqrt(scatter)
-    users = statistics.fmean(errors) ** 2
-    degrees = _degrees(((users, min(fit.n_users for fit in fits) - 1), (scatter, len(units) - 1)))
-    half = t_quantile(degrees) * math.sqrt(users + scatter)
-    return half if math.isfinite(half) else None
+    tied: dict[tuple[int, Column], bool] = {}
+    untested: dict[Column, str] = {}
+    finest = 0.0
+    columns = [c for c in table.columns if _has_best(table, c) or not metrics[c.metric].per_user]
+    for family in families(table, metrics, store, columns, untested):
+        n = len(family.rows)
+        pairs = all_pairs(n)
+        p = corrected(significance.p_of_pairs(family.samples, pairs, config), config.correction)
+        modelled = significance.needs_variance_model(family.samples, config)
+        if config.test == "randomization" and not modelled:
+            finest = max(finest, _finest(len(pairs), config))
+        for at, column in enumerate(family.columns):
+            matrix = np.ones((n, n))
+            matrix[pairs[:, 0], pairs[:, 1]] = matrix[pairs[:, 1], pairs[:, 0]] = p[at]
+            best = np.array([table.rows[r].values[column].best for r in family.rows])
+            ties = not_significantly_worse(best, matrix, config.level)
+            tied |= {(r, column): bool(t) for r, t in zip(family.rows, ties, strict=True)}
+    rows = tuple(_with_ties(row, at, tied) for at, row in enumerate(table.rows))
+    fits = max((row.fits for row in table.rows), default=0)
+    return replace(table, rows=rows, marks=Marks(config, len(table.parts), fits, finest, untested))
 
 
-def _degrees(parts: Iterable[tuple[float, int]]) -> float:
-    """Of a sum of variances, each with its own degrees of freedom: Satterthwaite (1946), Welch (1947).
-
-    Args:
-        parts: variance and degrees of freedom; what does not vary has no say.
-    """
-    known = [(variance, degrees) for variance, degrees in parts if variance > 0]
-    if not known:
-        return math.inf
-    if any(degrees < 1 for _, degrees in known):
-        return math.nan
-    return math.fsum(v for v, _ in known) ** 2 / math.fsum(v * v / d for v, d in known)
+def _finest(n_pairs: int, config: TestConfig) -> float:
+    """The least corrected p: Holm multiplies the smallest p by the number of pairs, BH may leave it."""
+    least = 1 / (1 + config.resamples)
+    return min(1.0, least * n_pairs) if config.correction == "holm" else least
 
 
-def t_quantile(degrees: float) -> float:
-    """Half the width of a 95 % interval in standard errors; NaN without a degree of freedom.
-
-    >>> round(t_quantile(10), 3)
-    2.228
-    """
-    if not degrees >= 1:
-        return math.nan
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees, 0.5 + CONFIDENCE / 2)) if math.isfinite(degrees) else _NORMAL
+def _has_best(table: Table, column: Column) -> bool:
+    return any(column in row.values and row.values[column].best for row in table.rows)
 
 
-_NORMAL = statistics.NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+def _with_ties(row: Row, at: int, tied: Mapping[tuple[int, Column], bool]) -> Row:
+    values = {
+        column: replace(value, tied=True) if tied.get((at, column)) else value
+        for column, value in row.values.items()
+    }
+    return replace(row, values=values)

@@ -15,9 +15,6 @@ NO_POPULARITY = "This comparison holds no result of a popularity baseline."
 TIED = "†"
 """Marks what is not distinguishable from the best."""
 
-FEW_SPLITS = 3
-"""With so few splits or fewer the corrected resampled t-test tells hardly anything apart."""
-
 RUNS_BY_NAME = 4
 """So many runs are named where they failed; more are counted."""
 
@@ -115,11 +112,7 @@ def _run_text(run: Run) -> str:
 def notes(table: Table) -> tuple[str, ...]:
     """What a reader of the numbers must know."""
     found = [legend(table)] if legend(table) else []
-    if any(v.fits > 1 for row in table.rows for v in row.values.values()):
-        found.append(
-            "Fits differ in split seed, fold or model seed. They share users and data: an interval holds "
-            "what users vary by, and what fits vary by beside that."
-        )
+    found += _question(table)
     found += _folds(table)
     if any(row.fits < row.done for row in table.rows):
         found.append(
@@ -132,6 +125,28 @@ def notes(table: Table) -> tuple[str, ...]:
         found.append(NO_POPULARITY)
     found += [visible(f"{table.dataset}: {note}.") for note in table.of_data]
     return (*found, *_untested(table), *_absent(table), *_row_notes(table))
+
+
+def _question(table: Table) -> list[str]:
+    """Say what intervals and marks are about, and what would answer the other question."""
+    if table.marks is None:
+        return []
+    if not any(row.fits > 1 for row in table.rows):
+        return [
+            "One fit of each model: intervals and marks are about these fitted models, on users like these. "
+            "Several seeds and splits (seed=1,2,3 split_seed=1,2,3) would tell about the algorithms."
+        ]
+    if table.marks.rules.question == "models":
+        return ["Intervals and marks are about these fitted models, on users like these."]
+    note = (
+        "Intervals and marks are about the algorithms, trained again with another seed on another split: "
+        "users, splits and fits vary together (docs/statistics.md)."
+    )
+    few = len(table.parts) == 2 or (len(table.parts) == 1 and table.marks.n_fits == 2)
+    more = " With two splits or seeds they are up to twice as wide as with many." if few else ""
+    single = sorted(row.label for row in table.rows if row.done == row.fits == 1 and len(table.runs) > 1)
+    fixed = f" Of one fit alone, which is taken as it is: {', '.join(single)}." if single else ""
+    return [note + more + visible(fixed)]
 
 
 def _folds(table: Table) -> list[str]:
@@ -154,12 +169,21 @@ def legend(table: Table) -> str:
     several = any(v.fits > 1 for v in values)
     parts = []
     if any(v.best for v in values):
-        parts.append("Bold: best of its column, equals share it")
+        parts.append("Bold: best of its column (ties are all bold)")
     if table.marks is not None and any(v.best for v in values) and _has_tests(table, table.marks):
         parts.append(f"{TIED}: not distinguishable from the best ({how_tested(table.marks)})")
     if any(v.half is not None for v in values):
-        parts.append(f"±: half of the 95 % interval over users{' and fits' if several else ''}")
+        confidence = table.marks.rules.confidence if table.marks is not None else 0.95
+        parts.append(
+            f"±: half of the {100 * confidence:.3g} % interval over {_random_effects(table, several)}"
+        )
     return "; ".join(parts) + "." if parts else ""
+
+
+def _random_effects(table: Table, several: bool) -> str:
+    if not several or (table.marks is not None and table.marks.rules.question == "models"):
+        return "users"
+    return "users, splits and fits" if len(table.parts) > 1 else "users and fits"
 
 
 def _has_tests(table: Table, marks: Marks) -> bool:
@@ -175,7 +199,9 @@ def how_tested(marks: Marks) -> str:
     rules = marks.rules
     test = TESTS[rules.test]
     if marks.n_splits > 1:
-        test = f"corrected resampled t-test over {marks.n_splits} splits"
+        test = f"users, {marks.n_splits} splits and fits as random effects"
+    elif marks.n_fits > 1 and rules.question == "algorithms":
+        test = "users and fits as random effects"
     return f"{test}, {CORRECTIONS[rules.correction]} over all pairs, level {100 * rules.level:.3g} %"
 
 
@@ -187,12 +213,6 @@ def _untested(table: Table) -> list[str]:
     for column, why in table.marks.untested.items():
         metrics.setdefault(why, {})[column.metric] = None
     lines = [visible(f"Not tested: {', '.join(names)} ({why}).") for why, names in metrics.items()]
-    if 1 < table.marks.n_splits <= FEW_SPLITS:
-        lines.append(
-            f"Over {table.marks.n_splits} splits a difference has {table.marks.n_splits - 1} "
-            f"{'degree' if table.marks.n_splits == 2 else 'degrees'} of freedom: after the correction hardly "
-            f"any can be told from chance, and {TIED} says little. More split seeds or folds tell more."
-        )
     if table.marks.finest > table.marks.rules.level:
         lines.append(
             f"{table.marks.rules.resamples:,} resamples cannot reach a corrected p below "

@@ -6,17 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from bakeoff.evaluation.catalogue import shipped
 from bakeoff.evaluation.expected_best import Estimate, expected_best, mean_over_repeats
+from bakeoff.evaluation.variance import scatter_half_width
 from bakeoff.hashing import canonical_json
-from bakeoff.queries.comparison import summary
+from bakeoff.queries.comparison import mean_of
 from bakeoff.queries.select import Result
-from bakeoff.queries.tables import Row, Run, Table, Value
-from bakeoff.queries.uncertainty import Fit
+from bakeoff.queries.tables import Column, Row, Run, Table, Value
 from bakeoff.run.cell import Cell
 from bakeoff.storage.record import Record, TuningRecord
 
@@ -237,13 +238,15 @@ def _on_test(record: Record, metric: str) -> Value | None:
     name = path.rpartition(".")[2]
     if "." in path and name in shipped() and shipped()[name].path != path:
         return None  # another metric of that name
-    found = record.metrics.get(name, {}).get(k)
-    return None if found is None else summary([Fit(*found, record.n_users)])
+    return mean_of([record], Column(name, int(k) if k else None))
 
 
 def _mean(values: Sequence[float | None]) -> Value | None:
-    known = [Fit(v, None, 0) for v in values if v is not None]
-    return summary(known) if known and len(known) == len(values) else None
+    """Return the mean over searches and its interval; None unless all have a value."""
+    scores = [v for v in values if v is not None]
+    if not scores or len(scores) < len(values):
+        return None
+    return Value(fmean(scores), scatter_half_width([scores]), len(scores))
 
 
 def _expected(studies: Sequence[Study]) -> Expected:
