@@ -491,14 +491,20 @@ def _statistics(test: str | None = None) -> tuple[Any, ...]:
         _option(
             "statistics.test",
             _choice("t", "randomization", "wilcoxon"),
-            "paired test over users (tables: t; compare: randomization); over several splits always the "
-            "corrected resampled t-test",
+            "paired test over users (tables: t; compare: randomization); with several splits or fits the "
+            "variance model of docs/statistics.md",
             default=test,
         ),
         _option("statistics.correction", _choice("holm", "bh"), "of p-values in a family (default: holm)"),
         _option("statistics.resamples", INTEGER, "sign flips and bootstrap samples (default: 10000)"),
         _option("statistics.seed", INTEGER, "of both (default: 0)"),
         _option("statistics.confidence", NUMBER, "of the intervals (default: 0.95)"),
+        _option(
+            "statistics.question",
+            _choice("algorithms", "models"),
+            "with several seeds or splits, what intervals and tests are about: algorithms, trained again, or "
+            "these fitted models (default: algorithms)",
+        ),
     )
 
 
