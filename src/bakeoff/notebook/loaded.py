@@ -32,6 +32,7 @@ from bakeoff.queries.comparison import comparison
 from bakeoff.queries.pairs import pairwise
 from bakeoff.queries.select import CellFilter, Result, experiment_names, select
 from bakeoff.queries.tables import Column, Table, row_names
+from bakeoff.queries.uncertainty import with_intervals
 from bakeoff.report import frames, readback, rows
 from bakeoff.report.charts import Chart
 from bakeoff.report.wording import legend, visible
@@ -154,7 +155,7 @@ class Loaded:
         where the metric is one number for the whole set of lists and there are fewer than three fits.
         """
         query = metric_query(self.results, k, metrics)
-        tables = comparison(self._measured(query, dataset, split), query.ks, query.metrics)
+        tables = self._tables(self._measured(query, dataset, split), query.ks, query.metrics)
         higher = {name: m.higher_is_better for name, m in query.metrics.items()}
         return frames.leaderboard(tables, query.columns(tables), higher)
 
@@ -261,7 +262,7 @@ class Loaded:
         from bakeoff.report.charts import charts
 
         metrics = metric_query(self.results, self._ks, None).metrics
-        tables = comparison(self.results, self._ks, metrics)
+        tables = self._tables(self.results, self._ks, metrics)
         sections = charts(tables, metrics, None if self.bare else self.workspace.store)
         return {chart.id: Drawing(chart) for section in sections for chart in section.charts}
 
@@ -289,11 +290,21 @@ class Loaded:
         from bakeoff.report.render import fragment
 
         k = leading_k(self._ks)
-        tables = comparison(self.results, (k,), metric_query(self.results, k, None).metrics)
+        tables = self._tables(self.results, (k,), metric_query(self.results, k, None).metrics)
         notes = dict.fromkeys(legend(table) for table in tables if legend(table))
         return fragment.render(repr(self), (fragment.grid(t, k, OVERVIEW) for t in tables), notes)
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _tables(
+        self, results: Sequence[Result], ks: Sequence[int], metrics: Mapping[str, Metric]
+    ) -> list[Table]:
+        """Return the tables with their intervals, which need the values by user of the store."""
+        config = TestConfig()
+        return [
+            table if self.bare else with_intervals(table, metrics, self.workspace.store, config)
+            for table in comparison(results, ks, metrics)
+        ]
 
     @property
     def _ks(self) -> list[int]:
