@@ -11,6 +11,7 @@ from dataclasses import replace
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.significance import t_half_width
+from bakeoff.evaluation.variance import scatter_half_width
 from bakeoff.queries.select import Result
 from bakeoff.queries.tables import WORST_FIRST, Column, Part, Reason, Row, Run, Table, Value, in_order
 from bakeoff.run.cell import Cell
@@ -151,16 +152,24 @@ def _values(fits: Sequence[Record], columns: Iterable[Column]) -> Iterator[tuple
 
 
 def mean_of(fits: Sequence[Record], column: Column) -> Value | None:
-    """Return the mean of a column over distinct fits, or None; of one fit with its interval over users.
+    """Return the mean of a column over distinct fits, or None.
 
-    The interval of several needs their values by user: `uncertainty.with_intervals`.
+    One fit has its interval over users. The interval of several needs their values by user
+    (`uncertainty.with_intervals`), but for metrics of whole lists, which have none.
     """
     k = "" if column.k is None else str(column.k)
     measured = [r for r in fits if k in r.metrics.get(column.metric, {})]
     if not measured:
         return None
     entries = [r.metrics[column.metric][k] for r in measured]
-    half = t_half_width(entries[0][1], measured[0].n_users) if len(entries) == 1 else None
+    half = None
+    if len(entries) == 1:
+        half = t_half_width(entries[0][1], measured[0].n_users)
+    elif all(error is None for _, error in entries):
+        by_split: dict[str, list[float]] = {}
+        for record, (mean, _) in zip(measured, entries, strict=True):
+            by_split.setdefault(record.split_fingerprint, []).append(mean)
+        half = scatter_half_width(list(by_split.values()))
     return Value(statistics.fmean(mean for mean, _ in entries), half, len(entries))
 
 

@@ -15,8 +15,6 @@ from bakeoff.errors import Unsupported
 from bakeoff.evaluation import significance
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.significance import TestConfig, all_pairs, corrected
-from bakeoff.evaluation.significance import t_quantile as t_quantile
-from bakeoff.evaluation.variance import scatter_half_width
 from bakeoff.queries.pairs import (
     cells_without_values,
     families,
@@ -50,38 +48,20 @@ def with_intervals(table: Table, metrics: Mapping[str, Metric], store: Store, co
 def _with_intervals(
     row: Row, table: Table, metrics: Mapping[str, Metric], store: Store, config: TestConfig
 ) -> Row:
-    several = [column for column, value in row.values.items() if value.fits > 1]
-    if not several:
-        return row
-    halves: dict[Column, float | None] = {
-        column: scatter_half_width(_by_split(row, column), config.confidence)
-        for column in several
-        if not metrics[column.metric].per_user
-    }
-    by_user = [column for column in several if column not in halves]
+    several = [c for c, value in row.values.items() if value.fits > 1 and metrics[c.metric].per_user]
     splits = split_cells(table.parts, [row.results])
-    if by_user and not cells_without_values(store, splits):
-        samples = [read_sample(store, split, by_user) for split in splits]
-        for at, column in enumerate(by_user):
-            one = np.arange(len(by_user)) == at
-            try:
-                half = significance.mean_half_widths([s.take(one) for s in samples], config)
-            except Unsupported:  # fewer than two users on a split
-                continue
-            halves[column] = float(half[0, 0]) if np.isfinite(half[0, 0]) else None
-    values = {c: replace(v, half=halves.get(c)) if c in several else v for c, v in row.values.items()}
+    if not several or cells_without_values(store, splits):
+        return row
+    values = dict(row.values)
+    samples = [read_sample(store, split, several) for split in splits]
+    for at, column in enumerate(several):
+        try:
+            one = np.arange(len(several)) == at
+            half = float(significance.mean_half_widths([s.take(one) for s in samples], config)[0, 0])
+        except Unsupported:  # fewer than two users on a split
+            continue
+        values[column] = replace(values[column], half=half if np.isfinite(half) else None)
     return replace(row, values=values)
-
-
-def _by_split(row: Row, column: Column) -> list[list[float]]:
-    """Return the means of the fits on each split."""
-    k = "" if column.k is None else str(column.k)
-    records = {r.asked.key: r.record for r in row.results if r.record.done}
-    by_split: dict[str, list[float]] = {}
-    for record in records.values():
-        if k in record.metrics.get(column.metric, {}):
-            by_split.setdefault(record.split_fingerprint, []).append(record.metrics[column.metric][k][0])
-    return list(by_split.values())
 
 
 # -- marks -------------------------------------------------------------------------------------------

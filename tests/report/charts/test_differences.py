@@ -13,14 +13,18 @@ from bakeoff.queries.comparison import comparison
 from bakeoff.queries.pairs import pairwise
 from bakeoff.queries.tables import Column
 from bakeoff.report.charts import charts
-from bakeoff.report.charts.differences import interval_of
 
 
 def test_the_interval_on_one_split_is_that_of_the_paired_t_test(experiment: Any) -> None:
     table = experiment.tables[0]
     column = Column("ndcg", 5)
     found = pairwise(
-        table, experiment.metrics, experiment.store, significance.TestConfig(), [column], intervals=False
+        table,
+        experiment.metrics,
+        experiment.store,
+        significance.TestConfig(question="models"),
+        [column],
+        intervals=False,
     )
     one = found.pairs[column]
     values = []
@@ -28,7 +32,7 @@ def test_the_interval_on_one_split_is_that_of_the_paired_t_test(experiment: Any)
         keys = list(dict.fromkeys(r.asked.key for r in table.rows[row].results))
         values.append(np.mean([experiment.store.per_user(k, ["ndcg@5"])["ndcg@5"] for k in keys], axis=0))
     expected = stats.ttest_rel(values[2], values[0]).confidence_interval(0.95)
-    assert interval_of(one, 2, 0) == pytest.approx((expected.low, expected.high))
+    assert (one.low[2, 0], one.high[2, 0]) == pytest.approx((expected.low, expected.high))
 
 
 def test_ranks_over_data_sets_are_drawn_from_five_on(make: Any, metrics: Any) -> None:

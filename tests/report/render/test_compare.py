@@ -29,7 +29,7 @@ def line(metric="ndcg", corrected=0.01, higher=True, d=0.1):
 
 def comparison_of(*lines, n_splits=1, family_size=3, seeds=(1, 1), **more):
     keys = tuple(tuple(f"{side}{n}" for n in range(count)) for side, count in zip("ab", seeds, strict=True))
-    splits = tuple(SplitCells(f"s{n}", 0.25, 10, keys) for n in range(n_splits))
+    splits = tuple(SplitCells(f"s{n}", 10, keys) for n in range(n_splits))
     match = Match("plays, split random", "als", "warp", splits, ((), ()), "f")
     return Comparison(match, lines, family_size, **more)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,6 @@ from bakeoff.errors import Unsupported
 from bakeoff.evaluation.significance import MIN_DATA_SETS, CriticalDifference, TestConfig, critical_difference
 from bakeoff.queries.pairs import Pairwise, pairwise
 from bakeoff.queries.tables import Column
-from bakeoff.queries.uncertainty import t_quantile
 from bakeoff.report.charts.frame import Frame, TableView
 from bakeoff.report.charts.overlap import pair_axes
 from bakeoff.report.charts.spec import (
@@ -87,7 +85,7 @@ def _rows(frame: Frame, view: TableView, pairs: Sequence[Pairwise]) -> list[Row]
 
 def _numbers(one: Pairwise, i: int, j: int) -> tuple[Any, ...]:
     """Return the numbers of a pair, see LISTS. A positive effect is an improvement."""
-    low, high = interval_of(one, i, j)
+    low, high = float(one.low[i, j]), float(one.high[i, j])
     sign = -1.0 if one.higher_is_better is False else 1.0
     effect = float(np.clip(sign * one.effect[i, j], -9.99, 9.99))
     return (
@@ -99,20 +97,6 @@ def _numbers(one: Pairwise, i: int, j: int) -> tuple[Any, ...]:
         int(one.wins[i, j]),
         int(one.wins[j, i]),
     )
-
-
-def interval_of(one: Pairwise, i: int, j: int) -> tuple[float, float]:
-    """Return the 95 % interval of a difference: over splits, or on one split the t interval over users.
-
-    The deviation over users follows from the effect, mean / deviation.
-    """
-    if math.isfinite(one.low[i, j]):
-        return float(one.low[i, j]), float(one.high[i, j])
-    mean, effect = float(one.difference[i, j]), float(one.effect[i, j])
-    if effect == 0 or not math.isfinite(effect) or one.n_splits > 1:
-        return math.nan, math.nan
-    half = t_quantile(one.n_users - 1) * mean / effect / math.sqrt(one.n_users)
-    return mean - half, mean + half
 
 
 def _map(frame: Frame, rows: list[Row], config: TestConfig) -> Chart:

@@ -13,9 +13,9 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Codes, Doubles
+from bakeoff.evaluation.significance import t_quantile
 from bakeoff.queries.grouping import Grouping, by_features, by_history, by_known_history, history_edges
 from bakeoff.queries.tables import Column
-from bakeoff.queries.uncertainty import t_quantile
 from bakeoff.report.figures.store_access import SplitFits
 
 
