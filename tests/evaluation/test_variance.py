@@ -8,7 +8,7 @@ from scipy import integrate, stats
 
 from bakeoff.arrays import Doubles
 from bakeoff.errors import Unsupported
-from bakeoff.evaluation.variance import FIT_SCALE, SPLIT_SCALE, scatter_half_width, summarise
+from bakeoff.evaluation.variance import FIT_PRIOR, SPLIT_PRIOR, scatter_half_width, summarise
 
 PAIR = np.array([[0, 1]])
 
@@ -83,12 +83,13 @@ def test_fits_on_one_split_are_told_from_what_users_vary_by(rng: np.random.Gener
 def test_p_values_are_those_of_the_integral_over_the_prior(rng: np.random.Generator) -> None:
     a, b = rng.normal(size=(2, 3, 300)) + 0.05 * rng.normal(size=(2, 3, 1))
     means, spread = summarise([[row[None] for row in model] for model in (a, b)]).differences(PAIR)
-    unit = SPLIT_SCALE * np.sqrt(spread.splits_by_users[0])
+    df, scale = SPLIT_PRIOR
+    unit = scale * np.sqrt(spread.splits_by_users[0])
 
     def posterior(effect: float) -> float:
         expected = spread.splits_by_users[0] + effect**2
         return float(
-            stats.halfcauchy.pdf(effect, scale=unit) / expected * np.exp(-spread.splits[0] / expected)
+            stats.t.pdf(effect / unit, df) / expected * np.exp(-spread.splits[0] / expected)
         )  # chi-squared with two degrees of freedom
 
     def tail(effect: float) -> float:
@@ -185,4 +186,4 @@ def test_an_interval_covers_as_often_as_it_says(splits: int, fits: int, spread_o
 
 
 def test_scales_of_the_priors_are_those_of_the_simulations() -> None:
-    assert (SPLIT_SCALE, FIT_SCALE) == (1.0, 0.8)
+    assert (SPLIT_PRIOR, FIT_PRIOR) == ((3.0, 1.2), (1.0, 0.8))

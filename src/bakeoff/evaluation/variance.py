@@ -12,10 +12,12 @@ search). The mean of a table is the mean over splits of the means over fits and 
 - fits: the scatter between fits on one split beyond what users alone explain.
 
 With two or three splits or seeds the last two are hardly known, and a point estimate with the degrees of
-freedom of Satterthwaite (1946) is too small as often as it is too large. Here each effect is integrated over
-its posterior: mean squares are scaled chi-squares, and the prior of the effect's standard deviation is a
-half-Cauchy (Gelman 2006) in units that the users give. docs/statistics.md has coverage, false findings, power
-and width of the intervals, by simulation.
+freedom of Satterthwaite (1946) is too small as often as it is too large. Here each effect is integrated
+over its posterior: mean squares are scaled chi-squares, and the prior of the effect's standard
+deviation is a half-t (Gelman 2006) in units that the users give: with 3 degrees of freedom for splits,
+whose effects are of the size of what test rows vary by, and with 1 (a half-Cauchy) for fits, whose effects
+may be many times as large. docs/statistics.md has coverage, false findings, power and width of the
+intervals, by simulation.
 
 Two questions have two answers. *These fitted models*, on users like these: users alone are random. *These
 algorithms*, trained again on another split with another seed: all three are.
@@ -35,11 +37,12 @@ from bakeoff.errors import Unsupported
 Question = Literal["models", "algorithms"]
 """What an interval is about: these fitted models, or the algorithms that made them."""
 
-SPLIT_SCALE = 1.0
-"""Median of the prior of a split effect's standard deviation, in units of what users' test rows vary by."""
+SPLIT_PRIOR = (3.0, 1.2)
+"""Degrees of freedom and scale of the half-t prior of a split effect's standard deviation, in units of what
+users' test rows vary by."""
 
-FIT_SCALE = 0.8
-"""Median of the prior of a fit effect's standard deviation, in units of the users' standard error."""
+FIT_PRIOR = (1.0, 0.8)
+"""The same for a fit effect's standard deviation, in units of the users' standard error."""
 
 LEAST_SCATTER = 3
 """Splits, or fits on one split, that an interval needs where there are no values by user."""
@@ -99,14 +102,14 @@ class Spread:
         """Return weights and variances of the estimate, float64 [n, nodes], over the unknown effects."""
         nodes = _NODES[int(np.any(self.fits_df > 0)) + int(self.n_splits > 1) or 1]
         middle = (np.arange(nodes) + 0.5) / nodes
-        ratios = np.tan(middle * np.pi / 2) ** 2  # squared half-Cauchy of median 1, at points of equal mass
         zero = np.zeros((len(self.users), 1, 1))
         by_fit = by_split = zero
         if np.any(self.fits_df > 0):
-            scale = np.where(self.fits_df > 0, FIT_SCALE**2 * self.users, 0.0)
-            by_fit = scale[:, None, None] * ratios[None, :, None]
+            unit = np.where(self.fits_df > 0, self.users, 0.0)
+            by_fit = unit[:, None, None] * _prior_variances(FIT_PRIOR, middle)[None, :, None]
         if self.n_splits > 1:
-            by_split = SPLIT_SCALE**2 * self.splits_by_users[:, None, None] * ratios[None, None, :]
+            unit = self.splits_by_users
+            by_split = unit[:, None, None] * _prior_variances(SPLIT_PRIOR, middle)[None, None, :]
         log_weight = zero + _log_likelihood(self.fits, self.fits_by_users, by_fit, self.fits_df)
         df = np.full(len(self.users), self.n_splits - 1.0)
         log_weight = log_weight + _log_likelihood(self.splits, self.splits_by_users, by_fit + by_split, df)
@@ -170,6 +173,14 @@ class Spread:
             fits_by_users=self.fits_by_users / times,
             fits_df=times * (self.fits_df + self.fits_groups) - self.fits_groups,
         )
+
+
+def _prior_variances(prior: tuple[float, float], mass: Doubles) -> Doubles:
+    """Return the squares of a half-t at points that leave so much of its mass below them."""
+    from scipy.special import stdtrit
+
+    df, scale = prior
+    return np.asarray((scale * stdtrit(df, (1 + mass) / 2)) ** 2)
 
 
 def _log_likelihood(mean_square: Doubles, by_users: Doubles, effect: Doubles, df: Doubles) -> Doubles:
