@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from bakeoff import __version__, cli, commands, config_files
-from bakeoff.queries.compare import CompareRequest
 from bakeoff.run.naming import split_list
 
 COMMANDS = list(cli.bakeoff.commands)
@@ -67,16 +66,10 @@ def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"bakeoff {__version__}\n"
 
 
-@pytest.fixture
-def requests(monkeypatch: pytest.MonkeyPatch) -> list[CompareRequest]:
-    """What `compare` is called with, in place of a comparison."""
-    calls: list[CompareRequest] = []
-
-    def compare(request: CompareRequest, form: str) -> int:
-        calls.append(request)
-        return 4
-
-    monkeypatch.setattr(commands, "compare", compare)
+def record_calls(monkeypatch: pytest.MonkeyPatch, command: str) -> list[dict[str, Any]]:
+    """What a command is called with, in place of the command."""
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(commands, command, lambda **options: calls.append(options) or 4)
     return calls
 
 
@@ -92,18 +85,20 @@ LABELS = ("als (factors=8,iterations=3, tune=optuna)", 'it\'s "q" (a=[1; 2],b=x=
     ],
 )
 def test_names_reach_the_command_whole_and_options_in_any_spelling(
-    options: list[str], requests: list[CompareRequest]
+    options: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    calls = record_calls(monkeypatch, "compare")
     assert cli.main(["compare", *LABELS, *options]) == 4
-    (request,) = requests
-    assert (request.a, request.b) == LABELS
-    assert (request.name, request.ks, request.results) == ("lab", (5, 10), Path("r=s"))
-    assert (request.rules.test, request.rules.seed) == ("randomization", 3)
+    (call,) = calls
+    assert call["names"] == LABELS
+    assert (call["name"], call["k"], call["results_dir"]) == ("lab", [5, 10], Path("r=s"))
+    assert (call["rules"].test, call["rules"].seed) == ("randomization", 3)
 
 
-def test_a_word_behind_two_dashes_is_a_name(requests: list[CompareRequest]) -> None:
+def test_a_word_behind_two_dashes_is_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = record_calls(monkeypatch, "compare")
     assert cli.main(["compare", "name=lab", "--", "k=3", "-x"]) == 4
-    assert (requests[0].a, requests[0].b, requests[0].name) == ("k=3", "-x", "lab")
+    assert (calls[0]["names"], calls[0]["name"]) == (("k=3", "-x"), "lab")
 
 
 @pytest.mark.parametrize(
@@ -115,23 +110,21 @@ def test_a_word_behind_two_dashes_is_a_name(requests: list[CompareRequest]) -> N
     ],
 )
 def test_a_list_of_models_may_hold_labels(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(commands, "recommend", lambda *arguments: calls.append(arguments) or 0)
-    assert cli.main(["recommend", "lab", *words]) == 0
-    name, _, question, cell_filter, *_ = calls[0]
-    models = cell_filter.models
+    calls = record_calls(monkeypatch, "recommend")
+    assert cli.main(["recommend", "lab", *words]) == 4
+    models = calls[0]["cells"].models
     models = split_list(models, []) if isinstance(models, str) else models
-    assert (name, question.user) == ("lab", "a=b")
+    assert (calls[0]["name"], calls[0]["user"]) == ("lab", "a=b")
     assert [model.strip("'") for model in models] == [LABELS[0], "ease"]
 
 
 def test_a_report_takes_names_and_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[Any] = []
-    monkeypatch.setattr(commands, "report", lambda *args, **options: calls.append((args, options)) or 0)
-    assert cli.main(["report", "--metrics", "ndcg,recall", "name=lab", "--k", "3", "fold=1"]) == 0
-    ((name, results, ks, metrics), options) = calls[0]
-    assert (name, results, ks, list(metrics)) == ("lab", Path("results"), [3], ["ndcg", "recall"])
-    assert options["cells"].fold == 1 and options["rules"].test == "t" and options["form"] == "table"
+    calls = record_calls(monkeypatch, "report")
+    assert cli.main(["report", "--metrics", "ndcg,recall", "name=lab", "--k", "3", "fold=1"]) == 4
+    (call,) = calls
+    assert (call["name"], call["results_dir"], call["k"]) == ("lab", Path("results"), [3])
+    assert list(call["metrics"]) == ["ndcg", "recall"]
+    assert call["cells"].fold == 1 and call["rules"].test == "t" and call["form"] == "table"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +188,7 @@ def test_what_stops_a_command_gives_its_exit_code(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def stop(*_: object) -> int:
+    def stop(**_: object) -> int:
         raise error
 
     stdout = sys.stdout
@@ -208,7 +201,7 @@ def test_what_stops_a_command_gives_its_exit_code(
 
 
 def test_an_error_of_the_system_without_a_file_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object) -> int:
+    def stop(**_: object) -> int:
         raise OSError("no such device")
 
     monkeypatch.setattr(commands, "verify", stop)

@@ -88,11 +88,11 @@ def test_report_verify_and_export_take_the_same_filter(results: Path, tmp_path: 
     from bakeoff.queries.select import CellFilter
 
     only = CellFilter(models=TUNED)
-    assert commands.export("lab", tmp_path / "out", results, only) == 0
+    assert commands.export("lab", results, tmp_path / "out", only) == 0
     assert [p.name for p in (tmp_path / "out").iterdir()] == [rows(results)["als", "optuna"]["key"]]
     assert commands.verify("lab", results, [], only) == 0
     with pytest.raises(UsageError, match="choose one of"):
-        commands.export("lab", tmp_path / "none", results, CellFilter(models="warp"))
+        commands.export("lab", results, tmp_path / "none", CellFilter(models="warp"))
 
 
 def test_every_output_prints_the_same_label(results: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ An option is written `--results-dir DIR`, `--results-dir=DIR` or, as an override
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -21,7 +22,6 @@ from bakeoff._version import __version__
 from bakeoff.errors import ConfigError, UsageError, check_choice, nearest
 
 if TYPE_CHECKING:
-    from bakeoff.commands import Form
     from bakeoff.evaluation.significance import TestConfig
     from bakeoff.queries.select import CellFilter
 
@@ -437,15 +437,38 @@ def bakeoff() -> None:
     """Compare recommenders for implicit feedback on equal terms: which ranks best on your log."""
 
 
-def _command(*options: Any, kind: type[Command] = Command) -> Callable[[Callable[..., int]], click.Command]:
-    """Return a decorator that makes a command of a function `NAME_command` and its options."""
+def _command(
+    *options: Any,
+    kind: type[Command] = Command,
+    call: Callable[[str, dict[str, Any]], int] | None = None,
+    name: str | None = None,
+) -> Callable[[Callable[[], None]], click.Command]:
+    """Return a decorator that makes a command of its options and of a function `NAME_command` with its help.
 
-    def make(function: Callable[..., int]) -> click.Command:
+    Args:
+        call: gets NAME and the values of the options; by default they go to `bakeoff.commands.NAME`.
+        name: the command's name; None for NAME.
+    """
+
+    def make(function: Callable[[], None]) -> click.Command:
+        own_name = function.__name__.removesuffix("_command")
+
+        @functools.wraps(function)
+        def run(**values: Any) -> int:
+            return (call or _call)(own_name, values)
+
+        command: Any = run
         for option in reversed((*options, *MESSAGES)):
-            function = option(function)
-        return bakeoff.command(cls=kind)(function)
+            command = option(command)
+        return bakeoff.command(name, cls=kind)(command)
 
     return make
+
+
+def _call(name: str, values: dict[str, Any]) -> int:
+    from bakeoff import commands
+
+    return int(getattr(commands, name)(**values))
 
 
 def _option(key: str, value: Value | None, text: str, *short: str, **more: Any) -> Any:
@@ -533,8 +556,8 @@ def _hydra(command: str, options: dict[str, Any]) -> int:
     return compose.main(command, [*_overrides(options), *overrides], form=form, quiet=quiet)
 
 
-@_command(*HYDRA, kind=HydraCommand)
-def run_command(**options: Any) -> int:
+@_command(*HYDRA, kind=HydraCommand, call=_hydra)
+def run_command() -> None:
     """Run what is missing of a grid and write its reports.
 
     Commas make a grid: every combination of data set, split, model and seed is a cell. k is not an axis:
@@ -552,27 +575,24 @@ def run_command(**options: Any) -> int:
     `bakeoff show model als` (dataset, split, tune) lists what stands behind `model.`, `dataset.`, `split.`
     and `tune.`.
     """
-    return _hydra("run", options)
 
 
-@_command(*HYDRA, kind=HydraCommand)
-def plan_command(**options: Any) -> int:
+@_command(*HYDRA, kind=HydraCommand, call=_hydra)
+def plan_command() -> None:
     """Say what a run would do and how long it would take.
 
     Takes the same words as run and runs nothing. Skips are listed as far as the configuration and the store
     tell them: no data are read.
     """
-    return _hydra("plan", options)
 
 
-@_command(*HYDRA, kind=HydraCommand)
-def describe_command(**options: Any) -> int:
+@_command(*HYDRA, kind=HydraCommand, call=_hydra)
+def describe_command() -> None:
     """Describe the data, whole and under each split.
 
     \b
       bakeoff describe dataset=ml_100k split=random,temporal
     """
-    return _hydra("describe", options)
 
 
 @_command(
@@ -582,17 +602,12 @@ def describe_command(**options: Any) -> int:
     _option("mlflow", TEXT, "address of an MLflow server: log what is not logged yet"),
     *(*SELECTION, *_statistics(), NAME, RESULTS_DIR, FORMAT),
 )
-def report_command(
-    name: str, k: list[int] | None, metrics: dict[str, str] | None, results_dir: Path, **options: Any
-) -> int:
+def report_command() -> None:
     """Write an experiment's reports again, without fitting.
 
     Writes <results_dir>/NAME/report.md, .tex, .html, metrics.csv and cells.csv from the store, also for other
     cutoffs and metrics, and prints the tables.
     """
-    from bakeoff import commands
-
-    return commands.report(name, results_dir, k, metrics, **options)
 
 
 @_command(
@@ -601,9 +616,7 @@ def report_command(
     _option("preset", Value("DIR/model/NAME.yaml", _path), "write the model of a cell, of KEY or NAME/MODEL"),
     *(*SELECTION, NAME, RESULTS_DIR, FORMAT),
 )
-def export_command(
-    name: str, to: Path | None, preset: Path | None, results_dir: Path, cells: CellFilter | None, form: Form
-) -> int:
+def export_command() -> None:
     """Write train, test and lists as plain tables.
 
     Ids are those of your data. train.parquet and test.parquet hold user, item[, value, time]; lists.parquet
@@ -614,11 +627,6 @@ def export_command(
     With --preset the cell's model with its final (tuned) hyperparameters becomes a YAML of your own:
     bakeoff run --config-dir DIR model=NAME
     """
-    from bakeoff import commands
-
-    if to is None and preset is None:
-        raise ConfigError("export: no folder to write to; give one as --to DIR")
-    return commands.export(name, to, results_dir, cells, form, preset)
 
 
 @_command(
@@ -633,19 +641,7 @@ def export_command(
     *_statistics(test="randomization"),
     *(RESULTS_DIR, FORMAT),
 )
-def compare_command(
-    names: Sequence[str],
-    name: str | None,
-    cells: CellFilter | None,
-    k: list[int] | None,
-    metrics: dict[str, str] | None,
-    gate: str | None,
-    tolerance: float | None,
-    users: int,
-    results_dir: Path,
-    rules: TestConfig,
-    form: Form,
-) -> int:
+def compare_command() -> None:
     """Compare a candidate with a baseline; gate a release.
 
     Is the candidate A better than the baseline B, for whom, and by enough to ship it?
@@ -665,30 +661,6 @@ def compare_command(
     -tolerance. Where lower is better the sign is turned. Of several comparisons all must be promoted; one
     rejected rejects.
     """
-    from bakeoff import commands
-    from bakeoff.queries.compare import CompareRequest
-    from bakeoff.queries.select import CellFilter
-
-    if len(names) != 2:
-        raise ConfigError(f"compare: expected two names, got {len(names)}; see bakeoff compare --help")
-    if tolerance is not None and gate is None:
-        raise ConfigError("compare: tolerance= belongs to a gate; give one as --gate ndcg@10")
-    return commands.compare(
-        CompareRequest(
-            a=names[0],
-            b=names[1],
-            results=results_dir,
-            name=name,
-            cells=cells or CellFilter(),
-            gate=gate,
-            ks=tuple(k or ()),
-            metrics=metrics or {},
-            tolerance=tolerance or 0.0,
-            users=users,
-            rules=rules,
-        ),
-        form,
-    )
 
 
 def _comparable(context: click.Context) -> list[str]:
@@ -709,17 +681,7 @@ def _comparable(context: click.Context) -> list[str]:
     _option("to", FILE, "write to a file, .csv or .json"),
     *(NAME, RESULTS_DIR),
 )
-def recommend_command(
-    name: str,
-    user: str | None,
-    items: tuple[str, ...] | None,
-    similar_to: str | None,
-    k: int,
-    cells: CellFilter | None,
-    format: str | None,
-    to: Path | None,
-    results_dir: Path,
-) -> int:
+def recommend_command() -> None:
     """Show what each model recommends, side by side.
 
     \b
@@ -731,14 +693,6 @@ def recommend_command(
     the fitted models: they need cells that were run with save_model=true. A model that cannot answer is
     listed with the reason. Beside the lists stand the history, the hits and the overlap.
     """
-    from bakeoff import commands
-    from bakeoff.queries.recommend import RecommendRequest
-    from bakeoff.queries.select import CellFilter
-
-    if sum(value is not None for value in (user, items, similar_to)) != 1:
-        raise ConfigError("recommend: expected one of --user ID, --items A,B,C and --similar-to ITEM")
-    request = RecommendRequest(user, items, similar_to, k)
-    return commands.recommend(name, results_dir, request, cells or CellFilter(), format, to)
 
 
 @_command(
@@ -750,9 +704,7 @@ def recommend_command(
     ),
     *(*SELECTION, NAME, RESULTS_DIR, FORMAT),
 )
-def verify_command(
-    name: str, references: list[str] | None, results_dir: Path, cells: CellFilter | None, form: Form
-) -> int:
+def verify_command() -> None:
     """Recompute every number by independent code.
 
     Recomputes metrics.csv and the values by user from the stored lists, ranks and splits, by code that
@@ -763,9 +715,6 @@ def verify_command(
     Exit code 0 if all agree to 1e-9 (relative above 1), 1 if something differs: each is named by cell and
     metric.
     """
-    from bakeoff import commands
-
-    return commands.verify(name, results_dir, references, cells, form)
 
 
 CONFIG_DIR = _option("config_dir", DIR, "a folder of your own YAML: model/, dataset/, ...", multiple=True)
@@ -774,16 +723,14 @@ CONFIG_DIR = _option("config_dir", DIR, "a folder of your own YAML: model/, data
 @_command(
     click.argument("kind", metavar="|".join(LISTED), type=Value("KIND", _kinds, lambda ctx: LISTED)),
     *(CONFIG_DIR, RESULTS_DIR, FORMAT),
+    name="list",
 )
-def list_command(kind: str, config_dir: Sequence[str], results_dir: Path, form: Form) -> int:
+def list_entries_command() -> None:
     """List models, data sets, splits, metrics, presets or experiments.
 
     Presets are the files of conf/experiment, experiments are stored results. On a pipe every line is a name
     and what it is, with a tab between.
     """
-    from bakeoff import commands
-
-    return commands.list_entries(kind, results_dir, config_dir, form)
 
 
 @_command(
@@ -791,7 +738,7 @@ def list_command(kind: str, config_dir: Sequence[str], results_dir: Path, form: 
     click.argument("name", type=Value("NAME", offer=lambda ctx: _shown_names(ctx))),
     *(CONFIG_DIR, RESULTS_DIR, FORMAT),
 )
-def show_command(kind: str, name: str, config_dir: Sequence[str], results_dir: Path, form: Form) -> int:
+def show_command() -> None:
     """Show every key of an option: meaning, default, range, search space.
 
     \b
@@ -801,9 +748,6 @@ def show_command(kind: str, name: str, config_dir: Sequence[str], results_dir: P
       bakeoff show metric ndcg
       bakeoff show experiment first       its cells, and the labels that compare and recommend take
     """
-    from bakeoff import commands
-
-    return commands.show(kind, name, results_dir, config_dir, form)
 
 
 def _shown_names(context: click.Context) -> Sequence[str]:
@@ -816,8 +760,11 @@ def _shown_names(context: click.Context) -> Sequence[str]:
     return config_files.options("experiment" if kind == "preset" else str(kind), path)
 
 
-@_command(click.argument("shell", metavar="bash|zsh|fish", type=_choice("bash", "zsh", "fish")))
-def completion_command(shell: str) -> int:
+@_command(
+    click.argument("shell", metavar="bash|zsh|fish", type=_choice("bash", "zsh", "fish")),
+    call=lambda name, values: _print(completion.script(values["shell"])),
+)
+def completion_command() -> None:
     """Print the script that completes commands in a shell.
 
     \b
@@ -825,7 +772,6 @@ def completion_command(shell: str) -> int:
       eval "$(bakeoff completion zsh)"             in ~/.zshrc, after compinit
       bakeoff completion fish | source             in ~/.config/fish/config.fish
     """
-    return _print(completion.script(shell))
 
 
 def _one_name(command: str, words: Sequence[str], name: str | None) -> str:
@@ -835,12 +781,10 @@ def _one_name(command: str, words: Sequence[str], name: str | None) -> str:
     return names[0]
 
 
-def _cell_filter(options: dict[str, Any]) -> CellFilter | None:
-    """Return the filter that the options of SELECTION make; None if none is given."""
+def _cell_filter(options: dict[str, Any]) -> CellFilter:
+    """Return the filter that the options of SELECTION make."""
     from bakeoff.queries.select import CellFilter
 
-    if all(value in (None, ()) for value in options.values()):
-        return None
     models = [text.strip().removeprefix("[").removesuffix("]") for text in options.pop("models", ())]
     return CellFilter(models=models[0] if len(models) == 1 else models, **options)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from bakeoff import tracking
 from bakeoff.errors import ConfigError, Unsupported, UsageError, check_range
@@ -22,14 +22,12 @@ from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest, Record
 from bakeoff.storage.store import Store
 
-if TYPE_CHECKING:
-    from bakeoff.queries.compare import CompareRequest
-    from bakeoff.queries.recommend import RecommendRequest
-
 NOT_STORED = "not stored: run its command again (it stands in experiment.json)"
 
 UNFINISHED_SHOWN = 3
 """Number of cells without lists that an export names; more are counted."""
+
+EVERY_CELL = CellFilter()
 
 Form = Literal["table", "json"]
 """What a command prints: tables for people, or one JSON document."""
@@ -184,18 +182,18 @@ VERBS: Mapping[str, Callable[[Request], int]] = {"run": run, "plan": plan, "desc
 
 def report(
     name: str,
-    results: Path,
-    ks: Sequence[int] | None,
-    metrics: Mapping[str, str] | None,
+    results_dir: Path,
+    k: Sequence[int] | None = None,
+    metrics: Mapping[str, str] | None = None,
     rules: TestConfig | None = None,
     mlflow: str | None = None,
-    cells: CellFilter | None = None,
+    cells: CellFilter = EVERY_CELL,
     form: Form = "table",
 ) -> int:
     """Write the reports of a stored experiment again, with other cutoffs or metrics if given; fit nothing.
 
     Args:
-        cells: which of its cells the reports hold; None for all.
+        cells: which of its cells the reports hold.
 
     Raises:
         UsageError: no such experiment, none of its cells in the store, or a k beyond the stored lists.
@@ -203,14 +201,14 @@ def report(
     from bakeoff.report.render import json
 
     tracking.check(mlflow, "")
-    experiment, folder = _selected(stored_experiment(name, results), cells), results / name
-    workspace = Workspace(Store(results / "store"))
+    experiment, folder = _selected(stored_experiment(name, results_dir), cells), results_dir / name
+    workspace = Workspace(Store(results_dir / "store"))
     records = [_stored_or_missing(request, workspace.store) for request in experiment.requests]
     if all(record.status == "missing" for record in records):
         damages = [record.reason for record in records if record.reason != NOT_STORED]
         nothing = f"{workspace.store.root}: it holds no cell of experiment {name!r}; {folder} stays as it is"
         raise UsageError(damages[0] if damages else nothing)
-    wanted = EvaluationSpec(_cutoffs(ks, experiment, records), metrics or default_paths())
+    wanted = EvaluationSpec(_cutoffs(k, experiment, records), metrics or default_paths())
     tracker, measured = tracking.tracker(mlflow, name), _results(experiment, workspace, wanted, {})
     _report(experiment, folder, measured, workspace, wanted, rules or TestConfig(), form)
     tracking.finish(tracker, measured, folder)
@@ -236,10 +234,10 @@ def _cutoffs(ks: Sequence[int] | None, experiment: Experiment, records: Sequence
 
 
 def export(
-    target: str,
-    to: Path | None,
-    results: Path,
-    cells: CellFilter | None = None,
+    name: str,
+    results_dir: Path,
+    to: Path | None = None,
+    cells: CellFilter = EVERY_CELL,
     form: Form = "table",
     preset: Path | None = None,
 ) -> int:
@@ -247,7 +245,7 @@ def export(
 
     Args:
         to: the folder; None writes the preset alone.
-        cells: which cells of the experiment; None for all.
+        cells: which cells of the experiment.
         preset: the YAML file for the model of a cell (KEY or NAME/MODEL) with its final hyperparameters.
 
     Raises:
@@ -257,17 +255,19 @@ def export(
     from bakeoff.queries import params_from
     from bakeoff.report.export import export_cell, export_cells
 
-    store = Store(results / "store")
+    if to is None and preset is None:
+        raise ConfigError("export: no folder to write to; give one as --to DIR")
+    store = Store(results_dir / "store")
     if preset is not None:
-        params_from.write(target, preset, results)
+        params_from.write(name, preset, results_dir)
         logger.info("wrote %s", preset)
     if to is None:
         return 0
-    if store.record(target) is not None:
-        export_cell(target, to, Workspace(store))
-        _print_exported({target: to}, form)
+    if store.record(name) is not None:
+        export_cell(name, to, Workspace(store))
+        _print_exported({name: to}, form)
         return 0
-    experiment = _selected(stored_experiment(target, results, "experiment or cell"), cells)
+    experiment = _selected(stored_experiment(name, results_dir, "experiment or cell"), cells)
     records = {request.key: store.record(request.key) for request in experiment.requests}
     unfinished = [(key, record) for key, record in records.items() if record is None or not record.done]
     finished = [key for key in records if key not in dict(unfinished)]
@@ -287,27 +287,46 @@ def export(
     return 0
 
 
-def compare(request: CompareRequest, form: Form = "table") -> int:
+def compare(
+    names: Sequence[str],
+    results_dir: Path,
+    name: str | None,
+    cells: CellFilter,
+    k: Sequence[int] | None,
+    metrics: Mapping[str, str] | None,
+    gate: str | None,
+    tolerance: float | None,
+    users: int,
+    rules: TestConfig,
+    form: Form,
+) -> int:
     """Print the comparison of A with B; with a gate its answer is the exit code.
 
     0: promoted, 3: rejected, 4: undecided.
     """
-    from bakeoff.queries.compare import EXIT_CODES, all_of
-    from bakeoff.queries.compare import compare as compare_results
+    from bakeoff.queries import compare as comparing
     from bakeoff.report.render import json
     from bakeoff.report.render.compare import print_answer, print_comparison
 
-    comparisons = compare_results(request)
+    if len(names) != 2:
+        raise ConfigError(f"compare: expected two names, got {len(names)}; see bakeoff compare --help")
+    if tolerance is not None and gate is None:
+        raise ConfigError("compare: tolerance= belongs to a gate; give one as --gate ndcg@10")
+    a, b = names
+    request = comparing.CompareRequest(
+        a, b, results_dir, name, cells, tuple(k or ()), metrics or {}, gate, tolerance or 0.0, users, rules
+    )
+    comparisons = comparing.compare(request)
     answers = [one.answer for one in comparisons if one.answer is not None]
-    answer = None if request.gate is None else all_of(answers)
+    answer = None if gate is None else comparing.all_of(answers)
     if form == "json":
-        json.write(json.comparisons(comparisons, request.gate, answer))
+        json.write(json.comparisons(comparisons, gate, answer))
     else:
         for one in comparisons:
-            print_comparison(one, request.rules, request.gate, request.tolerance)
-        if request.gate is not None and answer is not None and len(answers) > 1:
-            print_answer(request.gate, answer, answers)
-    return 0 if answer is None else EXIT_CODES[answer]
+            print_comparison(one, rules, gate, request.tolerance)
+        if gate is not None and answer is not None and len(answers) > 1:
+            print_answer(gate, answer, answers)
+    return 0 if answer is None else comparing.EXIT_CODES[answer]
 
 
 def _print_exported(folders: Mapping[str, Path], form: Form) -> None:
@@ -327,28 +346,39 @@ def _print_exported(folders: Mapping[str, Path], form: Form) -> None:
 
 
 def recommend(
-    name: str, results: Path, request: RecommendRequest, which: CellFilter, form: str | None, to: Path | None
+    name: str,
+    results_dir: Path,
+    user: str | None,
+    items: tuple[str, ...] | None,
+    similar_to: str | None,
+    k: int,
+    cells: CellFilter,
+    format: str | None,
+    to: Path | None,
 ) -> int:
     """Show what each model of an experiment recommends, or write it (see `render.recommend.deliver`)."""
-    from bakeoff.queries.recommend import answer
+    from bakeoff.queries.recommend import RecommendRequest, answer
     from bakeoff.report.render.recommend import deliver, form_of
 
-    form = form_of(form, to)
-    deliver(answer(request, stored_experiment(name, results), which, Store(results / "store")), form, to)
+    if sum(value is not None for value in (user, items, similar_to)) != 1:
+        raise ConfigError("recommend: expected one of --user ID, --items A,B,C and --similar-to ITEM")
+    request, form = RecommendRequest(user, items, similar_to, k), form_of(format, to)
+    experiment, store = stored_experiment(name, results_dir), Store(results_dir / "store")
+    deliver(answer(request, experiment, cells, store), form, to)
     return 0
 
 
 def verify(
     name: str,
-    results: Path,
-    references: Sequence[str] | None,
-    cells: CellFilter | None = None,
+    results_dir: Path,
+    references: Sequence[str] | None = None,
+    cells: CellFilter = EVERY_CELL,
     form: Form = "table",
 ) -> int:
     """Recompute the numbers of an experiment by independent code; return 1 where something differs, else 0.
 
     Args:
-        cells: which of its cells; None for all.
+        cells: which of its cells are checked.
     """
     from bakeoff.report.render import json
     from bakeoff.report.render.verify import print_verification
@@ -356,9 +386,9 @@ def verify(
     from bakeoff.verify.libraries import select_libraries, unavailable_libraries
 
     libraries = select_libraries(references)
-    experiment = stored_experiment(name, results)
-    keys = None if cells is None else {request.key for request in _selected(experiment, cells).requests}
-    result = check(experiment, results / name, Store(results / "store"), libraries, keys)
+    experiment = stored_experiment(name, results_dir)
+    keys = None if cells == EVERY_CELL else {r.key for r in _selected(experiment, cells).requests}
+    result = check(experiment, results_dir / name, Store(results_dir / "store"), libraries, keys)
     if form == "json":
         json.write({"experiment": name, "agrees": result.agrees, **json.plain(result)})
     else:
@@ -366,13 +396,13 @@ def verify(
     return 0 if result.agrees else 1
 
 
-def list_entries(kind: str, results: Path, config_dirs: Sequence[str], form: Form) -> int:
+def list_entries(kind: str, results_dir: Path, config_dir: Sequence[str], form: Form) -> int:
     """Print what there is of a kind: models, datasets, splits, metrics, presets or experiments."""
     from bakeoff.queries.reference import entries
     from bakeoff.report.render import json
     from bakeoff.report.render.reference import print_entries
 
-    rows = entries(kind, results, config_dirs)
+    rows = entries(kind, results_dir, config_dir)
     if form == "json":
         json.write({kind: rows})
     else:
@@ -380,13 +410,13 @@ def list_entries(kind: str, results: Path, config_dirs: Sequence[str], form: For
     return 0
 
 
-def show(kind: str, name: str, results: Path, config_dirs: Sequence[str], form: Form) -> int:
+def show(kind: str, name: str, results_dir: Path, config_dir: Sequence[str], form: Form) -> int:
     """Print what is known of a model, data set, split, tuner, metric, preset or experiment."""
     from bakeoff.queries.reference import reference
     from bakeoff.report.render import json
     from bakeoff.report.render.reference import as_json, print_reference
 
-    entry = reference(kind, name, results, config_dirs)
+    entry = reference(kind, name, results_dir, config_dir)
     if form == "json":
         json.write(as_json(entry))
     else:
@@ -439,10 +469,8 @@ def _report(
         print_tables(experiment.name, results, wanted.ks, metrics, folder, tables=tables)
 
 
-def _selected(experiment: Experiment, cells: CellFilter | None) -> Experiment:
+def _selected(experiment: Experiment, cells: CellFilter) -> Experiment:
     """Return an experiment with the cells that a filter keeps."""
-    if cells is None:
-        return experiment
     requests = select(experiment.requests, cells, f"experiment {experiment.name!r}")
     return Experiment(experiment.name, tuple(requests), experiment.commands)
 
