@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bakeoff import tracking
 from bakeoff.errors import ConfigError, Unsupported, UsageError, check_range
@@ -21,6 +21,9 @@ from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest, Record
 from bakeoff.storage.store import Store
+
+if TYPE_CHECKING:
+    from bakeoff.queries.tables import Table
 
 NOT_STORED = "not stored: run its command again (it stands in experiment.json)"
 
@@ -91,13 +94,13 @@ def run(request: Request) -> int:
         follower = tracking.following(progress(quiet=request.quiet), tracker)
         records = grid.run(planned, workspace, request.wanted, request.options, follower, request.launch)
         results = _results(experiment, workspace, request.wanted, {r.key: r for r in records})
-        _report(experiment, folder, results, workspace, request.wanted, request.rules, request.form)
+        tables = _report(experiment, folder, results, workspace, request.wanted, request.rules, request.form)
         tracking.finish(tracker, results, folder)
-        reported.append(json.Reported(name, folder, results))
+        reported.append(json.Reported(name, folder, results, tables))
     if request.form == "json":
         json.write(json.experiments(reported, request.wanted.ks, metrics))
     requested = {r.key for requests in request.experiments.values() for r in requests}
-    statuses = {r.record.status for _, _, results in reported for r in results if r.asked.key in requested}
+    statuses = {r.record.status for report in reported for r in report.results if r.asked.key in requested}
     return int("failed" in statuses)
 
 
@@ -210,10 +213,11 @@ def report(
         raise UsageError(damages[0] if damages else nothing)
     wanted = EvaluationSpec(_cutoffs(k, experiment, records), metrics or default_paths())
     tracker, measured = tracking.tracker(mlflow, name), _results(experiment, workspace, wanted, {})
-    _report(experiment, folder, measured, workspace, wanted, rules or TestConfig(), form)
+    tables = _report(experiment, folder, measured, workspace, wanted, rules or TestConfig(), form)
     tracking.finish(tracker, measured, folder)
     if form == "json":
-        json.write(json.experiments([json.Reported(name, folder, measured)], wanted.ks, wanted.metrics))
+        reported = json.Reported(name, folder, measured, tables)
+        json.write(json.experiments([reported], wanted.ks, wanted.metrics))
     return 0
 
 
@@ -449,10 +453,14 @@ def _report(
     wanted: EvaluationSpec,
     rules: TestConfig,
     form: Form,
-) -> None:
-    """Write every output of an experiment from its results; print its tables unless JSON is printed."""
+) -> list[Table]:
+    """Write every output of an experiment from its results, and return its tables.
+
+    The tables are printed unless JSON is.
+    """
     from bakeoff.queries.comparison import comparison
     from bakeoff.queries.uncertainty import with_uncertainty
+    from bakeoff.queries.verdict import with_verdicts
     from bakeoff.report import files
     from bakeoff.report.render.console import print_tables
 
@@ -460,6 +468,7 @@ def _report(
     metrics = resolve(wanted.metrics)
     tables = comparison(results, wanted.ks, metrics)
     tables = with_uncertainty(tables, metrics, workspace.store, rules)
+    tables = with_verdicts(tables, metrics, workspace.store, rules)
     files.write(
         *(folder, experiment.name, results, wanted.ks, metrics, experiment.commands),
         store=workspace.store,
@@ -467,6 +476,7 @@ def _report(
     )
     if form == "table":
         print_tables(experiment.name, results, wanted.ks, metrics, folder, tables=tables)
+    return tables
 
 
 def _selected(experiment: Experiment, cells: CellFilter) -> Experiment:

@@ -62,7 +62,7 @@ def _table(results: Sequence[Result], ks: Sequence[int], metrics: Mapping[str, M
         runs=runs,
         columns=columns,
         rows=tuple(_with_best(rows, directions, len(runs))),
-        has_popularity=any(r.record.done and _is_popularity(r.asked.cell) for r in results),
+        has_popularity=any(r.record.done and is_popularity(r.asked.cell) for r in results),
     )
 
 
@@ -204,5 +204,5 @@ def _weights(cell: Cell, fits: Iterable[Record]) -> str:
     return "/".join(fitted) or str(cell.model_build.get("weights", ""))
 
 
-def _is_popularity(cell: Cell) -> bool:
+def is_popularity(cell: Cell) -> bool:
     return cell.model_target.rpartition(".")[2] == "Popularity"

@@ -149,6 +149,85 @@ class Marks:
 
 
 @dataclass(frozen=True)
+class Contender:
+    """A model of a comparison in the leading metric.
+
+    Args:
+        label: its name in every output.
+        mean, half_width: of the metric; half_width is None where it has no interval.
+        fit_seconds, recommend_seconds: mean wall seconds of a fit and of its lists, tuning not included.
+        peak_mb: highest resident memory of its fits, in 10^6 bytes, or None.
+    """
+
+    label: str
+    mean: float
+    half_width: float | None
+    fit_seconds: float | None
+    recommend_seconds: float | None
+    peak_mb: float | None
+
+
+@dataclass(frozen=True)
+class Lead:
+    """The leader against another model: difference, leader less other, with its interval and corrected p."""
+
+    other: str
+    difference: float
+    low: float
+    high: float
+    p_corrected: float
+    confidence: float = 0.95
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """In how many of several views the leader leads, and who leads in the others (view -> labels)."""
+
+    leads: int
+    total: int
+    others: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a comparison of models on one data set and split says.
+
+    Args:
+        title: the labels of data set and split.
+        column: the leading metric at the leading cutoff; None where nothing was measured.
+        higher_is_better: its direction.
+        leader: the model with the best mean among those that have all their runs; None where there is none.
+        ties: models that the leader cannot be told from, best first.
+        behind: the leader against the best model that it can be told from; None where there is none.
+        against_ties: the leader against each of the ties.
+        tested: whether the models were tested; else why not is in `untested`.
+        untested: the reason.
+        cutoffs: the leader at the other cutoffs of the metric.
+        metrics: the leader in the other prominent accuracy metrics at the same cutoff.
+        runs: the leader in each run (split seed, fold, seed).
+        popularity: mean of the popularity baseline, or None.
+        single: whether every model has one fit: then the verdict is about these fitted models.
+        not_done: labels of models without all their runs, by status.
+    """
+
+    title: str
+    column: Column | None
+    higher_is_better: bool | None = None
+    leader: Contender | None = None
+    ties: tuple[Contender, ...] = ()
+    behind: Lead | None = None
+    against_ties: tuple[Lead, ...] = ()
+    tested: bool = False
+    untested: str = ""
+    cutoffs: Agreement | None = None
+    metrics: Agreement | None = None
+    runs: Agreement | None = None
+    popularity: float | None = None
+    single: bool = True
+    not_done: Mapping[str, tuple[str, ...]] | None = None
+
+
+@dataclass(frozen=True)
 class Table:
     """Models compared on one data set and one split family.
 
@@ -158,6 +237,7 @@ class Table:
         has_popularity: whether a popularity baseline is among the rows with results.
         marks: how values were compared with the best of their column; None where nobody did.
         of_data: what is worth saying of the data, from their preparation.
+        verdict: who leads, and what is open; None where it was not computed.
     """
 
     dataset: str
@@ -171,6 +251,7 @@ class Table:
     has_popularity: bool
     marks: Marks | None = None
     of_data: tuple[str, ...] = ()
+    verdict: Verdict | None = None
 
     @property
     def title(self) -> str:

@@ -11,11 +11,13 @@ from bakeoff.evaluation.metric import Metric
 from bakeoff.hashing import canonical_json
 from bakeoff.queries.select import Result
 from bakeoff.queries.tables import Column, Part, Row, Table
+from bakeoff.queries.verdict import best_first
 from bakeoff.report.layout import Grid as Grid
 from bakeoff.report.layout import Head as Head
 from bakeoff.report.tuned.notes import notes as tuning_notes
 from bakeoff.report.tuned.words import grids as tuning_grids
 from bakeoff.report.tuned.words import tuned
+from bakeoff.report.verdict import paragraphs
 from bakeoff.report.wording import (
     NOTHING,
     Entry,
@@ -63,6 +65,7 @@ class Document:
     definitions: tuple[tuple[str, str], ...]
     environments: tuple[str, ...]
     commands: tuple[str, ...]
+    verdict: tuple[tuple[str, str], ...] = ()
 
 
 def document(
@@ -82,6 +85,7 @@ def document(
     states = Counter(r.record.status for r in results)
     told = (*STORED, *(s for s in states if s not in STORED))
     counted = ", ".join(f"{states[s]} {s}" for s in told)
+    tables = [best_first(table) for table in tables]
     return Document(
         title=f"Experiment {visible(name)}",
         summary=f"{len(results)} cells (data set, split, model, seeds): {counted}.",
@@ -89,6 +93,7 @@ def document(
         definitions=tuple((visible(n), definition(m)) for n, m in metrics.items()),
         environments=_environments(results),
         commands=tuple(visible(c) for c in commands),
+        verdict=paragraphs(tables),
     )
 
 

@@ -12,8 +12,10 @@ from bakeoff.evaluation.metric import Metric
 from bakeoff.queries.comparison import comparison
 from bakeoff.queries.select import Result
 from bakeoff.queries.tables import Column, Table
+from bakeoff.queries.verdict import best_first
 from bakeoff.report.tuned.notes import lines as tuning_lines
 from bakeoff.report.tuned.words import tuned
+from bakeoff.report.verdict import paragraphs, text_of
 from bakeoff.report.wording import (
     NO_POPULARITY,
     Entry,
@@ -21,7 +23,6 @@ from bakeoff.report.wording import (
     legend,
     reason_texts,
     seconds_entry,
-    title,
     value_entry,
     visible,
 )
@@ -49,8 +50,12 @@ def print_tables(
 
         console = Console()
     k = leading_k(ks)
-    for table in comparison(results, ks, metrics) if tables is None else tables:
-        _print_table(table, k, console)
+    tables = comparison(results, ks, metrics) if tables is None else tables
+    for title, text in paragraphs(tables)[: 1 if len(tables) > 1 else 0]:
+        say(console, f"{title}: {text}")
+        console.print()
+    for table in tables:
+        _print_table(best_first(table), k, console)
     others = ", ".join(str(other) for other in ks if other != k)
     where = folder / "report.md"
     rest = f"all metrics, and k = {others}" if others else "all metrics"
@@ -90,7 +95,9 @@ def _print_table(table: Table, k: int, console: Console) -> None:
     for at, name in enumerate(names):
         entries = (field.entries[at] for field in fields)
         drawn.add_row(Text(name), *(Text(e.text, style="bold" if e.bold else "") for e in entries))
-    say(console, f"{title(table)}, k = {k}", style="bold")
+    say(console, f"{table.title}, k = {k}", style="bold")
+    if table.verdict is not None:
+        say(console, text_of(table.verdict))
     console.print(drawn)
     for name, row in zip(names, table.rows, strict=True):
         for reason in reason_texts(row, table):

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 from bakeoff.queries.compare import Comparison, MetricComparison
 from bakeoff.queries.select import Result
+from bakeoff.queries.tables import Table
 from bakeoff.report import rows
+from bakeoff.report.verdict import text_of
 
 
 class Reported(NamedTuple):
@@ -21,6 +23,7 @@ class Reported(NamedTuple):
     name: str
     folder: Path
     results: Sequence[Result]
+    tables: Sequence[Table] = ()
 
 
 def write(document: Mapping[str, Any]) -> None:
@@ -49,13 +52,19 @@ def experiments(
 ) -> dict[str, Any]:
     """Return the rows of cells.csv and metrics.csv of experiments, each with its experiment."""
     cells, values = [], []
-    for name, _, results in reported:
+    verdicts: list[dict[str, Any]] = []
+    for name, _, results, tables in reported:
         cells += _objects(name, rows.CELL_COLUMNS, rows.cell_rows(results))
         values += _objects(name, rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics))
+        verdicts += [
+            {"experiment": name, "text": text_of(table.verdict), **plain(table.verdict)}
+            for table in tables
+            if table.verdict is not None
+        ]
     for cell in cells:
         cell["parameters"] = json.loads(cell["parameters"])
-    folders = {name: str(folder) for name, folder, _ in reported}
-    return {"experiments": folders, "cells": cells, "metrics": values}
+    folders = {report.name: str(report.folder) for report in reported}
+    return {"experiments": folders, "verdict": verdicts, "cells": cells, "metrics": values}
 
 
 def comparisons(compared: Sequence[Comparison], gate: str | None, answer: str | None) -> dict[str, Any]:

@@ -19,6 +19,13 @@ _MARKUP = re.compile(r"[\\`*{}\[\]<>#|~&$]|(?<![^\W_])_|_(?![^\W_])")
 def render(document: Document, drawings: Sequence[Drawing] = ()) -> str:
     """The whole file, ending with a line end; drawings stand at the head of their section."""
     blocks = [f"# {escape(document.title)}", escape(document.summary)]
+    if document.verdict:
+        blocks.append("## Verdict")
+        several = len(document.verdict) > 1
+        blocks += [
+            f"**{escape(title)}.** {escape(text)}" if several else escape(text)
+            for title, text in document.verdict
+        ]
     for place, section in enumerate(document.sections):
         blocks += _section(section, [d for d in drawings if d.section == place])
     blocks.append("## Metrics")

@@ -1,0 +1,169 @@
+"""Who leads a comparison, by how much, and what is open: the numbers behind the verdict of every output."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from bakeoff.evaluation.catalogue import leading_k, leading_metric
+from bakeoff.evaluation.metric import Metric
+from bakeoff.evaluation.significance import TestConfig
+from bakeoff.queries.comparison import complete, is_popularity
+from bakeoff.queries.pairs import Pairwise, pairwise
+from bakeoff.queries.tables import Agreement, Column, Contender, Lead, Row, Run, Table, Verdict
+from bakeoff.storage.store import Store
+
+ACCURACY = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc")
+"""Metrics whose leaders are compared with that of the leading metric."""
+
+
+def verdict(table: Table, metrics: Mapping[str, Metric], store: Store | None, config: TestConfig) -> Verdict:
+    """Return the verdict on a table with intervals and marks (`uncertainty.with_uncertainty`)."""
+    column = leading_column(table)
+    not_done: dict[str, tuple[str, ...]] = {}
+    for row in table.rows:
+        if row.status != "done":
+            not_done[row.status] = (*not_done.get(row.status, ()), row.label)
+    if column is None:
+        return Verdict(table.title, None, not_done=not_done)
+    higher = metrics[column.metric].higher_is_better
+    ranked = ranking(table, column, higher)
+    popular = [row.values[column].mean for row in table.rows if column in row.values and _is_popular(row)]
+    base = Verdict(
+        title=table.title,
+        column=column,
+        higher_is_better=higher,
+        popularity=popular[0] if popular else None,
+        single=all(row.fits <= 1 for row in table.rows),
+        not_done=not_done,
+    )
+    if not ranked or higher is None:
+        return base
+    leader = ranked[0]
+    tests = pairwise(table, metrics, store, config, [column], intervals=False) if store is not None else None
+    pair = tests.pairs.get(column) if tests is not None else None
+    ties = [row for row in ranked[1:] if row.values[column].tied or row.values[column].best]
+    others = [row for row in ranked[1:] if row not in ties]
+    leads = (
+        {id(row): _lead(pair, table, leader, row, config.confidence) for row in ranked[1:]}
+        if pair is not None
+        else {}
+    )
+    at_cutoffs = {f"k = {c.k}": _best(table, c) for c in table.columns if _other_k(c, column)}
+    in_metrics = {c.metric: _best(table, c) for c in table.columns if _other_metric(c, column)}
+    in_runs = {_run_name(run): _best_of_run(ranked, column, run, higher) for run in table.runs}
+    return replace(
+        base,
+        leader=_contender(leader, column),
+        ties=tuple(_contender(row, column) for row in ties),
+        behind=leads.get(id(others[0])) if others else None,
+        against_ties=tuple(lead for row in ties if (lead := leads.get(id(row))) is not None),
+        tested=pair is not None,
+        untested="" if tests is None else tests.untested.get(column, ""),
+        cutoffs=_agreement(leader, at_cutoffs),
+        metrics=_agreement(leader, in_metrics),
+        runs=_agreement(leader, in_runs) if len(table.runs) > 1 else None,
+    )
+
+
+def with_verdicts(
+    tables: Iterable[Table], metrics: Mapping[str, Metric], store: Store | None, config: TestConfig
+) -> list[Table]:
+    """Return the tables with the verdict on each."""
+    return [replace(table, verdict=verdict(table, metrics, store, config)) for table in tables]
+
+
+def best_first(table: Table) -> Table:
+    """Return the table with its rows by the leading metric, best first; those that lack runs come last."""
+    column = leading_column(table)
+    higher = table.verdict.higher_is_better if table.verdict is not None else None
+    if column is None or higher is None:
+        return table
+    first = ranking(table, column, higher)
+    return replace(table, rows=(*first, *(row for row in table.rows if row not in first)))
+
+
+def leading_column(table: Table) -> Column | None:
+    """Return the most prominent metric that was measured, at the cutoff nearest to 10."""
+    metric = leading_metric(column.metric for column in table.columns)
+    if metric is None:
+        return None
+    ks = [column.k for column in table.columns if column.metric == metric]
+    return Column(metric, None if None in ks else leading_k(ks))
+
+
+def ranking(table: Table, column: Column, higher: bool | None) -> list[Row]:
+    """Return the rows that have all their runs, best first; in their order where no end is better."""
+    rows = [row for row in table.rows if complete(row, column, len(table.runs))]
+    sign = -1 if higher else 1
+    return sorted(rows, key=lambda row: sign * row.values[column].mean) if higher is not None else rows
+
+
+def _is_popular(row: Row) -> bool:
+    return any(is_popularity(result.asked.cell) for result in row.results)
+
+
+def _contender(row: Row, column: Column) -> Contender:
+    value = row.values[column]
+    return Contender(
+        row.label, value.mean, value.half, row.seconds.get("fit"), row.seconds.get("recommend"), row.peak_mb
+    )
+
+
+def _lead(pair: Pairwise, table: Table, leader: Row, other: Row, confidence: float) -> Lead | None:
+    positions = {id(table.rows[at]): n for n, at in enumerate(pair.rows)}
+    i, j = positions.get(id(leader)), positions.get(id(other))
+    if i is None or j is None:
+        return None
+    return Lead(
+        other.label,
+        float(pair.difference[i, j]),
+        float(pair.low[i, j]),
+        float(pair.high[i, j]),
+        float(pair.corrected[i, j]),
+        confidence,
+    )
+
+
+def _other_k(column: Column, leading: Column) -> bool:
+    return column.metric == leading.metric and column.k != leading.k
+
+
+def _other_metric(column: Column, leading: Column) -> bool:
+    return column.metric in ACCURACY and column.metric != leading.metric and column.k in (leading.k, None)
+
+
+def _best(table: Table, column: Column) -> tuple[str, ...]:
+    return tuple(row.label for row in table.rows if column in row.values and row.values[column].best)
+
+
+def _agreement(leader: Row, views: Mapping[str, tuple[str, ...]]) -> Agreement | None:
+    """Return how far the views agree; None where there are none with a best."""
+    views = {view: labels for view, labels in views.items() if labels}
+    others = {view: labels for view, labels in views.items() if leader.label not in labels}
+    return Agreement(len(views) - len(others), len(views), others) if views else None
+
+
+def _best_of_run(rows: Sequence[Row], column: Column, run: Run, higher: bool) -> tuple[str, ...]:
+    means: dict[str, float] = {}
+    k = "" if column.k is None else str(column.k)
+    for row in rows:
+        values = [
+            result.record.metrics[column.metric][k][0]
+            for result in row.results
+            if (result.asked.cell.split_seed, result.asked.cell.fold, result.asked.cell.seed) == run
+            and k in result.record.metrics.get(column.metric, {})
+        ]
+        if values:
+            means[row.label] = statistics.fmean(values)
+    if not means:
+        return ()
+    best = max(means.values()) if higher else min(means.values())
+    return tuple(label for label, mean in means.items() if math.isclose(mean, best, rel_tol=1e-12))
+
+
+def _run_name(run: Run) -> str:
+    fold = "" if run.fold is None else f", fold {run.fold}"
+    return f"split seed {run.split_seed}{fold}, seed {run.seed}"
