@@ -7,7 +7,7 @@ RUN = $(VENV)/bin
 export LIGHTFM_NO_CFLAGS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick check format clean
+.PHONY: help demo test quick check format docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -22,6 +22,10 @@ $(VENV)/installed: pyproject.toml constraints/run.txt
 $(VENV)/tested: $(VENV)/installed constraints/test.txt constraints/test-oracles.txt
 	$(RUN)/pip install --quiet --requirement constraints/test.txt
 	$(RUN)/pip install --quiet --no-deps --requirement constraints/test-oracles.txt
+	touch $@
+
+$(VENV)/documented: $(VENV)/installed constraints/docs.txt
+	$(RUN)/pip install --quiet --requirement constraints/docs.txt
 	touch $@
 
 demo: $(VENV)/installed ## the main job on the embedded simulated data: a table, and the path of the report
@@ -47,5 +51,8 @@ format: $(VENV)/tested ## format, and mend what the linter can
 	$(RUN)/ruff format src tests bench
 	$(RUN)/ruff check --fix src tests bench
 
-clean: ## remove the environment
-	rm -rf $(VENV)
+docs: $(VENV)/documented ## the documentation site, in docs/_build/html
+	$(RUN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
+
+clean: ## remove the environment and the site
+	rm -rf $(VENV) docs/_build docs/reference/options.md

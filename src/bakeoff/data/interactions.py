@@ -52,7 +52,7 @@ class Ids:
 
     @cached_property
     def values(self) -> Array:
-        """All ids: int64 [n], or object [n] of str."""
+        """All ids, int64 [n] or object [n] of str."""
         if self.integers is not None:
             return self.integers
         if self.utf8 is None or self.offsets is None:
@@ -64,7 +64,7 @@ class Ids:
 
     @cached_property
     def hashes(self) -> Hashes:
-        """uint64 [n]: hash of each id's text, so that 7 and "7" are one id whatever type a file gave it."""
+        """Hash of each id as text, uint64 [n]; 7 and "7" are one id, whatever type a file gave it."""
         return hash_texts(str(v) for v in self.values.tolist())
 
     def take(self, codes: Array) -> Ids:
@@ -203,7 +203,7 @@ class Interactions:
 
     @property
     def starts(self) -> Bools:
-        """bool [n]: the first row of each pair; the others repeat it."""
+        """Which rows are the first of their pair, bool [n]; the others repeat it."""
         first = np.ones(len(self), dtype=bool)
         first[1:] = (self.users[1:] != self.users[:-1]) | (self.items[1:] != self.items[:-1])
         return first
@@ -269,7 +269,7 @@ class Interactions:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the rows in the user's own ids: row order, coding and dtype do not change it."""
+        """SHA-256 of the rows in the user's own ids; row order, coding and dtype do not change it."""
         columns: list[Hashes] = [self.user_ids.hashes[self.users], self.item_ids.hashes[self.items]]
         columns += [hash_numbers(a) for a in (self.values, self.times) if a is not None]
         return digest_rows(*columns)

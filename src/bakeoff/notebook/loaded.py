@@ -127,12 +127,12 @@ class Loaded:
 
     @property
     def metrics(self) -> Any:
-        """The rows of metrics.csv: one for each cell, metric and cutoff, never averaged."""
+        """The rows of `metrics.csv`, one for each cell, metric and cutoff, never averaged."""
         return frames.of_rows(rows.METRIC_COLUMNS, rows.metric_rows(self.results, self._ks))
 
     @property
     def cells(self) -> Any:
-        """The rows of cells.csv: what became of each cell, its parameters, seconds and memory."""
+        """The rows of `cells.csv`, with the status, parameters, seconds and memory of each cell."""
         return frames.of_rows(rows.CELL_COLUMNS, rows.cell_rows(self.results))
 
     def leaderboard(

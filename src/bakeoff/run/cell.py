@@ -85,7 +85,7 @@ class Cell:
 
     @property
     def space(self) -> Config:
-        """Search space: hyperparameter -> configuration of its distribution; empty without one."""
+        """Search space as hyperparameter -> configuration of its distribution; empty without one."""
         return self.model.get("space") or {}
 
     @property
@@ -115,7 +115,7 @@ class Cell:
 
     @cached_property
     def split_key(self) -> str:
-        """Name of the split in the store: data set, splitter and split seed."""
+        """Name of the split in the store, a hash of data set, splitter and split seed."""
         return identity("p", _plain(self._split_identity))
 
     @cached_property
