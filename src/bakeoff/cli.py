@@ -600,13 +600,25 @@ def describe_command() -> None:
     _option("k", INTEGERS, "cutoffs, up to the depth of the stored lists"),
     _option("metrics", METRICS, "metrics by name; one of your own by its import path, my_metrics.mine"),
     _option("mlflow", TEXT, "address of an MLflow server: log what is not logged yet"),
-    *(*SELECTION, *_statistics(), NAME, RESULTS_DIR, FORMAT),
+    _option("table", None, "print one table for a paper, data sets as groups of columns; write no file"),
+    _option("intervals", None, "of --table: show half of each interval"),
+    *(*SELECTION, *_statistics(), NAME, RESULTS_DIR),
+    _option(
+        "format",
+        _choice("table", "json", "latex", "markdown", "html"),
+        "of the answer; the last three with --table",
+        name="form",
+        default="table",
+    ),
 )
 def report_command() -> None:
     """Write an experiment's reports again, without fitting.
 
     Writes <results_dir>/NAME/report.md, .tex, .html, metrics.csv and cells.csv from the store, also for other
     cutoffs and metrics, and prints the tables.
+
+    \b
+      bakeoff report NAME --table 'metrics=[ndcg,recall]' 'k=[10]' --format latex
     """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,8 @@ EVERY_CELL = CellFilter()
 
 Form = Literal["table", "json"]
 """What a command prints: tables for people, or one JSON document."""
+
+ReportForm = Literal["table", "json", "latex", "markdown", "html"]
 
 Launch = Callable[[Sequence[CellRequest]], None]
 
@@ -191,18 +194,24 @@ def report(
     rules: TestConfig | None = None,
     mlflow: str | None = None,
     cells: CellFilter = EVERY_CELL,
-    form: Form = "table",
+    form: ReportForm = "table",
+    table: bool = False,
+    intervals: bool = False,
 ) -> int:
     """Write the reports of a stored experiment again, with other cutoffs or metrics if given; fit nothing.
 
     Args:
         cells: which of its cells the reports hold.
+        table: print one table for a paper in the form, Markdown by default, and write no file.
+        intervals: whether that table shows half of each interval.
 
     Raises:
         UsageError: no such experiment, none of its cells in the store, or a k beyond the stored lists.
     """
     from bakeoff.report.render import json
 
+    if form not in ("table", "json") and not table:
+        raise ConfigError(f"--format {form} is a form of one table; write it as --table --format {form}")
     tracking.check(mlflow, "")
     experiment, folder = _selected(stored_experiment(name, results_dir), cells), results_dir / name
     workspace = Workspace(Store(results_dir / "store"))
@@ -212,13 +221,49 @@ def report(
         nothing = f"{workspace.store.root}: it holds no cell of experiment {name!r}; {folder} stays as it is"
         raise UsageError(damages[0] if damages else nothing)
     wanted = EvaluationSpec(_cutoffs(k, experiment, records), metrics or default_paths())
-    tracker, measured = tracking.tracker(mlflow, name), _results(experiment, workspace, wanted, {})
-    tables = _report(experiment, folder, measured, workspace, wanted, rules or TestConfig(), form)
+    measured = _results(experiment, workspace, wanted, {})
+    if table:
+        _print_paper_table(measured, workspace, wanted, rules or TestConfig(), cells, form, intervals)
+        return 0
+    tracker = tracking.tracker(mlflow, name)
+    tables = _report(
+        experiment,
+        folder,
+        measured,
+        workspace,
+        wanted,
+        rules or TestConfig(),
+        "json" if form == "json" else "table",
+    )
     tracking.finish(tracker, measured, folder)
     if form == "json":
         reported = json.Reported(name, folder, measured, tables)
         json.write(json.experiments([reported], wanted.ks, wanted.metrics))
     return 0
+
+
+def _print_paper_table(
+    results: Sequence[Result],
+    workspace: Workspace,
+    wanted: EvaluationSpec,
+    rules: TestConfig,
+    cells: CellFilter,
+    form: ReportForm,
+    intervals: bool,
+) -> None:
+    from bakeoff.queries.comparison import comparison
+    from bakeoff.queries.uncertainty import with_uncertainty
+    from bakeoff.report.render import json, paper
+
+    metrics = resolve(wanted.metrics)
+    tables = with_uncertainty(comparison(results, wanted.ks, metrics), metrics, workspace.store, rules)
+    labels = {r.asked.key: row.label for table in tables for row in table.rows for r in row.results}
+    order = list(dict.fromkeys(labels[r.asked.key] for r in results)) if cells.models else []
+    made = paper.paper_table(tables, metrics, order, intervals=intervals)
+    if form == "json":
+        json.write(paper.as_document(made))
+    else:
+        sys.stdout.write(paper.render(made, "markdown" if form == "table" else form))
 
 
 def _cutoffs(ks: Sequence[int] | None, experiment: Experiment, records: Sequence[Record]) -> tuple[int, ...]:

@@ -166,7 +166,8 @@ def _latex(table: PaperTable) -> str:
         [
             r"% needs \usepackage{booktabs,graphicx}",
             r"\begin{table}\centering\footnotesize",
-            rf"\resizebox{{\ifdim\width>\linewidth\linewidth\else\width\fi}}{{!}}{{\begin{{tabular}}{{@{{}}l{'r' * n}@{{}}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            rf"\begin{{tabular}}{{@{{}}l{'r' * n}@{{}}}}",
             r"\toprule",
             " & ".join(["", *spans]) + r" \\",
             "".join(rules),
