@@ -100,13 +100,14 @@ def test_several_seeds_are_about_the_algorithms_and_count_the_runs_led(judge, va
     a, c = (values[m] + rng.normal(0, 0.02, (1, 3, 200)) for m in "ac")
     verdict = judge(a=a, c=c).verdict
     assert not verdict.single
-    assert (verdict.runs.leads, verdict.runs.total) == (3, 3)
+    assert (len(verdict.runs.led), len(verdict.runs.others)) == (3, 0)
     assert "all 3 runs" in text_of(verdict)
 
 
 def test_views_with_another_leader_are_named(judge, values, make, store, metrics) -> None:
     verdict = judge(**values).verdict
-    assert (verdict.cutoffs.leads, verdict.cutoffs.total) == (1, 1)
+    assert (verdict.cutoffs.led, verdict.cutoffs.others) == (("k = 5",), {})
+    assert "It also leads at k = 5." in text_of(verdict)
     assert verdict.metrics is None  # the table holds no other accuracy metric
     results = [
         make("a", {"ndcg": {"10": (0.4, 0.01)}, "auc": {"": (0.5, 0.01)}}),

@@ -181,10 +181,9 @@ class Lead:
 
 @dataclass(frozen=True)
 class Agreement:
-    """In how many of several views the leader leads, and who leads in the others (view -> labels)."""
+    """Views of one comparison in which the leader leads, and the others with the labels of their leaders."""
 
-    leads: int
-    total: int
+    led: tuple[str, ...]
     others: Mapping[str, tuple[str, ...]]
 
 

@@ -143,7 +143,7 @@ def _agreement(leader: Row, views: Mapping[str, tuple[str, ...]]) -> Agreement |
     """Return how far the views agree; None where there are none with a best."""
     views = {view: labels for view, labels in views.items() if labels}
     others = {view: labels for view, labels in views.items() if leader.label not in labels}
-    return Agreement(len(views) - len(others), len(views), others) if views else None
+    return Agreement(tuple(view for view in views if view not in others), others) if views else None
 
 
 def _best_of_run(rows: Sequence[Row], column: Column, run: Run, higher: bool) -> tuple[str, ...]:

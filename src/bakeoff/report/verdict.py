@@ -36,7 +36,7 @@ def overall(verdicts: Sequence[Verdict]) -> str:
         return "Nothing was measured."
     ranked = sorted(leads.items(), key=lambda item: (-len(item[1]), item[0]))
     parts = [
-        f"{label} leads in {len(alone)} of {len(verdicts)} comparisons (told from all others in {sum(alone)})"
+        f"{label} leads in {len(alone)} of {len(verdicts)} comparisons (clearly in {sum(alone)})"
         for label, alone in ranked[:NAMED]
     ]
     more = f"; {len(ranked) - NAMED} more models lead elsewhere" if len(ranked) > NAMED else ""
@@ -132,16 +132,17 @@ def _agreements(verdict: Verdict) -> list[str]:
 def _agreement(agreement: Agreement | None, preposition: str, views: str) -> str:
     if agreement is None:
         return ""
-    if agreement.leads == agreement.total:
-        all_of = f"all {agreement.total} {views}" if agreement.total > 1 else f"the one of the {views}"
-        return f"It leads {preposition} {all_of}."
+    total = len(agreement.led) + len(agreement.others)
+    if not agreement.others:
+        every = _listed(agreement.led) if total <= NAMED and views != "runs" else f"all {total} {views}"
+        return f"It also leads {preposition} {every}." if views != "runs" else f"It leads in {every}."
     by_leaders: dict[tuple[str, ...], list[str]] = {}
     for view, labels in agreement.others.items():
         by_leaders.setdefault(labels[:NAMED], []).append(view)
     elsewhere = ", ".join(
         f"{' and '.join(labels)} {preposition} {_listed(at)}" for labels, at in by_leaders.items()
     )
-    return f"It leads {preposition} {agreement.leads} of {agreement.total} {views}; elsewhere {elsewhere}."
+    return f"It leads {preposition} {len(agreement.led)} of {total} {views}; elsewhere {elsewhere}."
 
 
 def _listed(views: Sequence[str]) -> str:
