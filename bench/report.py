@@ -24,8 +24,8 @@ from bakeoff.data.describe import describe
 from bakeoff.evaluation.catalogue import default_paths, resolve
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.queries.comparison import comparison
+from bakeoff.queries.pairs import with_uncertainty
 from bakeoff.queries.select import Result
-from bakeoff.queries.uncertainty import with_uncertainty
 from bakeoff.report.charts import charts
 from bakeoff.report.document import document
 from bakeoff.report.page.page import page

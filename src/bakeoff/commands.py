@@ -93,12 +93,14 @@ def run(request: Request) -> int:
         for key, damage in planned.damaged.items():
             logger.warning("%s; the cell is run again", damage)
             request.store.begin(key)
-        tracker = tracking.tracker(request.mlflow, name)
-        follower = tracking.following(progress(quiet=request.quiet), tracker)
-        records = grid.run(planned, workspace, request.wanted, request.options, follower, request.launch)
+        tracker = None if request.mlflow is None else tracking.Tracker(request.mlflow, name)
+        shown = progress(quiet=request.quiet)
+        log = None if tracker is None else tracker.cell
+        records = grid.run(planned, workspace, request.wanted, request.options, shown, request.launch, log)
         results = _results(experiment, workspace, request.wanted, {r.key: r for r in records})
         tables = _report(experiment, folder, results, workspace, request.wanted, request.rules, request.form)
-        tracking.finish(tracker, results, folder)
+        if tracker is not None:
+            tracker.finish(results, folder)
         reported.append(json.Reported(name, folder, results, tables))
     if request.form == "json":
         json.write(json.experiments(reported, request.wanted.ks, metrics))
@@ -225,17 +227,10 @@ def report(
     if table:
         _print_paper_table(measured, workspace, wanted, rules or TestConfig(), cells, form, intervals)
         return 0
-    tracker = tracking.tracker(mlflow, name)
-    tables = _report(
-        experiment,
-        folder,
-        measured,
-        workspace,
-        wanted,
-        rules or TestConfig(),
-        "json" if form == "json" else "table",
-    )
-    tracking.finish(tracker, measured, folder)
+    shown: Form = "json" if form == "json" else "table"
+    tables = _report(experiment, folder, measured, workspace, wanted, rules or TestConfig(), shown)
+    if mlflow is not None:
+        tracking.Tracker(mlflow, name).finish(measured, folder)
     if form == "json":
         reported = json.Reported(name, folder, measured, tables)
         json.write(json.experiments([reported], wanted.ks, wanted.metrics))
@@ -252,7 +247,7 @@ def _print_paper_table(
     intervals: bool,
 ) -> None:
     from bakeoff.queries.comparison import comparison
-    from bakeoff.queries.uncertainty import with_uncertainty
+    from bakeoff.queries.pairs import with_uncertainty
     from bakeoff.report.render import json, paper
 
     metrics = resolve(wanted.metrics)
@@ -504,7 +499,7 @@ def _report(
     The tables are printed unless JSON is.
     """
     from bakeoff.queries.comparison import comparison
-    from bakeoff.queries.uncertainty import with_uncertainty
+    from bakeoff.queries.pairs import with_uncertainty
     from bakeoff.queries.verdict import with_verdicts
     from bakeoff.report import files
     from bakeoff.report.render.console import print_tables

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -213,14 +213,6 @@ def _chosen(group: str, words: Sequence[str], path: Sequence[Path]) -> list[str]
 
 def _keys_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keys that a command may set, nested ones with dots, and their values."""
-    return dict(_flat(config, ""))
-
-
-def _flat(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in config.items():
-        if key in ("space", "defaults") or str(key).startswith("_"):
-            continue
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+    hidden = ("space", "defaults")
+    keys = config_files.flat({k: v for k, v in config.items() if k not in hidden})
+    return {key: value for key, value in keys if not key.rpartition(".")[2].startswith("_")}

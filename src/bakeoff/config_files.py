@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,15 @@ def comments() -> dict[str, str]:
 def statistics() -> dict[str, Any]:
     """Return the default arguments of `TestConfig`."""
     return dict(primary()["statistics"])
+
+
+def flat(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the values of a configuration with their keys, nested ones with dots."""
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from ((f"{key}.{inner}", v) for inner, v in flat(value))
+        else:
+            yield str(key), value
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -26,7 +26,6 @@ from bakeoff._version import __version__
 from bakeoff.errors import ConfigError
 from bakeoff.log import logger
 from bakeoff.report import logged
-from bakeoff.run.grid import Progress
 from bakeoff.run.naming import cell_label
 from bakeoff.storage.record import CellRequest, Record
 
@@ -68,27 +67,6 @@ def check(uri: str | None, command: str) -> None:
         ) from error
 
 
-def tracker(uri: str | None, name: str) -> Tracker | None:
-    """What logs an experiment, where there is an address; it connects when it is first used."""
-    return None if uri is None else Tracker(uri, name)
-
-
-def following(shown: Progress, found: Tracker | None) -> Progress:
-    """A progress that also logs each cell when it ends."""
-    return shown if found is None else Following(shown, found)
-
-
-def finish(found: Tracker | None, results: Iterable[tuple[CellRequest, Record]], folder: Path) -> None:
-    """Log what is not logged yet of an experiment, its files too, and say what became of it."""
-    if found is None:
-        return
-    for asked, record in results:
-        if record.started or record.status == "skipped":  # else it has not run yet
-            found.cell(asked, record)
-    found.reports(folder)
-    logger.log(logging.WARNING if found.failure else logging.INFO, "%s", found.said())
-
-
 @contextmanager
 def _as_asked() -> Iterator[None]:
     """The client's settings for the time of a call; its dependencies' warnings are none of ours."""
@@ -128,9 +106,13 @@ class Tracker:
         """Log a cell, unless it is there as it is."""
         self._try(lambda: self._cell(asked, record))
 
-    def reports(self, folder: Path) -> None:
-        """Log the files of the experiment, unless they are there as they are."""
+    def finish(self, results: Iterable[tuple[CellRequest, Record]], folder: Path) -> None:
+        """Log what is not logged yet of the experiment, its files too, and report the outcome."""
+        for request, record in results:
+            if record.started or record.status == "skipped":  # else it has not run yet
+                self.cell(request, record)
         self._try(lambda: self._reports(folder))
+        logger.log(logging.WARNING if self.failure else logging.INFO, "%s", self.said())
 
     def said(self) -> str:
         """What became of it, in a line."""
@@ -183,6 +165,8 @@ class Tracker:
         self._client = client
 
     def _cell(self, asked: CellRequest, record: Record) -> None:
+        from mlflow.entities import Metric, Param
+
         digest = _digest({name: told for name, told in record.as_json().items() if name in logged.TELLING})
         before = self._digests.get(record.key, {})
         if digest in before.values():
@@ -190,10 +174,11 @@ class Tracker:
         start = int(datetime.fromisoformat(record.started).timestamp() * 1000) if record.started else None
         tags = {**logged.tags(asked, record), "mlflow.parentRunId": self._parent}
         run = self._client.create_run(self._experiment, start, tags, cell_label(asked.cell)).info.run_id
-        for some in _chunks(logged.metrics(record), 1000):
-            self._client.log_batch(run, metrics=[_metric(start, *one) for one in some])
-        for some in _chunks(logged.params(asked, record), 100):
-            self._client.log_batch(run, params=[_param(*one) for one in some])
+        metrics = [Metric(name, value, start or 0, step) for name, value, step in logged.metrics(record)]
+        for some in _chunks(metrics, 1000):
+            self._client.log_batch(run, metrics=some)
+        for some in _chunks([Param(*one) for one in logged.params(asked, record)], 100):
+            self._client.log_batch(run, params=some)
         end = None if start is None else start + int(1000 * sum(record.seconds.values()))
         self._client.set_terminated(run, "FAILED" if record.status == "failed" else "FINISHED", end)
         self._client.set_tag(run, _DIGEST, digest)  # last: a run without it was never finished
@@ -214,27 +199,6 @@ class Tracker:
         self._digests[""][self._parent] = digest
 
 
-@dataclass(frozen=True)
-class Following:
-    """A progress that logs each cell when it ends, beside what it shows."""
-
-    shown: Progress
-    tracker: Tracker
-
-    def start(self, missing: Sequence[CellRequest], stored: int, seconds_left: float | None) -> None:
-        self.shown.start(missing, stored, seconds_left)
-
-    def begin(self, asked: CellRequest) -> None:
-        self.shown.begin(asked)
-
-    def end(self, asked: CellRequest, record: Record, seconds_left: float | None) -> None:
-        self.shown.end(asked, record, seconds_left)
-        self.tracker.cell(asked, record)
-
-    def stop(self) -> None:
-        self.shown.stop()
-
-
 def _brief(error: Exception) -> str:
     """The system's word for what went wrong where it stands behind an error, else its first sentence."""
     chain: list[BaseException] = [error]
@@ -245,18 +209,6 @@ def _brief(error: Exception) -> str:
         return system[-1]
     first = " ".join(str(error).split()).partition(". ")[0]
     return textwrap.shorten(f"{type(error).__name__}: {first}", 120, placeholder=" ...")
-
-
-def _metric(start: int | None, name: str, value: float, step: int) -> Any:
-    from mlflow.entities import Metric
-
-    return Metric(name, value, start or 0, step)
-
-
-def _param(name: str, text: str) -> Any:
-    from mlflow.entities import Param
-
-    return Param(name, text)
 
 
 def _digest(value: Any) -> str:

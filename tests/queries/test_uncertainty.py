@@ -11,8 +11,8 @@ from rich.console import Console
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.evaluation.variance import summarise
 from bakeoff.queries.comparison import comparison
+from bakeoff.queries.pairs import with_uncertainty
 from bakeoff.queries.tables import Column
-from bakeoff.queries.uncertainty import with_uncertainty
 from bakeoff.report.document import document
 from bakeoff.report.render import console, latex, markdown
 from bakeoff.report.wording import how_tested, legend, notes

@@ -9,9 +9,8 @@ import pytest
 
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.queries.comparison import comparison
-from bakeoff.queries.pairs import pairwise
+from bakeoff.queries.pairs import pairwise, with_uncertainty
 from bakeoff.queries.tables import Column
-from bakeoff.queries.uncertainty import with_uncertainty
 from bakeoff.queries.verdict import best_first, with_verdicts
 from bakeoff.report.verdict import paragraphs, text_of
 

@@ -19,7 +19,6 @@ from bakeoff.evaluation.stats import TrainStats
 from bakeoff.models.base import Model
 from bakeoff.models.external import External
 from bakeoff.models.fitting import limit_threads
-from bakeoff.notebook.loaded import Names
 from bakeoff.run.inference import evaluation_inputs, recommend
 from bakeoff.splits.base import Split, assemble
 
@@ -59,7 +58,7 @@ def evaluate(
     *,
     test: Any = None,
     train: Any = None,
-    metrics: Names = None,
+    metrics: str | Sequence[str] | None = None,
     k: int | Iterable[int] = (5, 10, 20),
 ) -> Evaluation:
     """Return the metrics of lists made anywhere, measured as the harness measures its own.

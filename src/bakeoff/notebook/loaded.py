@@ -29,10 +29,9 @@ from bakeoff.evaluation.catalogue import (
 from bakeoff.evaluation.metric import EvaluationInputs, Metric
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.queries.comparison import comparison
-from bakeoff.queries.pairs import pairwise
+from bakeoff.queries.pairs import pairwise, with_intervals
 from bakeoff.queries.select import CellFilter, Result, experiment_names, select
 from bakeoff.queries.tables import Column, Table, row_names
-from bakeoff.queries.uncertainty import with_intervals
 from bakeoff.report import frames, readback, rows
 from bakeoff.report.charts import Chart
 from bakeoff.report.wording import legend, visible

@@ -21,9 +21,16 @@ from bakeoff.evaluation.catalogue import leading_k, metric_paths, prominence, re
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.significance import Differences, Sample, TestConfig, all_pairs, corrected
 from bakeoff.queries.comparison import comparison
-from bakeoff.queries.pairs import SplitCells, keys_by_split, read_sample, samples_to_test, split_cells
+from bakeoff.queries.pairs import SplitCells, read_sample, samples_to_test, split_cells
 from bakeoff.queries.segments import Segment, UserChange, largest_changes, segments
-from bakeoff.queries.select import CellFilter, Result, experiment_names, select, stored_experiment
+from bakeoff.queries.select import (
+    CellFilter,
+    Result,
+    experiment_names,
+    keys_by_split,
+    select,
+    stored_experiment,
+)
 from bakeoff.queries.tables import Column, Part, Row, Table, row_names
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import Name, instance_label, label, matches, no_match, one_row

@@ -155,7 +155,7 @@ def mean_of(fits: Sequence[Record], column: Column) -> Value | None:
     """Return the mean of a column over distinct fits, or None.
 
     One fit has its interval over users. The interval of several needs their values by user
-    (`uncertainty.with_intervals`), but for metrics of whole lists, which have none.
+    (`pairs.with_intervals`), but for metrics of whole lists, which have none.
     """
     k = "" if column.k is None else str(column.k)
     measured = [r for r in fits if k in r.metrics.get(column.metric, {})]

@@ -106,7 +106,7 @@ def reference(kind: str, name: str, results: Path, config_dirs: Sequence[str] = 
     facts: dict[str, Any] = {"file": str(file)}
     example = f"bakeoff run {GROUPS[kind]}={name}"
     if kind == "preset":
-        knobs = tuple(Knob(key, "", value) for key, value in _flat(_axes_first(option)))
+        knobs = tuple(Knob(key, "", value) for key, value in config_files.flat(_axes_first(option)))
         return Reference(kind, name, _description(file), facts, "", knobs, example)
     target = _target(kind, option)
     if target is None:
@@ -145,7 +145,7 @@ def _knobs(kind: str, option: Mapping[str, Any], parameters: Sequence[Parameter]
                 continue  # set by a key of another place, such as the split's seed
             key, default = f"{kind}.{source}", option[source]
         if kind == "tune" and isinstance(default, Mapping):
-            for inner, value in _flat(default):
+            for inner, value in config_files.flat(default):
                 yield Knob(f"{key}.{inner}", "", value, meaning=parameter.meaning)
             continue
         allowed = " | ".join(map(str, parameter.choices)) or parameter.range
@@ -178,14 +178,6 @@ def _axes_first(option: Mapping[str, Any]) -> dict[str, Any]:
     """Return a preset as the words that a command would give: the axes of its grid, then its other keys."""
     axes = option.get("hydra", {}).get("sweeper", {}).get("params", {})
     return {**axes, **{key: value for key, value in option.items() if key not in ("hydra", "defaults")}}
-
-
-def _flat(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            yield from ((f"{key}.{inner}", v) for inner, v in _flat(value))
-        else:
-            yield str(key), value
 
 
 # -- metrics -------------------------------------------------------------------------------------------

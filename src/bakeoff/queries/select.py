@@ -17,7 +17,6 @@ from bakeoff.run.naming import (
     matches,
     model_names,
     no_match,
-    one_row,
     place_label,
     quoted,
     row_identity,
@@ -172,14 +171,13 @@ def one_cell(requests: Sequence[CellRequest], model: str, what: str) -> CellRequ
     raise UsageError(f"{what}: model {model!r} selects several cells: {offers}; give the label or key of one")
 
 
-def one_row_of(cells: Sequence[Selectable], model: str, of: str = "") -> list[Selectable]:
-    """Return the cells of one row: of a key, a label, or a name that only one row has.
-
-    Raises:
-        UsageError: no cell, or several rows; the message offers their labels.
-    """
-    names = model_names([_request(c) for c in cells])
-    return [cells[at] for at in one_row(model, names, _what("model", of))]
+def keys_by_split(results: Iterable[Result]) -> dict[str, list[str]]:
+    """Return fingerprint of a split -> the finished cells on it, each once."""
+    keys: dict[str, dict[str, None]] = {}
+    for asked, record in results:
+        if record.done:
+            keys.setdefault(record.split_fingerprint, {})[asked.key] = None
+    return {fingerprint: list(of_split) for fingerprint, of_split in keys.items()}
 
 
 def _request(one: CellRequest | Result) -> CellRequest:

@@ -45,7 +45,7 @@ class Value:
 
     Args:
         mean: over `fits` fits.
-        half: half the width of the mean's interval (`uncertainty.with_intervals`); None where it has none.
+        half: half the width of the mean's interval (`pairs.with_intervals`); None where it has none.
         fits: number of distinct stored results behind the mean.
         best: whether no other model with all its runs does better in this column.
         tied: whether it is not the best, but its difference from a best one is not significant.

@@ -20,7 +20,7 @@ ACCURACY = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc")
 
 
 def verdict(table: Table, metrics: Mapping[str, Metric], store: Store | None, config: TestConfig) -> Verdict:
-    """Return the verdict on a table with intervals and marks (`uncertainty.with_uncertainty`)."""
+    """Return the verdict on a table with intervals and marks (`pairs.with_uncertainty`)."""
     column = leading_column(table)
     not_done: dict[str, tuple[str, ...]] = {}
     for row in table.rows:

@@ -184,11 +184,13 @@ def run(
     options: Options,
     progress: Progress,
     launch: Callable[[Sequence[CellRequest]], None] | None = None,
+    log: Callable[[CellRequest, Record], None] | None = None,
 ) -> list[Record]:
     """Run what is missing and return the records of all cells asked for, refused ones as failed or skipped.
 
     Args:
         launch: runs cells elsewhere and returns when they are stored; None: run them here.
+        log: gets each cell that has run here.
     """
     estimate = DurationEstimator(workspace.store, planned.asked)
     progress.start(planned.missing, len(planned.stored), estimate.total(planned.missing))
@@ -201,6 +203,8 @@ def run(
                 left.remove(asked)
                 estimate.learn(asked.cell, record)
                 progress.end(asked, record, estimate.total(left, options.workers))
+                if log is not None:
+                    log(asked, record)
     finally:
         progress.stop()
     return [_record_of(a, planned, workspace.store) for a in planned.asked]

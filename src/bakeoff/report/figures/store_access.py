@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from bakeoff.arrays import Array, Codes, Doubles
-from bakeoff.queries.pairs import keys_by_split
+from bakeoff.queries.select import keys_by_split
 from bakeoff.queries.tables import Column, Table
 from bakeoff.splits.base import Split
 from bakeoff.storage.store import Store
