@@ -69,7 +69,7 @@ def report(results: Path) -> None:
     experiment = Experiment.read(results / "grid", "grid")
     cells = [Result(asked, store.record(asked.key)) for asked in experiment.requests]  # type: ignore[arg-type]
     metrics = resolve(default_paths())
-    print(f"{len(cells)} cells, {len({r.asked.key for r in cells})} fits")
+    print(f"{len(cells)} cells, {len({r.request.key for r in cells})} fits")
     tables = timed("tables", lambda: comparison(cells, KS, metrics))
     tables = timed("tests of every pair", lambda: with_uncertainty(tables, metrics, store, TestConfig()))
     sections = timed("charts", lambda: charts(tables, metrics, store))

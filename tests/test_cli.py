@@ -92,7 +92,7 @@ def test_names_reach_the_command_whole_and_options_in_any_spelling(
     (call,) = calls
     assert call["names"] == LABELS
     assert (call["name"], call["k"], call["results_dir"]) == ("lab", [5, 10], Path("r=s"))
-    assert (call["rules"].test, call["rules"].seed) == ("randomization", 3)
+    assert (call["test_config"].test, call["test_config"].seed) == ("randomization", 3)
 
 
 def test_a_word_behind_two_dashes_is_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_a_report_takes_names_and_values(monkeypatch: pytest.MonkeyPatch) -> Non
     (call,) = calls
     assert (call["name"], call["results_dir"], call["k"]) == ("lab", Path("results"), [3])
     assert list(call["metrics"]) == ["ndcg", "recall"]
-    assert call["cells"].fold == 1 and call["rules"].test == "t" and call["form"] == "table"
+    assert call["cells"].fold == 1 and call["test_config"].test == "t" and call["form"] == "table"
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_a_failure_is_told_without_the_password_and_ends_the_work() -> None:
 
     tracker._connect = fails  # type: ignore[method-assign]
     tracker.cell(CellRequest("c0", CELL), RECORD)
-    said = tracker.said()
+    said = tracker.summary()
     assert "cannot reach http" in said and "every result is stored" in said and "report x mlflow=" in said
     assert "hunter2" not in said and "\n" not in said
     tracker._connect = lambda: pytest.fail("it tried again")  # type: ignore[method-assign]

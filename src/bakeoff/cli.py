@@ -297,7 +297,7 @@ class Command(click.Command):
                         {name: options.pop(name) for name in CELLS if name in options}
                     )
                 if statistics := [name for name in options if name.startswith("statistics_")]:
-                    options["rules"] = _test_config({name: options.pop(name) for name in statistics})
+                    options["test_config"] = _test_config({name: options.pop(name) for name in statistics})
                 return super().invoke(ctx)
             except UsageError as error:
                 log.to_file(error)

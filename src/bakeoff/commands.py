@@ -53,7 +53,7 @@ class Request:
         fresh: drop the cells that the experiments have so far.
         command: as it was given.
         launch: runs cells elsewhere; None for here.
-        rules: how models are compared.
+        test_config: how models are compared.
         mlflow: where cells are logged too.
         form: of the answer.
         quiet: without a progress bar.
@@ -61,12 +61,12 @@ class Request:
 
     experiments: Mapping[str, Sequence[CellRequest]]
     results: Path
-    wanted: EvaluationSpec
+    evaluation: EvaluationSpec
     options: grid.Options
     fresh: bool = False
     command: str = ""
     launch: Launch | None = None
-    rules: TestConfig = field(default_factory=TestConfig)
+    test_config: TestConfig = field(default_factory=TestConfig)
     mlflow: str | None = None
     form: Form = "table"
     quiet: bool = False
@@ -81,13 +81,13 @@ def run(request: Request) -> int:
     from bakeoff.report.render import json
     from bakeoff.report.render.progress import progress
 
-    metrics = resolve(request.wanted.metrics)
+    metrics = resolve(request.evaluation.metrics)
     tracking.check(request.mlflow, request.command)
     workspace, reported = Workspace(request.store), []
     for name, requests in request.experiments.items():
         folder, before = request.results / name, _before(request, name, requests)
         logger.debug("experiment %s: load data, cut splits and check them", name)
-        planned = grid.prepare(_planned(request, requests), workspace, request.wanted)
+        planned = grid.prepare(_planned(request, requests), workspace, request.evaluation)
         experiment = before.with_cells(requests, request.command)
         experiment.write(folder)
         for key, damage in planned.damaged.items():
@@ -96,16 +96,20 @@ def run(request: Request) -> int:
         tracker = None if request.mlflow is None else tracking.Tracker(request.mlflow, name)
         shown = progress(quiet=request.quiet)
         log = None if tracker is None else tracker.cell
-        records = grid.run(planned, workspace, request.wanted, request.options, shown, request.launch, log)
-        results = _results(experiment, workspace, request.wanted, {r.key: r for r in records})
-        tables = _report(experiment, folder, results, workspace, request.wanted, request.rules, request.form)
+        records = grid.run(
+            planned, workspace, request.evaluation, request.options, shown, request.launch, log
+        )
+        results = _results(experiment, workspace, request.evaluation, {r.key: r for r in records})
+        tables = _report(
+            experiment, folder, results, workspace, request.evaluation, request.test_config, request.form
+        )
         if tracker is not None:
             tracker.finish(results, folder)
         reported.append(json.Reported(name, folder, results, tables))
     if request.form == "json":
-        json.write(json.experiments(reported, request.wanted.ks, metrics))
+        json.write(json.experiments(reported, request.evaluation.ks, metrics))
     requested = {r.key for requests in request.experiments.values() for r in requests}
-    statuses = {r.record.status for report in reported for r in report.results if r.asked.key in requested}
+    statuses = {r.record.status for report in reported for r in report.results if r.request.key in requested}
     return int("failed" in statuses)
 
 
@@ -131,7 +135,7 @@ def _before(request: Request, name: str, requests: Sequence[CellRequest]) -> Exp
 
 
 def _planned(request: Request, requests: Sequence[CellRequest]) -> grid.Plan:
-    rerun, save_model = request.options.rerun, request.wanted.save_model
+    rerun, save_model = request.options.rerun, request.evaluation.save_model
     return grid.plan(requests, request.store, rerun=rerun, save_model=save_model)
 
 
@@ -144,8 +148,8 @@ def plan(request: Request) -> int:
     for name, requests in request.experiments.items():
         _before(request, name, requests)
         planned = _planned(request, requests)
-        outlook = preflight(planned.asked, request.store, request.wanted)
-        estimate = DurationEstimator(request.store, planned.asked)
+        outlook = preflight(planned.requests, request.store, request.evaluation)
+        estimate = DurationEstimator(request.store, planned.requests)
         if request.form == "json":
             rows += cell_rows(name, planned, outlook, estimate)
         else:
@@ -193,7 +197,7 @@ def report(
     results_dir: Path,
     k: Sequence[int] | None = None,
     metrics: Mapping[str, str] | None = None,
-    rules: TestConfig | None = None,
+    test_config: TestConfig | None = None,
     mlflow: str | None = None,
     cells: CellFilter = EVERY_CELL,
     form: ReportForm = "table",
@@ -222,26 +226,28 @@ def report(
         damages = [record.reason for record in records if record.reason != NOT_STORED]
         nothing = f"{workspace.store.root}: it holds no cell of experiment {name!r}; {folder} stays as it is"
         raise UsageError(damages[0] if damages else nothing)
-    wanted = EvaluationSpec(_cutoffs(k, experiment, records), metrics or default_paths())
-    measured = _results(experiment, workspace, wanted, {})
+    evaluation = EvaluationSpec(_cutoffs(k, experiment, records), metrics or default_paths())
+    measured = _results(experiment, workspace, evaluation, {})
     if table:
-        _print_paper_table(measured, workspace, wanted, rules or TestConfig(), cells, form, intervals)
+        _print_paper_table(
+            measured, workspace, evaluation, test_config or TestConfig(), cells, form, intervals
+        )
         return 0
     shown: Form = "json" if form == "json" else "table"
-    tables = _report(experiment, folder, measured, workspace, wanted, rules or TestConfig(), shown)
+    tables = _report(experiment, folder, measured, workspace, evaluation, test_config or TestConfig(), shown)
     if mlflow is not None:
         tracking.Tracker(mlflow, name).finish(measured, folder)
     if form == "json":
         reported = json.Reported(name, folder, measured, tables)
-        json.write(json.experiments([reported], wanted.ks, wanted.metrics))
+        json.write(json.experiments([reported], evaluation.ks, evaluation.metrics))
     return 0
 
 
 def _print_paper_table(
     results: Sequence[Result],
     workspace: Workspace,
-    wanted: EvaluationSpec,
-    rules: TestConfig,
+    evaluation: EvaluationSpec,
+    test_config: TestConfig,
     cells: CellFilter,
     form: ReportForm,
     intervals: bool,
@@ -250,10 +256,12 @@ def _print_paper_table(
     from bakeoff.queries.pairs import with_uncertainty
     from bakeoff.report.render import json, paper
 
-    metrics = resolve(wanted.metrics)
-    tables = with_uncertainty(comparison(results, wanted.ks, metrics), metrics, workspace.store, rules)
-    labels = {r.asked.key: row.label for table in tables for row in table.rows for r in row.results}
-    order = list(dict.fromkeys(labels[r.asked.key] for r in results)) if cells.models else []
+    metrics = resolve(evaluation.metrics)
+    tables = with_uncertainty(
+        comparison(results, evaluation.ks, metrics), metrics, workspace.store, test_config
+    )
+    labels = {r.request.key: row.label for table in tables for row in table.rows for r in row.results}
+    order = list(dict.fromkeys(labels[r.request.key] for r in results)) if cells.models else []
     made = paper.paper_table(tables, metrics, order, intervals=intervals)
     if form == "json":
         json.write(paper.as_document(made))
@@ -341,7 +349,7 @@ def compare(
     gate: str | None,
     tolerance: float | None,
     users: int,
-    rules: TestConfig,
+    test_config: TestConfig,
     form: Form,
 ) -> int:
     """Print the comparison of A with B; with a gate its answer is the exit code.
@@ -358,7 +366,17 @@ def compare(
         raise ConfigError("compare: tolerance= belongs to a gate; give one as --gate ndcg@10")
     a, b = names
     request = comparing.CompareRequest(
-        a, b, results_dir, name, cells, tuple(k or ()), metrics or {}, gate, tolerance or 0.0, users, rules
+        a,
+        b,
+        results_dir,
+        name,
+        cells,
+        tuple(k or ()),
+        metrics or {},
+        gate,
+        tolerance or 0.0,
+        users,
+        test_config,
     )
     comparisons = comparing.compare(request)
     answers = [one.answer for one in comparisons if one.answer is not None]
@@ -367,7 +385,7 @@ def compare(
         json.write(json.comparisons(comparisons, gate, answer))
     else:
         for one in comparisons:
-            print_comparison(one, rules, gate, request.tolerance)
+            print_comparison(one, test_config, gate, request.tolerance)
         if gate is not None and answer is not None and len(answers) > 1:
             print_answer(gate, answer, answers)
     return 0 if answer is None else comparing.EXIT_CODES[answer]
@@ -469,7 +487,7 @@ def show(kind: str, name: str, results_dir: Path, config_dir: Sequence[str], for
 
 
 def _results(
-    experiment: Experiment, workspace: Workspace, wanted: EvaluationSpec, new: Mapping[str, Record]
+    experiment: Experiment, workspace: Workspace, evaluation: EvaluationSpec, new: Mapping[str, Record]
 ) -> list[Result]:
     """Return the results of all cells of an experiment, measured as wanted.
 
@@ -480,7 +498,7 @@ def _results(
     for request in experiment.requests:
         record = new.get(request.key) or _stored_or_missing(request, workspace.store)
         if record.done:
-            record = remeasure(record, request.cell, workspace, wanted)
+            record = remeasure(record, request.cell, workspace, evaluation)
         results.append(Result(request, record))
     return results
 
@@ -490,8 +508,8 @@ def _report(
     folder: Path,
     results: Sequence[Result],
     workspace: Workspace,
-    wanted: EvaluationSpec,
-    rules: TestConfig,
+    evaluation: EvaluationSpec,
+    test_config: TestConfig,
     form: Form,
 ) -> list[Table]:
     """Write every output of an experiment from its results, and return its tables.
@@ -505,17 +523,17 @@ def _report(
     from bakeoff.report.render.console import print_tables
 
     logger.debug("experiment %s: write the reports", experiment.name)
-    metrics = resolve(wanted.metrics)
-    tables = comparison(results, wanted.ks, metrics)
-    tables = with_uncertainty(tables, metrics, workspace.store, rules)
-    tables = with_verdicts(tables, metrics, workspace.store, rules)
+    metrics = resolve(evaluation.metrics)
+    tables = comparison(results, evaluation.ks, metrics)
+    tables = with_uncertainty(tables, metrics, workspace.store, test_config)
+    tables = with_verdicts(tables, metrics, workspace.store, test_config)
     files.write(
-        *(folder, experiment.name, results, wanted.ks, metrics, experiment.commands),
+        *(folder, experiment.name, results, evaluation.ks, metrics, experiment.commands),
         store=workspace.store,
         tables=tables,
     )
     if form == "table":
-        print_tables(experiment.name, results, wanted.ks, metrics, folder, tables=tables)
+        print_tables(experiment.name, results, evaluation.ks, metrics, folder, tables=tables)
     return tables
 
 

@@ -95,6 +95,6 @@ def check_range(
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     """Raise ConfigError unless value is one of choices; the message names the nearest."""
-    known = list(choices)
-    if value not in known:
-        raise ConfigError(f"{name}={value!r}: {nearest(str(value), known)}")
+    valid = list(choices)
+    if value not in valid:
+        raise ConfigError(f"{name}={value!r}: {nearest(str(value), valid)}")

@@ -102,9 +102,9 @@ class Tracker:
     _digests: dict[str, dict[str, str]] = field(default_factory=dict)
     """Key of a cell, or "" for the experiment's own -> run -> digest of what it holds."""
 
-    def cell(self, asked: CellRequest, record: Record) -> None:
+    def cell(self, request: CellRequest, record: Record) -> None:
         """Log a cell, unless it is there as it is."""
-        self._try(lambda: self._cell(asked, record))
+        self._try(lambda: self._cell(request, record))
 
     def finish(self, results: Iterable[tuple[CellRequest, Record]], folder: Path) -> None:
         """Log what is not logged yet of the experiment, its files too, and report the outcome."""
@@ -112,9 +112,9 @@ class Tracker:
             if record.started or record.status == "skipped":  # else it has not run yet
                 self.cell(request, record)
         self._try(lambda: self._reports(folder))
-        logger.log(logging.WARNING if self.failure else logging.INFO, "%s", self.said())
+        logger.log(logging.WARNING if self.failure else logging.INFO, "%s", self.summary())
 
-    def said(self) -> str:
+    def summary(self) -> str:
         """What became of it, in a line."""
         where = f"MLflow at {re.sub('//[^/@]*@', '//', self.uri)}"
         if not self.failure:
@@ -145,8 +145,10 @@ class Tracker:
         from mlflow.tracking import MlflowClient
 
         client = MlflowClient(tracking_uri=self.uri)
-        found = client.get_experiment_by_name(self.name)
-        self._experiment = client.create_experiment(self.name) if found is None else found.experiment_id
+        experiment = client.get_experiment_by_name(self.name)
+        self._experiment = (
+            client.create_experiment(self.name) if experiment is None else experiment.experiment_id
+        )
         token = None
         while True:
             runs = client.search_runs([self._experiment], max_results=1000, page_token=token)
@@ -164,20 +166,20 @@ class Tracker:
         self._parent = next(iter(self._digests[""]))
         self._client = client
 
-    def _cell(self, asked: CellRequest, record: Record) -> None:
+    def _cell(self, request: CellRequest, record: Record) -> None:
         from mlflow.entities import Metric, Param
 
-        digest = _digest({name: told for name, told in record.as_json().items() if name in logged.TELLING})
+        digest = _digest({name: value for name, value in record.as_json().items() if name in logged.TELLING})
         before = self._digests.get(record.key, {})
         if digest in before.values():
             return
         start = int(datetime.fromisoformat(record.started).timestamp() * 1000) if record.started else None
-        tags = {**logged.tags(asked, record), "mlflow.parentRunId": self._parent}
-        run = self._client.create_run(self._experiment, start, tags, cell_label(asked.cell)).info.run_id
+        tags = {**logged.tags(request, record), "mlflow.parentRunId": self._parent}
+        run = self._client.create_run(self._experiment, start, tags, cell_label(request.cell)).info.run_id
         metrics = [Metric(name, value, start or 0, step) for name, value, step in logged.metrics(record)]
         for some in _chunks(metrics, 1000):
             self._client.log_batch(run, metrics=some)
-        for some in _chunks([Param(*one) for one in logged.params(asked, record)], 100):
+        for some in _chunks([Param(*one) for one in logged.params(request, record)], 100):
             self._client.log_batch(run, params=some)
         end = None if start is None else start + int(1000 * sum(record.seconds.values()))
         self._client.set_terminated(run, "FAILED" if record.status == "failed" else "FINISHED", end)

@@ -208,7 +208,7 @@ def test_a_run_shows_a_leader_board_in_which_names_are_data(results: Path, tmp_p
 
 
 def test_tables_alone_give_the_same_tables(run: bo.Loaded, bare: bo.Loaded) -> None:
-    assert len(bare.bare) == len({r.asked.key for r in run.results})
+    assert len(bare.bare) == len({r.request.key for r in run.results})
     pd.testing.assert_frame_equal(
         bare.metrics, bo.load(run.folder).metrics.query("k.isna() or k in (2, 4)").reset_index(drop=True)
     )

@@ -31,7 +31,7 @@ def test_seeds_split_seeds_and_folds_are_runs_of_one_row(make, metrics) -> None:
     (row,) = table.rows
     assert (row.done, row.fits) == (8, 8)
     assert row.values[NDCG].mean == pytest.approx(0.35)
-    assert [part.places for part in table.parts] == [((0, 0),), ((0, 1),), ((1, 0),), ((1, 1),)]
+    assert [part.instances for part in table.parts] == [((0, 0),), ((0, 1),), ((1, 0),), ((1, 1),)]
 
 
 def test_a_stored_record_that_stands_for_several_seeds_counts_once(make, metrics) -> None:
@@ -116,7 +116,7 @@ def test_failed_and_skipped_models_stay_as_rows(make, metrics) -> None:
 
 def test_a_cell_that_failed_before_its_split_stands_with_the_others(make, metrics) -> None:
     lost = make("warp", status="failed", reason="broke", fingerprint="", split_family="")
-    other = make("als", ndcg(0.9), split_family=lost.asked.cell.split_family)
+    other = make("als", ndcg(0.9), split_family=lost.request.cell.split_family)
     (table,) = comparison([lost, other], (10,), metrics)
     assert [row.model for row in table.rows] == ["als", "warp"]
 
@@ -136,7 +136,7 @@ def test_splits_of_other_seeds_and_folds_have_their_own_fingerprints(make, metri
 def test_a_split_without_chance_is_one_part_for_all_split_seeds(make, metrics) -> None:
     results = [make("als", ndcg(0.1), key="c", split_seed=p, fingerprint="s") for p in (1, 2)]
     (table,) = comparison(results, (10,), metrics)
-    assert [part.places for part in table.parts] == [((1, None), (2, None))]
+    assert [part.instances for part in table.parts] == [((1, None), (2, None))]
     assert table.rows[0].fits == 1
 
 

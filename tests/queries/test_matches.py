@@ -22,7 +22,7 @@ def test_two_cells_of_one_split_are_one_match(make) -> None:
     assert (match.candidate, match.baseline) == ("als (c1)", "warp (c2)")
     (split,) = match.splits
     assert split.keys == (("c1",), ("c2",))
-    assert match.cell(split) is a.asked.cell
+    assert match.cell(split) is a.request.cell
     assert match.same == ()
 
 
@@ -98,7 +98,7 @@ def test_only_splits_that_both_have_are_shared(make, metrics) -> None:
     (match,) = match_models("a", "b", tables_of(results, metrics))
     assert [p.fingerprint for p in match.splits] == ["s2", "s3"]
     assert [len(p.keys) for p in match.splits] == [2, 2]  # c lacks a split: no part of the family
-    assert {r.asked.cell.split_seed for r in match.results[0]} == {2, 3}
+    assert {r.request.cell.split_seed for r in match.results[0]} == {2, 3}
 
 
 def test_experiments_are_matched_by_data_split_and_model(make, metrics) -> None:

@@ -127,8 +127,8 @@ def test_more_columns_than_are_held_at_once_give_the_same(stored, store, metrics
     results = []
     for m, shift in (("a", 0.0), ("b", 0.1)):
         made = stored(m, values_of(0, x=shift)["x"])
-        found = store.per_user(made.asked.key)
-        store.write_per_user(made.asked.key, {**found, "auc": found["ndcg@10"] ** 2})
+        found = store.per_user(made.request.key)
+        store.write_per_user(made.request.key, {**found, "auc": found["ndcg@10"] ** 2})
         made.record.metrics["auc"] = {"": (0.5, 0.1)}
         results.append(made)
     table = table_of(results, metrics)

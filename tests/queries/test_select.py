@@ -58,7 +58,7 @@ CELLS = [
 def test_a_filter_keeps_the_cells_that_have_all_of_its_values(which: dict[str, Any], keys: list[str]) -> None:
     assert [r.key for r in select(CELLS, CellFilter(**which))] == keys
     results = [Result(r, Record(key=r.key, status="done", reason="", cell=r.cell)) for r in CELLS]
-    assert [r.asked.key for r in select(results, CellFilter(**which))] == keys
+    assert [r.request.key for r in select(results, CellFilter(**which))] == keys
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def results(make, store):
     for model, shift in (("a", 0.295), ("b", 0.3), ("c", 0.0)):
         values = shared + shift + rng.normal(0, 0.05, 100)
         made = make(model, {"ndcg": {"10": (float(values.mean()), 0.01)}, "gini": {"10": (0.5, None)}})
-        store.write_per_user(made.asked.key, {"user": np.arange(100), "ndcg@10": values})
+        store.write_per_user(made.request.key, {"user": np.arange(100), "ndcg@10": values})
         found.append(made)
     return found
 
@@ -51,7 +51,7 @@ def test_the_configured_test_makes_the_marks(results, store, metrics, test, corr
     rules = TestConfig(test=test, correction=correction, resamples=999)
     (table,) = with_uncertainty(comparison(results, (10,), metrics), metrics, store, rules)
     assert [row.values[NDCG].tied for row in table.rows] == [True, False, False]
-    assert table.marks is not None and table.marks.rules is rules
+    assert table.marks is not None and table.marks.test_config is rules
 
 
 def test_every_output_shows_and_explains_them(results, store, metrics, tmp_path) -> None:
@@ -83,7 +83,7 @@ def test_metrics_of_the_whole_set_have_a_best_and_no_mark(make, store, metrics, 
         for model, gini in (("a", 0.5), ("b", 0.4), ("c", 0.4))
     ]
     for made in results:
-        store.write_per_user(made.asked.key, {"user": np.arange(9), "ndcg@10": np.arange(9) / 9})
+        store.write_per_user(made.request.key, {"user": np.arange(9), "ndcg@10": np.arange(9) / 9})
     tables = with_uncertainty(comparison(results, (10,), metrics), metrics, store, TestConfig())
     values = [row.values[Column("gini", 10)] for row in tables[0].rows]
     assert [(v.best, v.tied, v.half) for v in values] == [
@@ -138,7 +138,7 @@ def repeat(make, store):
                     "gini": {"10": (float(users.max()), None)},
                 }
                 made = make(model, numbers, split_seed=split, seed=seed, n_users=len(users))
-                store.write_per_user(made.asked.key, {"user": np.arange(len(users)), "ndcg@10": users})
+                store.write_per_user(made.request.key, {"user": np.arange(len(users)), "ndcg@10": users})
                 results.append(made)
         return results
 

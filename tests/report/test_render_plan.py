@@ -46,7 +46,7 @@ def asked(
 
 def printed(planned: Plan, tmp_path: Path, *, terminal: bool = True, ahead: Any = None) -> list[str]:
     console = Console(file=io.StringIO(), width=80, force_terminal=terminal, color_system=None)
-    estimate = DurationEstimator(Store(tmp_path), planned.asked)
+    estimate = DurationEstimator(Store(tmp_path), planned.requests)
     print_plan("first [x]", planned, PreflightResult(skipped=ahead or {}), estimate, 1, console)
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined, no-any-return]
 
@@ -54,10 +54,10 @@ def printed(planned: Plan, tmp_path: Path, *, terminal: bool = True, ahead: Any 
 def test_a_plan_of_nine_models_fits_80_columns_with_every_key_whole(tmp_path: Path) -> None:
     planned = plan(asked(), Store(tmp_path))
     lines = printed(planned, tmp_path)
-    table = lines[1 : 3 + len(planned.asked)]
+    table = lines[1 : 3 + len(planned.requests)]
     assert max(map(cell_len, table)) <= 80
-    assert [line.split()[-3] for line in table[2:]] == [a.key for a in planned.asked]
-    assert all(f"  {a.key}  to run" in line for a, line in zip(planned.asked, table[2:], strict=True))
+    assert [line.split()[-3] for line in table[2:]] == [a.key for a in planned.requests]
+    assert all(f"  {a.key}  to run" in line for a, line in zip(planned.requests, table[2:], strict=True))
 
 
 def test_what_is_the_same_in_all_rows_is_said_once_above_them(tmp_path: Path) -> None:
@@ -74,14 +74,14 @@ def test_long_names_are_broken_on_a_narrow_terminal_alone_and_keys_never(
     planned = plan(asked(datasets=("online_retail", "simulated"), variant=variant), Store(tmp_path))
     lines = printed(planned, tmp_path, terminal=terminal)
     text = "\n".join(lines)
-    assert all(a.key in text for a in planned.asked)
+    assert all(a.key in text for a in planned.requests)
     assert (max(map(cell_len, lines[1:-1])) <= 80) is terminal
     assert all(f"{model} ({variant})" in text for model in MODELS) is not terminal
 
 
 def test_skips_are_told_with_their_reason_and_are_not_counted_as_to_run(tmp_path: Path) -> None:
     planned = plan(asked(), Store(tmp_path))
-    ahead = {a.key: "cannot [do] it" for a in planned.asked if a.cell.model["name"] in ("bpr", "warp")}
+    ahead = {a.key: "cannot [do] it" for a in planned.requests if a.cell.model["name"] in ("bpr", "warp")}
     lines = printed(planned, tmp_path, ahead=ahead)
     assert sum(line.rstrip().endswith("will skip") for line in lines) == 8
     assert lines[-2] == "Will skip bpr, warp: cannot [do] it."

@@ -82,7 +82,7 @@ def test_csv_reads_back_to_the_same_numbers_and_texts(make) -> None:
     )
     text = csv.render(METRIC_COLUMNS, metric_rows([odd], (5,)))
     (row,) = reader.DictReader(io.StringIO(text))
-    assert row["model"] == odd.asked.cell.model["name"]
+    assert row["model"] == odd.request.cell.model["name"]
     assert (float(row["value"]), float(row["stderr"]), row["fold"]) == (0.1 + 0.2, 1e-17, "")
     (cell,) = reader.DictReader(io.StringIO(csv.render(CELL_COLUMNS, cell_rows([odd]))))
     assert cell["parameters"] == '{"a": [1, 2.5], "x": "é"}'

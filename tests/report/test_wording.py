@@ -147,7 +147,7 @@ def test_folds_that_were_not_asked_for_are_told(make, metrics) -> None:
     def said(*folds: int | None) -> list[str]:
         results = [make("a", ndcg(0.5), fold=f) for f in folds]
         for result in results:
-            result.asked.cell.split.update({"n_folds": 3} if result.asked.cell.fold is not None else {})
+            result.request.cell.split.update({"n_folds": 3} if result.request.cell.fold is not None else {})
         return [note for note in notes(table_of(results, metrics)) if "split.fold=" in note]
 
     assert said(0) == ["Fold 0 of 3 alone; all of them: split.fold=0,1,2."]

@@ -10,12 +10,12 @@ from bakeoff.errors import UsageError
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import (
     cell_label,
+    dataset_split_label,
     label,
     matches,
     model_names,
     no_match,
     one_row,
-    place_label,
     quoted,
     row_labels,
     split_list,
@@ -138,5 +138,5 @@ def test_repetitions_of_a_row_share_its_label() -> None:
 
 def test_places_and_cells_are_named_by_their_labels() -> None:
     cell = request("als", "factors=8", split_seed=7, seed=3, dataset_variant="n_users=9").cell
-    assert place_label(cell) == "blocks (n_users=9), split random"
+    assert dataset_split_label(cell) == "blocks (n_users=9), split random"
     assert cell_label(cell) == "als (factors=8) on blocks (n_users=9), split random, split_seed 7, seed 3"

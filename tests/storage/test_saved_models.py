@@ -205,7 +205,7 @@ def test_a_cell_without_its_model_is_missing_where_models_are_asked_for(tmp_path
     assert grid.plan(asked, store).missing == ()
     planned = grid.plan(asked, store, save_model=True)
     assert {a.key for a in planned.missing} == planned.refitted == {als.key, toy.key}
-    assert grid.DurationEstimator(store, planned.asked).total(planned.missing) is not None
+    assert grid.DurationEstimator(store, planned.requests).total(planned.missing) is not None
     for cell in (als, toy):
         run(cell, tmp_path)
     # Of the toy it is known that it cannot be kept: it is not fitted for it again and again.

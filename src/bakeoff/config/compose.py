@@ -199,10 +199,10 @@ def execute(
     request = commands.Request(
         experiments=experiments,
         results=Path(settings.results_dir),
-        wanted=settings.evaluation,
+        evaluation=settings.evaluation,
         options=settings.options,
         fresh=settings.fresh,
-        rules=settings.tests,
+        test_config=settings.tests,
         mlflow=settings.mlflow,
         command=session.command,
         launch=None if launch is None else launch_jobs,

@@ -22,8 +22,8 @@ def explain(error: Exception, words: CommandLine, grid: Grid | None = None) -> s
 
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
-        place = f"{mark.name}, line {mark.line + 1}" if mark else "a YAML file"
-        return f"{place}: not YAML: {error.problem or error.context}"
+        where = f"{mark.name}, line {mark.line + 1}" if mark else "a YAML file"
+        return f"{where}: not YAML: {error.problem or error.context}"
     if isinstance(error, UnicodeDecodeError):
         files = [file for path in words.search_path for file in sorted(path.rglob("*.yaml"))]
         return next(

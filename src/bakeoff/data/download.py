@@ -91,7 +91,7 @@ class Origin:
         import pooch
 
         assert self.url is not None
-        place, archive = cache() / self.folder, self.url.rsplit("/", 1)[-1]
+        folder, archive = cache() / self.folder, self.url.rsplit("/", 1)[-1]
         members = [f"{self.inside}/{file}".lstrip("/") for file in self.files]
         unpack = pooch.Unzip if self.url.endswith(".zip") else pooch.Untar
         pooch.get_logger().setLevel("ERROR")  # an error is one line of ours
@@ -100,7 +100,7 @@ class Origin:
                 self.url,
                 known_hash=self.checksum,
                 fname=archive,
-                path=place,
+                path=folder,
                 processor=unpack(members=members, extract_dir="."),
                 progressbar=sys.stderr.isatty(),
             )
@@ -109,7 +109,7 @@ class Origin:
         except ValueError:
             raise self._missing_error(name, f"the checksum of {self.url} is not {self.checksum}") from None
         except (zipfile.BadZipFile, tarfile.TarError):
-            (place / archive).unlink()
+            (folder / archive).unlink()
             raise self._missing_error(name, f"what {self.url} sent is no archive") from None
         for file, expected in self.files.items():
             path = next((p for p in self._candidates(cache(), file) if p.is_file()), None)

@@ -351,12 +351,12 @@ def find_code(ids: Ids, text: str, what: str, where: str, names: Mapping[str, st
         UsageError: it is not among them; the message names the nearest text, or says what ids there are.
     """
     all_ids = list(map(str, ids.values.tolist())) if ids.integers is None else ids.values.tolist()
-    wanted: str | int = text
+    number_or_text: str | int = text
     if ids.integers is not None:
-        wanted = int(text) if text.lstrip("-").isdecimal() and str(int(text)) == text else text
-    if isinstance(wanted, str) == (ids.integers is None):
-        at = bisect.bisect_left(all_ids, wanted)
-        if at < len(all_ids) and all_ids[at] == wanted:
+        number_or_text = int(text) if text.lstrip("-").isdecimal() and str(int(text)) == text else text
+    if isinstance(number_or_text, str) == (ids.integers is None):
+        at = bisect.bisect_left(all_ids, number_or_text)
+        if at < len(all_ids) and all_ids[at] == number_or_text:
             return at
     wanted_title = text.strip().casefold()
     titled = next((i for i, name in (names or {}).items() if name.strip().casefold() == wanted_title), None)

@@ -117,8 +117,8 @@ def save_json(value: Mapping[str, Any], folder: Path, name: str) -> None:
 
 
 def load_json(folder: Path, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    return found
+    value: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return value
 
 
 def _save_optional(array: Array | None, folder: Path, name: str) -> None:

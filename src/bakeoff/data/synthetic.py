@@ -201,7 +201,7 @@ class Log:
         ends = np.floor(np.cumsum(_power_law(n, 0.5)) * (c.n_items - n) + 0.5).astype(np.int64)
         self._n_tracks = 1 + np.diff(ends, prepend=0)
         self.artist = np.repeat(np.arange(n), self._n_tracks)
-        self.place = _place_in_group(self.artist)
+        self.rank = _rank_in_group(self.artist)
 
     def _draw_listeners(self) -> None:
         c = self._config
@@ -259,11 +259,11 @@ class Log:
         # The first favourites are played most.
         within = (self._n_favourites[user] * self._uniform("favourite", len(user)) ** 1.5).astype(np.int64)
         cause = before[user] + within
-        weight = (1.0 + self.place) ** -c.track_exponent
+        weight = (1.0 + self.rank) ** -c.track_exponent
         track = _pick(weight, self._n_tracks, self._favourite[cause], self._uniform("track", len(user)))
         _, new = np.unique(user * c.n_items + track, return_index=True)
         new.sort()
-        new = new[_place_in_group(user[new]) < self.length[user[new]]]
+        new = new[_rank_in_group(user[new]) < self.length[user[new]]]
         self.user, self.track, self._cause = user[new], track[new], cause[new]
 
     def _add_unplayed_tracks(self) -> None:
@@ -286,10 +286,10 @@ class Log:
         latest = np.flatnonzero(spare)[::-1]
         extra = np.bincount(fan, minlength=self.user.max() + 1)
         owner = self.user[latest]
-        kept = np.ones(len(self.user), dtype=bool)
-        kept[latest[_place_in_group(self.user.max() - owner) < extra[owner]]] = False
+        remaining = np.ones(len(self.user), dtype=bool)
+        remaining[latest[_rank_in_group(self.user.max() - owner) < extra[owner]]] = False
         pairs = ((self.user, fan), (self.track, missing), (self._cause, cause))
-        user, track, causes = (np.concatenate((old[kept], new)) for old, new in pairs)
+        user, track, causes = (np.concatenate((old[remaining], new)) for old, new in pairs)
         order = np.argsort(user, kind="stable")
         self.user, self.track, self._cause = user[order], track[order], causes[order]
 
@@ -297,8 +297,8 @@ class Log:
         c = self._config
         # Log-normal: the listener's own level, more for what is liked most, and noise.
         level = 0.7 * self._normal("level", c.n_users)[self.user]
-        place = _place_in_group(self._fan)[self._cause]
-        liking = 1.5 * (0.5 - place / self._n_favourites[self.user])
+        rank = _rank_in_group(self._fan)[self._cause]
+        liking = 1.5 * (0.5 - rank / self._n_favourites[self.user])
         noise = self._normal("plays", len(self.user))
         plays = c.plays_median * np.exp(level + liking + noise - 0.15)
         self.plays: Array = np.maximum(np.rint(plays), 1).astype(np.int64)
@@ -334,7 +334,7 @@ def _power_law(n: int, exponent: float) -> Doubles:
     return shares
 
 
-def _place_in_group(groups: Array) -> Array:
+def _rank_in_group(groups: Array) -> Array:
     """Return the number of earlier rows of the same group, int64 [n]; rows of a group are adjacent."""
     starts = np.flatnonzero(np.diff(groups, prepend=-1))
     return np.arange(len(groups)) - np.repeat(starts, np.diff(starts, append=len(groups)))
@@ -399,7 +399,7 @@ def write_csv(path: str | Path, config: Simulated | None = None) -> int:
             "Username": np.array(_usernames(config.n_users))[user],
             "track_name": titles[track, 0],
             "artist_name": titles[track, 1],
-            "rank": _place_in_group(user) + 1,
+            "rank": _rank_in_group(user) + 1,
             "playcount": log.plays[order],
             "country": np.array([f"country_{c + 1:02d}" for c in log.country])[user],
             "log_total_track_count": np.log(n_tracks).round(6)[user],

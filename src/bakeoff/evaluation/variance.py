@@ -187,9 +187,9 @@ def _log_likelihood(mean_square: Doubles, by_users: Doubles, effect: Doubles, df
     """Return the log likelihood of the effect, [n, ...]: df mean_square / (by_users + effect) ~ chi2(df)."""
     shape = (slice(None), None, None)
     expected = by_users[shape] + effect
-    known = (expected > 0) & (df[shape] > 0)
-    safe = np.where(known, expected, 1.0)
-    return np.where(known, -0.5 * df[shape] * (np.log(safe) + mean_square[shape] / safe), 0.0)
+    estimated = (expected > 0) & (df[shape] > 0)
+    safe = np.where(estimated, expected, 1.0)
+    return np.where(estimated, -0.5 * df[shape] * (np.log(safe) + mean_square[shape] / safe), 0.0)
 
 
 def _two_tails(distance: Doubles, variance: Doubles, df: float) -> Doubles:

@@ -208,11 +208,11 @@ def draw_unseen(pairs: CSR, times: int, rng: np.random.Generator) -> tuple[Array
     # ones before them; one search over all users finds j.
     owners = np.repeat(np.arange(n_users), counts)
     before = pairs.indices - (np.arange(pairs.nnz) - pairs.indptr[owners])
-    place = rng.integers(0, n_items - counts[users])
+    draws = rng.integers(0, n_items - counts[users])
     passed = np.searchsorted(
-        owners * np.int64(n_items + 1) + before, users * np.int64(n_items + 1) + place, side="right"
+        owners * np.int64(n_items + 1) + before, users * np.int64(n_items + 1) + draws, side="right"
     )
-    items = place + passed - pairs.indptr[users]
+    items = draws + passed - pairs.indptr[users]
     return users.astype(np.int32), items.astype(np.int32)
 
 

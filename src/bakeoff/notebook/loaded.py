@@ -166,7 +166,7 @@ class Loaded:
         k: int = LEADING_K,
         dataset: str | None = None,
         split: str | None = None,
-        **rules: Any,
+        **test_options: Any,
     ) -> Any:
         """Return paired differences of two models over users, first less second, with interval and p.
 
@@ -194,7 +194,7 @@ class Loaded:
         columns = query.columns(tables)[: None if metrics is not None else 1]
         pairs: list[dict[str, Any]] = []
         for table in tables:
-            tests = pairwise(table, query.metrics, self.workspace.store, TestConfig(**rules), columns)
+            tests = pairwise(table, query.metrics, self.workspace.store, TestConfig(**test_options), columns)
             for column, reason in tests.untested.items():
                 raise UsageError(f"{table.title}: {column.metric} cannot be tested: {reason}")
             sides = [None if name is None else _labels(name, table) for name in (first, second)]
@@ -214,15 +214,15 @@ class Loaded:
         from bakeoff.report.export import listed
 
         def read(result: Result) -> Mapping[str, Any]:
-            split = self.workspace.split(result.asked.cell)
-            return listed(split, self.workspace.store.lists(result.asked.key))
+            split = self.workspace.split(result.request.cell)
+            return listed(split, self.workspace.store.lists(result.request.key))
 
         return self._by_cell(model, where, "lists", read)
 
     def per_user(self, model: str | None = None, **where: Any) -> Any:
         """Return values by user: key, model, user, and a column for each metric and cutoff (`ndcg@10`)."""
         store = self.workspace.store
-        return self._by_cell(model, where, "values by user", lambda r: store.per_user(r.asked.key) or {})
+        return self._by_cell(model, where, "values by user", lambda r: store.per_user(r.request.key) or {})
 
     def tuning(self, model: str | None = None, **where: Any) -> Any:
         """Return the trials of tuned cells: key, model, number, state, value, seconds, and the parameters."""
@@ -242,7 +242,7 @@ class Loaded:
             UsageError: they have several, or the store does not hold it.
         """
         results = self._select(None, where)
-        cells = {r.record.split_fingerprint: r.asked.cell for r in results if r.record.split_fingerprint}
+        cells = {r.record.split_fingerprint: r.request.cell for r in results if r.record.split_fingerprint}
         if len(cells) != 1:
             raise UsageError(
                 f"experiment {self.experiment.name!r}: {len(cells)} splits to choose from; expected one: "
@@ -250,7 +250,7 @@ class Loaded:
             )
         (cell,) = cells.values()
         if not self.workspace.store.has_split(cell.split_key):
-            self._lacks(results[0].asked.key, "the split")
+            self._lacks(results[0].request.key, "the split")
         return self.workspace.split(cell)
 
     # -- charts ----------------------------------------------------------------------------------
@@ -316,7 +316,7 @@ class Loaded:
             if name not in names:
                 raise UsageError(f"{name}=: {nearest(name, names)}")
         which = CellFilter(models=() if model is None else (model,), **(where or {}))
-        return list({r.asked.key: r for r in reversed(select(self.results, which))}.values())[::-1]
+        return list({r.request.key: r for r in reversed(select(self.results, which))}.values())[::-1]
 
     def _measured(self, query: MetricQuery, dataset: str | None, split: str | None) -> list[Result]:
         """The results of a data set and split; what they lack is measured now from the stored lists."""
@@ -326,15 +326,15 @@ class Loaded:
         missing = query.missing(result)
         if not missing:
             return result
-        cell = result.asked.cell
+        cell = result.request.cell
         if max(query.ks) > cell.depth:
             raise ConfigError(
                 f"k={max(query.ks)} is larger than depth={cell.depth}, the length of the stored lists"
             )
-        if result.asked.key in self.bare:
-            self._lacks(result.asked.key, " and ".join(missing))
+        if result.request.key in self.bare:
+            self._lacks(result.request.key, " and ".join(missing))
         spec = EvaluationSpec(query.ks, {**default_paths(), **query.paths})
-        return Result(result.asked, remeasure(result.record, cell, self.workspace, spec))
+        return Result(result.request, remeasure(result.record, cell, self.workspace, spec))
 
     def _by_cell(
         self,
@@ -349,19 +349,19 @@ class Loaded:
         results = [r for r in self._select(model, where) if r.record.done]
         self._need(results, what)
         parts = []
-        labels = row_labels([r.asked for r in self.results])
-        by_key = {r.asked.key: text for r, text in zip(self.results, labels, strict=True)}
+        labels = row_labels([r.request for r in self.results])
+        by_key = {r.request.key: text for r, text in zip(self.results, labels, strict=True)}
         for result in results:
             frame = pd.DataFrame(dict(read(result)))
-            frame.insert(0, "key", result.asked.key)
-            frame.insert(1, "model", by_key[result.asked.key])
+            frame.insert(0, "key", result.request.key)
+            frame.insert(1, "model", by_key[result.request.key])
             parts.append(frame)
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["key", "model"])
 
     def _need(self, results: Iterable[Result], what: str) -> None:
         for result in results:
-            if result.asked.key in self.bare:
-                self._lacks(result.asked.key, what)
+            if result.request.key in self.bare:
+                self._lacks(result.request.key, what)
 
     def _lacks(self, key: str, what: str) -> NoReturn:
         again = f": run {self.experiment.commands[-1]!r} again" if self.experiment.commands else ""

@@ -77,7 +77,7 @@ class CompareRequest:
     gate: str | None = None
     tolerance: float = 0.0
     users: int = 3
-    rules: TestConfig = field(default_factory=lambda: TestConfig(test="randomization"))
+    test_config: TestConfig = field(default_factory=lambda: TestConfig(test="randomization"))
 
     def __post_init__(self) -> None:
         check_range("tolerance", self.tolerance, 0)
@@ -163,11 +163,11 @@ class Match:
     def cell(self, split: SplitCells) -> Cell:
         """A cell of the candidate on one of the splits."""
         of_split = (r for r in self.results[0] if r.record.split_fingerprint == split.fingerprint)
-        return next(of_split).asked.cell
+        return next(of_split).request.cell
 
     def split_name(self, split: SplitCells) -> str:
         """Seed and fold of a split; several seeds where chance has no part in it and they are one."""
-        cells = [r.asked.cell for r in self.results[0] if r.record.split_fingerprint == split.fingerprint]
+        cells = [r.request.cell for r in self.results[0] if r.record.split_fingerprint == split.fingerprint]
         folds = {c.fold: None for c in cells if c.fold is not None}
         seeds = " and ".join(str(s) for s in dict.fromkeys(c.split_seed for c in cells))
         return f"split_seed {seeds}" + (f", fold {' and '.join(map(str, folds))}" if folds else "")
@@ -252,7 +252,7 @@ def compare(request: CompareRequest) -> list[Comparison]:
             pairs = match_models(request.a, request.b, tables[0])
         else:
             pairs = match_experiments(tables[0], tables[1], (request.a, request.b))
-    compared = compare_matches(pairs, metrics, ks, workspace.store, request.rules)
+    compared = compare_matches(pairs, metrics, ks, workspace.store, request.test_config)
     return [_with_breakdown(one, request, workspace) for one in compared]
 
 
@@ -300,15 +300,15 @@ def _ks(request: CompareRequest, sides: Sequence[Sequence[Result]]) -> tuple[int
     ks = {*request.ks, *([gate.k] if gate is not None and gate.k is not None else [])}
     if not ks:
         ks = {leading_k(k for r in results for k in r.record.ks)}
-    depth = min((r.asked.cell.depth for r in results), default=max(ks))
+    depth = min((r.request.cell.depth for r in results), default=max(ks))
     if max(ks) > depth:
         raise ConfigError(f"k={max(ks)} is larger than depth={depth}, the length of the stored lists")
     return tuple(sorted(ks))
 
 
 def _measured(result: Result, workspace: Workspace, spec: EvaluationSpec) -> Result:
-    asked, record = result
-    return Result(asked, remeasure(record, asked.cell, workspace, spec)) if record.done else result
+    request, record = result
+    return Result(request, remeasure(record, request.cell, workspace, spec)) if record.done else result
 
 
 def _with_breakdown(one: Comparison, request: CompareRequest, workspace: Workspace) -> Comparison:
@@ -324,7 +324,7 @@ def _with_breakdown(one: Comparison, request: CompareRequest, workspace: Workspa
         leading = min(tested, key=lambda m: prominence(m.column.metric), default=None)
     splits: tuple[SplitBreakdown, ...] = ()
     if leading is not None and leading.tested is not None and not one.match.same:
-        splits = break_down(one.match, leading, workspace, request.rules, request.users)
+        splits = break_down(one.match, leading, workspace, request.test_config, request.users)
     return replace(one, leading=leading, splits=splits, answer=answer)
 
 
@@ -350,16 +350,16 @@ def match_cells(a: Result, b: Result) -> list[Match]:
     for request, record in (a, b):
         if not record.done:
             raise UsageError(f"cell {request.key}: nothing to compare ({record.status}: {record.reason})")
-    places = [instance_label(r.asked.cell) for r in (a, b)]
+    instances = [instance_label(r.request.cell) for r in (a, b)]
     one, other = a.record.split_fingerprint, b.record.split_fingerprint
     if one != other:
         raise UsageError(
-            f"cell {a.asked.key} was made on split {one} ({places[0]}), cell {b.asked.key} on {other} "
-            f"({places[1]}): expected one split; cells.csv names each cell's split_fingerprint"
+            f"cell {a.request.key} was made on split {one} ({instances[0]}), cell {b.request.key} on {other} "
+            f"({instances[1]}): expected one split; cells.csv names each cell's split_fingerprint"
         )
     splits = split_cells([Part(one, (), a.record.n_users, a.record.counts)], [[a], [b]])
-    labels = [label(r.asked.cell.model_name, extra=r.asked.key) for r in (a, b)]
-    return [Match(places[0], labels[0], labels[1], splits, ((a,), (b,)), one)]
+    labels = [label(r.request.cell.model_name, extra=r.request.key) for r in (a, b)]
+    return [Match(instances[0], labels[0], labels[1], splits, ((a,), (b,)), one)]
 
 
 def match_models(a: str, b: str, tables: Sequence[Table]) -> list[Match]:
@@ -467,14 +467,14 @@ def _match(
 
 def _check_same_splits(own: Table, other: Table, names: tuple[str, str]) -> None:
     """The same data set, split, split seed and fold must mean the same rows in both experiments."""
-    fingerprints = {place: part.fingerprint for part in other.parts for place in part.places}
+    fingerprints = {instance: part.fingerprint for part in other.parts for instance in part.instances}
     for part in own.parts:
-        for place in part.places:
-            if fingerprints.get(place, part.fingerprint) != part.fingerprint:
-                fold = "" if place[1] is None else f", fold {place[1]}"
+        for instance in part.instances:
+            if fingerprints.get(instance, part.fingerprint) != part.fingerprint:
+                fold = "" if instance[1] is None else f", fold {instance[1]}"
                 raise UsageError(
-                    f"{own.title}, split_seed {place[0]}{fold}: experiment {names[0]!r} was made on split "
-                    f"{part.fingerprint}, {names[1]!r} on {fingerprints[place]}: the data are not the same"
+                    f"{own.title}, split_seed {instance[0]}{fold}: experiment {names[0]!r} was made on split "
+                    f"{part.fingerprint}, {names[1]!r} on {fingerprints[instance]}: the data are not the same"
                 )
 
 
@@ -500,32 +500,32 @@ def compare_matches(
     metrics: Mapping[str, Metric],
     ks: Sequence[int],
     store: Store,
-    rules: TestConfig,
+    test_config: TestConfig,
 ) -> list[Comparison]:
     """Return every match compared in all metrics that both sides have.
 
     A family is all pairs of a match's models, and those of the other matches that name the same one.
     """
-    tests = [_tests(match, metrics, ks, store, rules) for match in pairs]
+    tests = [_tests(match, metrics, ks, store, test_config) for match in pairs]
     compared = []
     for at, match in enumerate(pairs):
         family = [tests[at]]
         family += [t for n, t in enumerate(tests) if n != at and pairs[n].family == match.family]
-        each = tuple(_metric(match, column, family, metrics, rules) for column in tests[at].columns)
+        each = tuple(_metric(match, column, family, metrics, test_config) for column in tests[at].columns)
         compared.append(Comparison(match, each, sum(t.n_pairs for t in family)))
     return compared
 
 
 def _tests(
-    match: Match, metrics: Mapping[str, Metric], ks: Sequence[int], store: Store, rules: TestConfig
+    match: Match, metrics: Mapping[str, Metric], ks: Sequence[int], store: Store, test_config: TestConfig
 ) -> _MatchTests:
     every = [Column(name, k) for name, m in metrics.items() for k in (ks if m.cutoff else (None,))]
     results = [r for side in match.results for r in side]
     tests = _MatchTests([c for c in every if all(_value(r, c) is not None for r in results)])
     for columns, samples in samples_to_test(match.splits, tests.columns, metrics, store, tests.untested):
         pairs = all_pairs(samples[0].values.shape[1])
-        differences = significance.compare(samples, pairs[:1], rules)
-        p = differences.p if len(pairs) == 1 else significance.p_of_pairs(samples, pairs, rules)
+        differences = significance.compare(samples, pairs[:1], test_config)
+        p = differences.p if len(pairs) == 1 else significance.p_of_pairs(samples, pairs, test_config)
         for at, column in enumerate(columns):
             tests.tested[column] = _difference(differences, at, metrics[column.metric].higher_is_better)
             tests.p[column] = p[at]
@@ -554,13 +554,13 @@ def _metric(
     column: Column,
     family: Sequence[_MatchTests],
     metrics: Mapping[str, Metric],
-    rules: TestConfig,
+    test_config: TestConfig,
 ) -> MetricComparison:
     """One metric of a match; the first of the family is its own tests."""
     tested = family[0].tested.get(column)
     if tested is not None:
         p = np.concatenate([tests.p[column] for tests in family if column in tests.p])
-        tested = replace(tested, corrected=float(corrected(p, rules.correction)[0]))
+        tested = replace(tested, corrected=float(corrected(p, test_config.correction)[0]))
     candidate, baseline = (_mean(side, column) for side in match.results)
     higher = metrics[column.metric].higher_is_better
     return MetricComparison(column, higher, candidate, baseline, tested, family[0].untested.get(column, ""))
@@ -576,7 +576,7 @@ def _mean(results: Iterable[Result], column: Column) -> float:
     """Over the splits, of the means over the model seeds on each."""
     by_split: dict[str, dict[str, Any]] = {}
     for result in results:
-        by_split.setdefault(result.record.split_fingerprint, {})[result.asked.key] = _value(result, column)
+        by_split.setdefault(result.record.split_fingerprint, {})[result.request.key] = _value(result, column)
     return statistics.fmean(statistics.fmean(seeds.values()) for seeds in by_split.values())
 
 
@@ -584,7 +584,7 @@ def _mean(results: Iterable[Result], column: Column) -> float:
 
 
 def break_down(
-    match: Match, metric: MetricComparison, workspace: Workspace, rules: TestConfig, users: int
+    match: Match, metric: MetricComparison, workspace: Workspace, test_config: TestConfig, users: int
 ) -> tuple[SplitBreakdown, ...]:
     """Return every split of a match by itself, in a metric that has a test.
 
@@ -594,7 +594,7 @@ def break_down(
     breakdowns = []
     for split, sample in zip(match.splits, pair_samples(match, metric.column, workspace.store), strict=True):
         name, cell = match.split_name(split), match.cell(split)
-        differences = significance.compare([sample], np.array([[0, 1]]), rules)
+        differences = significance.compare([sample], np.array([[0, 1]]), test_config)
         alone = _difference(differences, 0, metric.higher_is_better)
         if not workspace.store.has_split(cell.split_key):
             key = split.keys[0][0]
@@ -605,7 +605,7 @@ def break_down(
         gains, losses = largest_changes(
             split, cell, sample, workspace, k=k, n=users, higher_is_better=metric.higher_is_better
         )
-        groups = segments(sample, workspace.split(cell), rules)
+        groups = segments(sample, workspace.split(cell), test_config)
         breakdowns.append(SplitBreakdown(name, alone, tuple(groups), tuple(gains), tuple(losses)))
     return tuple(breakdowns)
 

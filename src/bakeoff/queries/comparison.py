@@ -31,7 +31,7 @@ def comparison(results: Iterable[Result], ks: Sequence[int], metrics: Mapping[st
     """
     groups: dict[tuple[str, ...], list[Result]] = {}
     for result in in_order(results):
-        cell = result.asked.cell
+        cell = result.request.cell
         family = result.record.split_family or cell.split_family
         name = cell.dataset_name, cell.split_name
         groups.setdefault((*name, family), []).append(result)
@@ -39,19 +39,19 @@ def comparison(results: Iterable[Result], ks: Sequence[int], metrics: Mapping[st
 
 
 def _table(results: Sequence[Result], ks: Sequence[int], metrics: Mapping[str, Metric]) -> Table:
-    first = results[0].asked.cell
+    first = results[0].request.cell
     parts = _parts(results)
-    runs = tuple(dict.fromkeys(_run(r.asked) for r in results))
-    asked = [
+    runs = tuple(dict.fromkeys(_run(r.request) for r in results))
+    requested = [
         Column(name, k) for name, m in metrics.items() for k in (sorted(set(ks)) if m.cutoff else (None,))
     ]
     by_row: dict[str, list[Result]] = {}
     for result in results:
-        by_row.setdefault(row_identity(result.asked.cell), []).append(result)
+        by_row.setdefault(row_identity(result.request.cell), []).append(result)
     by_row = {row: [*of_row, *_same_for(of_row, runs)] for row, of_row in by_row.items()}
-    differs = distinguishing_settings([of_row[0].asked for of_row in by_row.values()])
-    rows = [_row(of_row, asked, d) for of_row, d in zip(by_row.values(), differs, strict=True)]
-    columns = tuple(c for c in asked if any(c in row.values for row in rows))
+    differs = distinguishing_settings([of_row[0].request for of_row in by_row.values()])
+    rows = [_row(of_row, requested, d) for of_row, d in zip(by_row.values(), differs, strict=True)]
+    columns = tuple(c for c in requested if any(c in row.values for row in rows))
     directions = {c: metrics[c.metric].higher_is_better for c in columns}
     return Table(
         dataset=first.dataset_name,
@@ -62,56 +62,56 @@ def _table(results: Sequence[Result], ks: Sequence[int], metrics: Mapping[str, M
         runs=runs,
         columns=columns,
         rows=tuple(_with_best(rows, directions, len(runs))),
-        has_popularity=any(r.record.done and is_popularity(r.asked.cell) for r in results),
+        has_popularity=any(r.record.done and is_popularity(r.request.cell) for r in results),
     )
 
 
 def _parts(results: Iterable[Result]) -> tuple[Part, ...]:
     """The splits behind the results; two of them in one place are refused."""
     at: dict[tuple[int, int | None], Result] = {}
-    places: dict[str, list[tuple[int, int | None]]] = {}
+    instances: dict[str, list[tuple[int, int | None]]] = {}
     for result in results:
-        cell, fingerprint = result.asked.cell, result.record.split_fingerprint
-        place = cell.split_seed, cell.fold
+        cell, fingerprint = result.request.cell, result.record.split_fingerprint
+        instance = cell.split_seed, cell.fold
         if not fingerprint:
             continue  # it was skipped or failed before there was a split
-        other = at.setdefault(place, result)
+        other = at.setdefault(instance, result)
         if other.record.split_fingerprint != fingerprint:
             raise UsageError(
                 f"data set {cell.dataset_name!r}, split {cell.split_name!r}, "
                 f"split_seed {cell.split_seed}{'' if cell.fold is None else f', fold {cell.fold}'}: cell "
-                f"{other.asked.key} was made on split {other.record.split_fingerprint}, cell "
-                f"{result.asked.key} on {fingerprint}; one table never mixes two: run again with rerun=true"
+                f"{other.request.key} was made on split {other.record.split_fingerprint}, cell "
+                f"{result.request.key} on {fingerprint}; one table never mixes two: run again with rerun=true"
             )
         if other is result:
-            places.setdefault(fingerprint, []).append(place)
-    found = {f: at[p[0]].record for f, p in places.items()}
-    return tuple(Part(f, tuple(places[f]), r.n_users, r.counts) for f, r in found.items())
+            instances.setdefault(fingerprint, []).append(instance)
+    first_records = {f: at[p[0]].record for f, p in instances.items()}
+    return tuple(Part(f, tuple(instances[f]), r.n_users, r.counts) for f, r in first_records.items())
 
 
 def _same_for(results: Sequence[Result], runs: Iterable[Run]) -> Iterator[Result]:
     """Results that a row has for seeds it was not asked for: those of a cell that no seed changes."""
-    asked = {_run(r.asked) for r in results}
+    requested = {_run(r.request) for r in results}
     for run in runs:
-        same = [r for r in results if _run(r.asked)._replace(seed=run.seed) == run and r.record.done]
-        if run in asked or not same:
+        same = [r for r in results if _run(r.request)._replace(seed=run.seed) == run and r.record.done]
+        if run in requested or not same:
             continue
-        key, cell = same[0].asked.key, replace(same[0].asked.cell, seed=run.seed)
+        key, cell = same[0].request.key, replace(same[0].request.cell, seed=run.seed)
         with contextlib.suppress(ConfigError):  # its class is not at hand: nobody knows whether it has chance
             if cell.key == key:
                 yield Result(CellRequest(key, cell), same[0].record)
 
 
 def _row(results: Sequence[Result], columns: Sequence[Column], differs: str) -> Row:
-    cell = results[0].asked.cell
+    cell = results[0].request.cell
     _refuse_two_in_one_run(results)
-    known = {name for c in columns for name in (c.metric, f"{c.metric}@{c.k}")}
+    names = {name for c in columns for name in (c.metric, f"{c.metric}@{c.k}")}
     done = [r for r in results if r.record.done]
-    fits = list({r.asked.key: r.record for r in done}.values())
+    fits = list({r.request.key: r.record for r in done}.values())
     not_done: dict[tuple[Status, str], list[Run]] = {}
-    for asked, record in results:
+    for request, record in results:
         if not record.done:
-            not_done.setdefault((record.status, record.reason), []).append(_run(asked))
+            not_done.setdefault((record.status, record.reason), []).append(_run(request))
     statuses = {r.record.status for r in results}
     return Row(
         model=cell.model_name,
@@ -126,7 +126,7 @@ def _row(results: Sequence[Result], columns: Sequence[Column], differs: str) -> 
         values=dict(_values(fits, columns)),
         seconds={p: statistics.fmean(r.seconds.get(p, 0.0) for r in fits) for p in PHASES if fits},
         peak_mb=max((r.peak_mb for r in fits), default=None),
-        absent={name: why for r in fits for name, why in r.absent.items() if name in known},
+        absent={name: why for r in fits for name, why in r.absent.items() if name in names},
         notes=tuple(dict.fromkeys(note for r in fits for note in r.notes)),
         results=tuple(results),
     )
@@ -135,13 +135,13 @@ def _row(results: Sequence[Result], columns: Sequence[Column], differs: str) -> 
 def _refuse_two_in_one_run(results: Iterable[Result]) -> None:
     """The same cell under two keys was made by two versions of the program or of the model's defaults."""
     keys: dict[Run, str] = {}
-    for asked, _ in results:
-        other = keys.setdefault(_run(asked), asked.key)
-        if other != asked.key:
+    for request, _ in results:
+        other = keys.setdefault(_run(request), request.key)
+        if other != request.key:
             raise UsageError(
-                f"model {asked.cell.model_name!r}, data set {asked.cell.dataset_name!r}: cells "
-                f"{other} and {asked.key} are one run by two versions of the program or of its defaults; one "
-                "table never mixes them: start the experiment anew with fresh=true"
+                f"model {request.cell.model_name!r}, data set {request.cell.dataset_name!r}: cells "
+                f"{other} and {request.key} are one run by two versions of the program or of its defaults; "
+                "one table never mixes them: start the experiment anew with fresh=true"
             )
 
 
@@ -194,8 +194,8 @@ def complete(row: Row, column: Column, n_runs: int) -> bool:
     return row.done == n_runs and column in row.values and row.values[column].fits == row.fits
 
 
-def _run(asked: CellRequest) -> Run:
-    return Run(asked.cell.split_seed, asked.cell.fold, asked.cell.seed)
+def _run(request: CellRequest) -> Run:
+    return Run(request.cell.split_seed, request.cell.fold, request.cell.seed)
 
 
 def _weights(cell: Cell, fits: Iterable[Record]) -> str:

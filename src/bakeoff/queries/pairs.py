@@ -203,7 +203,7 @@ def pairwise(
     table: Table,
     metrics: Mapping[str, Metric],
     store: Store,
-    rules: TestConfig,
+    test_config: TestConfig,
     columns: Sequence[Column] | None = None,
     *,
     intervals: bool = True,
@@ -218,12 +218,14 @@ def pairwise(
     untested: dict[Column, str] = {}
     for family in families(table, metrics, store, tested_columns, untested):
         pairs = all_pairs(len(family.rows))
-        result = significance.compare(family.samples, pairs, rules, intervals=np.full(len(pairs), intervals))
-        p = corrected(result.p, rules.correction)
+        result = significance.compare(
+            family.samples, pairs, test_config, intervals=np.full(len(pairs), intervals)
+        )
+        p = corrected(result.p, test_config.correction)
         for at, column in enumerate(family.columns):
             higher = metrics[column.metric].higher_is_better
             best = np.array([table.rows[r].values[column].best for r in family.rows])
-            tests[column] = _matrices(column, family.rows, higher, result, p, at, best, rules.level)
+            tests[column] = _matrices(column, family.rows, higher, result, p, at, best, test_config.level)
     return Pairs({c: tests[c] for c in tested_columns if c in tests}, untested)
 
 

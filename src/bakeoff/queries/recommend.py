@@ -18,7 +18,7 @@ from bakeoff.models.base import ItemSimilarity
 from bakeoff.models.fitting import limit_threads
 from bakeoff.queries.select import CellFilter, Selection, one_split, select
 from bakeoff.run.cell import Cell, build_model, build_source
-from bakeoff.run.naming import place_label
+from bakeoff.run.naming import dataset_split_label
 from bakeoff.run.runner import Workspace
 from bakeoff.splits.base import Split
 from bakeoff.storage.experiment import Experiment
@@ -80,7 +80,7 @@ class Recommendations:
     """The lists of all models.
 
     Args:
-        place: labels of data set and split.
+        split_label: labels of data set and split.
         history: items of the user that are shown; the given items of a new user; the item itself.
         ordered_by: order of the history: time, value or "".
         n_history: number of items that the user had.
@@ -90,7 +90,7 @@ class Recommendations:
     """
 
     request: RecommendRequest
-    place: str
+    split_label: str
     history: tuple[Item, ...]
     models: tuple[ModelList, ...]
     n_history: int = 0
@@ -104,13 +104,13 @@ class SplitContext:
     """One split and the titles of its items.
 
     Args:
-        place: labels of data set and split.
+        split_label: labels of data set and split.
         titles: id -> title of the items that have one.
         notes: why there are no titles, if they cannot be read.
     """
 
     split: Split
-    place: str
+    split_label: str
     titles: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
@@ -118,7 +118,7 @@ class SplitContext:
     def of(cls, cell: Cell, workspace: Workspace) -> SplitContext:
         """The split of a cell."""
         titles, notes = _titles(cell)
-        return cls(workspace.split(cell), place_label(cell), titles, notes)
+        return cls(workspace.split(cell), dataset_split_label(cell), titles, notes)
 
     @cached_property
     def item_ids(self) -> Array:
@@ -126,11 +126,11 @@ class SplitContext:
 
     def user(self, user: str) -> int:
         """The code of a user id; UsageError names the nearest ids."""
-        return find_code(self.split.train.user_ids, user, "user", self.place)
+        return find_code(self.split.train.user_ids, user, "user", self.split_label)
 
     def code(self, item: str) -> int:
         """The code of an item id; UsageError names the nearest ids and titles."""
-        return find_code(self.split.train.item_ids, item, "item", self.place, self.titles)
+        return find_code(self.split.train.item_ids, item, "item", self.split_label, self.titles)
 
     def item(self, code: int, value: float | None = None, time: int | None = None) -> Item:
         text = str(self.item_ids[code])
@@ -169,7 +169,7 @@ def recommend(request: RecommendRequest, selection: Selection, store: Store) -> 
     cell = selection.requests[0].cell
     if not store.has_split(cell.split_key):
         raise UsageError(
-            f"{store.root}: it does not hold the split of {selection.place}; run the cells again"
+            f"{store.root}: it does not hold the split of {selection.split_label}; run the cells again"
         )
     context = SplitContext.of(cell, Workspace(store))
     if request.k > (n_items := context.split.train.n_items):
@@ -182,13 +182,14 @@ def recommend(request: RecommendRequest, selection: Selection, store: Store) -> 
     else:
         result, model_answer = _similar_items(request, context, store)
     models = []
-    for label, asked in zip(selection.labels, selection.requests, strict=True):
-        record = store.record(asked.key)
+    for label, cell_request in zip(selection.labels, selection.requests, strict=True):
+        record = store.record(cell_request.key)
         if record is None or not record.done:
             reason = "has not run" if record is None else f"{record.status}: {record.reason}"
-            models.append(ModelList(label, asked.key, reason=reason))
+            models.append(ModelList(label, cell_request.key, reason=reason))
         else:
-            models.append(ModelList(label, asked.key, *_list_or_reason(model_answer, record, asked.cell)))
+            listed = _list_or_reason(model_answer, record, cell_request.cell)
+            models.append(ModelList(label, cell_request.key, *listed))
     return replace(result, models=tuple(models), notes=(*selection.notes, *context.notes))
 
 
@@ -198,9 +199,9 @@ def overlap(one: ModelList, other: ModelList) -> tuple[int, float]:
     return len(a & b), len(a & b) / len(a | b) if a | b else 0.0
 
 
-def _check_ids(request: RecommendRequest, asked: Sequence[CellRequest], store: Store) -> None:
+def _check_ids(request: RecommendRequest, requests: Sequence[CellRequest], store: Store) -> None:
     """Refuse an id that none of several splits has, before anybody has to choose one of them."""
-    cells = {a.cell.split_key: a.cell for a in asked if store.has_split(a.cell.split_key)}
+    cells = {a.cell.split_key: a.cell for a in requests if store.has_split(a.cell.split_key)}
     unknown: UsageError | None = None
     for cell in cells.values() if len(cells) > 1 else ():
         context = SplitContext.of(cell, Workspace(store))
@@ -261,7 +262,9 @@ def _for_user(
         return context.listed(items[0], scores[0], hits), "saved model"
 
     shown, order = _history(code, context)
-    return Recommendations(request, context.place, shown, (), history.nnz, len(hits), order), model_answer
+    return Recommendations(
+        request, context.split_label, shown, (), history.nnz, len(hits), order
+    ), model_answer
 
 
 def _for_items(
@@ -280,7 +283,7 @@ def _for_items(
         return context.listed(items[0], scores[0], _NO_HITS), "saved model"
 
     shown = tuple(map(context.item, codes.tolist()))
-    return Recommendations(request, context.place, shown, (), len(codes)), model_answer
+    return Recommendations(request, context.split_label, shown, (), len(codes)), model_answer
 
 
 def _similar_items(
@@ -299,7 +302,7 @@ def _similar_items(
         order = order[similarity[order] > 0]
         return context.listed(order, similarity[order], _NO_HITS), "saved model"
 
-    return Recommendations(request, context.place, (context.item(code),), ()), model_answer
+    return Recommendations(request, context.split_label, (context.item(code),), ()), model_answer
 
 
 def _history(code: int, context: SplitContext) -> tuple[tuple[Item, ...], str]:
@@ -340,7 +343,7 @@ def as_dict(result: Recommendations) -> dict[str, Any]:
 
     return {
         "request": {k: v for k, v in result.request.__dict__.items() if v is not None},
-        "place": result.place,
+        "split": result.split_label,
         "history": [item(i) for i in result.history],
         "n_history": result.n_history,
         "n_held_out": result.n_held_out,

@@ -70,7 +70,7 @@ class UserChange:
 # -- segments ----------------------------------------------------------------------------------------
 
 
-def segments(sample: Sample, split: Split, rules: TestConfig) -> list[Segment]:
+def segments(sample: Sample, split: Split, test_config: TestConfig) -> list[Segment]:
     """Return the comparison of two systems in one metric within groups of the users of a split.
 
     Groups are quarters of the history's length, whether train has the user, and every user feature of the
@@ -88,10 +88,10 @@ def segments(sample: Sample, split: Split, rules: TestConfig) -> list[Segment]:
     for start in range(0, len(groups), step):
         masks = np.stack([mask for _, _, mask in groups[start : start + step]])
         inside = np.where(masks[:, None, :], sample.values[0][None], np.nan)
-        result = significance.compare([Sample(sample.users, inside)], np.array([[0, 1]]), rules)
+        result = significance.compare([Sample(sample.users, inside)], np.array([[0, 1]]), test_config)
         columns = (result.mean, result.low, result.high, result.p, *result.outcomes)
         outcomes += list(zip(*(c[:, 0].tolist() for c in columns), strict=True))
-    p = corrected(np.array([o[3] for o in outcomes]), rules.correction).tolist()
+    p = corrected(np.array([o[3] for o in outcomes]), test_config.correction).tolist()
     return [
         Segment(
             *(kind, name, int(mask.sum()), mean, low, high, adjusted, int(larger), int(smaller)),

@@ -14,10 +14,10 @@ from bakeoff.errors import UsageError, nearest
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import (
     Name,
+    dataset_split_label,
     matches,
     model_names,
     no_match,
-    place_label,
     quoted,
     row_identity,
     row_labels,
@@ -31,7 +31,7 @@ from bakeoff.storage.record import CellRequest, Record
 class Result(NamedTuple):
     """A requested cell and its record."""
 
-    asked: CellRequest
+    request: CellRequest
     record: Record
 
 
@@ -64,13 +64,13 @@ class Selection:
     """Cells of one split.
 
     Args:
-        place: labels of data set and split.
+        split_label: labels of data set and split.
         requests: one cell of each row, in the order of the filter's models.
         labels: of the rows, all different.
         notes: which seed or fold was taken where there were several.
     """
 
-    place: str
+    split_label: str
     requests: tuple[CellRequest, ...]
     labels: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -139,16 +139,16 @@ def one_split(experiment: Experiment, which: CellFilter) -> Selection:
         UsageError: a value that the experiment does not have, or several data sets or splits.
     """
     of = f"experiment {experiment.name!r}"
-    in_place = select(experiment.requests, CellFilter(which.dataset, which.split), of)
-    places = dict.fromkeys(place_label(request.cell) for request in in_place)
-    if len(places) > 1:
-        raise UsageError(f"{of} holds {quoted(places)}: choose one with dataset= and split=")
+    cells = select(experiment.requests, CellFilter(which.dataset, which.split), of)
+    labels = dict.fromkeys(dataset_split_label(request.cell) for request in cells)
+    if len(labels) > 1:
+        raise UsageError(f"{of} holds {quoted(labels)}: choose one with dataset= and split=")
     notes: list[str] = []
     for what in ("split_seed", "fold"):
-        in_place = _first(in_place, what, getattr(which, what), notes, of)
-    requests = select(in_place, CellFilter(models=which.models, tune=which.tune), of)
+        cells = _first(cells, what, getattr(which, what), notes, of)
+    requests = select(cells, CellFilter(models=which.models, tune=which.tune), of)
     requests = _one_seed(requests, which.seed, notes, of)
-    return Selection(next(iter(places)), tuple(requests), tuple(row_labels(requests)), tuple(notes))
+    return Selection(next(iter(labels)), tuple(requests), tuple(row_labels(requests)), tuple(notes))
 
 
 def one_cell(requests: Sequence[CellRequest], model: str, what: str) -> CellRequest:
@@ -174,14 +174,14 @@ def one_cell(requests: Sequence[CellRequest], model: str, what: str) -> CellRequ
 def keys_by_split(results: Iterable[Result]) -> dict[str, list[str]]:
     """Return fingerprint of a split -> the finished cells on it, each once."""
     keys: dict[str, dict[str, None]] = {}
-    for asked, record in results:
+    for request, record in results:
         if record.done:
-            keys.setdefault(record.split_fingerprint, {})[asked.key] = None
+            keys.setdefault(record.split_fingerprint, {})[request.key] = None
     return {fingerprint: list(of_split) for fingerprint, of_split in keys.items()}
 
 
 def _request(one: CellRequest | Result) -> CellRequest:
-    return one.asked if isinstance(one, Result) else one
+    return one.request if isinstance(one, Result) else one
 
 
 def _cell(one: CellRequest | Result) -> Cell:

@@ -16,7 +16,7 @@ WORST_FIRST: tuple[Status, ...] = ("failed", "missing", "skipped", "done")
 
 def in_order(results: Iterable[Result]) -> list[Result]:
     """The results in the order of every table and file."""
-    return sorted(results, key=lambda r: r.asked.order)
+    return sorted(results, key=lambda r: r.request.order)
 
 
 class Column(NamedTuple):
@@ -124,7 +124,7 @@ class Part:
     """One split of a family: its content's name, the (split seed, fold) that gave it, and its counts."""
 
     fingerprint: str
-    places: tuple[tuple[int, int | None], ...]
+    instances: tuple[tuple[int, int | None], ...]
     n_users: int
     counts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -141,7 +141,7 @@ class Marks:
         untested: why columns have no test.
     """
 
-    rules: TestConfig
+    test_config: TestConfig
     n_splits: int
     n_fits: int
     finest: float
@@ -271,5 +271,8 @@ class Table:
 def row_names(rows: Iterable[Row]) -> list[tuple[Name, Row]]:
     """Return what selects each row with results: its model's name, its label, and the keys of its cells."""
     return [
-        (Name(label(row.model), row.label, r.asked.key), row) for row in rows if row.done for r in row.results
+        (Name(label(row.model), row.label, r.request.key), row)
+        for row in rows
+        if row.done
+        for r in row.results
     ]

@@ -102,7 +102,7 @@ def ranking(table: Table, column: Column, higher: bool | None) -> list[Row]:
 
 
 def _is_popular(row: Row) -> bool:
-    return any(is_popularity(result.asked.cell) for result in row.results)
+    return any(is_popularity(result.request.cell) for result in row.results)
 
 
 def _contender(row: Row, column: Column) -> Contender:
@@ -153,7 +153,7 @@ def _best_of_run(rows: Sequence[Row], column: Column, run: Run, higher: bool) ->
         values = [
             result.record.metrics[column.metric][k][0]
             for result in row.results
-            if (result.asked.cell.split_seed, result.asked.cell.fold, result.asked.cell.seed) == run
+            if (result.request.cell.split_seed, result.request.cell.fold, result.request.cell.seed) == run
             and k in result.record.metrics.get(column.metric, {})
         ]
         if values:

@@ -83,8 +83,8 @@ def document(
         per_grid: metric columns a grid may have; more are spread evenly over several. None for no limit.
     """
     states = Counter(r.record.status for r in results)
-    told = (*STORED, *(s for s in states if s not in STORED))
-    counted = ", ".join(f"{states[s]} {s}" for s in told)
+    statuses = (*STORED, *(s for s in states if s not in STORED))
+    counted = ", ".join(f"{states[s]} {s}" for s in statuses)
     tables = [best_first(table) for table in tables]
     return Document(
         title=f"Experiment {visible(name)}",
@@ -103,15 +103,15 @@ def definition(metric: Metric) -> str:
 
 
 def _section(table: Table, per_grid: int | None) -> Section:
-    found = tuned(table)
+    searches = tuned(table)
     return Section(
         title(table),
         _splits(table),
         tuple(_grids(table, per_grid)),
         _costs(table),
         notes(table),
-        tuning=tuning_grids(table, found, per_grid),
-        tuning_notes=tuning_notes(table, found),
+        tuning=tuning_grids(table, searches, per_grid),
+        tuning_notes=tuning_notes(table, searches),
     )
 
 
@@ -125,7 +125,7 @@ def _splits(table: Table) -> Grid:
     )
     rows = [
         (
-            Entry("; ".join(_place_text(*place) for place in part.places)),
+            Entry("; ".join(_instance_text(*instance) for instance in part.instances)),
             Entry(part.fingerprint),
             _count(part.n_users),
             *(_count(part.counts.get(c)) for c in _MAIN_COUNTS),
@@ -140,7 +140,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _place_text(split_seed: int, fold: int | None) -> str:
+def _instance_text(split_seed: int, fold: int | None) -> str:
     return str(split_seed) if fold is None else f"{split_seed}, fold {fold}"
 
 
@@ -150,8 +150,8 @@ def _count(value: object) -> Entry:
 
 def _other_counts(part: Part) -> str:
     """All that the split counted beside the main figures; zeros say nothing and are left out."""
-    told = {*_MAIN_COUNTS, "test_users"}
-    others = {k: v for k, v in part.counts.items() if k not in told and v not in (0, None, "")}
+    shown_above = {*_MAIN_COUNTS, "test_users"}
+    others = {k: v for k, v in part.counts.items() if k not in shown_above and v not in (0, None, "")}
     return "; ".join(f"{visible(_words(k))} {_plain(others[k])}" for k in sorted(others))
 
 

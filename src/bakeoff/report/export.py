@@ -30,7 +30,7 @@ def export_cell(key: str, to: Path, workspace: Workspace) -> None:
         UsageError: the cell was skipped or has failed, or the folder holds something else.
     """
     to = to.resolve()
-    _check_place(to)
+    _check_target(to)
     with _beside(to) as spare:
         _write_cell(key, spare / "new", workspace)
         _move(spare / "new", to, spare / "old")
@@ -44,7 +44,7 @@ def export_cells(keys: Sequence[str], to: Path, workspace: Workspace) -> None:
     """
     to = to.resolve()
     for key in keys:
-        _check_place(to / key)
+        _check_target(to / key)
     with _beside(to / "KEY" if to.exists() else to) as spare:
         for key in keys:
             _write_cell(key, spare / "new" / key, workspace)
@@ -55,7 +55,7 @@ def export_cells(keys: Sequence[str], to: Path, workspace: Workspace) -> None:
             _move(spare / "new" / key, to / key, spare / f"old {key}")
 
 
-def _check_place(to: Path) -> None:
+def _check_target(to: Path) -> None:
     """Refuse to replace what is not an earlier export of a cell."""
     if not to.exists():
         return
@@ -146,10 +146,10 @@ def _times_of_test(split: Split, data: Interactions) -> Array | None:
     width = max(data.n_items, 1)
     stored = pairs.users.astype(np.int64) * width + pairs.items
     tested = users.astype(np.int64) * width + items
-    places = np.minimum(np.searchsorted(stored, tested), len(stored) - 1)
-    if not np.array_equal(stored[places], tested):
+    positions = np.minimum(np.searchsorted(stored, tested), len(stored) - 1)
+    if not np.array_equal(stored[positions], tested):
         return None
-    times: Array = pairs.times[places]
+    times: Array = pairs.times[positions]
     return times
 
 

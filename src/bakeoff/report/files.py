@@ -93,7 +93,7 @@ def _charted(
 
 def _with_notes(table: Table, store: Store | None) -> Table:
     """The table with what the preparation of its data has to say; nothing where the data are not at hand."""
-    cells = [result.asked.cell for row in table.rows for result in row.results]
+    cells = [result.request.cell for row in table.rows for result in row.results]
     try:
         key = cells[0].data_key if cells and store is not None else ""
     except ConfigError:  # its source is a class that cannot be imported here

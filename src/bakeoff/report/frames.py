@@ -36,7 +36,7 @@ def leaderboard(tables: Iterable[Table], columns: Sequence[Column], higher: Mapp
     import pandas as pd
 
     rows = [
-        {**_place(table), **_numbers(row, columns)}
+        {**_split_columns(table), **_numbers(row, columns)}
         for table in tables
         for row in sorted(table.rows, key=lambda row: _merit(row, columns, higher))
     ]
@@ -44,12 +44,12 @@ def leaderboard(tables: Iterable[Table], columns: Sequence[Column], higher: Mapp
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(head))
 
 
-def _place(table: Table) -> dict[str, Any]:
+def _split_columns(table: Table) -> dict[str, Any]:
     return {"dataset": table.dataset_label, "split": table.split_label}
 
 
 def _numbers(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    numbers: dict[str, Any] = {
         "model": row.model,
         "settings": settings_text(row),
         "status": row.status,
@@ -58,10 +58,10 @@ def _numbers(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     }
     for column in columns:
         value, name = row.values.get(column), column.name  # noqa: PD011 - no frame
-        numbers = (None,) * 3 if value is None else (value.mean, value.low, value.high)
-        ends = (np.nan if number is None else number for number in numbers)
-        found |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
-    return found
+        estimate = (None,) * 3 if value is None else (value.mean, value.low, value.high)
+        ends = (np.nan if number is None else number for number in estimate)
+        numbers |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
+    return numbers
 
 
 def _merit(row: Row, columns: Sequence[Column], higher: Mapping[str, bool | None]) -> tuple[bool, float, str]:
@@ -79,7 +79,7 @@ def pairs(
     models = [table.rows[row] for row in tests.rows]
     each_once = first is None and second is None
     return [
-        {**_place(table), **_pair(tests, i, j, one, other)}
+        {**_split_columns(table), **_pair(tests, i, j, one, other)}
         for i, one in enumerate(models)
         if first is None or one.label in first
         for j, other in enumerate(models)

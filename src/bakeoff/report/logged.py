@@ -22,9 +22,9 @@ _LONGEST, _LONGEST_NAME = 5000, 250
 """Letters of a value and of a name, below what every store of MLflow takes."""
 
 
-def tags(asked: CellRequest, record: Record) -> dict[str, str]:
+def tags(request: CellRequest, record: Record) -> dict[str, str]:
     commit = record.environment.git
-    told = {
+    texts = {
         KEY: record.key,
         "bakeoff.status": record.status,
         "bakeoff.reason": record.reason,
@@ -34,13 +34,13 @@ def tags(asked: CellRequest, record: Record) -> dict[str, str]:
         "mlflow.source.git.commit": str(commit or ""),
         "mlflow.note.content": record.reason,
     }
-    return {name: text[:_LONGEST] for name, text in told.items() if text}
+    return {name: text[:_LONGEST] for name, text in texts.items() if text}
 
 
-def params(asked: CellRequest, record: Record) -> list[tuple[str, str]]:
+def params(request: CellRequest, record: Record) -> list[tuple[str, str]]:
     """The coordinates of the cell, and the hyperparameters that its model was built with."""
-    cell = asked.cell
-    told: dict[str, Any] = {
+    cell = request.cell
+    values: dict[str, Any] = {
         "dataset": cell.dataset_name,
         "dataset_variant": cell.dataset_variant,
         "split": cell.split_name,
@@ -54,22 +54,22 @@ def params(asked: CellRequest, record: Record) -> list[tuple[str, str]]:
         "depth": cell.depth,
         **{f"model.{name}": value for name, value in record.parameters.items()},
     }
-    texts = {n: v if isinstance(v, str) else json.dumps(v, sort_keys=True) for n, v in told.items()}
-    return [(_name(n), text[:_LONGEST]) for n, text in texts.items() if text and told[n] is not None]
+    texts = {n: v if isinstance(v, str) else json.dumps(v, sort_keys=True) for n, v in values.items()}
+    return [(_name(n), text[:_LONGEST]) for n, text in texts.items() if text and values[n] is not None]
 
 
 def metrics(record: Record) -> list[tuple[str, float, int]]:
     """Name, value and step: `ndcg_at_10` at step 10, with `_stderr`; seconds, memory, and loss by epoch."""
-    found: list[tuple[str, float, int]] = []
+    points: list[tuple[str, float, int]] = []
     for metric, by_k in record.metrics.items():
         for k, (mean, error) in by_k.items():
             name = f"{metric}_at_{k}" if k else metric
-            found.append((name, mean, int(k or 0)))
-            found += [] if error is None else [(f"{name}_stderr", error, int(k or 0))]
-    found += [(f"{phase}_seconds", seconds, 0) for phase, seconds in record.seconds.items()]
-    found.append(("peak_mb", record.peak_mb, 0))
-    found += [("training_loss", loss, epoch) for epoch, loss in enumerate(record.training_loss, 1)]
-    return [(_name(name), value, step) for name, value, step in found]
+            points.append((name, mean, int(k or 0)))
+            points += [] if error is None else [(f"{name}_stderr", error, int(k or 0))]
+    points += [(f"{phase}_seconds", seconds, 0) for phase, seconds in record.seconds.items()]
+    points.append(("peak_mb", record.peak_mb, 0))
+    points += [("training_loss", loss, epoch) for epoch, loss in enumerate(record.training_loss, 1)]
+    return [(_name(name), value, step) for name, value, step in points]
 
 
 def _name(text: str) -> str:

@@ -32,15 +32,17 @@ def results(folder: Path, experiment: Experiment) -> list[Result]:
     numbers: dict[str, Rows] = {}
     for row in _read(folder / "metrics.csv", METRIC_COLUMNS):
         numbers.setdefault(row["key"], []).append(row)
-    for asked in experiment.requests:
-        if asked.key not in rows:
+    for request in experiment.requests:
+        if request.key not in rows:
             raise UsageError(
-                f"{folder / 'cells.csv'}: no row of cell {asked.key}, which experiment.json names: "
+                f"{folder / 'cells.csv'}: no row of cell {request.key}, which experiment.json names: "
                 f"write the files anew with `bakeoff report {folder.name}`"
             )
-    found = [Result(a, _record(a, rows[a.key], numbers.get(a.key, []), folder)) for a in experiment.requests]
-    measured = {metric for _, record in found for metric in record.metrics}
-    return [Result(a, replace(r, absent=_absent(measured - set(r.metrics)))) for a, r in found]
+    results = [
+        Result(a, _record(a, rows[a.key], numbers.get(a.key, []), folder)) for a in experiment.requests
+    ]
+    all_metrics = {metric for _, record in results for metric in record.metrics}
+    return [Result(a, replace(r, absent=_absent(all_metrics - set(r.metrics)))) for a, r in results]
 
 
 def finished(folder: Path) -> list[str]:
@@ -62,27 +64,27 @@ def _read(path: Path, columns: tuple[str, ...]) -> Rows:
         return list(reader)
 
 
-def _record(asked: CellRequest, row: dict[str, str], numbers: Rows, folder: Path) -> Record:
+def _record(request: CellRequest, row: dict[str, str], numbers: Rows, folder: Path) -> Record:
     metrics: dict[str, dict[str, Measurement]] = {}
     try:
         for n in numbers:
             error = float(n["stderr"]) if n["stderr"] else None
             metrics.setdefault(n["metric"], {})[n["k"]] = Measurement(float(n["value"]), error)
         return Record(
-            key=asked.key,
+            key=request.key,
             status=row["status"],  # type: ignore[arg-type]
             reason=row["reason"],
-            cell=asked.cell,
+            cell=request.cell,
             parameters=json.loads(row["parameters"] or "{}"),
             metrics=metrics,
             n_users=int(numbers[0]["n_users"]) if numbers else 0,
-            split_family=_family(asked.cell),
+            split_family=_family(request.cell),
             split_fingerprint=row["split_fingerprint"],
             seconds={p: float(row[f"{p}_s"]) for p in PHASES if row[f"{p}_s"]},
             peak_mb=float(row["peak_mb"] or 0.0),
         )
     except ValueError as error:
-        raise UsageError(f"{folder}: the tables of cell {asked.key} cannot be read ({error})") from error
+        raise UsageError(f"{folder}: the tables of cell {request.key} cannot be read ({error})") from error
 
 
 def _absent(metrics: set[str]) -> dict[str, str]:
@@ -93,7 +95,7 @@ def _family(cell: Cell) -> str:
     """What repetitions of a split share, from its configuration as it is written: no class is imported."""
     split = cell.contents.get("split") or cell.split
     data = cell.contents.get("dataset") or cell.dataset
-    told = {k: v for k, v in split.items() if k != "fold"}
+    options = {k: v for k, v in split.items() if k != "fold"}
     return identity(
-        "f", json.loads(json.dumps([cell.dataset["_target_"], data, cell.split["_target_"], told]))
+        "f", json.loads(json.dumps([cell.dataset["_target_"], data, cell.split["_target_"], options]))
     )

@@ -43,7 +43,7 @@ def metric_rows(
         metrics: likewise; None for all that were measured.
     """
     rows: list[CsvRow] = []
-    for asked, record in in_order(results):
+    for request, record in in_order(results):
         for metric in sorted(record.metrics):
             if metrics is not None and metric not in metrics:
                 continue
@@ -51,7 +51,7 @@ def metric_rows(
             for k in sorted(by_k, key=lambda k: k or 0):
                 if k is None or k in ks:
                     mean, error = by_k[k]
-                    rows.append((*_place(asked, record), k, metric, mean, error, record.n_users))
+                    rows.append((*_coordinates(request, record), k, metric, mean, error, record.n_users))
     return rows
 
 
@@ -59,28 +59,28 @@ def cell_rows(results: Iterable[Result]) -> list[CsvRow]:
     """Rows of CELL_COLUMNS: one for each cell as asked, whatever came of it."""
     return [
         (
-            *_place(asked, record),
+            *_coordinates(request, record),
             record.status,
             record.reason,
             _json(record.parameters),
             *(record.seconds.get(phase) for phase in PHASES),
             record.peak_mb,
         )
-        for asked, record in in_order(results)
+        for request, record in in_order(results)
     ]
 
 
 def tuning_rows(results: Iterable[Result]) -> list[CsvRow]:
     """Rows of TUNING_COLUMNS: one for each tuned cell as asked, and trial."""
     rows: list[CsvRow] = []
-    for asked, record in in_order(results):
+    for request, record in in_order(results):
         tuning = record.tuning
         if tuning is None:
             continue
         for trial in tuning.trials:
             rows.append(
                 (
-                    *_place(asked, record),
+                    *_coordinates(request, record),
                     *(trial.number, trial.state, tuning.metric, trial.value),
                     _json(trial.values) if trial.values is not None else None,
                     max(trial.by_epoch, default=None),
@@ -95,10 +95,10 @@ def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _place(asked: CellRequest, record: Record) -> CsvRow:
-    cell = asked.cell
+def _coordinates(request: CellRequest, record: Record) -> CsvRow:
+    cell = request.cell
     return (
-        asked.key,
+        request.key,
         cell.dataset_name,
         cell.split_name,
         cell.split_seed,

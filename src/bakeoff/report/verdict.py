@@ -14,10 +14,10 @@ NAMED = 4
 
 def paragraphs(tables: Sequence[Table]) -> tuple[tuple[str, str], ...]:
     """Return title and text of each verdict; first that over all where there are several."""
-    found = [table.verdict for table in tables if table.verdict is not None]
-    over_all = [("Over all", overall(found))] if len(found) > 1 else []
+    verdicts = [table.verdict for table in tables if table.verdict is not None]
+    over_all = [("Over all", overall(verdicts))] if len(verdicts) > 1 else []
     return tuple(
-        (visible(title), text) for title, text in [*over_all, *((v.title, text_of(v)) for v in found)]
+        (visible(title), text) for title, text in [*over_all, *((v.title, text_of(v)) for v in verdicts)]
     )
 
 

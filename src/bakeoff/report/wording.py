@@ -111,20 +111,20 @@ def _run_text(run: Run) -> str:
 
 def notes(table: Table) -> tuple[str, ...]:
     """What a reader of the numbers must know."""
-    found = [legend(table)] if legend(table) else []
-    found += _question(table)
-    found += _folds(table)
+    texts = [legend(table)] if legend(table) else []
+    texts += _question(table)
+    texts += _folds(table)
     if any(row.fits < row.done for row in table.rows):
-        found.append(
+        texts.append(
             "A model without chance has one fit for all seeds, which counts once; likewise a split without "
             "chance for all split seeds."
         )
     if any(0 < row.done < len(table.runs) for row in table.rows):
-        found.append("A model that lacks runs which others have is never marked best.")
+        texts.append("A model that lacks runs which others have is never marked best.")
     if not table.has_popularity:
-        found.append(NO_POPULARITY)
-    found += [visible(f"{table.dataset}: {note}.") for note in table.of_data]
-    return (*found, *_untested(table), *_absent(table), *_row_notes(table))
+        texts.append(NO_POPULARITY)
+    texts += [visible(f"{table.dataset}: {note}.") for note in table.of_data]
+    return (*texts, *_untested(table), *_absent(table), *_row_notes(table))
 
 
 def _question(table: Table) -> list[str]:
@@ -136,7 +136,7 @@ def _question(table: Table) -> list[str]:
             "One fit of each model: intervals and marks are about these fitted models, on users like these. "
             "Several seeds and splits (seed=1,2,3 split_seed=1,2,3) would tell about the algorithms."
         ]
-    if table.marks.rules.question == "models":
+    if table.marks.test_config.question == "models":
         return ["Intervals and marks are about these fitted models, on users like these."]
     note = (
         "Intervals and marks are about the algorithms, trained again with another seed on another split: "
@@ -151,15 +151,15 @@ def _question(table: Table) -> list[str]:
 
 def _folds(table: Table) -> list[str]:
     """Which folds of a cross-validation stand behind the numbers, where some are missing."""
-    asked = sorted({run.fold for run in table.runs if run.fold is not None})
-    cells = (result.asked.cell for row in table.rows for result in row.results)
+    folds = sorted({run.fold for run in table.runs if run.fold is not None})
+    cells = (result.request.cell for row in table.rows for result in row.results)
     n = next((cell.split["n_folds"] for cell in cells if "n_folds" in cell.split), 0)
-    if not asked or len(asked) >= n:
+    if not folds or len(folds) >= n:
         return []
-    which = ", ".join(map(str, asked))
+    which = ", ".join(map(str, folds))
     every = ",".join(map(str, range(n)))
     return [
-        f"{'Fold' if len(asked) == 1 else 'Folds'} {which} of {n} alone; all of them: split.fold={every}."
+        f"{'Fold' if len(folds) == 1 else 'Folds'} {which} of {n} alone; all of them: split.fold={every}."
     ]
 
 
@@ -173,7 +173,7 @@ def legend(table: Table) -> str:
     if table.marks is not None and any(v.best for v in values) and _has_tests(table, table.marks):
         parts.append(f"{TIED}: not distinguishable from the best ({how_tested(table.marks)})")
     if any(v.half is not None for v in values):
-        confidence = table.marks.rules.confidence if table.marks is not None else 0.95
+        confidence = table.marks.test_config.confidence if table.marks is not None else 0.95
         parts.append(
             f"±: half of the {100 * confidence:.3g} % interval over {_random_effects(table, several)}"
         )
@@ -181,7 +181,7 @@ def legend(table: Table) -> str:
 
 
 def _random_effects(table: Table, several: bool) -> str:
-    if not several or (table.marks is not None and table.marks.rules.question == "models"):
+    if not several or (table.marks is not None and table.marks.test_config.question == "models"):
         return "users"
     return "users, splits and fits" if len(table.parts) > 1 else "users and fits"
 
@@ -196,13 +196,15 @@ def _has_tests(table: Table, marks: Marks) -> bool:
 
 def how_tested(marks: Marks) -> str:
     """How models were compared: `paired t-test over users, Holm over all pairs, level 5 %`."""
-    rules = marks.rules
-    test = TESTS[rules.test]
+    test_config = marks.test_config
+    test = TESTS[test_config.test]
     if marks.n_splits > 1:
         test = f"users, {marks.n_splits} splits and fits as random effects"
-    elif marks.n_fits > 1 and rules.question == "algorithms":
+    elif marks.n_fits > 1 and test_config.question == "algorithms":
         test = "users and fits as random effects"
-    return f"{test}, {CORRECTIONS[rules.correction]} over all pairs, level {100 * rules.level:.3g} %"
+    return (
+        f"{test}, {CORRECTIONS[test_config.correction]} over all pairs, level {100 * test_config.level:.3g} %"
+    )
 
 
 def _untested(table: Table) -> list[str]:
@@ -213,9 +215,9 @@ def _untested(table: Table) -> list[str]:
     for column, why in table.marks.untested.items():
         metrics.setdefault(why, {})[column.metric] = None
     lines = [visible(f"Not tested: {', '.join(names)} ({why}).") for why, names in metrics.items()]
-    if table.marks.finest > table.marks.rules.level:
+    if table.marks.finest > table.marks.test_config.level:
         lines.append(
-            f"{table.marks.rules.resamples:,} resamples cannot reach a corrected p below "
+            f"{table.marks.test_config.resamples:,} resamples cannot reach a corrected p below "
             f"{table.marks.finest:.2g}, so nothing is told apart: ask for more of them, or for "
             "statistics.test=t."
         )
@@ -235,11 +237,13 @@ def _absent(table: Table) -> list[str]:
 
 
 def _row_notes(table: Table) -> list[str]:
-    said: dict[str, list[str]] = {}
+    models_by_note: dict[str, list[str]] = {}
     for row in table.rows:
         for note in row.notes:
-            said.setdefault(note, []).append(row.model)
-    return [visible(f"{', '.join(dict.fromkeys(models))}: {note}.") for note, models in said.items()]
+            models_by_note.setdefault(note, []).append(row.model)
+    return [
+        visible(f"{', '.join(dict.fromkeys(models))}: {note}.") for note, models in models_by_note.items()
+    ]
 
 
 def p_text(p: float) -> str:

@@ -146,8 +146,8 @@ class Cell:
             rule = selection.get("rule")
             included |= {"objectives": self.tune["objectives"], "pick": [rule, selection.get(rule)]}
         hashed_names = {new: old for old, new in OLD_TUNE_KEYS.items()}
-        kept = {hashed_names.get(k, k): v for k, v in self.tune.items() if k not in excluded}
-        return {**kept, **included}
+        hashed = {hashed_names.get(k, k): v for k, v in self.tune.items() if k not in excluded}
+        return {**hashed, **included}
 
     @property
     def _data_identity(self) -> list[Any]:
@@ -177,10 +177,10 @@ def parameters(spec: Config, where: str) -> dict[str, Any]:
         ConfigError: an argument that it does not have, or one without a value.
     """
     target = _target(spec, where)
-    known = inspect.signature(target).parameters
+    signature = inspect.signature(target).parameters
     given = {k: v for k, v in spec.items() if k not in ("_target_", "_partial_")}
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    named = {n: p for n, p in known.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.values())
+    named = {n: p for n, p in signature.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     for name in given:
         if name not in named and not open_ended and name != "name":
             raise ConfigError(f"{where}.{name}: {spec['_target_']} has no such knob; {nearest(name, named)}")
@@ -237,12 +237,12 @@ def _complete(made: Any, protocol: type, config: Config, where: str) -> Any:
     return made
 
 
-def with_content_hashes(cell: Cell, known: dict[str, Any] | None = None) -> Cell:
+def with_content_hashes(cell: Cell, identities: dict[str, Any] | None = None) -> Cell:
     """The cell with the identities of its objects that read files (they have a method `identity`).
 
     `known` remembers what has been identified, so that a grid reads each file once to hash it.
     """
-    memory: dict[str, Any] = {} if known is None else known
+    memory: dict[str, Any] = {} if identities is None else identities
     contents: dict[str, Any] = {}
     makers: dict[str, Callable[[], Any]] = {
         "dataset": lambda: build_source(cell.dataset),

@@ -48,8 +48,8 @@ class Progress(Protocol):
     """Receives the events of a running grid."""
 
     def start(self, missing: Sequence[CellRequest], stored: int, seconds_left: float | None) -> None: ...
-    def begin(self, asked: CellRequest) -> None: ...
-    def end(self, asked: CellRequest, record: Record, seconds_left: float | None) -> None: ...
+    def begin(self, request: CellRequest) -> None: ...
+    def end(self, request: CellRequest, record: Record, seconds_left: float | None) -> None: ...
     def stop(self) -> None: ...
 
 
@@ -66,7 +66,7 @@ class Plan:
         damaged: key -> what is wrong with the stored record of a missing cell.
     """
 
-    asked: tuple[CellRequest, ...]
+    requests: tuple[CellRequest, ...]
     stored: tuple[CellRequest, ...]
     missing: tuple[CellRequest, ...]
     refused: Mapping[str, UsageError | Unsupported] = field(default_factory=dict)
@@ -75,13 +75,13 @@ class Plan:
 
 
 def plan(
-    asked: Sequence[CellRequest], store: Store, *, rerun: bool = False, save_model: bool = False
+    requests: Sequence[CellRequest], store: Store, *, rerun: bool = False, save_model: bool = False
 ) -> Plan:
     """Sort cells by what is stored (with save_model: with a model); cells of one split stay together.
 
     A cell whose record cannot be read is missing.
     """
-    ordered = sorted(asked, key=lambda a: (a.cell.data_key, a.cell.split_key, a.order))
+    ordered = sorted(requests, key=lambda a: (a.cell.data_key, a.cell.split_key, a.order))
     by_key = {a.key: a for a in reversed(ordered)}
     records = {k: store.readable(k) for k in by_key}
     done = {k for k, (record, _) in records.items() if not rerun and record is not None and record.done}
@@ -103,8 +103,8 @@ def prepare(planned: Plan, workspace: Workspace, spec: EvaluationSpec) -> Plan:
     """
     refused: dict[str, UsageError | Unsupported] = {}
     by_split: dict[str, list[CellRequest]] = {}
-    for asked in planned.asked:
-        by_split.setdefault(asked.cell.split_key, []).append(asked)
+    for request in planned.requests:
+        by_split.setdefault(request.cell.split_key, []).append(request)
     broken: dict[str, UsageError] = {}
     for group in by_split.values():
         cell = group[0].cell
@@ -114,7 +114,7 @@ def prepare(planned: Plan, workspace: Workspace, spec: EvaluationSpec) -> Plan:
             _check_split(cell, workspace, spec, broken)
         except (UsageError, Unsupported) as error:
             refused |= {a.key: error for a in group}
-    if planned.asked and all(a.key in refused for a in planned.asked):
+    if planned.requests and all(a.key in refused for a in planned.requests):
         raise first_error(refused.values())
     missing = tuple(a for a in planned.missing if a.key not in refused)
     return replace(planned, missing=missing, refused=refused)
@@ -140,23 +140,23 @@ def _check_split(
     check_ks(spec, catalogue, cell)
 
 
-def check_same_data(experiment: Experiment, asked: Iterable[CellRequest]) -> None:
+def check_same_data(experiment: Experiment, requests: Iterable[CellRequest]) -> None:
     """Refuse to add to an experiment whose data have changed since its splits were stored.
 
     Raises:
         DataError: the same data set, split and seed now mean other content.
     """
 
-    def place(a: CellRequest) -> tuple[Any, ...]:
+    def coordinates(a: CellRequest) -> tuple[Any, ...]:
         cell = a.cell
         return (
             *(cell.dataset_name, cell.dataset_variant, cell.split_name, cell.split_variant),
             *(cell.split_seed, cell.fold),
         )
 
-    stored = {place(a): a.cell for a in experiment.requests}
-    for new in asked:
-        old = stored.get(place(new))
+    stored = {coordinates(a): a.cell for a in experiment.requests}
+    for new in requests:
+        old = stored.get(coordinates(new))
         if old is None or old.split_key == new.cell.split_key:
             continue
         raise DataError(
@@ -192,22 +192,22 @@ def run(
         launch: runs cells elsewhere and returns when they are stored; None: run them here.
         log: gets each cell that has run here.
     """
-    estimate = DurationEstimator(workspace.store, planned.asked)
+    estimate = DurationEstimator(workspace.store, planned.requests)
     progress.start(planned.missing, len(planned.stored), estimate.total(planned.missing))
     try:
         if launch is not None:
             launch(planned.missing)
         else:
             left = list(planned.missing)
-            for asked, record in _run_here(planned.missing, workspace, spec, options, progress):
-                left.remove(asked)
-                estimate.learn(asked.cell, record)
-                progress.end(asked, record, estimate.total(left, options.workers))
+            for request, record in _run_here(planned.missing, workspace, spec, options, progress):
+                left.remove(request)
+                estimate.learn(request.cell, record)
+                progress.end(request, record, estimate.total(left, options.workers))
                 if log is not None:
-                    log(asked, record)
+                    log(request, record)
     finally:
         progress.stop()
-    return [_record_of(a, planned, workspace.store) for a in planned.asked]
+    return [_record_of(a, planned, workspace.store) for a in planned.requests]
 
 
 def _run_here(
@@ -219,19 +219,19 @@ def _run_here(
 ) -> Iterator[tuple[CellRequest, Record]]:
     inside = not options.isolated or options.debug
 
-    def one(asked: CellRequest) -> Record:
-        progress.begin(asked)
-        lacks_model = spec.save_model and not workspace.store.model_answered(asked.key)
-        meanwhile = None if options.rerun or lacks_model else workspace.store.record(asked.key)
+    def one(request: CellRequest) -> Record:
+        progress.begin(request)
+        lacks_model = spec.save_model and not workspace.store.model_answered(request.key)
+        meanwhile = None if options.rerun or lacks_model else workspace.store.record(request.key)
         if meanwhile is not None and meanwhile.done:  # another process was faster
             return meanwhile
         if inside:
-            return run_cell(asked.cell, workspace, spec, debug=options.debug)
+            return run_cell(request.cell, workspace, spec, debug=options.debug)
         limits = {"time_limit": options.time_limit, "memory_limit": options.memory_limit}
-        return run_isolated(asked.cell, workspace.store, spec, **limits)
+        return run_isolated(request.cell, workspace.store, spec, **limits)
 
     if inside:
-        yield from ((asked, one(asked)) for asked in missing)
+        yield from ((request, one(request)) for request in missing)
         return
     with ThreadPoolExecutor(options.workers) as pool:
         waiting: dict[Future[Record], CellRequest] = {pool.submit(one, a): a for a in missing}
@@ -244,18 +244,18 @@ def _run_here(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _record_of(asked: CellRequest, planned: Plan, store: Store) -> Record:
-    record = store.record(asked.key)
-    if (error := planned.refused.get(asked.key)) is not None:
+def _record_of(request: CellRequest, planned: Plan, store: Store) -> Record:
+    record = store.record(request.key)
+    if (error := planned.refused.get(request.key)) is not None:
         refused = Record(
-            key=asked.key,
+            key=request.key,
             status="skipped" if isinstance(error, Unsupported) else "failed",
             reason=str(error),
-            cell=asked.cell,
+            cell=request.cell,
             environment=environment(),
         )
         if record is None or not record.done:  # a later report tells the reason too
             store.write_record(refused)
         return refused
     nothing = "no result was stored; run the command again"
-    return record or Record(key=asked.key, status="failed", reason=nothing, cell=asked.cell)
+    return record or Record(key=request.key, status="failed", reason=nothing, cell=request.cell)

@@ -83,7 +83,7 @@ def split_label(cell: Cell) -> str:
     return label(cell.split_name, cell.split_variant)
 
 
-def place_label(cell: Cell) -> str:
+def dataset_split_label(cell: Cell) -> str:
     """Return the labels of data set and split: `blocks, split random (ratio=0.7)`."""
     return f"{dataset_label(cell)}, split {split_label(cell)}"
 
@@ -91,7 +91,7 @@ def place_label(cell: Cell) -> str:
 def instance_label(cell: Cell) -> str:
     """Return data set, split, split seed and fold: `blocks, split kfold, split_seed 42, fold 1`."""
     fold = "" if cell.fold is None else f", fold {cell.fold}"
-    return f"{place_label(cell)}, split_seed {cell.split_seed}{fold}"
+    return f"{dataset_split_label(cell)}, split_seed {cell.split_seed}{fold}"
 
 
 def cell_label(cell: Cell) -> str:
@@ -140,13 +140,13 @@ def row_labels(requests: Sequence[CellRequest]) -> list[str]:
     """Return the label of each cell's row: the same for its repetitions, another for every other row."""
     rows: dict[str, dict[str, CellRequest]] = {}
     for request in requests:
-        rows.setdefault(place_label(request.cell), {}).setdefault(row_identity(request.cell), request)
+        rows.setdefault(dataset_split_label(request.cell), {}).setdefault(row_identity(request.cell), request)
     labels: dict[tuple[str, str], str] = {}
-    for place, by_identity in rows.items():
+    for split, by_identity in rows.items():
         first = list(by_identity.values())
         for identity, row, extra in zip(by_identity, first, distinguishing_settings(first), strict=True):
-            labels[place, identity] = model_label(row.cell, extra)
-    return [labels[place_label(r.cell), row_identity(r.cell)] for r in requests]
+            labels[split, identity] = model_label(row.cell, extra)
+    return [labels[dataset_split_label(r.cell), row_identity(r.cell)] for r in requests]
 
 
 def model_names(requests: Sequence[CellRequest]) -> list[Name]:

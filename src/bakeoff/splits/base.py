@@ -79,7 +79,7 @@ class Split:
             parts.append(self._digest(self.history))
         parts.append(digest_rows(self.train.user_ids.hashes[self.users]))
         # Each part is tagged with its position: equal rows in test and in history give different splits.
-        tagged = [combine(hash_text(part), np.uint64(place)) for place, part in enumerate(parts)]
+        tagged = [combine(hash_text(part), np.uint64(position)) for position, part in enumerate(parts)]
         return "s" + digest_rows(np.concatenate(tagged))[:15]
 
     def _digest(self, matrix: CSR) -> str:
@@ -430,11 +430,13 @@ def event_hashes(data: Interactions, rows: Array) -> Hashes:
     assert data.times is not None
     users, items, times = data.users[rows], data.items[rows], data.times[rows]
     same = (np.diff(users) == 0) & (np.diff(items) == 0) & (np.diff(times) == 0)
-    places = np.arange(len(rows))
+    positions = np.arange(len(rows))
     firsts = (
-        np.maximum.accumulate(np.where(np.concatenate(([True], ~same)), places, 0)) if len(rows) else places
+        np.maximum.accumulate(np.where(np.concatenate(([True], ~same)), positions, 0))
+        if len(rows)
+        else positions
     )
-    occurrence = (places - firsts).astype(np.uint64)
+    occurrence = (positions - firsts).astype(np.uint64)
     return combine(data.user_ids.hashes[users], data.item_ids.hashes[items], occurrence)
 
 

@@ -78,8 +78,8 @@ class KFold(SeededSplit):
         """
         order = order_within_users(pairs.users, pair_draws(pairs, seed, level), pairs.n_users)
         counts = np.bincount(pairs.users, minlength=pairs.n_users)
-        place = np.arange(len(pairs)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rank = np.arange(len(pairs)) - np.repeat(np.cumsum(counts) - counts, counts)
         first = (uniform(user_draws(pairs, seed, level)) * self.n_folds).astype(np.int64)
         folds = np.empty(len(pairs), dtype=np.int64)
-        folds[order] = (place + first[pairs.users]) % self.n_folds
+        folds[order] = (rank + first[pairs.users]) % self.n_folds
         return folds

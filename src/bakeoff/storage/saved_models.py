@@ -93,9 +93,9 @@ def load_model(record: Record, store: Store) -> Model:
     cell = record.cell
     expected = ModelFile(cell.model_target, record.split_fingerprint, saved=True)
     for name in ("target", "split_fingerprint"):
-        found, value = getattr(about, name), getattr(expected, name)
-        if found != value:
-            raise _damaged(f"{folder / 'model.json'}: {name}: expected {value!r}, found {found!r}")
+        actual, value = getattr(about, name), getattr(expected, name)
+        if actual != value:
+            raise _damaged(f"{folder / 'model.json'}: {name}: expected {value!r}, found {actual!r}")
     model = build_model(cell.model, **record.parameters)
     if not isinstance(model, Serializable):
         raise ModelNotSaved(f"{type(model).__name__} no longer has state() and restore()")

@@ -251,9 +251,9 @@ def _located(error: msgspec.ValidationError, value: Any, kind: Any) -> str:
 
     msgspec writes `[...]` for the key of a mapping: the one that gives the same error when it is alone.
     """
-    text, _, place = str(error).replace("`", "").partition(" - at $")
+    text, _, steps = str(error).replace("`", "").partition(" - at $")
     path, node = "", value
-    for part in re.findall(r"\.\w+|\[\d+\]|\[\.\.\.\]", place):
+    for part in re.findall(r"\.\w+|\[\d+\]|\[\.\.\.\]", steps):
         if part == "[...]":
             part = "." + next(key for key in list(node) if _fails_alone(node, key, value, kind, error))
         node = node[int(part[1:-1])] if part.startswith("[") else node[part[1:]]

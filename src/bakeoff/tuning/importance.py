@@ -99,16 +99,18 @@ def _ped_anova(
         name: build({k: v for k, v in spec.items() if k != "when"}, f"model.space.{name}")
         for name, spec in space.items()
     }
-    with quiet(), warnings.catch_warnings(record=True) as said:
+    with quiet(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         study = optuna.create_study(directions=list(directions))
-        for trial, found in zip(trials, values, strict=True):
+        for trial, objective_values in zip(trials, values, strict=True):
             chosen = dict(trial.parameters)
             study.add_trial(
                 optuna.trial.create_trial(
-                    values=found, params=chosen, distributions={n: distributions[n] for n in chosen}
+                    values=objective_values,
+                    params=chosen,
+                    distributions={n: distributions[n] for n in chosen},
                 )
             )
         evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=quantile)
         shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return dict(shares), tuple(dict.fromkeys(" ".join(str(w.message).split()) for w in said))
+    return dict(shares), tuple(dict.fromkeys(" ".join(str(w.message).split()) for w in caught))

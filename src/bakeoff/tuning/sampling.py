@@ -85,10 +85,10 @@ def sampler_plan(tuning: TuningSpec, space: Space, seed: int, directions: Sequen
     if not isinstance(made, type) or "seed" not in inspect.signature(made).parameters:
         raise ConfigError(f"{where}: expected a sampler that takes a seed")
     seeded: Callable[..., BaseSampler] = made
-    found = SamplerPlan(ReseededSampler(lambda at: seeded(seed=derive_seed(seed, at)), first))
+    plan = SamplerPlan(ReseededSampler(lambda at: seeded(seed=derive_seed(seed, at)), first))
     if made is not RandomSampler:
-        _probe(found.sampler, space, directions, where)
-    return found
+        _probe(plan.sampler, space, directions, where)
+    return plan
 
 
 class ReseededSampler(BaseSampler):

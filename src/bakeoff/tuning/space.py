@@ -110,27 +110,30 @@ def parse(model: Mapping[str, Any]) -> Space:
     space = model.get("space")
     if not isinstance(space, Mapping) or not space:
         raise ConfigError(f"{file}: model.space={space!r}: expected hyperparameters with distributions")
-    known = parameters(model["build"], "model.build")
+    signature = parameters(model["build"], "model.build")
     axes = {}
     for name, spec in space.items():
         where = f"{file}: model.space.{name}"
-        if name not in known:
-            raise ConfigError(f"{where}: the model has no such hyperparameter; {nearest(str(name), known)}")
-        axes[name] = _axis(str(name), spec, where, known)
+        if name not in signature:
+            raise ConfigError(
+                f"{where}: the model has no such hyperparameter; {nearest(str(name), signature)}"
+            )
+        axes[name] = _axis(str(name), spec, where, signature)
         _check_ends(model, axes[name], where)
-    return Space(_in_order(axes, file), {name: known[name] for name in axes}, file)
+    return Space(_in_order(axes, file), {name: signature[name] for name in axes}, file)
 
 
-def _axis(name: str, spec: Any, where: str, known: Mapping[str, Any]) -> Axis:
+def _axis(name: str, spec: Any, where: str, signature: Mapping[str, Any]) -> Axis:
     if not isinstance(spec, Mapping) or "_target_" not in spec:
         raise ConfigError(f"{where}={spec!r}: expected a distribution with a `_target_`")
     when = spec.get("when") or {}
     if not isinstance(when, Mapping):
         raise ConfigError(f"{where}.when={when!r}: expected {{other: value}}")
     for other in when:
-        if other not in known:
+        if other not in signature:
             raise ConfigError(
-                f"{where}.when.{other}: the model has no such hyperparameter; {nearest(str(other), known)}"
+                f"{where}.when.{other}: the model has no such hyperparameter; "
+                f"{nearest(str(other), signature)}"
             )
     given = {k: v for k, v in spec.items() if k != "when"}
     low, high = given.get("low"), given.get("high")

@@ -269,15 +269,15 @@ class Worker:
         self._study.add_trial(optuna.trial.create_trial(state=running, user_attrs=marks))
         return next(int(t.number) for t in self._claims() if t.user_attrs.get(OWNER) == self.name)
 
-    def is_first(self, place: int) -> bool:
+    def is_first(self, ticket: int) -> bool:
         """Return whether no worker that is alive is before a place."""
         self.reap_dead_trials()
-        return all(t.number >= place for t in self._claims())
+        return all(t.number >= ticket for t in self._claims())
 
-    def release(self, place: int) -> None:
+    def release(self, ticket: int) -> None:
         """Give up a place."""
         for trial in self._claims():
-            if trial.number == place:
+            if trial.number == ticket:
                 discard(self._study, trial, _FINAL)
 
     def _claims(self) -> list[Any]:

@@ -82,15 +82,15 @@ def final_fit(cell: Cell, store: Store, before: Record | None) -> Iterator[Recor
     assert cell.tune is not None
     spec = TuningSpec.of(cell.tune)
     with _study(cell, store, spec) as study, Worker(study, spec.heartbeat_timeout) as worker:
-        place = worker.enqueue()
+        ticket = worker.enqueue()
         try:
             with storage.quiet():
-                while not worker.is_first(place):
+                while not worker.is_first(ticket):
                     time.sleep(_POLL_SECONDS)
             record = store.record(cell.key)
             yield None if record == before else record
         finally:
-            worker.release(place)
+            worker.release(ticket)
 
 
 def _study(cell: Cell, store: Store, spec: TuningSpec) -> AbstractContextManager[Any]:

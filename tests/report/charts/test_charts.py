@@ -136,11 +136,11 @@ def test_one_cell_without_its_lists_leaves_out_its_comparison_alone(experiment: 
 
     shutil.copytree(experiment.store.root, tmp_path / "store")
     store = Store(tmp_path / "store")
-    gone = next(r for r in experiment.results if r.asked.cell.dataset["name"] == "blocks")
-    (store.cell_folder(gone.asked.key) / "items.npy").unlink()
+    gone = next(r for r in experiment.results if r.request.cell.dataset["name"] == "blocks")
+    (store.cell_folder(gone.request.key) / "items.npy").unlink()
     found = {s.id: s for s in charts(experiment.tables, experiment.metrics, store)}
     assert (
-        f"blocks, random is not shown: the store has no lists of cell {gone.asked.key}."
+        f"blocks, random is not shown: the store has no lists of cell {gone.request.key}."
         in found["spread"].text
     )
     assert found["spread"].charts
@@ -170,7 +170,7 @@ def test_metrics_of_the_whole_set_alone_have_the_charts_that_need_no_users(exper
 
 def test_one_model_is_compared_with_nothing(experiment: Any) -> None:
     results, metrics, store = experiment.results, experiment.metrics, experiment.store
-    alone = [r for r in results if r.asked.cell.model["name"] == "by item"]
+    alone = [r for r in results if r.request.cell.model["name"] == "by item"]
     found = {s.id: s for s in charts(comparison(alone, [2], metrics), metrics, store)}
     assert found["differences"].charts == ()
     assert "Nothing was tested: fewer than two models" in found["differences"].text

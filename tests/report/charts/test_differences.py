@@ -29,7 +29,7 @@ def test_the_interval_on_one_split_is_that_of_the_paired_t_test(experiment: Any)
     one = found.pairs[column]
     values = []
     for row in one.rows:
-        keys = list(dict.fromkeys(r.asked.key for r in table.rows[row].results))
+        keys = list(dict.fromkeys(r.request.key for r in table.rows[row].results))
         values.append(np.mean([experiment.store.per_user(k, ["ndcg@5"])["ndcg@5"] for k in keys], axis=0))
     expected = stats.ttest_rel(values[2], values[0]).confidence_interval(0.95)
     assert (one.low[2, 0], one.high[2, 0]) == pytest.approx((expected.low, expected.high))

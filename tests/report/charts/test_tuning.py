@@ -38,8 +38,8 @@ def tuned(make: Any, metrics: Any) -> dict[str, Any]:
         "kind": {"_target_": "optuna.distributions.CategoricalDistribution", "choices": ["a", "b"]},
     }
     result = make("als", {"ndcg": {"10": (0.4, 0.01)}}, tune={"name": "optuna"}, tuning=record)
-    cell = dataclasses.replace(result.asked.cell, model={**result.asked.cell.model, "space": space})
-    result = result._replace(asked=dataclasses.replace(result.asked, cell=cell))
+    cell = dataclasses.replace(result.request.cell, model={**result.request.cell.model, "space": space})
+    result = result._replace(request=dataclasses.replace(result.request, cell=cell))
     results = [result, make("als", {"ndcg": {"10": (0.3, 0.01)}})]
     found = charts(comparison(results, [10], metrics), metrics, None)
     section = next(s for s in found if s.id == "tuning")

@@ -84,7 +84,7 @@ def test_over_several_studies_there_is_a_mean_with_its_interval(tuned, search) -
 
 def test_a_study_that_is_shared_by_several_split_seeds_counts_once(make, tuned, search) -> None:
     one = tuned([0.1, 0.2])
-    again = make("als", NDCG, space=SPACE, tune=TUNE, split_seed=43, key=one.asked.key, fingerprint="s42")
+    again = make("als", NDCG, space=SPACE, tune=TUNE, split_seed=43, key=one.request.key, fingerprint="s42")
     assert len(search(one, again._replace(record=one.record)).studies) == 1
 
 

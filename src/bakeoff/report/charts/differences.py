@@ -48,7 +48,7 @@ def sections(frame: Frame) -> list[ChartSection]:
     untested: dict[str, None] = {}
     config = TestConfig()
     for view in frame.stored:
-        config = view.table.marks.rules if view.table.marks else config
+        config = view.table.marks.test_config if view.table.marks else config
         assert frame.store is not None
         tested = pairwise(view.table, frame.metrics, frame.store, config, intervals=False)
         groups: dict[tuple[str, tuple[int, ...]], list[Pairwise]] = {}

@@ -153,7 +153,7 @@ def _views(tables: Sequence[Table]) -> tuple[TableView, ...]:
 
 
 def _is_baseline(row: Row) -> bool:
-    build: Mapping[str, Any] = row.results[0].asked.cell.model_build if row.results else {}
+    build: Mapping[str, Any] = row.results[0].request.cell.model_build if row.results else {}
     return str(build.get("_target_")).rpartition(".")[2] in BASELINES
 
 

@@ -62,10 +62,10 @@ def run_ranks(table: Table, column: Column, higher_is_better: bool) -> Doubles:
     values = np.full((len(table.rows), len(table.runs)), np.nan)
     position = {run: at for at, run in enumerate(table.runs)}
     for at, row in enumerate(table.rows):
-        for asked, record in row.results:
+        for request, record in row.results:
             value = record.metrics.get(column.metric, {}).get(k)
             if record.done and value is not None:
-                cell = asked.cell
+                cell = request.cell
                 values[at, position[Run(cell.split_seed, cell.fold, cell.seed)]] = value[0]
     if not values.size:
         return values

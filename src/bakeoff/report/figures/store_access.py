@@ -55,7 +55,7 @@ def split_fits(table: Table, store: Store) -> Iterator[SplitFits]:
     for part in table.parts:
         keys = tuple(tuple(of_row.get(part.fingerprint, ())) for of_row in by_row)
         on_split = {key for of_row in keys for key in of_row}
-        names = [r.record.split_key for row in table.rows for r in row.results if r.asked.key in on_split]
+        names = [r.record.split_key for row in table.rows for r in row.results if r.request.key in on_split]
         if names and store.has_split(names[0]):
             yield SplitFits(store, names[0], keys)
 
@@ -63,12 +63,12 @@ def split_fits(table: Table, store: Store) -> Iterator[SplitFits]:
 def missing(table: Table, store: Store) -> str:
     """Return the reason why values by user are unavailable for this table, or ""."""
     for part in table.parts:
-        for asked, record in (result for row in table.rows for result in row.results):
+        for request, record in (result for row in table.rows for result in row.results):
             if not record.done or record.split_fingerprint != part.fingerprint:
                 continue
-            folder = store.cell_folder(asked.key)
+            folder = store.cell_folder(request.key)
             if not store.has_split(record.split_key):
                 return f"the store has no split {record.split_key}"
             if not ((folder / "items.npy").exists() and (folder / "per_user.parquet").exists()):
-                return f"the store has no lists of cell {asked.key}"
+                return f"the store has no lists of cell {request.key}"
     return ""

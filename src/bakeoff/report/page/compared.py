@@ -47,7 +47,7 @@ def subjects(datasets: Grid, tables: Sequence[Table]) -> str:
 
 def dataset_grid(results: Sequence[Result], describe: Describe) -> Grid:
     """Return a row for each data set: size, density and long tail."""
-    cells = {dataset_label(r.asked.cell): r.asked.cell for r in reversed(results)}
+    cells = {dataset_label(r.request.cell): r.request.cell for r in reversed(results)}
     figures = ("users", "items", "interactions", "density", "median history")
     tail = ("Gini of items", "top 1 % of items hold", "top 10 % hold")
     heads = (
@@ -120,7 +120,7 @@ def _split(table: Table, part: Part, dated: bool) -> tuple[Entry, ...]:
         else NOTHING
         for side in ("train", "test")
     ]
-    seeds = (str(seed) if fold is None else f"{seed}, fold {fold}" for seed, fold in part.places)
+    seeds = (str(seed) if fold is None else f"{seed}, fold {fold}" for seed, fold in part.instances)
     return (
         Entry(title(table)),
         Entry("; ".join(seeds)),
@@ -153,7 +153,7 @@ def model_grid(tables: Iterable[Table]) -> Grid:
     rows = []
     for (model, settings), results in sorted(by_model.items()):
         states = Counter(r.record.status for r in results)
-        cell = results[0].asked.cell
+        cell = results[0].request.cell
         rows.append(
             (
                 *(Entry(model), Entry(settings)),

@@ -55,7 +55,7 @@ def detail(row: Row) -> Detail:
     fits = distinct_fits(row.results)
     by_key: dict[str, list[Result]] = {}
     for result in row.results:
-        by_key.setdefault(result.asked.key, []).append(result)
+        by_key.setdefault(result.request.key, []).append(result)
     by_parameters: dict[tuple[tuple[str, str], ...], list[Result]] = {}
     for results in by_key.values():
         by_parameters.setdefault(_parameters(results[0]), []).extend(results)
@@ -73,7 +73,7 @@ def detail(row: Row) -> Detail:
 
 def _parameters(result: Result) -> tuple[tuple[str, str], ...]:
     """Return hyperparameters as fitted, or as configured where nothing was fitted."""
-    values = result.record.parameters or result.asked.cell.model_build
+    values = result.record.parameters or result.request.cell.model_build
     return tuple((visible(k), _text(values[k])) for k in sorted(values) if not k.startswith("_"))
 
 
@@ -83,7 +83,7 @@ def _text(value: Any) -> str:
 
 def _runs(results: Sequence[Result]) -> str:
     """Return the runs that share a result: `split seed 42, seed 1 and 3`."""
-    cells = [r.asked.cell for r in results]
+    cells = [r.request.cell for r in results]
     parts = [
         ("split seed", list(dict.fromkeys(c.split_seed for c in cells))),
         ("fold", list(dict.fromkeys(c.fold for c in cells if c.fold is not None))),
@@ -212,7 +212,7 @@ def budget_text(budget: Budget) -> str:
 
 def distinct_fits(results: Iterable[Result]) -> list[Record]:
     """Return the distinct stored results."""
-    return list({r.asked.key: r.record for r in results if r.record.done}.values())
+    return list({r.request.key: r.record for r in results if r.record.done}.values())
 
 
 def whole(number: float | None) -> Entry:

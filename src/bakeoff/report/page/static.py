@@ -45,13 +45,13 @@ def drawings(sections: Iterable[ChartSection], boards: Sequence[Board]) -> list[
     """Draw the charts of SHOWN for each comparison with numbers."""
     charts = {chart.id: chart for section in sections for chart in section.charts}
     result: list[Drawing] = []
-    for place, board in enumerate(boards):
+    for number, board in enumerate(boards):
         for name in (
             n for n, params in SHOWN.items() if board.columns and n in charts and _begins(charts[n], params)
         ):
-            file = f"{FOLDER}/{place + 1}-{_slug(board.dataset)}-{_slug(board.split)}-{name}.svg"
+            file = f"{FOLDER}/{number + 1}-{_slug(board.dataset)}-{_slug(board.split)}-{name}.svg"
             alt = f"{charts[name].title}, {board.title}"
-            result.append(Drawing(place, file, alt, _svg(charts[name], board)))
+            result.append(Drawing(number, file, alt, _svg(charts[name], board)))
     return result
 
 
@@ -76,5 +76,5 @@ def _svg(chart: Chart, board: Board) -> str:
 
 def _at(params: Iterable[dict[str, Any]], board: Board) -> list[dict[str, Any]]:
     """Return the parameters of a chart, set to one data set and split."""
-    place = {"dataset": board.dataset, "split": board.split}
-    return [{**p, "value": place[p["name"]]} if p["name"] in place else p for p in params]
+    number = {"dataset": board.dataset, "split": board.split}
+    return [{**p, "value": number[p["name"]]} if p["name"] in number else p for p in params]

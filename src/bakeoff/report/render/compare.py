@@ -30,7 +30,11 @@ _SPARE = ("d_z", "p", "better", "baseline", "candidate")
 
 
 def print_comparison(
-    one: Comparison, rules: TestConfig, gate: str | None, tolerance: float, console: Console | None = None
+    one: Comparison,
+    test_config: TestConfig,
+    gate: str | None,
+    tolerance: float,
+    console: Console | None = None,
 ) -> None:
     """Print metrics, segments, users, and the answer of a gate; text from data is never markup."""
     console = _console(console)
@@ -39,12 +43,12 @@ def print_comparison(
     if match.same:
         _print_same(one, console)
     else:
-        say(console, _how_tested(one, rules))
-        _print_metrics(one, rules, console)
+        say(console, _how_tested(one, test_config))
+        _print_metrics(one, test_config, console)
     if leading is not None:
-        _print_splits(match, leading, one.splits, rules, console)
+        _print_splits(match, leading, one.splits, test_config, console)
         if one.answer is not None and gate is not None:
-            say(console, _gate_line(one.answer, leading, rules, tolerance), style="bold")
+            say(console, _gate_line(one.answer, leading, test_config, tolerance), style="bold")
     console.print()
 
 
@@ -74,29 +78,31 @@ def _print_same(one: Comparison, console: Console) -> None:
     print_table(console, ("metric", "both"), rows)
 
 
-def _how_tested(one: Comparison, rules: TestConfig) -> str:
+def _how_tested(one: Comparison, test_config: TestConfig) -> str:
     """How the numbers were made, in two sentences."""
     if all(metric.tested is None for metric in one.metrics):
         return "Differences are candidate less baseline; none has a test."
     if one.n_splits > 1:
         test = f"corrected resampled t-test over {one.n_splits} splits"
     else:
-        drawn = f", {rules.resamples:,} resamples" if rules.test == "randomization" else ""
-        test = f"{TESTS[rules.test]}{drawn}; intervals by bootstrap over users"
+        drawn = f", {test_config.resamples:,} resamples" if test_config.test == "randomization" else ""
+        test = f"{TESTS[test_config.test]}{drawn}; intervals by bootstrap over users"
     seeds = ""
     if max(one.n_seeds) > 1:
         seeds = f" Model seeds, averaged by user: {one.n_seeds[0]} and {one.n_seeds[1]}."
-    family = f"{CORRECTIONS[rules.correction]} over {one.family_size} pairs of models for each metric and k"
+    family = (
+        f"{CORRECTIONS[test_config.correction]} over {one.family_size} pairs of models for each metric and k"
+    )
     corrected = f" p corrected by {family}." if one.family_size > 1 else " One pair: p needs no correction."
     return f"Differences are candidate less baseline: {test}.{corrected}{seeds}"
 
 
-def _print_metrics(one: Comparison, rules: TestConfig, console: Console) -> None:
+def _print_metrics(one: Comparison, test_config: TestConfig, console: Console) -> None:
     heads = (
-        *("metric", "candidate", "baseline", "difference", f"{100 * rules.confidence:.3g} % interval"),
+        *("metric", "candidate", "baseline", "difference", f"{100 * test_config.confidence:.3g} % interval"),
         *("p", "p corr.", "d_z", "win / tie / loss", "better"),
     )
-    print_table(console, heads, [_metric(metric, rules) for metric in one.metrics], spare=_SPARE)
+    print_table(console, heads, [_metric(metric, test_config) for metric in one.metrics], spare=_SPARE)
     reasons: dict[str, dict[str, None]] = {}
     for metric in one.metrics:
         if metric.tested is None:
@@ -109,17 +115,17 @@ def _print_metrics(one: Comparison, rules: TestConfig, console: Console) -> None
         console,
         "d_z: mean difference / standard deviation over users. Wins: users better off with the candidate.",
     )
-    if rules.test == "randomization" and one.n_splits == 1:
-        least = one.family_size / (1 + rules.resamples)
-        if rules.correction == "holm" and least > rules.level:
+    if test_config.test == "randomization" and one.n_splits == 1:
+        least = one.family_size / (1 + test_config.resamples)
+        if test_config.correction == "holm" and least > test_config.level:
             say(
                 console,
-                f"{rules.resamples:,} resamples cannot reach a corrected p below {min(least, 1):.2g}: ask "
-                "for statistics.resamples=... or statistics.test=t.",
+                f"{test_config.resamples:,} resamples cannot reach a corrected p below {min(least, 1):.2g}: "
+                "ask for statistics.resamples=... or statistics.test=t.",
             )
 
 
-def _metric(metric: MetricComparison, rules: TestConfig) -> tuple[str, ...]:
+def _metric(metric: MetricComparison, test_config: TestConfig) -> tuple[str, ...]:
     places = 4
     name = visible(metric.column.name)
     means = f"{metric.candidate:.{places}f}", f"{metric.baseline:.{places}f}"
@@ -127,7 +133,7 @@ def _metric(metric: MetricComparison, rules: TestConfig) -> tuple[str, ...]:
     if tested is None:
         return (name, *means, f"{metric.candidate - metric.baseline:+.{places}f}", *[NOTHING] * 6)
     better = "not apart"
-    if tested.corrected <= rules.level:
+    if tested.corrected <= test_config.level:
         better = NOTHING if metric.worse is None else "baseline" if metric.worse else "candidate"
     return (
         *(name, *means, f"{tested.difference:+.{places}f}"),
@@ -138,13 +144,13 @@ def _metric(metric: MetricComparison, rules: TestConfig) -> tuple[str, ...]:
     )
 
 
-def _gate_line(answer: Answer, metric: MetricComparison, rules: TestConfig, tolerance: float) -> str:
+def _gate_line(answer: Answer, metric: MetricComparison, test_config: TestConfig, tolerance: float) -> str:
     tested = metric.tested
     if tested is None:  # a cell beside itself is compared by nothing
         return f"{answer}: {metric.column.name} {metric.candidate - metric.baseline:+.4f}, the same cells"
     turned = "" if metric.higher_is_better else ", lower is better"
     return (
-        f"{answer}: {metric.column.name} {tested.difference:+.4f}, {100 * rules.confidence:.3g} % "
+        f"{answer}: {metric.column.name} {tested.difference:+.4f}, {100 * test_config.confidence:.3g} % "
         f"interval {tested.low:+.4f} to {tested.high:+.4f}, tolerance {tolerance:g}{turned}"
     )
 
@@ -156,27 +162,27 @@ def _print_splits(
     match: Match,
     leading: MetricComparison,
     splits: Sequence[SplitBreakdown],
-    rules: TestConfig,
+    test_config: TestConfig,
     console: Console,
 ) -> None:
     """Print the splits beside each other where there are several, then the segments and users of each."""
     name = leading.column.name
     if len(splits) > 1:
-        _print_split_table(splits, name, rules, console)
+        _print_split_table(splits, name, test_config, console)
     for split in splits:
         where = f"{name}, {split.name}" if len(splits) > 1 else name
         if split.absent:
             say(console, f"No segments and no users in {where}: {split.absent}.")
-        _print_segments(split.segments, where, leading.higher_is_better, rules, console)
+        _print_segments(split.segments, where, leading.higher_is_better, test_config, console)
         _print_changes(split, where, match, console)
 
 
 def _print_split_table(
-    splits: Sequence[SplitBreakdown], name: str, rules: TestConfig, console: Console
+    splits: Sequence[SplitBreakdown], name: str, test_config: TestConfig, console: Console
 ) -> None:
     console.print()
     say(console, f"Each split alone, in {name}", style="bold")
-    interval = f"{100 * rules.confidence:.3g} % interval"
+    interval = f"{100 * test_config.confidence:.3g} % interval"
     heads = ("split", "users", "difference", interval, "win / tie / loss", "segments that flip")
     rows = [
         (
@@ -192,19 +198,19 @@ def _print_split_table(
 
 
 def _print_segments(
-    segments: Sequence[Segment], name: str, higher: bool | None, rules: TestConfig, console: Console
+    segments: Sequence[Segment], name: str, higher: bool | None, test_config: TestConfig, console: Console
 ) -> None:
     if not segments:
         return
     flips = sorted((s for s in segments if s.flips), key=lambda s: (s.p, -s.n_users))
-    certain = sum(s.p <= rules.level for s in flips)
+    certain = sum(s.p <= test_config.level for s in flips)
     console.print()
     say(console, f"Segments of users in {name}", style="bold")
     shown = [s for s in segments if s.kind == "history"]
     shown += [s for s in flips if s.kind != "history"][:FLIPS_SHOWN]
     heads = ("segment", "users", "difference", "interval", "p corr.", "win / tie / loss", "sign")
     print_table(console, heads, [_segment(s, higher) for s in shown], spare=("win / tie / loss",))
-    corrected = f"p corrected by {CORRECTIONS[rules.correction]} over all {len(segments)} segments"
+    corrected = f"p corrected by {CORRECTIONS[test_config.correction]} over all {len(segments)} segments"
     if flips:
         say(
             console,

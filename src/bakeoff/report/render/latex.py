@@ -92,9 +92,9 @@ def escape(text: str) -> str:
     return _FOREIGN.sub(_letters, lines)
 
 
-def _letters(found: re.Match[str]) -> str:
-    codes = " ".join(f"U+{ord(c):04X}" for c in found[0])
-    return rf"\bakeoffletters{{{codes}}}{{{found[0]}}}"
+def _letters(match: re.Match[str]) -> str:
+    codes = " ".join(f"U+{ord(c):04X}" for c in match[0])
+    return rf"\bakeoffletters{{{codes}}}{{{match[0]}}}"
 
 
 def _table(grid: Grid, notes: tuple[str, ...], number: int) -> str:

@@ -44,7 +44,7 @@ def escape(text: str) -> str:
     >>> escape("hit_rate of <b>|_x_")
     'hit_rate of \\\\<b\\\\>\\\\|\\\\_x\\\\_'
     """
-    return _MARKUP.sub(lambda found: "\\" + found[0], text)
+    return _MARKUP.sub(lambda match: "\\" + match[0], text)
 
 
 def code(text: str) -> str:
@@ -69,8 +69,8 @@ def _section(section: Section, drawings: Iterable[Drawing]) -> list[str]:
 
 
 def _table(grid: Grid) -> str:
-    rules = ["---:" if head.kind == "figure" else "---" for head in grid.heads]
-    lines = [[escape(head.text) for head in grid.heads], rules]
+    alignment = ["---:" if head.kind == "figure" else "---" for head in grid.heads]
+    lines = [[escape(head.text) for head in grid.heads], alignment]
     lines += [[_field(entry) for entry in row] for row in grid.rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -71,7 +71,7 @@ def cell_rows(
 ) -> list[dict[str, object]]:
     """Return a row for each cell, with the columns of cells.csv where it has them."""
     rows: list[dict[str, object]] = []
-    for request in planned.asked:
+    for request in planned.requests:
         cell, state = request.cell, _state(request, planned, outlook)
         rows.append(
             {
@@ -96,7 +96,7 @@ def cell_rows(
 
 def _columns(planned: Plan, outlook: PreflightResult, estimate: DurationEstimator) -> list[_Column]:
     rows = []
-    for request in planned.asked:
+    for request in planned.requests:
         cell, state = request.cell, _state(request, planned, outlook)
         rows.append(
             {
@@ -153,7 +153,7 @@ def _print_table(columns: Sequence[_Column], console: Console) -> None:
 def _lines(planned: Plan, outlook: PreflightResult) -> list[str]:
     """Return why cells will be skipped or fail, a line for each reason, and which records cannot be read."""
     models: dict[tuple[str, str], dict[str, None]] = {}
-    for request in planned.asked:
+    for request in planned.requests:
         if reason := outlook.reasons.get(request.key):
             verb = "Will fail" if request.key in outlook.failing else "Will skip"
             models.setdefault((verb, reason), {})[model_label(request.cell)] = None
@@ -164,7 +164,7 @@ def _lines(planned: Plan, outlook: PreflightResult) -> list[str]:
 def _summary(planned: Plan, outlook: PreflightResult, estimate: DurationEstimator, workers: int) -> str:
     missing = [request for request in planned.missing if request.key not in outlook.reasons]
     skipped, failed = len(outlook.reasons.keys() - outlook.failing), len(outlook.failing)
-    counts = f"{len(planned.asked)} cells: {len(planned.stored)} stored, {len(missing)} to run"
+    counts = f"{len(planned.requests)} cells: {len(planned.stored)} stored, {len(missing)} to run"
     counts += f", {skipped} to be skipped" if skipped else ""
     counts += f", {failed} to fail" if failed else ""
     total = seconds_text(estimate.total(missing, workers))

@@ -54,7 +54,7 @@ def print_answer(answer: Recommendations, console: Console | None = None) -> Non
         from rich.console import Console
 
         console = Console()
-    say(console, f"{answer.place}: {_asked(answer)}", style="bold")
+    say(console, f"{answer.split_label}: {_asked(answer)}", style="bold")
     _print_history(answer, console)
     served = [m for m in answer.models if m.listed]
     for side_by_side in _fitting(served, answer, console.width):

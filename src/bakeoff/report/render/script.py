@@ -20,12 +20,12 @@ def bundle() -> str:
     """
     import vl_convert
 
-    kept = folder() / f"vega-of-vl-convert-{version('vl-convert-python')}.js"
+    cached = folder() / f"vega-of-vl-convert-{version('vl-convert-python')}.js"
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        return embeddable(kept.read_text(encoding="utf-8"))
+        return embeddable(cached.read_text(encoding="utf-8"))
     script = embeddable(str(vl_convert.javascript_bundle(_CALL)))
     with contextlib.suppress(OSError):  # where nothing can be kept, it is made again: that costs time alone
-        write_text(kept, script)
+        write_text(cached, script)
     return script
 
 

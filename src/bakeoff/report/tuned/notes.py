@@ -17,37 +17,37 @@ _HOW = {
 }
 
 
-def notes(table: Table, found: Sequence[Tuned]) -> tuple[str, ...]:
+def notes(table: Table, tuned: Sequence[Tuned]) -> tuple[str, ...]:
     """Lines of plain text; none where nothing was tuned.
 
     Args:
         found: `tuned(table)`.
     """
-    if not found:
+    if not tuned:
         return ()
     return (
-        *warnings(found),
+        *warnings(tuned),
         *_without_space(table),
-        *_untested(found),
-        *_curves(found),
-        *_expected(found),
-        *_importance(found),
-        *_pareto(found),
+        *_untested(tuned),
+        *_curves(tuned),
+        *_expected(tuned),
+        *_importance(tuned),
+        *_pareto(tuned),
     )
 
 
-def lines(table: Table, found: Sequence[Tuned]) -> tuple[str, ...]:
+def lines(table: Table, tuned: Sequence[Tuned]) -> tuple[str, ...]:
     """One line for each tuned row, then the warnings, for a terminal."""
-    if not found:
+    if not tuned:
         return ()
-    said = [f"{name}: {_summary(study)}" for name, study in _named(found) if study.record.best is not None]
-    return (*said, *warnings(found), *_without_space(table))
+    texts = [f"{name}: {_summary(study)}" for name, study in _named(tuned) if study.record.best is not None]
+    return (*texts, *warnings(tuned), *_without_space(table))
 
 
-def warnings(found: Sequence[Tuned]) -> list[str]:
+def warnings(tuned: Sequence[Tuned]) -> list[str]:
     """Best values that lie at an end of their space."""
     return [
-        visible(f"Warning, {name}: {edge}.") for name, study in _named(found) for edge in study.record.edges
+        visible(f"Warning, {name}: {edge}.") for name, study in _named(tuned) for edge in study.record.edges
     ]
 
 
@@ -69,9 +69,9 @@ def _change(before: float | None, after: float | None, places: int) -> str:
     return f"{after:.{places}f}" if before is None else f"{before:.{places}f} to {after:.{places}f}"
 
 
-def _named(found: Sequence[Tuned]) -> Iterable[tuple[str, Study]]:
+def _named(tuned: Sequence[Tuned]) -> Iterable[tuple[str, Study]]:
     """Each study with a name that tells it from the others."""
-    for row, search in found:
+    for row, search in tuned:
         for study in search.studies:
             fold = "" if study.run.fold is None else f", fold {study.run.fold}"
             run = f", split seed {study.run.split_seed}{fold}, seed {study.run.seed}"
@@ -92,59 +92,59 @@ def _by_reason(reasons: Iterable[tuple[str, str]], start: str) -> list[str]:
     return [f"{start} of {', '.join(names)}: {visible(why)}." for why, names in models.items()]
 
 
-def _untested(found: Sequence[Tuned]) -> list[str]:
-    pairs = [(row.model, study.untested) for row, search in found for study in search.studies]
+def _untested(tuned: Sequence[Tuned]) -> list[str]:
+    pairs = [(row.model, study.untested) for row, search in tuned for study in search.studies]
     return _by_reason(pairs, "Test scores before and after tuning")
 
 
-def _curves(found: Sequence[Tuned]) -> list[str]:
-    if not any(study.curve for _, search in found for study in search.studies):
+def _curves(tuned: Sequence[Tuned]) -> list[str]:
+    if not any(study.curve for _, search in tuned for study in search.studies):
         return []
-    said = [
+    texts = [
         "By seconds: those of trials, added up over all processes. A search that ended has no later columns."
     ]
-    if any(len(search.studies) > 1 for _, search in found):
-        said.append("Best so far: the mean over searches, ± half of its 95 % t interval.")
-    return said
+    if any(len(search.studies) > 1 for _, search in tuned):
+        texts.append("Best so far: the mean over searches, ± half of its 95 % t interval.")
+    return texts
 
 
-def _expected(found: Sequence[Tuned]) -> list[str]:
+def _expected(tuned: Sequence[Tuned]) -> list[str]:
     how: dict[str, dict[str, None]] = {}
-    for row, search in found:
+    for row, search in tuned:
         if search.expected.points:
             how.setdefault(search.expected.how, {})[visible(row.model)] = None
-    said = [f"Expected best of {', '.join(names)}: {_HOW[kind]}." for kind, names in how.items()]
+    texts = [f"Expected best of {', '.join(names)}: {_HOW[kind]}." for kind, names in how.items()]
     censored = any(
         search.expected.how == "draws" and study.record.count("pruned") + study.record.count("failed")
-        for _, search in found
+        for _, search in tuned
         for study in search.studies
     )
     if censored:
-        said.append(
+        texts.append(
             "A pruned or failed trial counts as a draw that is never the best: small budgets look worse."
         )
-    return said + _by_reason(((r.model, s.expected.absent) for r, s in found), "No expected best")
+    return texts + _by_reason(((r.model, s.expected.absent) for r, s in tuned), "No expected best")
 
 
-def _importance(found: Sequence[Tuned]) -> list[str]:
+def _importance(tuned: Sequence[Tuned]) -> list[str]:
     from bakeoff.tuning.importance import METHOD
 
-    every = [(row.model, study.importance) for row, search in found for study in search.studies]
-    said = []
+    every = [(row.model, study.importance) for row, search in tuned for study in search.studies]
+    texts = []
     if any(importance.shares for _, importance in every):
-        said.append(
+        texts.append(
             f"Importance: {METHOD}, what sets the best tenth of the trials (five at least) apart from all "
             "of them, pruned ones counted among the worst; shares of the whole, rough with few trials."
         )
-    said += _by_reason(((model, i.absent) for model, i in every), "No importance")
+    texts += _by_reason(((model, i.absent) for model, i in every), "No importance")
     remarks = ((model, remark) for model, i in every for remark in i.remarks)
-    return said + _by_reason(remarks, "Importance")
+    return texts + _by_reason(remarks, "Importance")
 
 
-def _pareto(found: Sequence[Tuned]) -> list[str]:
+def _pareto(tuned: Sequence[Tuned]) -> list[str]:
     rules = dict.fromkeys(
         pairs_text(study.record.pareto_selection or {})
-        for _, s in found
+        for _, s in tuned
         for study in s.studies
         if len(study.objectives) > 1
     )

@@ -154,20 +154,20 @@ class Search:
 
     def after_trials(self, n: int) -> Value | None:
         """Mean over studies of the best after n trials; None unless all went so far and had a value."""
-        found = [s.curve[n - 1].best if n <= len(s.curve) else None for s in self.studies]
-        return _mean(found)
+        values = [s.curve[n - 1].best if n <= len(s.curve) else None for s in self.studies]
+        return _mean(values)
 
     def after_seconds(self, seconds: float, before: float = 0.0) -> Value | None:
         """Mean over studies of the best after so many seconds of trials.
 
         None unless all had a value by then, and went on for more than `before` seconds.
         """
-        found = []
+        values = []
         for study in self.studies:
             ended = [p.best for p in study.curve if p.seconds <= seconds]
             went_on = bool(study.curve) and study.curve[-1].seconds > before
-            found.append(ended[-1] if ended and went_on else None)
-        return _mean(found)
+            values.append(ended[-1] if ended and went_on else None)
+        return _mean(values)
 
     @cached_property
     def expected(self) -> Expected:
@@ -177,40 +177,40 @@ class Search:
     @cached_property
     def importances(self) -> dict[str, float]:
         """Share of each hyperparameter, the mean over the studies that have any; most important first."""
-        found = [s.importance.shares for s in self.studies if s.importance.shares]
-        names = dict.fromkeys(name for shares in found for name in shares)
-        means = {name: sum(shares.get(name, 0.0) for shares in found) / len(found) for name in names}
+        every = [s.importance.shares for s in self.studies if s.importance.shares]
+        names = dict.fromkeys(name for shares in every for name in shares)
+        means = {name: sum(shares.get(name, 0.0) for shares in every) / len(every) for name in names}
         return dict(sorted(means.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def searches(table: Table) -> tuple[Search | None, ...]:
     """What tuning did, for each row of a table; None for a row without a tuned fit."""
     untuned = {
-        _twin(result.asked.cell): result.record
+        _twin(result.request.cell): result.record
         for row in table.rows
         for result in row.results
-        if result.asked.cell.tune is None
+        if result.request.cell.tune is None
     }
     return tuple(_search(row, untuned) for row in table.rows)
 
 
 def without_space(row: Row) -> bool:
     """Whether a row's model has nothing that could be tuned."""
-    return bool(row.results) and not row.results[0].asked.cell.space
+    return bool(row.results) and not row.results[0].request.cell.space
 
 
 def _search(row: Row, untuned: Mapping[str, Record]) -> Search | None:
     tuned: dict[str, Result] = {}
     for result in row.results:
         if result.record.tuning:
-            tuned.setdefault(result.asked.key, result)
+            tuned.setdefault(result.request.key, result)
     return Search(tuple(_study(result, untuned) for result in tuned.values())) if tuned else None
 
 
 def _study(result: Result, untuned: Mapping[str, Record]) -> Study:
-    asked, record = result
+    request, record = result
     assert record.tuning is not None
-    twin = untuned.get(_twin(asked.cell))
+    twin = untuned.get(_twin(request.cell))
     metric = record.tuning.metric
     before = _on_test(twin, metric) if twin is not None else None
     after = _on_test(record, metric)
@@ -221,9 +221,9 @@ def _study(result: Result, untuned: Mapping[str, Record]) -> Study:
         untested = "the untuned model is not among the results: run it with tune=none under the same name"
         if twin is not None:
             untested = "the untuned model has no results"
-    run = Run(asked.cell.split_seed, asked.cell.fold, asked.cell.seed)
-    space = asked.cell.space
-    return Study(asked.key, run, record.tuning, space, before, after, untested)
+    run = Run(request.cell.split_seed, request.cell.fold, request.cell.seed)
+    space = request.cell.space
+    return Study(request.key, run, record.tuning, space, before, after, untested)
 
 
 def _twin(cell: Cell) -> str:
@@ -262,11 +262,13 @@ def _expected(studies: Sequence[Study]) -> Expected:
             absent=f"one search by {first.record.sampler}, whose trials depend on one another: "
             "tune.sampler=random or several seeds would tell"
         )
-    places = [p for p in next(iter(by_seed.values())) if all(p in found for found in by_seed.values())]
-    if not places:
+    instances = [
+        p for p in next(iter(by_seed.values())) if all(p in searches for searches in by_seed.values())
+    ]
+    if not instances:
         return Expected(absent="its seeds share no split")
-    n = min(len(found[p].gains) for found in by_seed.values() for p in places)
-    gains = np.array([[found[p].gains[:n] for p in places] for found in by_seed.values()])
+    n = min(len(searches[p].gains) for searches in by_seed.values() for p in instances)
+    gains = np.array([[searches[p].gains[:n] for p in instances] for searches in by_seed.values()])
     if independent and n - 1 < FEWEST_DRAWS:
         return Expected(absent=f"{n - 1} trials beside the defaults, at least {FEWEST_DRAWS} are needed")
     if independent:

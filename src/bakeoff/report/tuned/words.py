@@ -26,27 +26,27 @@ def tuned(table: Table) -> list[Tuned]:
     return [(row, s) for row, s in zip(table.rows, searches(table), strict=True) if s is not None]
 
 
-def grids(table: Table, found: Sequence[Tuned], per_grid: int | None = None) -> tuple[Grid, ...]:
+def grids(table: Table, tuned: Sequence[Tuned], per_grid: int | None = None) -> tuple[Grid, ...]:
     """Every table on tuning; none where nothing was tuned.
 
     Args:
         found: `tuned(table)`.
         per_grid: budgets that a grid may have; COLUMNS if that is less.
     """
-    if not found:
+    if not tuned:
         return ()
     frame = _Frame(
         name=title(table),
-        settings=any(settings_text(r, weights=False) != f"tune={found[0][0].tune}" for r, _ in found),
-        several=any(len(search.studies) > 1 for _, search in found),
+        settings=any(settings_text(r, weights=False) != f"tune={tuned[0][0].tune}" for r, _ in tuned),
+        several=any(len(search.studies) > 1 for _, search in tuned),
         limit=min(per_grid or COLUMNS, COLUMNS),
     )
-    curves = [(row, s) for row, s in found if all(study.curve for study in s.studies)]
+    curves = [(row, s) for row, s in tuned if all(study.curve for study in s.studies)]
     every = (
-        _outcome(frame, table, found),
-        *_pareto(frame, found),
-        _budget(frame, found),
-        _hyperparameters(frame, found),
+        _outcome(frame, table, tuned),
+        *_pareto(frame, tuned),
+        _budget(frame, tuned),
+        _hyperparameters(frame, tuned),
         _by_trials(frame, curves),
         _by_seconds(frame, curves),
         _expected(frame, curves),
@@ -74,13 +74,13 @@ class _Frame:
 
     def _run(self, study: Study) -> tuple[Entry, ...]:
         run = study.run
-        place = str(run.split_seed) if run.fold is None else f"{run.split_seed}, fold {run.fold}"
-        return (Entry(place), Entry(str(run.seed), number=run.seed)) if self.several else ()
+        instance = str(run.split_seed) if run.fold is None else f"{run.split_seed}, fold {run.fold}"
+        return (Entry(instance), Entry(str(run.seed), number=run.seed)) if self.several else ()
 
 
-def _outcome(frame: _Frame, table: Table, found: Sequence[Tuned]) -> Grid:
+def _outcome(frame: _Frame, table: Table, tuned: Sequence[Tuned]) -> Grid:
     """Best hyperparameters, with what they gave on validation and on test."""
-    places = decimals(x for _, s in found for study in s.studies for x in _scores(study))
+    places = decimals(x for _, s in tuned for study in s.studies for x in _scores(study))
     rows = [
         (
             *frame.labels(row, study),
@@ -91,7 +91,7 @@ def _outcome(frame: _Frame, table: Table, found: Sequence[Tuned]) -> Grid:
             _value(study.after, places),
             Entry(pairs_text(study.record.best_parameters)),
         )
-        for row, search in found
+        for row, search in tuned
         for study in search.studies
     ]
     blank = (Entry(NOTHING),) * (7 if frame.several else 5)
@@ -109,7 +109,7 @@ def _scores(study: Study) -> Iterable[float]:
     return [*(v for v in values if v is not None), *(s.mean for s in (study.before, study.after) if s)]
 
 
-def _budget(frame: _Frame, found: Sequence[Tuned]) -> Grid:
+def _budget(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
     """What each search was allowed, and what it used."""
     rows = [
         (
@@ -123,7 +123,7 @@ def _budget(frame: _Frame, found: Sequence[Tuned]) -> Grid:
             seconds_entry(study.record.seconds),
             _count(study.record.best_number),
         )
-        for row, search in found
+        for row, search in tuned
         for study in search.studies
     ]
     figures = ("trials", "finished", "pruned", "failed", "from memory", "seconds", "best in trial")
@@ -139,10 +139,10 @@ def _allowed(budget: Budget) -> str:
     return " or ".join(f"{limit:g} {unit}" for unit, limit in limits if limit)
 
 
-def _hyperparameters(frame: _Frame, found: Sequence[Tuned]) -> Grid:
+def _hyperparameters(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
     """Each hyperparameter that was searched: where, what was best, and how much it mattered."""
     rows = []
-    for row, search in found:
+    for row, search in tuned:
         chosen = [study.record.best_parameters for study in search.studies]
         defaults = search.studies[0].record.trials[0].parameters
         for name, spec in search.studies[0].space.items():
@@ -164,10 +164,10 @@ def _hyperparameters(frame: _Frame, found: Sequence[Tuned]) -> Grid:
     return Grid(f"Hyperparameters, {frame.name}", heads, tuple(rows))
 
 
-def _pareto(frame: _Frame, found: Sequence[Tuned]) -> Iterable[Grid]:
+def _pareto(frame: _Frame, tuned: Sequence[Tuned]) -> Iterable[Grid]:
     """The trials that no other beats, a grid for each list of objectives; the picked one is marked."""
     by_objectives: dict[tuple[str, ...], list[tuple[Row, Study]]] = {}
-    for row, search in found:
+    for row, search in tuned:
         for study in search.studies:
             if len(study.objectives) > 1:
                 by_objectives.setdefault(study.objectives, []).append((row, study))
@@ -195,36 +195,36 @@ def _pareto_rows(row: Row, study: Study, frame: _Frame) -> Iterable[tuple[Entry,
         )
 
 
-def _by_trials(frame: _Frame, found: Sequence[Tuned]) -> Grid:
-    most = max((len(s.curve) for _, search in found for s in search.studies), default=0)
+def _by_trials(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
+    most = max((len(s.curve) for _, search in tuned for s in search.studies), default=0)
     budgets = _budgets(most)[-frame.limit :]
-    values = [[search.after_trials(n) for n in budgets] for _, search in found]
+    values = [[search.after_trials(n) for n in budgets] for _, search in tuned]
     caption = f"Best validation score so far by trials, {frame.name}"
-    return _curve(frame, caption, [f"{n:,}" for n in budgets], found, values)
+    return _curve(frame, caption, [f"{n:,}" for n in budgets], tuned, values)
 
 
-def _by_seconds(frame: _Frame, found: Sequence[Tuned]) -> Grid:
+def _by_seconds(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
     """Where a search has ended, its last value stands in the first column after its end."""
-    studies = [s for _, search in found for s in search.studies]
+    studies = [s for _, search in tuned for s in search.studies]
     soonest = min((p.seconds for s in studies for p in s.curve if p.best is not None), default=math.inf)
     longest = max((s.curve[-1].seconds for s in studies), default=0.0)
     steps = _steps(0.01, longest)
     steps = [s for s in steps if s >= soonest][-frame.limit :]
     before = [0.0, *steps]
     values = [
-        [search.after_seconds(s, b) for s, b in zip(steps, before, strict=False)] for _, search in found
+        [search.after_seconds(s, b) for s, b in zip(steps, before, strict=False)] for _, search in tuned
     ]
     caption = f"Best validation score so far by seconds of trials, {frame.name}"
-    return _curve(frame, caption, [f"{s:g} s" for s in steps], found, values)
+    return _curve(frame, caption, [f"{s:g} s" for s in steps], tuned, values)
 
 
-def _expected(frame: _Frame, found: Sequence[Tuned]) -> Grid:
-    known = [(row, s) for row, s in found if s.expected.points]
-    most = max((s.expected.points[-1].trials for _, s in known), default=0)
+def _expected(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
+    estimated = [(row, s) for row, s in tuned if s.expected.points]
+    most = max((s.expected.points[-1].trials for _, s in estimated), default=0)
     budgets = _budgets(most)[-frame.limit :]
-    places = decimals(p.mean for _, s in known for p in s.expected.points)
+    places = decimals(p.mean for _, s in estimated for p in s.expected.points)
     rows = []
-    for row, search in known:
+    for row, search in estimated:
         texts = {p.trials: Entry(_interval(p, places), number=p.mean) for p in search.expected.points}
         rows.append((*frame.labels(row), *(texts.get(n, Entry(NOTHING)) for n in budgets)))
     heads = (*frame.heads(), *(Head(f"{n:,}", "figure") for n in budgets))
@@ -254,13 +254,13 @@ def _curve(
     frame: _Frame,
     caption: str,
     budgets: Sequence[str],
-    found: Sequence[Tuned],
+    tuned: Sequence[Tuned],
     values: Sequence[Sequence[Value | None]],
 ) -> Grid:
     places = decimals(v.mean for of_row in values for v in of_row if v is not None)
     rows = [
         (*frame.labels(row), *(_value(v, places) for v in of_row))
-        for (row, _), of_row in zip(found, values, strict=True)
+        for (row, _), of_row in zip(tuned, values, strict=True)
     ]
     return Grid(caption, (*frame.heads(), *(Head(b, "figure") for b in budgets)), tuple(rows))
 
