@@ -48,7 +48,7 @@ class Request:
     Args:
         experiments: name -> cells.
         results: the folder of results.
-        wanted: what is measured.
+        evaluation: what is measured.
         options: how cells are run.
         fresh: drop the cells that the experiments have so far.
         command: as it was given.
