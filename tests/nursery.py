@@ -19,7 +19,7 @@ MODULES = (
         "bakeoff.config.compose",
         "bakeoff.commands",
         "bakeoff.report.files",
-        "bakeoff.report.marks",
+        "bakeoff.queries.uncertainty",
         "hydra.main",
         "rich.live",
     ),
