@@ -40,10 +40,10 @@ def make() -> Make:
         depth: int = 100,
         **record: Any,
     ) -> Result:
-        place = {} if fold is None else {"fold": fold}
+        fold_option = {} if fold is None else {"fold": fold}
         cell = Cell(
             dataset={"_target_": "toys.Blocks", "name": dataset},
-            split={"_target_": "bakeoff.splits.per_user.Random", "name": split, **place},
+            split={"_target_": "bakeoff.splits.per_user.Random", "name": split, **fold_option},
             model={
                 "name": model,
                 "build": {"_target_": target, **(build or {})},
@@ -57,7 +57,7 @@ def make() -> Make:
         )
         key = key or f"c-{model}-{variant}-{dataset}-{split}-{split_seed}-{fold}-{seed}-{depth}"
         done = {"metrics": metrics or {}, "peak_mb": 200.0} if status == "done" else {}
-        known = {
+        fields = {
             "n_users": 50,
             "split_family": f"f-{dataset}-{split}",
             "split_fingerprint": f"s{split_seed}{'' if fold is None else f'-{fold}'}"
@@ -69,7 +69,7 @@ def make() -> Make:
         }
         return Result(
             CellRequest(key, cell),
-            Record.from_json({"key": key, "status": status, "reason": reason, "cell": cell, **known}),
+            Record.from_json({"key": key, "status": status, "reason": reason, "cell": cell, **fields}),
         )
 
     return result

@@ -34,7 +34,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def timeless(folder: Path) -> dict[str, object]:
     """Everything below a results folder that must not depend on when and how often it was made."""
-    found: dict[str, object] = {}
+    files: dict[str, object] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_dir() or name.endswith((".md", ".tex", ".html")):
@@ -43,14 +43,14 @@ def timeless(folder: Path) -> dict[str, object]:
             record = json.loads(path.read_text())
             for volatile in ("seconds", "peak_mb", "started"):
                 del record[volatile]
-            found[name] = record
+            files[name] = record
         elif path.name == "cells.parquet":  # the rows of cells.csv, seconds and all
             continue
         elif path.name == "cells.csv":
-            found[name] = [{k: v for k, v in r.items() if not k.endswith(TIMES)} for r in rows(path)]
+            files[name] = [{k: v for k, v in r.items() if not k.endswith(TIMES)} for r in rows(path)]
         else:
-            found[name] = path.read_bytes()
-    return found
+            files[name] = path.read_bytes()
+    return files
 
 
 def test_a_grid_runs_and_a_second_run_fits_nothing(bakeoff: Bakeoff, tmp_path: Path) -> None:
@@ -154,11 +154,11 @@ def test_an_error_in_the_data_of_some_cells_is_a_failure_of_these(bakeoff: Bakeo
     assert done.returncode == 1, done.stderr
     cells = rows(tmp_path / "results/both/cells.csv")
     assert {(c["dataset"], c["status"]) for c in cells} == {("blocks", "done"), ("unreadable", "failed")}
-    told = {c["key"]: c["reason"] for c in cells}
+    message = {c["key"]: c["reason"] for c in cells}
     assert bakeoff("report", "both", "k=[2]").returncode == 0
     cells = rows(tmp_path / "results/both/cells.csv")
     assert {(c["dataset"], c["status"]) for c in cells} == {("blocks", "done"), ("unreadable", "failed")}
-    assert {c["key"]: c["reason"] for c in cells} == told
+    assert {c["key"]: c["reason"] for c in cells} == message
 
 
 def test_a_folder_without_its_store_is_left_as_it_is(bakeoff: Bakeoff, tmp_path: Path) -> None:
@@ -201,8 +201,8 @@ def test_other_ks_are_measured_from_the_stored_lists(bakeoff: Bakeoff, tmp_path:
     bakeoff("run", *GRID)
     done = bakeoff("report", "blocks", "k=[2,7]", "metrics=[ndcg,recall]")
     assert done.returncode == 0, done.stderr
-    found = {(m["metric"], m["k"]) for m in rows(tmp_path / "results/blocks/metrics.csv")}
-    assert {("ndcg", "2"), ("ndcg", "7"), ("recall", "2"), ("recall", "7")} <= found
+    files = {(m["metric"], m["k"]) for m in rows(tmp_path / "results/blocks/metrics.csv")}
+    assert {("ndcg", "2"), ("ndcg", "7"), ("recall", "2"), ("recall", "7")} <= files
     refused = bakeoff("report", "blocks", "k=[11]")
     assert refused.returncode == 2 and "depth=10" in refused.stderr
 
@@ -304,7 +304,7 @@ def test_a_grid_may_tune_and_not_tune_and_the_tuners_options_are_for_the_first(b
     words = ("dataset=blocks", "model=by_item", "k=[5]", "depth=10")
     done = bakeoff("plan", *words, "tune=none,optuna", "tune.trials=3")
     assert done.returncode == 0, done.stderr
-    for wrong, told in (("tune.trials=3", "add tune=optuna"), ("tune=optuna tune.trails=3", "'trials'")):
+    for wrong, message in (("tune.trials=3", "add tune=optuna"), ("tune=optuna tune.trails=3", "'trials'")):
         refused = bakeoff("plan", *words, *wrong.split(" "))
         assert refused.returncode == 2
-        assert told in refused.stderr and refused.stderr.count("\n") == 1
+        assert message in refused.stderr and refused.stderr.count("\n") == 1

@@ -41,11 +41,11 @@ MODELS = (
 
 
 def numbers() -> list[tuple[str, str]]:
-    found = []
+    result = []
     for path in MODELS:
         made = import_object(f"bakeoff.models.{path}", "model")()
-        found += [(path, f.name) for f in fields(made) if type(getattr(made, f.name)) in (int, float)]
-    return found
+        result += [(path, f.name) for f in fields(made) if type(getattr(made, f.name)) in (int, float)]
+    return result
 
 
 @pytest.mark.parametrize(("path", "name"), numbers(), ids=lambda word: word.rpartition(".")[2])

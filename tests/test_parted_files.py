@@ -24,8 +24,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def values(name: str, model: str) -> dict[tuple[str, str], float]:
-    found = rows(Path("results") / name / "metrics.csv")
-    return {(m["metric"], m["k"]): float(m["value"]) for m in found if m["model"] == model}
+    metric_rows = rows(Path("results") / name / "metrics.csv")
+    return {(m["metric"], m["k"]): float(m["value"]) for m in metric_rows if m["model"] == model}
 
 
 def as_csv(parquet: Path, to: str) -> None:
@@ -56,9 +56,9 @@ def test_what_was_exported_is_measured_alike_when_it_comes_back_as_files(here: P
         "model.path=lists.csv",
     )
     assert run(*words, "baselines=[popularity]") == 0
-    ours, theirs = values("ours", "by_item"), values("theirs", "external")
-    assert theirs.keys() <= ours.keys() and ("ndcg", "3") in theirs
-    assert theirs == pytest.approx({place: ours[place] for place in theirs})
+    from_model, from_lists = values("ours", "by_item"), values("theirs", "external")
+    assert from_lists.keys() <= from_model.keys() and ("ndcg", "3") in from_lists
+    assert from_lists == pytest.approx({column: from_model[column] for column in from_lists})
     assert values("theirs", "popularity") == pytest.approx(values("ours", "popularity"))
 
 
@@ -68,8 +68,8 @@ def parted(folder: Path) -> tuple[str, ...]:
         f"{u}\t{i}\t{1 + (u * i) % 5}\t{1000 * u + i}" for u in range(1, 31) for i in range(u % 3, 40, 2)
     ]
     for name, part in (("u1.base", 1), ("u1.test", 0)):
-        kept = [line for at, line in enumerate(lines) if bool(at % 5) == bool(part)]
-        (folder / name).write_text("\n".join(kept) + "\n")
+        lines_of_part = [line for at, line in enumerate(lines) if bool(at % 5) == bool(part)]
+        (folder / name).write_text("\n".join(lines_of_part) + "\n")
     return ("dataset=csv", "dataset.path=u1.base", "split=predefined", "split.test=u1.test", "k=[3]")
 
 
@@ -78,9 +78,9 @@ def test_a_file_without_a_header_is_told_what_to_write(
 ) -> None:
     words = parted(here)
     tabs = "dataset.separator='\\t'"
-    for more, told in (((), tabs), ((tabs,), "'dataset.columns=[user,item,...]'")):
+    for more, message in (((), tabs), ((tabs,), "'dataset.columns=[user,item,...]'")):
         assert run(*words, *more) == 2
-        assert told in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     assert run(*words, tabs, COLUMNS.strip("'"), "dataset.value=value", "dataset.time=time") == 0
     assert len(list(here.glob("results/*/metrics.csv"))) == 1
 
@@ -97,8 +97,8 @@ def test_a_test_part_that_changed_under_a_stored_split_is_named(
     assert run(*words, "model=by_item") == 0
     (here / "u1.test").write_text((here / "u1.test").read_text().rpartition("\n30\t")[0] + "\n")
     assert run(*words, "model=shuffled") == 2
-    said = capsys.readouterr().err
-    assert "the files of split 'predefined' (u1.test) changed after experiment 'e' stored" in said
+    message = capsys.readouterr().err
+    assert "the files of split 'predefined' (u1.test) changed after experiment 'e' stored" in message
 
 
 @pytest.mark.parametrize("header", ["who,item,rank", "user,item,place"])

@@ -74,8 +74,8 @@ def test_a_notebook_runs_a_cell_and_reads_its_metric(tmp_path: Path) -> None:
         depth=6,
     )
     workspace = bakeoff.Workspace(bakeoff.Store(tmp_path))
-    wanted = bakeoff.EvaluationSpec((1, 2), {"precision": "bakeoff.evaluation.ranking.precision"})
-    record = bakeoff.run_cell(cell, workspace, wanted)
+    evaluation = bakeoff.EvaluationSpec((1, 2), {"precision": "bakeoff.evaluation.ranking.precision"})
+    record = bakeoff.run_cell(cell, workspace, evaluation)
     assert (record.status, record.reason) == ("done", "")
     assert workspace.store.record(cell.key) == bakeoff.Record.from_json(
         json.loads(json.dumps(record.as_json()))

@@ -25,8 +25,8 @@ def mean_of_two_seeds(model: str, store: Path, **knobs: float) -> tuple[float, f
             model=configured,
             split_seed=split_seed,
         )
-        wanted = EvaluationSpec((10,), metric_paths(["precision", "ndcg"]))
-        record = run_cell(with_content_hashes(cell), Workspace(Store(store)), wanted, debug=True)
+        evaluation = EvaluationSpec((10,), metric_paths(["precision", "ndcg"]))
+        record = run_cell(with_content_hashes(cell), Workspace(Store(store)), evaluation, debug=True)
         values.append([record.metrics[m]["10"][0] for m in ("precision", "ndcg")])
     return sum(v[0] for v in values) / 2, sum(v[1] for v in values) / 2
 

@@ -23,8 +23,8 @@ WORDS = ("dataset=blocks", "model=ease,by_item", "depth=8", "k=[3]", "name=e")
 @pytest.mark.slow
 def test_models_are_kept_asked_and_verified(bakeoff: Bakeoff, tmp_path: Path) -> None:
     assert bakeoff("run", *WORDS).returncode == 0
-    asked = bakeoff("recommend", "e", "--items", "i002,i004", "k=3")
-    assert asked.returncode == 0 and "ease: no list; its model was not saved" in asked.stdout
+    answer = bakeoff("recommend", "e", "--items", "i002,i004", "k=3")
+    assert answer.returncode == 0 and "ease: no list; its model was not saved" in answer.stdout
     planned = bakeoff("plan", *WORDS, "save_model=true")
     assert planned.stdout.count("refit: no model") == 4  # two baselines among them
     before = (tmp_path / "results/e/metrics.csv").read_bytes()
@@ -33,12 +33,12 @@ def test_models_are_kept_asked_and_verified(bakeoff: Bakeoff, tmp_path: Path) ->
     assert "ByItem has no state() and restore()" in (tmp_path / "results/e/report.md").read_text()
     assert "refit" not in bakeoff("plan", *WORDS, "save_model=true").stdout
 
-    asked = bakeoff("recommend", "name=e", "--items=i002,i004", "k=3", "--format", "csv")
-    rows = list(csv.DictReader(io.StringIO(asked.stdout)))
+    answer = bakeoff("recommend", "name=e", "--items=i002,i004", "k=3", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(answer.stdout)))
     assert [r["rank"] for r in rows if r["model"] == "ease"] == ["1", "2", "3"]
     assert bakeoff("recommend", "e", "--similar-to", "i003", "--to", "a.json").returncode == 0
-    found = json.loads((tmp_path / "a.json").read_text())
-    assert {m["model"]: bool(m["items"]) for m in found["models"]} == {
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert {m["model"]: bool(m["items"]) for m in document["models"]} == {
         "ease": True, "by_item": False, "popularity": False, "random": False,
     }  # fmt: skip
     shown = bakeoff("recommend", "e", "--user", "u001", "k=3")
@@ -68,8 +68,8 @@ def test_what_cannot_be_asked_is_one_line_and_exit_code_2(
     stored: Path, words: tuple[str, ...], line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*words, f"results_dir={stored}"]) == 2
-    said = capsys.readouterr().err
-    assert line in said and said.count("\n") == 1
+    message = capsys.readouterr().err
+    assert line in message and message.count("\n") == 1
 
 
 @pytest.fixture(scope="module")

@@ -57,9 +57,13 @@ def test_a_failure_is_told_without_the_password_and_ends_the_work() -> None:
 
     tracker._connect = fails  # type: ignore[method-assign]
     tracker.cell(CellRequest("c0", CELL), RECORD)
-    said = tracker.summary()
-    assert "cannot reach http" in said and "every result is stored" in said and "report x mlflow=" in said
-    assert "hunter2" not in said and "\n" not in said
+    summary = tracker.summary()
+    assert (
+        "cannot reach http" in summary
+        and "every result is stored" in summary
+        and "report x mlflow=" in summary
+    )
+    assert "hunter2" not in summary and "\n" not in summary
     tracker._connect = lambda: pytest.fail("it tried again")  # type: ignore[method-assign]
     tracker.cell(CellRequest("c0", CELL), RECORD)
 
@@ -70,7 +74,7 @@ def _behind(error: Exception, cause: Exception) -> Exception:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (
             _behind(
@@ -82,23 +86,23 @@ def _behind(error: Exception, cause: Exception) -> Exception:
         (ValueError("word " * 90), f"ValueError: {'word ' * 20}word ..."),
     ],
 )
-def test_a_failure_is_told_in_a_few_whole_words(error: Exception, told: str) -> None:
+def test_a_failure_is_told_in_a_few_whole_words(error: Exception, message: str) -> None:
     def fails() -> None:
         raise error
 
     tracker = tracking.Tracker("http://host", "x")
     tracker._connect = fails  # type: ignore[method-assign]
     tracker.cell(CellRequest("c0", CELL), RECORD)
-    assert tracker.failure == told
+    assert tracker.failure == message
 
 
 # -- a real server -------------------------------------------------------------------------------
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -174,12 +178,12 @@ def ask(server: str, path: str, **body: Any) -> Any:
 
 def runs_of(server: str, name: str, view: str = "ACTIVE_ONLY") -> dict[str, list[dict[str, Any]]]:
     """The runs of an experiment by the key of their cell, "" for the experiment's own."""
-    known = ask(server, "experiments/search", max_results=100)["experiments"]
-    (found,) = [e["experiment_id"] for e in known if e["name"] == name]
+    experiments = ask(server, "experiments/search", max_results=100)["experiments"]
+    (experiment_id,) = [e["experiment_id"] for e in experiments if e["name"] == name]
     by_key: dict[str, list[dict[str, Any]]] = {}
-    for run in ask(server, "runs/search", experiment_ids=[found], run_view_type=view).get("runs", []):
+    for run in ask(server, "runs/search", experiment_ids=[experiment_id], run_view_type=view).get("runs", []):
         tags = {t["key"]: t["value"] for t in run["data"]["tags"]}
-        told = {
+        message = {
             "status": run["info"]["status"],
             "tags": tags,
             "metrics": {m["key"]: m["value"] for m in run["data"].get("metrics", [])},
@@ -187,7 +191,7 @@ def runs_of(server: str, name: str, view: str = "ACTIVE_ONLY") -> dict[str, list
             "params": {p["key"]: p["value"] for p in run["data"].get("params", [])},
             "id": run["info"]["run_id"],
         }
-        by_key.setdefault(tags.get("bakeoff.key", ""), []).append(told)
+        by_key.setdefault(tags.get("bakeoff.key", ""), []).append(message)
     return by_key
 
 

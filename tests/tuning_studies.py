@@ -24,7 +24,7 @@ def split_of(cell: Cell) -> Split:
     return build_splitter(cell.split).split(build_source(cell.dataset).load().interactions, cell.split_seed)
 
 
-def told(cell: Cell, **more: Any) -> Cell:
+def with_tuning(cell: Cell, **more: Any) -> Cell:
     return replace(cell, tune={**(cell.tune or {}), **more})
 
 

@@ -17,8 +17,8 @@ class Described(Blocks):
     """Blocks whose items have features, one of them none."""
 
     def load(self) -> Dataset:
-        found = super().load()
+        dataset = super().load()
         kinds = np.random.default_rng(0).random((self.n_items, 3)).astype(np.float32)
         kinds[0] = 0
         features = Features(sparse.csr_matrix(kinds), ("a", "b", "c"))
-        return replace(found, interactions=replace(found.interactions, item_features=features))
+        return replace(dataset, interactions=replace(dataset.interactions, item_features=features))

@@ -156,20 +156,20 @@ def opened(chromium: Any, report: Path) -> Open:
             viewport={"width": width, "height": height}, java_script_enabled=script, **context
         )
         inside.set_default_timeout(120_000)  # a busy machine is slow, not wrong
-        found = Opened(inside.new_page())
-        found.page.on("console", lambda m: found.complaints.append(m.text) if m.type in LOUD else None)
-        found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
-        found.page.on("dialog", lambda dialog: found.complaints.append(dialog.message))
-        found.page.on("request", lambda request: found.requests.append(request.url))
-        found.page.goto(path.as_uri() + (f"#{fragment}" if fragment else ""))
+        view = Opened(inside.new_page())
+        view.page.on("console", lambda m: view.complaints.append(m.text) if m.type in LOUD else None)
+        view.page.on("pageerror", lambda error: view.complaints.append(str(error)))
+        view.page.on("dialog", lambda dialog: view.complaints.append(dialog.message))
+        view.page.on("request", lambda request: view.requests.append(request.url))
+        view.page.goto(path.as_uri() + (f"#{fragment}" if fragment else ""))
         if charts:
-            found.page.evaluate(
+            view.page.evaluate(
                 "document.querySelectorAll('details:has(.chart)').forEach(d => { d.open = true; })"
             )
-            found.page.wait_for_timeout(50)  # the event of opening comes later
+            view.page.wait_for_timeout(50)  # the event of opening comes later
             drawn = "document.documentElement.dataset.charts === 'drawn'"
-            found.page.wait_for_function(drawn, polling=100)  # not by frames: a busy machine may draw none
-        yield found
+            view.page.wait_for_function(drawn, polling=100)  # not by frames: a busy machine may draw none
+        yield view
         inside.close()
 
     return go

@@ -21,10 +21,10 @@ TEXTS = r"""() => [...document.querySelectorAll(".chart svg")].map(svg => {
 })"""
 
 
-def unreadable(found: Opened) -> list[tuple[str, ...]]:
+def unreadable(view: Opened) -> list[tuple[str, ...]]:
     """Texts of charts that reach out of their drawing, or lie on another (slanted ones have no plain box)."""
     bad = []
-    for chart, frame, texts in found.page.evaluate(TEXTS):
+    for chart, frame, texts in view.page.evaluate(TEXTS):
         for text, box, _ in texts:
             over = max(frame["left"] - box["left"], box["right"] - frame["right"])
             over = max(over, frame["top"] - box["top"], box["bottom"] - frame["bottom"])
@@ -41,14 +41,14 @@ def unreadable(found: Opened) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_text_of_a_chart_is_cut_off_or_lies_on_another(opened: Open, width: int) -> None:
-    with opened(width, charts=True) as found:
-        assert unreadable(found) == []
-        for wanted in ({"metric": "mean_popularity"}, {"metric": "recall", "k": "3", "split": "temporal"}):
-            pick(found.page, **wanted)
-            found.page.locator("[data-chart=leader-board] svg").get_by_text(wanted["metric"]).wait_for()
-            found.page.wait_for_timeout(300)
-            assert unreadable(found) == []
-        assert found.complaints == []
+    with opened(width, charts=True) as view:
+        assert unreadable(view) == []
+        for choice in ({"metric": "mean_popularity"}, {"metric": "recall", "k": "3", "split": "temporal"}):
+            pick(view.page, **choice)
+            view.page.locator("[data-chart=leader-board] svg").get_by_text(choice["metric"]).wait_for()
+            view.page.wait_for_timeout(300)
+            assert unreadable(view) == []
+        assert view.complaints == []
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -56,34 +56,34 @@ def test_no_text_of_a_chart_is_cut_off_or_lies_on_another(opened: Open, width: i
 def test_a_page_with_next_to_nothing_in_it_holds(
     opened: Open, bare: dict[str, Path], name: str, width: int
 ) -> None:
-    with opened(width, charts=True, path=bare[name]) as found:
-        assert found.complaints == []
-        assert unreadable(found) == []
-        assert len(found.rows()) == {"broken": 2, "skipped": 1, "single": 1, "alone": 3}[name]
+    with opened(width, charts=True, path=bare[name]) as view:
+        assert view.complaints == []
+        assert unreadable(view) == []
+        assert len(view.rows()) == {"broken": 2, "skipped": 1, "single": 1, "alone": 3}[name]
         measured = name in ("single", "alone")
-        assert (found.page.locator(".chart svg").count() > 0) == measured
-        assert found.page.is_visible("#metric") == measured
-        head = found.page.locator(".board:not([hidden]) > .wide > table > thead button").first
+        assert (view.page.locator(".chart svg").count() > 0) == measured
+        assert view.page.is_visible("#metric") == measured
+        head = view.page.locator(".board:not([hidden]) > .wide > table > thead button").first
         for _ in range(2):
             head.click()
-        found.page.click(".board:not([hidden]) .open >> nth=0")
-        assert found.page.locator(".board:not([hidden]) tr.detail").first.is_visible()
-        assert found.page.evaluate("document.documentElement.scrollWidth") <= width
-        assert found.complaints == []
+        view.page.click(".board:not([hidden]) .open >> nth=0")
+        assert view.page.locator(".board:not([hidden]) tr.detail").first.is_visible()
+        assert view.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert view.complaints == []
 
 
 def test_a_metric_of_the_whole_set_has_a_number_and_no_interval(opened: Open) -> None:
-    with opened(charts=True) as found:
-        pick(found.page, metric="catalog_coverage")
-        heads = found.heads()
+    with opened(charts=True) as view:
+        pick(view.page, metric="catalog_coverage")
+        heads = view.heads()
         assert heads[1].startswith("catalog_coverage@")
         at = next(n for n, head in enumerate(heads) if "interval" in head)
-        rows = [row for row in found.rows() if row[1] != "–"]  # noqa: RUF001
+        rows = [row for row in view.rows() if row[1] != "–"]  # noqa: RUF001
         assert rows
         assert all(0 < number(row[1]) <= 1 and "†" not in row[1] for row in rows)
         assert {row[at] for row in rows} == {"–"}  # noqa: RUF001
-        board = found.page.locator("[data-chart=leader-board] svg")
+        board = view.page.locator("[data-chart=leader-board] svg")
         board.get_by_text("catalog_coverage@").wait_for()
         # what has no value for each user is not among the charts of users: they show their own first metric
-        assert "catalog_coverage" not in chart_texts(found.page, "distribution")
-        assert found.complaints == []
+        assert "catalog_coverage" not in chart_texts(view.page, "distribution")
+        assert view.complaints == []

@@ -16,12 +16,12 @@ BAD = (QUOTES, "failed")
 
 
 def number(text: str) -> float:
-    found = re.match(r"[\d.,]+", text)
-    return float(found[0].replace(",", "")) if found else float("nan")
+    match = re.match(r"[\d.,]+", text)
+    return float(match[0].replace(",", "")) if match else float("nan")
 
 
-def pick(page: Any, **wanted: str) -> None:
-    for name, value in wanted.items():
+def pick(page: Any, **choices: str) -> None:
+    for name, value in choices.items():
         page.select_option(f"#{name}", label=value)
 
 
@@ -30,96 +30,96 @@ def chart_texts(page: Any, name: str) -> str:
 
 
 def test_the_page_loads_without_a_complaint_and_asks_for_nothing(opened: Open, report: Path) -> None:
-    with opened(charts=True) as found:
-        assert found.complaints == []
-        assert {url.split(",")[0] for url in found.requests} <= {report.as_uri(), "data:"}
+    with opened(charts=True) as view:
+        assert view.complaints == []
+        assert {url.split(",")[0] for url in view.requests} <= {report.as_uri(), "data:"}
         visible = "all => all.filter(c => !c.closest('figure').hidden).map(c => c.dataset.state)"
-        states = found.page.eval_on_selector_all(".chart", visible)
+        states = view.page.eval_on_selector_all(".chart", visible)
         assert states
         assert set(states) == {"drawn"}
-        assert found.page.locator(".chart svg").count() == len(states)
+        assert view.page.locator(".chart svg").count() == len(states)
 
 
 def test_names_are_shown_and_never_run(opened: Open) -> None:
-    with opened(charts=True) as found:
-        shown = "\n".join(cell for row in found.rows() for cell in row)
+    with opened(charts=True) as view:
+        shown = "\n".join(cell for row in view.rows() for cell in row)
         for name in HOSTILE:
             assert name in shown
-        assert found.page.evaluate("window.pwned") is None
-        assert found.page.locator("img, iframe, object").count() == 0
+        assert view.page.evaluate("window.pwned") is None
+        assert view.page.locator("img, iframe, object").count() == 0
         for _ in range(2):
             for board in ("random", "temporal"):
-                pick(found.page, split=board)
-        found.page.hover("[data-chart=leader-board] svg [aria-roledescription=point] >> nth=0", force=True)
-        assert found.page.evaluate("window.pwned") is None
-        assert found.complaints == []
+                pick(view.page, split=board)
+        view.page.hover("[data-chart=leader-board] svg [aria-roledescription=point] >> nth=0", force=True)
+        assert view.page.evaluate("window.pwned") is None
+        assert view.complaints == []
 
 
 def test_the_selectors_change_the_board(opened: Open) -> None:
-    with opened() as found:
-        before = found.rows()
-        assert found.heads()[1] == "ndcg@5"
-        pick(found.page, metric="recall", k="3")
-        assert found.heads()[1] == "recall@3"
-        assert [row[1] for row in found.rows()] != [row[1] for row in before]
-        assert "H / R" in found.page.inner_text("#definition")
-        pick(found.page, split="temporal")
-        assert found.page.inner_text(".board:not([hidden]) h3") == f"{DATASET}, split temporal"
-        assert found.heads()[1] == "recall@3"
-        pick(found.page, metric="auc")
-        assert found.heads()[1] == "auc"
-        assert found.page.is_disabled("#k")
+    with opened() as view:
+        before = view.rows()
+        assert view.heads()[1] == "ndcg@5"
+        pick(view.page, metric="recall", k="3")
+        assert view.heads()[1] == "recall@3"
+        assert [row[1] for row in view.rows()] != [row[1] for row in before]
+        assert "H / R" in view.page.inner_text("#definition")
+        pick(view.page, split="temporal")
+        assert view.page.inner_text(".board:not([hidden]) h3") == f"{DATASET}, split temporal"
+        assert view.heads()[1] == "recall@3"
+        pick(view.page, metric="auc")
+        assert view.heads()[1] == "auc"
+        assert view.page.is_disabled("#k")
 
 
 def test_the_selectors_change_the_charts(opened: Open) -> None:
-    with opened(charts=True) as found:
-        assert "ndcg@5" in chart_texts(found.page, "leader-board")
-        pick(found.page, metric="recall", k="3", split="temporal")
-        board = found.page.locator("[data-chart=leader-board] svg")
+    with opened(charts=True) as view:
+        assert "ndcg@5" in chart_texts(view.page, "leader-board")
+        pick(view.page, metric="recall", k="3", split="temporal")
+        board = view.page.locator("[data-chart=leader-board] svg")
         board.get_by_text("recall@3").wait_for()
-        assert f"{DATASET}, temporal" in chart_texts(found.page, "leader-board")
-        found.page.locator("[data-chart=curves] svg").get_by_text("recall,").wait_for()
+        assert f"{DATASET}, temporal" in chart_texts(view.page, "leader-board")
+        view.page.locator("[data-chart=curves] svg").get_by_text("recall,").wait_for()
 
 
 def test_the_address_holds_what_is_chosen(opened: Open, report: Path) -> None:
-    with opened() as found:
-        pick(found.page, split="temporal", metric="recall", k="3")
-        address = found.page.url
+    with opened() as view:
+        pick(view.page, split="temporal", metric="recall", k="3")
+        address = view.page.url
     assert address.startswith(report.as_uri() + "#")
     assert {"split=temporal", "metric=recall", "k=3"} <= set(address.partition("#")[2].split("&"))
-    with opened(fragment="metric=recall&k=3&split=temporal") as found:
-        assert found.heads()[1] == "recall@3"
-        assert found.page.inner_text(".board:not([hidden]) h3") == f"{DATASET}, split temporal"
+    with opened(fragment="metric=recall&k=3&split=temporal") as view:
+        assert view.heads()[1] == "recall@3"
+        assert view.page.inner_text(".board:not([hidden]) h3") == f"{DATASET}, split temporal"
         # the link to a folded section opens it
-        found.page.click("nav a[href='#agreement']")
-        found.page.locator("#agreement svg").first.wait_for()
-        assert found.complaints == []
+        view.page.click("nav a[href='#agreement']")
+        view.page.locator("#agreement svg").first.wait_for()
+        assert view.complaints == []
 
 
 def test_a_chart_without_data_for_what_is_chosen_is_hidden(opened: Open) -> None:
-    with opened(charts=True) as found:
-        tuned = found.page.locator("figure", has=found.page.locator("[data-chart=best-by-trial]"))
+    with opened(charts=True) as view:
+        tuned = view.page.locator("figure", has=view.page.locator("[data-chart=best-by-trial]"))
         assert tuned.is_visible()
-        pick(found.page, split="temporal")  # nothing was tuned on it
+        pick(view.page, split="temporal")  # nothing was tuned on it
         tuned.wait_for(state="hidden")
-        pick(found.page, split="random")
+        pick(view.page, split="random")
         tuned.wait_for(state="visible")
-        assert found.complaints == []
+        assert view.complaints == []
 
 
 def test_the_goal_of_the_trade_off_can_be_chosen(opened: Open) -> None:
-    with opened(charts=True) as found:
-        chart = found.page.locator("[data-chart=tradeoff]")
+    with opened(charts=True) as view:
+        chart = view.page.locator("[data-chart=tradeoff]")
         assert "against coverage" in chart.locator("svg").text_content()
         chart.locator("select").select_option(label="peak memory")
         chart.locator("svg").get_by_text("against peak memory").wait_for()
-        assert found.complaints == []
+        assert view.complaints == []
 
 
 def test_the_board_and_its_chart_hold_the_same_numbers(opened: Open) -> None:
-    with opened(charts=True) as found:
-        means = {number(row[1]) for row in found.rows() if row[1] != "–"}  # noqa: RUF001
-        labels = found.page.eval_on_selector_all(
+    with opened(charts=True) as view:
+        means = {number(row[1]) for row in view.rows() if row[1] != "–"}  # noqa: RUF001
+        labels = view.page.eval_on_selector_all(
             "[data-chart=leader-board] svg .mark-text:not(.role-axis-label) text",
             "all => all.map(t => t.textContent)",
         )
@@ -128,80 +128,79 @@ def test_the_board_and_its_chart_hold_the_same_numbers(opened: Open) -> None:
 
 
 def test_a_click_sorts_and_another_turns_the_order(opened: Open) -> None:
-    with opened() as found:
-        head = found.page.locator(".board:not([hidden]) > .wide > table > thead th", has_text="peak MB")
+    with opened() as view:
+        head = view.page.locator(".board:not([hidden]) > .wide > table > thead th", has_text="peak MB")
         head.locator("button").click()
         assert head.get_attribute("aria-sort") == "descending"
-        at = found.heads().index("peak MB")
-        values = [row[at] for row in found.rows()]
+        at = view.heads().index("peak MB")
+        values = [row[at] for row in view.rows()]
         figures = [number(v) for v in values if v != "–"]  # noqa: RUF001
         assert figures == sorted(figures, reverse=True)
         assert values[: len(figures)] != values[-len(figures) :]  # those without a number come last
         head.locator("button").click()
         assert head.get_attribute("aria-sort") == "ascending"
-        again = [row[at] for row in found.rows()]
+        again = [row[at] for row in view.rows()]
         assert [number(v) for v in again[: len(figures)]] == sorted(figures)
 
 
 def test_the_board_starts_with_the_best_and_keeps_a_chosen_order(opened: Open) -> None:
-    with opened() as found:
-        values = [number(row[1]) for row in found.rows() if row[1] != "–"]  # noqa: RUF001
+    with opened() as view:
+        values = [number(row[1]) for row in view.rows() if row[1] != "–"]  # noqa: RUF001
         assert values == sorted(values, reverse=True)
-        found.page.click(".board:not([hidden]) thead button >> nth=0")
-        names = [row[0] for row in found.rows()]
-        pick(found.page, metric="recall")
-        assert [row[0] for row in found.rows()] == names
-        pick(found.page, split="temporal")
-        pick(found.page, metric="gini")  # lower is better, so the lowest stands on top
-        values = [number(row[1]) for row in found.rows() if row[1] != "–"]  # noqa: RUF001
+        view.page.click(".board:not([hidden]) thead button >> nth=0")
+        names = [row[0] for row in view.rows()]
+        pick(view.page, metric="recall")
+        assert [row[0] for row in view.rows()] == names
+        pick(view.page, split="temporal")
+        pick(view.page, metric="gini")  # lower is better, so the lowest stands on top
+        values = [number(row[1]) for row in view.rows() if row[1] != "–"]  # noqa: RUF001
         assert values == sorted(values)
 
 
 def test_everything_works_from_the_keyboard(opened: Open) -> None:
-    with opened() as found:
-        found.page.keyboard.press("Tab")
-        assert found.page.evaluate("document.activeElement.className") == "skip"
-        head = found.page.locator(".board:not([hidden]) thead button").first
+    with opened() as view:
+        view.page.keyboard.press("Tab")
+        assert view.page.evaluate("document.activeElement.className") == "skip"
+        head = view.page.locator(".board:not([hidden]) thead button").first
         head.focus()
-        found.page.keyboard.press("Enter")
+        view.page.keyboard.press("Enter")
         assert (
-            found.page.locator(".board:not([hidden]) thead th").first.get_attribute("aria-sort")
-            == "ascending"
+            view.page.locator(".board:not([hidden]) thead th").first.get_attribute("aria-sort") == "ascending"
         )
-        row = found.page.locator(".board:not([hidden]) .open", has_text="als")
+        row = view.page.locator(".board:not([hidden]) .open", has_text="als")
         row.focus()
-        found.page.keyboard.press("Space")
+        view.page.keyboard.press("Space")
         assert row.get_attribute("aria-expanded") == "true"
-        detail = found.page.locator(f"[id='{row.get_attribute('aria-controls')}']")
+        detail = view.page.locator(f"[id='{row.get_attribute('aria-controls')}']")
         assert detail.is_visible()
-        found.page.keyboard.press("Space")
+        view.page.keyboard.press("Space")
         assert not detail.is_visible()
         nameless = "e => e.filter(b => !b.textContent.trim() && !b.labels?.length).map(b => b.outerHTML)"
-        assert found.page.eval_on_selector_all("button, select", nameless) == []
+        assert view.page.eval_on_selector_all("button, select", nameless) == []
 
 
 def test_a_row_opens_to_its_hyperparameters_and_trials(opened: Open) -> None:
-    with opened() as found:
-        row = found.page.locator(".board:not([hidden]) .open", has_text="als")
+    with opened() as view:
+        row = view.page.locator(".board:not([hidden]) .open", has_text="als")
         row.click()
-        text = found.page.locator(f"[id='{row.get_attribute('aria-controls')}']").inner_text()
+        text = view.page.locator(f"[id='{row.get_attribute('aria-controls')}']").inner_text()
         assert "factors" in text
         assert "3 trials by ndcg@10" in text or "3 trials by ndcg" in text
-        trials = found.page.locator(f"[id='{row.get_attribute('aria-controls')}'] table").first
+        trials = view.page.locator(f"[id='{row.get_attribute('aria-controls')}'] table").first
         assert trials.locator("tbody tr").count() == 3
 
 
 def test_the_error_of_a_failed_cell_can_be_read(opened: Open) -> None:
-    with opened() as found:
+    with opened() as view:
         name, status = BAD
-        row = found.page.locator(".board:not([hidden]) tbody", has_text=name)
+        row = view.page.locator(".board:not([hidden]) tbody", has_text=name)
         assert status in row.locator(".status").inner_text()
         row.locator(".open").click()
         trace = row.locator("pre")
         assert trace.is_visible()
         assert "Traceback (most recent call last)" in trace.inner_text()
         assert str(Path.home()) not in trace.inner_text()  # no folder of the machine
-        assert found.page.locator("#missing").get_by_text(re.compile("^failed: ")).first.is_visible()
+        assert view.page.locator("#missing").get_by_text(re.compile("^failed: ")).first.is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -209,19 +208,19 @@ def test_the_error_of_a_failed_cell_can_be_read(opened: Open) -> None:
 def test_the_page_fits_and_can_be_read(
     opened: Open, width: int, height: int, scheme: str, tmp_path: Path
 ) -> None:
-    with opened(width, height, charts=True, color_scheme=scheme) as found:
-        found.page.click(".board:not([hidden]) .open >> nth=0")
-        found.page.screenshot(path=tmp_path / "page.png", full_page=True)
+    with opened(width, height, charts=True, color_scheme=scheme) as view:
+        view.page.click(".board:not([hidden]) .open >> nth=0")
+        view.page.screenshot(path=tmp_path / "page.png", full_page=True)
         assert (tmp_path / "page.png").stat().st_size > 20_000
-        assert found.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert view.page.evaluate("document.documentElement.scrollWidth") <= width
         for name in ("dataset", "split", "metric", "k"):
-            assert found.page.is_visible(f"#{name}")
-        assert contrasts(found) >= 4.5  # WCAG 2.2, level AA
+            assert view.page.is_visible(f"#{name}")
+        assert contrasts(view) >= 4.5  # WCAG 2.2, level AA
 
 
-def contrasts(found: Opened) -> float:
+def contrasts(view: Opened) -> float:
     """The least contrast of a text of the page with what lies behind it, by the formula of WCAG."""
-    return found.page.evaluate(
+    return view.page.evaluate(
         r"""() => {
           const light = rgb => {
             const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
@@ -246,52 +245,52 @@ def contrasts(found: Opened) -> float:
 
 
 def test_the_theme_follows_the_system_until_it_is_chosen(opened: Open) -> None:
-    with opened(color_scheme="dark") as found:
+    with opened(color_scheme="dark") as view:
         paper = "getComputedStyle(document.body).backgroundColor"
-        dark = found.page.evaluate(paper)
-        found.page.click("#theme")
-        assert "light" in found.page.inner_text("#theme")
-        assert found.page.evaluate(paper) == "rgb(255, 255, 255)" != dark
-        found.page.reload()
-        assert found.page.evaluate(paper) == "rgb(255, 255, 255)"
+        dark = view.page.evaluate(paper)
+        view.page.click("#theme")
+        assert "light" in view.page.inner_text("#theme")
+        assert view.page.evaluate(paper) == "rgb(255, 255, 255)" != dark
+        view.page.reload()
+        assert view.page.evaluate(paper) == "rgb(255, 255, 255)"
 
 
 def test_paper_shows_everything_in_black_on_white(opened: Open) -> None:
-    with opened(charts=True, color_scheme="dark") as found:
-        found.page.emulate_media(media="print")
-        assert found.page.evaluate("getComputedStyle(document.body).color") == "rgb(26, 31, 38)"
-        assert not found.page.is_visible("#controls")
-        boards = found.page.locator(".board")
+    with opened(charts=True, color_scheme="dark") as view:
+        view.page.emulate_media(media="print")
+        assert view.page.evaluate("getComputedStyle(document.body).color") == "rgb(26, 31, 38)"
+        assert not view.page.is_visible("#controls")
+        boards = view.page.locator(".board")
         assert all(boards.nth(n).is_visible() for n in range(boards.count()))
-        details = found.page.locator("tr.detail")
+        details = view.page.locator("tr.detail")
         assert all(details.nth(n).is_visible() for n in range(details.count()))
-        found.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        assert found.page.locator("details:not([open])").count() == 0
-        assert len(found.page.pdf(format="A4")) > 50_000
-        found.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-        assert found.page.locator("details.fold:not([open])").count() > 0
+        view.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert view.page.locator("details:not([open])").count() == 0
+        assert len(view.page.pdf(format="A4")) > 50_000
+        view.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        assert view.page.locator("details.fold:not([open])").count() > 0
 
 
 def test_without_a_script_the_tables_still_read(opened: Open) -> None:
-    with opened(script=False) as found:
-        text = found.page.inner_text("main")
+    with opened(script=False) as view:
+        text = view.page.inner_text("main")
         assert SCRIPT in text
         assert IMAGE in text
         assert RTL in text
         assert "ndcg@5" in text
         assert f"{DATASET}, split temporal" in text
-        assert not found.page.is_visible("#controls")
-        summary = found.page.locator("tr.detail summary").first
+        assert not view.page.is_visible("#controls")
+        summary = view.page.locator("tr.detail summary").first
         assert summary.is_visible()
         summary.click()
-        assert found.page.locator("tr.detail .inside").first.is_visible()
+        assert view.page.locator("tr.detail .inside").first.is_visible()
 
 
 @pytest.mark.real_data
 def test_the_page_of_three_models_opens_short(opened: Open, real_data: Path, tmp_path: Path) -> None:
     models = "model=als,itemknn_cosine,ease"
     run_bakeoff(tmp_path, "run", "dataset=ml_100k", models, "name=three", f"results_dir={tmp_path}")
-    with opened(1280, 800, path=tmp_path / "three" / "report.html") as found:
-        found.page.wait_for_function("document.documentElement.dataset.charts === 'drawn'", polling=100)
-        assert found.page.evaluate("document.documentElement.scrollHeight") <= 6400
-        assert found.complaints == []
+    with opened(1280, 800, path=tmp_path / "three" / "report.html") as view:
+        view.page.wait_for_function("document.documentElement.dataset.charts === 'drawn'", polling=100)
+        assert view.page.evaluate("document.documentElement.scrollHeight") <= 6400
+        assert view.complaints == []

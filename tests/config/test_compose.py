@@ -80,8 +80,8 @@ def test_a_source_of_ones_own_that_breaks_is_named_with_its_place(
     (tmp_path / "mine/dataset/own.yaml").write_text(f"_target_: own_{breaks}.Own\n")
     assert cli.main(["run", "--config-dir", "mine", "dataset=own"]) == 2
     line = 4 if breaks == "identity" else 5
-    said = f"bakeoff: dataset: own_{breaks}.Own breaks: KeyError: 3 (own_{breaks}.py, line {line})\n"
-    assert capsys.readouterr().err == said
+    message = f"bakeoff: dataset: own_{breaks}.Own breaks: KeyError: 3 (own_{breaks}.py, line {line})\n"
+    assert capsys.readouterr().err == message
     assert not (tmp_path / "results").exists()
 
 
@@ -238,8 +238,8 @@ class TestPrintedConfiguration:
 
     def test_a_grid_gives_one_document_for_each_job(self, plan: Plan) -> None:
         _, shown, _ = plan("--cfg=job", "model=als,ease", "seed=1,2")
-        found = [(d["model"]["name"], d["seed"]) for d in yaml.safe_load_all(shown)]
-        assert found == [("als", 1), ("als", 2), ("ease", 1), ("ease", 2)]
+        cells = [(d["model"]["name"], d["seed"]) for d in yaml.safe_load_all(shown)]
+        assert cells == [("als", 1), ("als", 2), ("ease", 1), ("ease", 2)]
 
 
 @pytest.mark.parametrize("words", [("k=5,10",), ("k=[5],[10]",), ("statistics.test=t,wilcoxon",)])

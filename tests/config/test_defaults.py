@@ -73,8 +73,8 @@ def test_a_file_lists_every_parameter_with_what_the_class_says_of_it(group: str,
     absent = {"origin", "layouts", "note"} if group == "dataset" else {"name"}
     assert parameters.keys() - values.keys() <= absent
     expected = {k: explanation(p) for k, p in parameters.items() if k in values and k != "name"}
-    found = {k: beside[k][: len(text)] for k, text in expected.items()}
-    assert found == expected
+    documented = {k: beside[k][: len(text)] for k, text in expected.items()}
+    assert documented == expected
 
 
 @pytest.mark.parametrize(("group", "option"), COMMENTED)

@@ -37,9 +37,9 @@ def inside(part: Any, whole: Any) -> bool:
 
 
 def written(preset: str) -> dict[str, Any]:
-    found = config_files.read(config_files.folder() / "experiment" / f"{preset}.yaml")
-    found.pop("defaults", None)
-    return found
+    content = config_files.read(config_files.folder() / "experiment" / f"{preset}.yaml")
+    content.pop("defaults", None)
+    return content
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -90,12 +90,12 @@ def test_without_values_times_or_features_there_is_nothing_of_them(small: Descri
     )
 )
 def test_every_number_falls_in_one_bar(numbers: np.ndarray) -> None:
-    found = distribution(numbers)
-    assert sum(count for _, _, count in found.bins) == found.n == len(numbers)
-    assert found.bins[0][0] <= numbers.min()
-    assert found.bins[-1][1] == numbers.max()
+    result = distribution(numbers)
+    assert sum(count for _, _, count in result.bins) == result.n == len(numbers)
+    assert result.bins[0][0] <= numbers.min()
+    assert result.bins[-1][1] == numbers.max()
     if len(np.unique(numbers)) > 12 and (numbers == np.floor(numbers)).all() and numbers.min() >= 0:
-        for low, high, count in found.bins:
+        for low, high, count in result.bins:
             assert count == ((numbers >= low) & (numbers <= high)).sum()
 
 
@@ -152,11 +152,16 @@ def test_rows_of_one_user_in_one_second_are_tied() -> None:
 
 def test_features_are_counted_by_the_name_before_the_equals_sign() -> None:
     matrix = sparse.csr_matrix(np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0], [0, 0, 0]], dtype=np.float32))
-    known = describe(
+    summary = describe(
         _dataset(SMALL, user_features=Features(matrix, ("country=a", "country=b=c", "age")))
     ).user_features
-    assert known is not None
-    assert (known.groups, known.n_with, known.total, known.mean) == ({"country": 2, "age": 1}, 2, 4, 2.0)
+    assert summary is not None
+    assert (summary.groups, summary.n_with, summary.total, summary.mean) == (
+        {"country": 2, "age": 1},
+        2,
+        4,
+        2.0,
+    )
 
 
 def test_a_split_is_described_by_its_parts() -> None:

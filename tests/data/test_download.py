@@ -35,11 +35,11 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def put(sub_folder, files):
-        place = tmp_path / "data" / sub_folder
-        place.mkdir(parents=True, exist_ok=True)
+        directory = tmp_path / "data" / sub_folder
+        directory.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            (place / name).write_text(text, encoding="utf-8")
-        return place
+            (directory / name).write_text(text, encoding="utf-8")
+        return directory
 
     return put
 
@@ -47,20 +47,20 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def publisher(tmp_path):
     """A web server over a folder; gives its address, the folder and the list of requests."""
-    place = tmp_path / "www"
-    place.mkdir()
-    asked = []
+    directory = tmp_path / "www"
+    directory.mkdir()
+    paths = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *words):
-            asked.append(self.path)
+            paths.append(self.path)
 
     with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Handler, directory=place)
+        ("127.0.0.1", 0), functools.partial(Handler, directory=directory)
     ) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", place, asked
+        yield f"http://127.0.0.1:{server.server_port}", directory, paths
         server.shutdown()
 
 
@@ -84,16 +84,16 @@ class TestFinding:
         )
 
     def test_an_unpacked_archive_may_lie_there_as_it_is(self, folder):
-        place = folder("ml/ml-1m", {"r.csv": ""})
-        assert self.origin(inside="ml-1m").find("r.csv") == place / "r.csv"
+        directory = folder("ml/ml-1m", {"r.csv": ""})
+        assert self.origin(inside="ml-1m").find("r.csv") == directory / "r.csv"
 
     def test_a_file_of_the_users_own_is_taken_as_it_is(self, folder, tmp_path):
         (tmp_path / "mine.csv").write_text("")
         assert self.origin().find(str(tmp_path / "mine.csv")) == tmp_path / "mine.csv"
 
     def test_any_other_file_of_the_folder_can_be_named(self, folder):
-        place = folder("ml", {"u1.base": ""})
-        assert self.origin().find("u1.base") == place / "u1.base"
+        directory = folder("ml", {"u1.base": ""})
+        assert self.origin().find("u1.base") == directory / "u1.base"
 
     def test_what_cannot_be_downloaded_is_told_where_to_get_and_where_to_put(self, folder):
         with pytest.raises(DataError, match=r"r\.csv of ml is not here .*https://example\.org/ml .*data/ml$"):
@@ -114,29 +114,29 @@ class TestFinding:
         assert "\n" not in str(caught.value)
 
     def test_an_archive_is_downloaded_once(self, folder, publisher):
-        address, place, asked = publisher
-        with zipfile.ZipFile(place / "ml.zip", "w") as archive:
+        address, directory, paths = publisher
+        with zipfile.ZipFile(directory / "ml.zip", "w") as archive:
             archive.writestr("ml-1m/r.csv", RATINGS)
             archive.writestr("ml-1m/large.csv", "not wanted")
-        checksum = "sha256:" + hashlib.sha256((place / "ml.zip").read_bytes()).hexdigest()
+        checksum = "sha256:" + hashlib.sha256((directory / "ml.zip").read_bytes()).hexdigest()
         origin = self.origin(url=f"{address}/ml.zip", checksum=checksum, inside="ml-1m")
         assert not origin.present("r.csv")
         assert origin.find("r.csv").read_text() == RATINGS
         assert origin.present("r.csv")
         origin.find("r.csv")
-        assert asked == ["/ml.zip"]
+        assert paths == ["/ml.zip"]
         assert not origin.present("large.csv")
 
     def test_a_tar_archive_too(self, folder, publisher, tmp_path):
-        address, place, _ = publisher
+        address, directory, _ = publisher
         (tmp_path / "r.csv").write_text(RATINGS)
-        with tarfile.open(place / "ml.tar.gz", "w:gz") as archive:
+        with tarfile.open(directory / "ml.tar.gz", "w:gz") as archive:
             archive.add(tmp_path / "r.csv", "deep/r.csv")
         assert self.origin(url=f"{address}/ml.tar.gz", inside="deep").find("r.csv").read_text() == RATINGS
 
     def test_an_archive_that_is_not_the_published_one_is_refused(self, folder, publisher):
-        address, place, _ = publisher
-        with zipfile.ZipFile(place / "ml.zip", "w") as archive:
+        address, directory, _ = publisher
+        with zipfile.ZipFile(directory / "ml.zip", "w") as archive:
             archive.writestr("r.csv", RATINGS)
         with pytest.raises(DataError, match=r"checksum of .*ml\.zip is not md5:0000"):
             self.origin(url=f"{address}/ml.zip", checksum="md5:" + "0" * 32).find("r.csv")
@@ -145,26 +145,26 @@ class TestFinding:
                 self.origin(url=f"{address}/ml.zip", files={"r.csv": "0" * 64}).find("r.csv")
 
     def test_a_page_in_place_of_an_archive_is_told_and_not_kept(self, folder, publisher, tmp_path):
-        address, place, _ = publisher
-        (place / "ml.zip").write_text("<html>please log in</html>")
+        address, directory, _ = publisher
+        (directory / "ml.zip").write_text("<html>please log in</html>")
         with pytest.raises(DataError, match="is no archive"):
             self.origin(url=f"{address}/ml.zip").find("r.csv")
         assert not list((tmp_path / "cache").rglob("ml.zip"))
 
     def test_an_archive_without_the_file_is_told(self, folder, publisher):
-        address, place, _ = publisher
-        with zipfile.ZipFile(place / "ml.zip", "w") as archive:
+        address, directory, _ = publisher
+        with zipfile.ZipFile(directory / "ml.zip", "w") as archive:
             archive.writestr("other.csv", RATINGS)
         with pytest.raises(DataError, match="does not hold it"):
             self.origin(url=f"{address}/ml.zip").find("r.csv")
 
     def test_a_changed_file_is_told_but_read(self, folder):
-        place = folder("ml", {"r.csv": RATINGS})
+        directory = folder("ml", {"r.csv": RATINGS})
         origin = self.origin(files={"r.csv": "0" * 64})
-        assert origin.changed({"rows": place / "r.csv"}) == [
+        assert origin.changed({"rows": directory / "r.csv"}) == [
             "r.csv is not the published file (its SHA-256 differs)"
         ]
-        assert self.origin(files={"r.csv": digest(RATINGS)}).changed({"rows": place / "r.csv"}) == []
+        assert self.origin(files={"r.csv": digest(RATINGS)}).changed({"rows": directory / "r.csv"}) == []
 
 
 class TestShipped:
@@ -187,7 +187,7 @@ class TestShipped:
         assert data.item_features.names == ("genres=Action", "genres=Crime", "genres=Drama")
 
     def test_movielens_1m(self, folder):
-        place = folder(
+        directory = folder(
             "ml-1m",
             {
                 "ratings.dat": "1::1193::5::978300760\n2::661::3::978302109\n",
@@ -195,7 +195,7 @@ class TestShipped:
             },
         )
         movies = "661::James et la pêche (1996)::Animation|Musical\n1193::Cuckoo's Nest (1975)::Drama\n"
-        (place / "movies.dat").write_text(movies, encoding="latin1")
+        (directory / "movies.dat").write_text(movies, encoding="latin1")
         data = shipped("ml_1m").load().interactions
         assert data.values.tolist() == [5, 3]
         assert {"gender=F", "age=56", "occupation=10"} <= set(data.user_features.names)

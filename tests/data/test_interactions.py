@@ -226,18 +226,18 @@ def test_features_need_a_name_a_column():
     ("text", "nearest"), [("u00", "u00[0-9]"), ("U003", "u003"), ("u0031", "u003"), ("u00a", "u00[0-9]")]
 )
 def test_a_slip_in_a_text_is_answered_with_the_nearest(text: str, nearest: str) -> None:
-    known = Ids.of([f"u{i:03d}" for i in range(1000)])
+    ids = Ids.of([f"u{i:03d}" for i in range(1000)])
     with pytest.raises(
         UsageError, match=rf"user '{text}': not in the train part of x; did you mean '{nearest}'\?"
     ):
-        find_code(known, text, "user", "x")
+        find_code(ids, text, "user", "x")
 
 
 @pytest.mark.parametrize("text", ["", "3", "0031", "v", "beatles"])
 def test_nothing_is_suggested_for_a_text_that_is_like_none(text: str) -> None:
-    known = Ids.of([f"u{i:03d}" for i in range(1000)])
+    ids = Ids.of([f"u{i:03d}" for i in range(1000)])
     with pytest.raises(UsageError, match=r"; its 1,000 ids are strings from 'u000' to 'u999'$"):
-        find_code(known, text, "user", "x")
+        find_code(ids, text, "user", "x")
 
 
 @pytest.mark.parametrize("text", ["7", "99", "-5", "8x", "08"])
@@ -252,6 +252,6 @@ def test_an_item_asked_for_by_its_name_is_answered_with_its_id() -> None:
 
 
 def test_every_known_id_is_found_under_its_code() -> None:
-    for known in (Ids.of([2, 8, 20, -3]), Ids.of(["b", "a | c", "é", "", "7"])):
-        texts = [str(v) for v in known.values.tolist()]
-        assert [find_code(known, t, "item", "x") for t in texts] == list(range(len(texts)))
+    for ids in (Ids.of([2, 8, 20, -3]), Ids.of(["b", "a | c", "é", "", "7"])):
+        texts = [str(v) for v in ids.values.tolist()]
+        assert [find_code(ids, t, "item", "x") for t in texts] == list(range(len(texts)))

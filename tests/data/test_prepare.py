@@ -53,7 +53,7 @@ class TestConditions:
     COLUMN = pa.array(["UK", None, "Ukraine", "IE"])
 
     @pytest.mark.parametrize(
-        ("test", "kept"),
+        ("test", "expected"),
         [
             ({"present": True}, [True, False, True, True]),
             ({"matches": "U."}, [True, False, False, False]),
@@ -61,19 +61,20 @@ class TestConditions:
             ({"excludes": "U.*"}, [False, True, False, True]),
         ],
     )
-    def test_texts(self, test, kept):
+    def test_texts(self, test, expected):
         condition = Condition("country", **test)
-        assert condition.passes(self.COLUMN).tolist() == kept
-        assert condition.passes(self.COLUMN.dictionary_encode()).tolist() == kept
+        assert condition.passes(self.COLUMN).tolist() == expected
+        assert condition.passes(self.COLUMN.dictionary_encode()).tolist() == expected
 
     @pytest.mark.parametrize(
-        ("test", "kept"), [({"min": 1}, [False, True, False, True]), ({"max": 1}, [True, True, False, False])]
+        ("test", "expected"),
+        [({"min": 1}, [False, True, False, True]), ({"max": 1}, [True, True, False, False])],
     )
-    def test_numbers(self, test, kept):
+    def test_numbers(self, test, expected):
         column = pa.array([0.5, 1.0, None, 2.0])
-        assert Condition("n", **test).passes(column).tolist() == kept
+        assert Condition("n", **test).passes(column).tolist() == expected
         texts = column.cast(pa.string()).dictionary_encode()
-        assert Condition("n", **test).passes(texts).tolist() == kept
+        assert Condition("n", **test).passes(texts).tolist() == expected
 
     def test_a_number_test_of_texts_is_an_error(self):
         with pytest.raises(DataError, match="'country' holds no numbers"):

@@ -42,12 +42,12 @@ def test_what_is_loaded_is_what_was_saved(tmp_path: Path, ids: Ids, given: bool)
     save_interactions(data, tmp_path)
     back = load_interactions(tmp_path)
     for name in ("users", "items", "values", "times"):
-        mine, found = getattr(data, name), getattr(back, name)
-        assert (mine is None) == (found is None)
-        if mine is not None:
-            assert mine.tolist() == found.tolist()
-            assert mine.dtype == found.dtype
-            assert not found.flags.writeable
+        before, after = getattr(data, name), getattr(back, name)
+        assert (before is None) == (after is None)
+        if before is not None:
+            assert before.tolist() == after.tolist()
+            assert before.dtype == after.dtype
+            assert not after.flags.writeable
     assert back.user_ids.values.tolist() == data.user_ids.values.tolist()
     assert (back.n_users, back.n_items, back.merge) == (3, 3, "max")
     assert back.fingerprint == data.fingerprint

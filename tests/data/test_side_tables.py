@@ -204,9 +204,9 @@ def test_or_from_the_rows_where_the_first_counts(table: Make) -> None:
 
 def test_a_key_of_several_columns_is_written_as_the_ids_are(table: Make) -> None:
     made = table(item=["item", "by"], item_names={"label": "title"})
-    known = {str(i) for i in made.load().interactions.item_ids.values.tolist()}
+    item_ids = {str(i) for i in made.load().interactions.item_ids.values.tolist()}
     assert made.names_of_items() == {"1 | x": "One", "2 | x": "Two", "1 | y": "Uno"}
-    assert set(made.names_of_items()) <= known
+    assert set(made.names_of_items()) <= item_ids
 
 
 def test_without_a_table_there_are_none(table: Make) -> None:

@@ -172,9 +172,9 @@ def _parts(data: Interactions, rank: np.ndarray) -> tuple[sparse.csr_matrix, spa
     """Train and test, one fifth of each user's rows (those that rank last) in test."""
     order = np.lexsort((rank, data.users))
     lengths = np.bincount(data.users)
-    place = np.arange(len(data)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    position = np.arange(len(data)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     in_test = np.empty(len(data), dtype=bool)
-    in_test[order] = place >= np.round(0.8 * lengths[data.users])
+    in_test[order] = position >= np.round(0.8 * lengths[data.users])
     ones = np.ones(len(data), dtype=np.float32)
     return tuple(
         sparse.csr_matrix((ones[m], (data.users[m], data.items[m])), shape=(data.n_users, data.n_items))
@@ -230,8 +230,8 @@ def test_item_features_help_warp_also_where_histories_are_short(default: Interac
 
     train, test = _parts(default, np.random.default_rng(0).random(len(default)))
     assert default.item_features is not None
-    known = sparse.hstack([sparse.identity(default.n_items), default.item_features.matrix]).tocsr()
-    known = sparse.diags(1 / np.asarray(known.sum(axis=1)).ravel()).dot(known).astype(np.float32)
+    weighted = sparse.hstack([sparse.identity(default.n_items), default.item_features.matrix]).tocsr()
+    weighted = sparse.diags(1 / np.asarray(weighted.sum(axis=1)).ravel()).dot(weighted).astype(np.float32)
 
     def warp(features: sparse.csr_matrix | None) -> np.ndarray:
         model = LightFM(no_components=16, loss="warp", random_state=1)
@@ -239,7 +239,7 @@ def test_item_features_help_warp_also_where_histories_are_short(default: Interac
         bias, factors = model.get_item_representations(features)
         return _ndcg(model.user_embeddings @ factors.T + bias, train, test)
 
-    plain, helped = warp(None), warp(known)
+    plain, helped = warp(None), warp(weighted)
     short = train.getnnz(axis=1) <= np.quantile(train.getnnz(axis=1), 0.25)
     assert helped.mean() > 1.05 * plain.mean()
     assert helped[short].mean() > plain[short].mean()
@@ -287,7 +287,7 @@ def test_the_command_writes_a_file_with_the_knobs_that_are_given(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["plays.csv", "--n-users", "0"], "dataset.n_users=0: expected a whole number >= 1"),
         (["no/such/folder/plays.csv"], "no/such/folder/plays.csv: cannot be written"),
@@ -295,7 +295,7 @@ def test_the_command_writes_a_file_with_the_knobs_that_are_given(
 )
 def test_the_command_answers_a_wrong_option_in_one_line(
     arguments: list[str],
-    said: str,
+    message: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -304,12 +304,12 @@ def test_the_command_answers_a_wrong_option_in_one_line(
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
-    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert message in capsys.readouterr().err.splitlines()[-1]
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    ("knobs", "said"),
+    ("knobs", "message"),
     [
         ({"n_users": 0}, "dataset.n_users=0: expected a whole number >= 1"),
         ({"n_rows": 3}, "dataset.n_rows=3: expected 4000 to 1200000"),
@@ -320,8 +320,8 @@ def test_the_command_answers_a_wrong_option_in_one_line(
         ({"seed": -1}, "dataset.seed=-1: expected a whole number >= 0"),
     ],
 )
-def test_a_knob_that_cannot_be_is_refused_by_name(knobs: dict[str, float], said: str) -> None:
-    with pytest.raises(ConfigError, match=said.replace("+", r"\+")):
+def test_a_knob_that_cannot_be_is_refused_by_name(knobs: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message.replace("+", r"\+")):
         Simulated(**knobs)  # type: ignore[arg-type]
 
 
@@ -386,9 +386,9 @@ def test_history_lengths_lie_between_those_of_real_logs(public: Path, default: I
     )
     shares = [0.1, 0.25, 0.5, 0.75, 0.9]
     real = np.array([np.quantile(users.value_counts(), shares) for users in logs])
-    ours = np.quantile(np.bincount(default.users), shares)
-    assert (ours >= real.min(axis=0)).all()
-    assert (ours <= real.max(axis=0)).all()
+    simulated = np.quantile(np.bincount(default.users), shares)
+    assert (simulated >= real.min(axis=0)).all()
+    assert (simulated <= real.max(axis=0)).all()
 
 
 @pytest.mark.real_data
@@ -414,11 +414,11 @@ def test_a_sample_at_seed_size_has_the_long_tail_of_the_real_sample_of_that_size
     rows = np.random.default_rng(0).permutation(len(data))[: len(real)]
     sample = data.items[rows]
     assert len(np.unique(sample)) == pytest.approx(len(np.unique(real)), rel=0.05)
-    ours, theirs = _tail(sample), _tail(real)
-    assert ours["gini"] == pytest.approx(theirs["gini"], abs=0.05)
-    assert ours["top 1 %"] == pytest.approx(theirs["top 1 %"], abs=0.05)
-    assert ours["top 10 %"] == pytest.approx(theirs["top 10 %"], abs=0.05)
-    assert ours["single"] == pytest.approx(theirs["single"], abs=0.05)
+    simulated, measured = _tail(sample), _tail(real)
+    assert simulated["gini"] == pytest.approx(measured["gini"], abs=0.05)
+    assert simulated["top 1 %"] == pytest.approx(measured["top 1 %"], abs=0.05)
+    assert simulated["top 10 %"] == pytest.approx(measured["top 10 %"], abs=0.05)
+    assert simulated["single"] == pytest.approx(measured["single"], abs=0.05)
 
 
 @pytest.mark.slow

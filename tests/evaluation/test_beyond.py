@@ -30,15 +30,17 @@ def slowly(name: str, inputs: EvaluationInputs, k: int):
     train = inputs.train.train.toarray() > 0
     counts, n_items = train.sum(axis=0), train.shape[1]
     lists = [[i for i in row[:k].tolist() if i >= 0] for row in inputs.lists.items]
-    places = [i for row in lists for i in row]
+    listed_items = [i for row in lists for i in row]
     if name == "catalog_coverage":
-        return len(set(places)) / (counts > 0).sum()
+        return len(set(listed_items)) / (counts > 0).sum()
     if name == "distributional_coverage":
-        return -sum(p * math.log2(p) for p in (places.count(i) / len(places) for i in set(places)))
+        return -sum(
+            p * math.log2(p) for p in (listed_items.count(i) / len(listed_items) for i in set(listed_items))
+        )
     if name == "novelty":
-        return np.mean([-math.log2(counts[i] / counts.sum()) if counts[i] else 0.0 for i in places])
+        return np.mean([-math.log2(counts[i] / counts.sum()) if counts[i] else 0.0 for i in listed_items])
     if name == "gini":
-        x = [places.count(i) for i in range(n_items)]
+        x = [listed_items.count(i) for i in range(n_items)]
         return sum(abs(a - b) for a in x for b in x) / (2 * n_items * sum(x))
     if name == "mean_popularity":
         return [np.mean([counts[i] for i in row]) if row else math.nan for row in lists]

@@ -33,12 +33,12 @@ def test_a_shipped_metric_states_what_tables_and_pages_say_of_it(name: str) -> N
 
 def test_the_formula_of_a_users_metric_is_the_first_sentence_of_its_docstring() -> None:
     @metric(higher_is_better=False)
-    def mine(inputs, ks):  # type: ignore[no-untyped-def]
+    def novelty(inputs, ks):  # type: ignore[no-untyped-def]
         """Share of items that are new. More follows."""
 
-    assert isinstance(mine, Metric)
-    assert (mine.formula, mine.notes) == ("Share of items that are new", "More follows.")
-    assert mine.direction == "lower is better"
+    assert isinstance(novelty, Metric)
+    assert (novelty.formula, novelty.notes) == ("Share of items that are new", "More follows.")
+    assert novelty.direction == "lower is better"
 
 
 def test_the_default_set_holds_every_metric_of_its_modules_except_optional_ones() -> None:

@@ -124,19 +124,19 @@ def test_accuracy_is_that_of_recommenders(name, lists):
 
 def few_users(inputs: EvaluationInputs, n: int = 250) -> EvaluationInputs:
     """recommenders joins all pairs of items of a user: this many users fit."""
-    kept = np.flatnonzero(inputs.lists.users < n)
+    rows = np.flatnonzero(inputs.lists.users < n)
     part = inputs.lists
     built = TopK.build(
-        part.users[kept],
-        part.items[kept],
-        part.scores[kept],
-        history=inputs.history[kept],
-        test=inputs.test[kept],
+        part.users[rows],
+        part.items[rows],
+        part.scores[rows],
+        history=inputs.history[rows],
+        test=inputs.test[rows],
     )
     train = inputs.train.train.copy()
     train = sparse.vstack([train[:n], sparse.csr_matrix((max(train.shape[0] - n, 0), train.shape[1]))])
     stats = TrainStats(sparse.csr_matrix(train, dtype=np.float32), inputs.train.item_features)
-    return EvaluationInputs(built, inputs.test[kept], inputs.history[kept], stats)
+    return EvaluationInputs(built, inputs.test[rows], inputs.history[rows], stats)
 
 
 BEYOND = {
@@ -178,10 +178,10 @@ def test_serendipity_is_that_of_recommenders_with_hits_as_relevance(lists_with_t
 
 
 @pytest.mark.parametrize(
-    ("name", "ours"),
+    ("name", "own"),
     [("diversity", beyond.diversity_features), ("serendipity", beyond.unexpectedness_features)],
 )
-def test_similarity_of_features_is_that_of_recommenders(name, ours):
+def test_similarity_of_features_is_that_of_recommenders(name, own):
     oracle = getattr(library("recommenders.evaluation.python_evaluation"), name)
     inputs = at_random(4, m=30, n_items=40, depth=10)
     vectors = inputs.train.item_features.matrix.toarray().astype(np.float64)
@@ -196,7 +196,7 @@ def test_similarity_of_features_is_that_of_recommenders(name, ours):
         item_feature_df=described,
         item_sim_measure="item_feature_vector",
     )
-    assert means(ours, inputs, [5]) == pytest.approx([expected], abs=1e-9)
+    assert means(own, inputs, [5]) == pytest.approx([expected], abs=1e-9)
 
 
 @pytest.mark.parametrize(("name", "oracle"), [("r2", "rsquared"), ("explained_variance", "exp_var")])
@@ -209,9 +209,9 @@ def test_rating_errors_are_those_of_recommenders(name, oracle):
     truth = truth_table(inputs, "userID", "itemID")
     real = truth.assign(rating=inputs.test.data.astype(np.float64))
     guess = truth.assign(prediction=predicted.astype(np.float64))
-    for ours, function in ((name, oracle), ("rmse", "rmse"), ("mae", "mae")):
+    for own_name, function in ((name, oracle), ("rmse", "rmse"), ("mae", "mae")):
         expected = getattr(module, function)(real, guess)
-        assert getattr(rating, ours)(inputs)[0] == pytest.approx(expected, abs=1e-9)
+        assert getattr(rating, own_name)(inputs)[0] == pytest.approx(expected, abs=1e-9)
 
 
 class Lists:
@@ -234,13 +234,13 @@ def test_accuracy_is_that_of_implicit(lists):
         expected = implicit.ranking_metrics_at_k(
             Lists(lists, n_users), test.tocsr(), test.tocsr(), K=k, show_progress=False, num_threads=1
         )
-        ours = {
+        metrics = {
             "precision": conventions.precision_implicit,
             "map": ranking.map,
             "ndcg": ranking.ndcg,
             "auc": conventions.auc_implicit,
         }
-        for name, metric in ours.items():
+        for name, metric in metrics.items():
             assert means(metric, lists, [k])[0] == pytest.approx(expected[name], abs=1e-9), (name, k)
 
 
@@ -316,25 +316,25 @@ RECTOOLS = {
 @pytest.mark.parametrize("name", RECTOOLS)
 def test_accuracy_is_that_of_rectools_user_by_user(name, lists):
     module = library("rectools.metrics")
-    options, ours = RECTOOLS[name]
+    options, own = RECTOOLS[name]
     truth, listed = truth_table(lists, "user_id", "item_id"), list_table(lists, "user_id", "item_id")
     ks = cutoffs(lists)
-    for k, row in zip(ks, ours(lists, ks), strict=True):
+    for k, row in zip(ks, own(lists, ks), strict=True):
         metric = getattr(module, name.split()[0])(k=k, **options)
         expected = metric.calc_per_user(listed, truth).reindex(lists.lists.users).fillna(0.0)
         assert row == pytest.approx(expected.to_numpy(), abs=1e-9), k
 
 
 @pytest.mark.parametrize(
-    ("name", "ours"),
+    ("name", "own"),
     [("MeanInvUserFreq", conventions.novelty_rectools), ("AvgRecPopularity", beyond.mean_popularity)],
 )
-def test_popularity_of_lists_is_that_of_rectools_user_by_user(name, ours, lists_with_train):
+def test_popularity_of_lists_is_that_of_rectools_user_by_user(name, own, lists_with_train):
     metric = getattr(library("rectools.metrics"), name)(k=10)
     train = train_table(lists_with_train, "user_id", "item_id")
     listed = list_table(lists_with_train, "user_id", "item_id")
     expected = metric.calc_per_user(listed, train).reindex(lists_with_train.lists.users)
-    got = ours(lists_with_train, [10])[0]
+    got = own(lists_with_train, [10])[0]
     assert got == pytest.approx(expected.to_numpy(), abs=1e-9, nan_ok=True)
 
 
@@ -357,7 +357,7 @@ def test_accuracy_is_that_of_ranx_user_by_user(lists):
     bounds = test.indptr
     qrels = {q: {str(i): 1 for i in test.indices[bounds[n] : bounds[n + 1]]} for n, q in enumerate(users)}
     run = {
-        q: {str(i): 100.0 - place for place, i in enumerate(items[n]) if i >= 0}
+        q: {str(i): 100.0 - rank for rank, i in enumerate(items[n]) if i >= 0}
         for n, q in enumerate(users)
         if items[n, 0] >= 0
     }
@@ -366,6 +366,6 @@ def test_accuracy_is_that_of_ranx_user_by_user(lists):
     by_name["r-precision"] = conventions.r_precision_ranx(lists)
     run_of_all, truth = ranx.Run(run), ranx.Qrels(qrels)
     ranx.evaluate(truth, run_of_all, list(by_name), return_mean=False, make_comparable=True)
-    for name, ours in by_name.items():
+    for name, own in by_name.items():
         expected = [run_of_all.scores[name][q] for q in users]
-        assert ours == pytest.approx(expected, abs=1e-9), name
+        assert own == pytest.approx(expected, abs=1e-9), name

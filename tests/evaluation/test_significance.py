@@ -76,8 +76,8 @@ def test_sign_flips_agree_with_all_of_them() -> None:
 
 def test_sign_flips_agree_with_scipy_and_repeat_at_a_seed() -> None:
     result = noisy(3, n=40)
-    rules = TestConfig(test="randomization", resamples=20_000, seed=7)
-    p = p_values(result, all_pairs(4), rules)
+    config = TestConfig(test="randomization", resamples=20_000, seed=7)
+    p = p_values(result, all_pairs(4), config)
     expected = stats.permutation_test(
         (result.values[0, 0] - result.values[0, 1],),
         np.mean,
@@ -87,16 +87,16 @@ def test_sign_flips_agree_with_scipy_and_repeat_at_a_seed() -> None:
         rng=np.random.default_rng(0),
     ).pvalue
     assert p[0, 0] == pytest.approx(expected, abs=0.015)
-    assert (p == p_values(result, all_pairs(4), rules)).all()
+    assert (p == p_values(result, all_pairs(4), config)).all()
     other = p_values(result, all_pairs(4), TestConfig(test="randomization", resamples=20_000, seed=8))
     assert (p != other).any()
 
 
 def test_flips_of_a_metric_do_not_depend_on_the_metrics_beside_it() -> None:
     result = noisy(4)
-    rules = TestConfig(test="randomization", resamples=500)
-    alone = p_values(Sample(result.users, result.values[1:2]), all_pairs(4), rules)
-    assert (p_values(result, all_pairs(4), rules)[1] == alone[0]).all()
+    config = TestConfig(test="randomization", resamples=500)
+    alone = p_values(Sample(result.users, result.values[1:2]), all_pairs(4), config)
+    assert (p_values(result, all_pairs(4), config)[1] == alone[0]).all()
 
 
 @pytest.mark.parametrize("test", ["t", "randomization", "wilcoxon"])
@@ -129,15 +129,15 @@ def test_all_users_apart_by_the_same_have_the_p_of_flips_alone() -> None:
 def test_few_users_that_differ_leave_0_in_the_interval(test) -> None:
     few, enough = np.zeros(1000), np.zeros(1000)
     few[:5], enough[:12] = 1.0, 1.0
-    rules = TestConfig(test=test)
-    small, large = (compare([sample(x, np.zeros(1000))], PAIR, rules) for x in (few, enough))
+    config = TestConfig(test=test)
+    small, large = (compare([sample(x, np.zeros(1000))], PAIR, config) for x in (few, enough))
     assert small.low[0, 0] <= 0 < large.low[0, 0]
     assert large.p[0, 0] <= 0.05 < small.p[0, 0]
 
 
 def test_an_interval_by_t_holds_0_where_its_p_value_is_above_the_level() -> None:
-    found = compare([noisy(3, n=8)], all_pairs(4), TestConfig())
-    assert ((found.p > 0.05) == ((found.low < 0) & (found.high > 0))).all()
+    result = compare([noisy(3, n=8)], all_pairs(4), TestConfig())
+    assert ((result.p > 0.05) == ((result.low < 0) & (result.high > 0))).all()
 
 
 def test_rounding_does_not_break_ties() -> None:
@@ -151,12 +151,12 @@ def test_users_without_a_value_are_left_out() -> None:
     rng = np.random.default_rng(5)
     a, b = rng.random(30), rng.random(30)
     a[3], b[[7, 8]] = np.nan, np.nan
-    kept = ~np.isnan(a) & ~np.isnan(b)
-    for rules in (TestConfig(), TestConfig(test="wilcoxon")):
-        result = compare([sample(a, b)], PAIR, rules)
-        whole = compare([sample(a[kept], b[kept])], PAIR, rules)
+    complete = ~np.isnan(a) & ~np.isnan(b)
+    for config in (TestConfig(), TestConfig(test="wilcoxon")):
+        result = compare([sample(a, b)], PAIR, config)
+        whole = compare([sample(a[complete], b[complete])], PAIR, config)
         assert result.p[0, 0] == pytest.approx(whole.p[0, 0], rel=1e-12)
-        assert result.mean[0, 0] == pytest.approx((a - b)[kept].mean(), rel=1e-12)
+        assert result.mean[0, 0] == pytest.approx((a - b)[complete].mean(), rel=1e-12)
         assert result.n_users.tolist() == [27]
         assert sum(int(o[0, 0]) for o in result.outcomes) == 27
         assert result.low[0, 0] < result.mean[0, 0] < result.high[0, 0]
@@ -179,9 +179,9 @@ def test_the_interval_is_close_to_students_where_differences_are_normal() -> Non
 
 
 def test_intervals_only_where_they_are_wanted() -> None:
-    rules = TestConfig(test="randomization", resamples=200)
-    found = compare([noisy(8)], all_pairs(4), rules, intervals=all_pairs(4)[:, 0] == 0)
-    assert np.isnan(found.low[:, 3:]).all() and not np.isnan(found.low[:, :3]).any()
+    config = TestConfig(test="randomization", resamples=200)
+    result = compare([noisy(8)], all_pairs(4), config, intervals=all_pairs(4)[:, 0] == 0)
+    assert np.isnan(result.low[:, 3:]).all() and not np.isnan(result.low[:, :3]).any()
 
 
 def test_turning_a_pair_round_turns_signs_and_keeps_p() -> None:
@@ -199,16 +199,16 @@ def test_splits_are_combined_by_their_means_and_users_count_once() -> None:
     rng = np.random.default_rng(10)
     users = np.array(["a", "b", "c", "d"])
     parts = [Sample(users[: 4 - s], rng.random((1, 2, 4 - s))) for s in range(3)]
-    found = compare(parts, PAIR, TestConfig())
+    result = compare(parts, PAIR, TestConfig())
     means = [(s.values[0, 0] - s.values[0, 1]).mean() for s in parts]
-    assert found.mean[0, 0] == pytest.approx(np.mean(means))
+    assert result.mean[0, 0] == pytest.approx(np.mean(means))
     aligned = np.full((2, 3, 1, 4), np.nan)
     for s, part in enumerate(parts):
         aligned[:, s, 0, : 4 - s] = part.values[0]
     difference, spread = summarise([list(model) for model in aligned]).differences(PAIR)
-    assert found.p[0, 0] == pytest.approx(max(spread.p_values(difference)[0], 2.0**-3))
-    assert found.high[0, 0] - found.low[0, 0] >= 2 * spread.half_widths()[0] * (1 - 1e-9)
-    assert (found.n_splits, found.n_users.tolist()) == (3, [4])
+    assert result.p[0, 0] == pytest.approx(max(spread.p_values(difference)[0], 2.0**-3))
+    assert result.high[0, 0] - result.low[0, 0] >= 2 * spread.half_widths()[0] * (1 - 1e-9)
+    assert (result.n_splits, result.n_users.tolist()) == (3, [4])
     pooled = pool(parts)
     assert pooled.users.tolist() == ["a", "b", "c", "d"]
     assert pooled.values[0, :, 2] == pytest.approx((parts[0].values[0, :, 2] + parts[1].values[0, :, 2]) / 2)
@@ -234,7 +234,7 @@ def test_one_user_is_no_sample() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "said"),
+    ("knobs", "message"),
     [
         ({"test": "u"}, "test='u'"),
         ({"correction": "bonferroni"}, "choose one of: bh, holm"),
@@ -244,8 +244,8 @@ def test_one_user_is_no_sample() -> None:
         ({"question": "users"}, "choose one of: algorithms, models"),
     ],
 )
-def test_wrong_rules_are_refused(knobs, said) -> None:
-    with pytest.raises(ConfigError, match=said):
+def test_wrong_rules_are_refused(knobs, message) -> None:
+    with pytest.raises(ConfigError, match=message):
         TestConfig(**knobs)
 
 

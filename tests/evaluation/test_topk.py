@@ -86,14 +86,14 @@ def test_lists_of_many_users_are_checked_block_by_block():
     m, n_items = 700, 9000
     history = sparse.random(m, n_items, 0.002, format="csr", dtype=np.float32, random_state=rng)
     test = sparse.random(m, n_items, 0.002, format="csr", dtype=np.float32, random_state=rng)
-    known = history.toarray() > 0
-    items = np.stack([rng.choice(np.flatnonzero(~row), 8, replace=False) for row in known]).astype(np.int32)
+    seen = history.toarray() > 0
+    items = np.stack([rng.choice(np.flatnonzero(~row), 8, replace=False) for row in seen]).astype(np.int32)
     scores = np.tile(-np.arange(8, dtype=np.float32), (m, 1))
     users = np.arange(m, dtype=np.int32)
     lists = TopK.build(users, items, scores, history=history, test=test)
     assert (lists.hits == (test.toarray() > 0)[users[:, None], items]).all()
     broken = items.copy()
-    broken[650, 7] = np.flatnonzero(known[650])[0]
+    broken[650, 7] = np.flatnonzero(seen[650])[0]
     with pytest.raises(ModelError, match="of user 650 has been seen"):
         TopK.build(users, broken, scores, history=history, test=test)
     broken[650, 7] = broken[650, 2]

@@ -29,22 +29,22 @@ def made(tmp_path: Path) -> Callable[[str, Interactions], Model]:
     Where a model reads lists, it gets a file of them: what is new to a user, items of its parity first.
     """
 
-    def make(name: str, known: Interactions) -> Model:
+    def make(name: str, train: Interactions) -> Model:
         config = config_files.read(config_files.folder() / "model" / f"{name}.yaml")
         build = {k: v for k, v in config["build"].items() if not str(v).startswith("${")}
         build |= {k: v for k, v in SMALL.items() if k in build}
         if config.get("path") == "???":
             build["path"] = str(tmp_path / "lists.csv")
-            Path(build["path"]).write_text(_lists(known), encoding="utf-8")
+            Path(build["path"]).write_text(_lists(train), encoding="utf-8")
         return build_model({"name": name, "build": build})
 
     return make
 
 
-def _lists(known: Interactions) -> str:
-    matrix, rows = known.matrix().toarray(), ["user,item,score"]
-    for user, user_id in enumerate(known.user_ids.values):
-        for item, item_id in enumerate(known.item_ids.values):
+def _lists(train: Interactions) -> str:
+    matrix, rows = train.matrix().toarray(), ["user,item,score"]
+    for user, user_id in enumerate(train.user_ids.values):
+        for item, item_id in enumerate(train.item_ids.values):
             if not matrix[user, item]:
                 rows.append(f"{user_id},{item_id},{int(user % 2 == item % 2) - item / 1000}")
     return "\n".join(rows) + "\n"

@@ -88,10 +88,10 @@ def test_static_lists_and_ranks_are_those_of_a_loop(seed: int, k: int) -> None:
     history, targets = history_and_targets(seed)
     model = Popularity()
     model.item_scores = np.random.default_rng(seed).integers(0, 4, 12).astype(np.float32)
-    found = model.rank(np.arange(30, dtype=np.int32), history, k, targets)
+    actual = model.rank(np.arange(30, dtype=np.int32), history, k, targets)
     expected = by_hand(np.tile(model.item_scores, (30, 1)), history, targets, k)
     for name in Ranked._fields:
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
+        np.testing.assert_array_equal(getattr(actual, name), getattr(expected, name), name)
 
 
 def test_recent_popularity_needs_times() -> None:
@@ -135,8 +135,8 @@ def test_biases_shrink_towards_the_mean() -> None:
     model = Biases(item_damping=2, user_damping=0)
     model.fit(ratings, seed=1)
     # mean 3; item 0: (2 + 0) / (2 + 2) = .5, item 1: (0 - 2) / 4 = -.5; user 0: (1.5 + .5) / 2 = 1, 1: -1
-    found = model.predict(np.array([0, 0, 1, 2], np.int32), np.array([0, 1, 0, 4], np.int32))
-    assert_close(found, [4.5, 3.5, 2.5, 3.0], 1e-6)
+    actual = model.predict(np.array([0, 0, 1, 2], np.int32), np.array([0, 1, 0, 4], np.int32))
+    assert_close(actual, [4.5, 3.5, 2.5, 3.0], 1e-6)
 
 
 def test_biases_need_values() -> None:
@@ -170,11 +170,11 @@ def test_positions_give_what_scores_give(seed: int, n_users: int, n_items: int, 
     kinds = rng.choice(3, (n_users, n_items))
     history, targets = (sparse.csr_matrix((kinds == kind).astype(np.float32)) for kind in (1, 2))
     users = np.arange(n_users, dtype=np.int32)
-    found = Fixed(scores).rank(users, history, k, targets)
+    actual = Fixed(scores).rank(users, history, k, targets)
     expected = Scored(scores).rank(users, history, k, targets)
     for name in Ranked._fields:
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
-        assert getattr(found, name).dtype == getattr(expected, name).dtype
+        np.testing.assert_array_equal(getattr(actual, name), getattr(expected, name), name)
+        assert getattr(actual, name).dtype == getattr(expected, name).dtype
 
 
 def test_lists_do_not_depend_on_how_users_are_cut_into_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,24 +205,24 @@ def orders(n_items: int, n_users: int) -> np.ndarray:
 
 @pytest.mark.parametrize("n_items", [1, 2, 3, 4, 5, 16, 17, 100, 1000])
 def test_every_item_has_one_position_and_back(n_items: int) -> None:
-    found = orders(n_items, 20)
-    assert (np.sort(found, axis=1) == np.arange(n_items)).all()
+    samples = orders(n_items, 20)
+    assert (np.sort(samples, axis=1) == np.arange(n_items)).all()
     users = np.repeat(np.arange(20, dtype=np.int32), n_items)
-    positions = shuffled(n_items, 20).positions_of(users, found.ravel())
-    np.testing.assert_array_equal(positions.reshape(found.shape), np.tile(np.arange(n_items), (20, 1)))
+    positions = shuffled(n_items, 20).positions_of(users, samples.ravel())
+    np.testing.assert_array_equal(positions.reshape(samples.shape), np.tile(np.arange(n_items), (20, 1)))
 
 
 @pytest.mark.parametrize("n_items", [3, 7, 20])
 def test_every_item_stands_at_every_position_equally_often(n_items: int) -> None:
-    found = orders(n_items, 6000)
+    actual = orders(n_items, 6000)
     for position in range(n_items):
-        counts = np.bincount(found[:, position], minlength=n_items)
+        counts = np.bincount(actual[:, position], minlength=n_items)
         assert stats.chisquare(counts).pvalue > 1e-5
 
 
 def test_neighbours_in_code_are_no_neighbours_in_order() -> None:
-    found = orders(50, 4000)
-    followers = (found[:, 1] - found[:, 0]) % 50
+    actual = orders(50, 4000)
+    followers = (actual[:, 1] - actual[:, 0]) % 50
     assert stats.chisquare(np.bincount(followers, minlength=50)[1:]).pvalue > 1e-5
 
 

@@ -276,8 +276,8 @@ def test_a_newcomer_is_served_from_a_history_alone(made: Made, name: str) -> Non
         return
     assert (items >= 0).all() and not set(items[0]) & {1, 3, 5}
     if name != "random":
-        known = model.recommend(np.array([7], np.int32), history, 4)[0]  # train knows nothing of 7
-        np.testing.assert_array_equal(items, known)
+        expected = model.recommend(np.array([7], np.int32), history, 4)[0]  # train knows nothing of 7
+        np.testing.assert_array_equal(items, expected)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -302,16 +302,16 @@ def test_items_of_one_kind_are_more_alike_than_others(made: Made, name: str) -> 
 @pytest.mark.parametrize("name", NAMES)
 def test_epochs_are_told_one_by_one_and_lists_can_be_had_between(made: Made, name: str) -> None:
     train = data()
-    model, users, told = made(name, train), np.arange(3, dtype=np.int32), []
+    model, users, epochs = made(name, train), np.arange(3, dtype=np.int32), []
 
     def on_epoch(done: int, _loss: float | None) -> None:
-        told.append(done)
+        epochs.append(done)
         items, scores = model.recommend(users, train.matrix()[users], 2)
         assert items.shape == (3, 2) and np.isfinite(scores[items >= 0]).all()
 
     model.fit(train, seed=1, on_epoch=on_epoch)
-    asked = getattr(model, "iterations", getattr(model, "epochs", 0))
-    assert told == list(range(1, asked + 1))
+    n_epochs = getattr(model, "iterations", getattr(model, "epochs", 0))
+    assert epochs == list(range(1, n_epochs + 1))
 
 
 @pytest.fixture(scope="module")

@@ -139,9 +139,9 @@ def test_ids_that_are_numbers_are_found_whatever_the_file_makes_of_them(tmp_path
 def test_a_file_that_is_wrong_is_told_in_one_line_with_its_row(
     tmp_path: Path, columns: dict[str, list[Any]], says: str
 ) -> None:
-    with pytest.raises(DataError, match=says) as told:
+    with pytest.raises(DataError, match=says) as raised:
         External(written(tmp_path / "a.csv", **columns)).fit(TRAIN, seed=1)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_the_identity_is_the_content_and_not_the_path(tmp_path: Path) -> None:

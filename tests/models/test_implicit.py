@@ -18,7 +18,7 @@ TRAIN = blocks()
 USERS = np.arange(TRAIN.n_users, dtype=np.int32)
 
 
-def theirs(model: Any, matrix: Any, seed: int = 1, **more: Any) -> Any:
+def library_fit(model: Any, matrix: Any, seed: int = 1, **more: Any) -> Any:
     """The library's own model with the same hyperparameters, fitted by hand."""
     from implicit.cpu.als import AlternatingLeastSquares
     from implicit.cpu.bpr import BayesianPersonalizedRanking
@@ -50,7 +50,7 @@ def valued(values: Any) -> Interactions:
 )
 def test_factors_are_the_librarys_to_the_bit(make: Any, values: Any) -> None:
     model, matrix = make(), TRAIN.matrix()
-    library = theirs(model, sparse.csr_matrix((values(matrix.data), matrix.indices, matrix.indptr)))
+    library = library_fit(model, sparse.csr_matrix((values(matrix.data), matrix.indices, matrix.indptr)))
     model.fit(TRAIN, seed=1)
     np.testing.assert_array_equal(model.user_factors, library.user_factors)
     np.testing.assert_array_equal(model.item_factors, library.item_factors)
@@ -64,15 +64,15 @@ def test_lists_are_the_librarys_without_its_padding(model: Any) -> None:
     matrix.data[:] = 1
     model.fit(TRAIN, seed=1)
     items, scores = model.recommend(USERS, matrix, TRAIN.n_items)
-    ids, values = theirs(model, matrix).recommend(USERS, matrix, N=TRAIN.n_items)
+    ids, values = library_fit(model, matrix).recommend(USERS, matrix, N=TRAIN.n_items)
     padding = values < -3e38
     assert (items == -1).sum() == padding.sum() > 0
     assert_close(scores[~padding], values[~padding], 1e-5)
     for user in USERS:  # scores that differ by rounding alone may stand in another order
         theirs_of = dict(zip(ids[user], values[user], strict=True))
-        found = [theirs_of[i] for i in items[user] if i >= 0]
-        assert len(set(items[user])) == len(found) + ((items[user] == -1).any())
-        assert_close(found, values[user][: len(found)], 1e-5)
+        actual = [theirs_of[i] for i in items[user] if i >= 0]
+        assert len(set(items[user])) == len(actual) + ((items[user] == -1).any())
+        assert_close(actual, values[user][: len(actual)], 1e-5)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_after_each_iteration_lists_are_those_of_a_fit_that_long(make: Any) -> N
     for done, lists in between.items():
         short = make(done)
         short.fit(TRAIN, seed=3)
-        for ours, expected in zip(lists, short.recommend(USERS, TRAIN.matrix(), 5), strict=True):
-            np.testing.assert_array_equal(ours, expected)
+        for lists_now, expected in zip(lists, short.recommend(USERS, TRAIN.matrix(), 5), strict=True):
+            np.testing.assert_array_equal(lists_now, expected)
 
 
 def test_what_on_epoch_raises_goes_through() -> None:
@@ -125,12 +125,12 @@ def test_als_serves_a_new_user_with_the_exact_solution_for_the_history() -> None
     model = ALS(factors=4, alpha=3.0, regularization=0.5, weights="raw")
     model.fit(train, seed=1)
     history = TRAIN.matrix()[[5, 6]]
-    found = model.factors_of(np.array([5, 6], np.int32), history)
+    actual = model.factors_of(np.array([5, 6], np.int32), history)
     y, confidence = model.item_factors.astype(np.float64), 3.0 * history[0].toarray().ravel()
     weights = np.where(confidence > 0, confidence, 1.0)
     expected = np.linalg.solve((y.T * weights) @ y + 0.5 * np.eye(4), y.T @ confidence)
-    assert_close(found[0], expected, 1e-5)
-    np.testing.assert_array_equal(found[1], model.user_factors[6])
+    assert_close(actual[0], expected, 1e-5)
+    np.testing.assert_array_equal(actual[1], model.user_factors[6])
 
 
 def test_als_serves_a_new_user_in_mid_fit_from_the_factors_of_that_moment() -> None:
@@ -138,10 +138,10 @@ def test_als_serves_a_new_user_in_mid_fit_from_the_factors_of_that_moment() -> N
     history, between = TRAIN.matrix()[[5]], []
     model = ALS(factors=4, iterations=3)
     model.fit(train, seed=1, on_epoch=lambda *_: between.append(model.factors_of(new, history)))
-    for iterations, found in enumerate(between, 1):
+    for iterations, actual in enumerate(between, 1):
         short = ALS(factors=4, iterations=iterations)
         short.fit(train, seed=1)
-        np.testing.assert_array_equal(found, short.factors_of(new, history))
+        np.testing.assert_array_equal(actual, short.factors_of(new, history))
 
 
 def test_als_does_not_depend_on_its_threads() -> None:

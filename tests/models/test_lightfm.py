@@ -37,7 +37,7 @@ def featured() -> Interactions:
 TRAIN = featured()
 
 
-def theirs(epochs: int, **knobs: Any) -> Any:
+def library_fit(epochs: int, **knobs: Any) -> Any:
     """The library fitted on the pairs in one call."""
     fitted = library.LightFM(random_state=1, **knobs)
     pairs = TRAIN.matrix()
@@ -49,7 +49,7 @@ def theirs(epochs: int, **knobs: Any) -> Any:
 def test_epoch_by_epoch_is_the_librarys_fit_to_the_bit(loss: Any) -> None:
     model = LightFM(loss=loss, no_components=4, epochs=5)
     model.fit(TRAIN, seed=1)
-    fitted = theirs(5, loss=loss, no_components=4)
+    fitted = library_fit(5, loss=loss, no_components=4)
     np.testing.assert_array_equal(model.user_factors[:, :-1], fitted.user_embeddings)
     np.testing.assert_array_equal(model.item_factors[:, :-1], fitted.item_embeddings)
     np.testing.assert_array_equal(model.item_factors[:, -1], fitted.item_biases)
@@ -104,18 +104,18 @@ def test_after_each_epoch_lists_are_those_of_a_fit_that_long(loss: Any) -> None:
     for epochs, lists in between.items():
         short = LightFM(loss=loss, no_components=4, epochs=epochs)
         short.fit(TRAIN, seed=2)
-        for ours, expected in zip(lists, short.recommend(USERS, TRAIN.matrix(), 5), strict=True):
-            np.testing.assert_array_equal(ours, expected)
+        for lists_now, expected in zip(lists, short.recommend(USERS, TRAIN.matrix(), 5), strict=True):
+            np.testing.assert_array_equal(lists_now, expected)
 
 
 class Places:
     """In place of chance: the same place in the list of unseen items for everybody, if it is long enough."""
 
-    def __init__(self, place: int) -> None:
-        self.place = place
+    def __init__(self, draw: int) -> None:
+        self.draw = draw
 
     def integers(self, low: int, high: Any) -> Any:
-        return np.minimum(self.place, np.asarray(high) - 1)
+        return np.minimum(self.draw, np.asarray(high) - 1)
 
 
 @given(
@@ -123,20 +123,20 @@ class Places:
         lambda n: st.lists(st.lists(st.booleans(), min_size=n, max_size=n), min_size=1, max_size=6)
     ),
     times=st.integers(1, 3),
-    place=st.integers(0, 8),
+    draw=st.integers(0, 8),
 )
 @settings(max_examples=200, deadline=None)
 def test_a_negative_is_the_nth_item_that_the_user_has_not(
-    seen: list[list[bool]], times: int, place: int
+    seen: list[list[bool]], times: int, draw: int
 ) -> None:
     dense = np.array(seen)
-    users, items = draw_unseen(sparse.csr_matrix(dense.astype(np.float32)), times, Places(place))  # type: ignore[arg-type]
+    users, items = draw_unseen(sparse.csr_matrix(dense.astype(np.float32)), times, Places(draw))  # type: ignore[arg-type]
     expected_users, expected_items = [], []
     for user, row in enumerate(dense):
         left = np.flatnonzero(~row)
         if len(left):
             expected_users += [user] * (times * int(row.sum()))
-            expected_items += [left[min(place, len(left) - 1)]] * (times * int(row.sum()))
+            expected_items += [left[min(draw, len(left) - 1)]] * (times * int(row.sum()))
     assert users.tolist() == expected_users
     assert items.tolist() == expected_items
 
@@ -150,17 +150,17 @@ def test_negatives_are_drawn_uniformly() -> None:
 
 
 def test_the_logistic_loss_gets_negatives_of_its_own_in_each_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Any] = []
+    interactions: list[Any] = []
     monkeypatch.setattr(
-        library.LightFM, "fit_partial", lambda self, pairs, **_: told.append(pairs.toarray()) or self
+        library.LightFM, "fit_partial", lambda self, pairs, **_: interactions.append(pairs.toarray()) or self
     )
     monkeypatch.setattr(LightFM, "_learnt", lambda *_, **__: None)
     LightFM(loss="logistic", epochs=2, negatives=3).fit(TRAIN, seed=1)
     seen = TRAIN.matrix().toarray() > 0
-    for signs in told:
+    for signs in interactions:
         assert (signs[seen] == 1).all() and (signs[~seen] <= 0).all()
         assert -signs[~seen].sum() == 3 * seen.sum()
-    assert (told[0] != told[1]).any()
+    assert (interactions[0] != interactions[1]).any()
 
 
 def test_weights_are_scaled_to_a_mean_of_one() -> None:

@@ -39,9 +39,9 @@ def test_halves_give_the_inverse_of_the_whole(at_once: int, monkeypatch: pytest.
     monkeypatch.setattr(linear, "CHOLESKY_ITEMS", at_once)
     x = np.random.default_rng(1).standard_normal((40, 23))
     whole = x.T @ x + np.eye(23)
-    found = whole.copy()
-    linear.invert(found)
-    assert_close(found, np.linalg.inv(whole), 1e-12)
+    actual = whole.copy()
+    linear.invert(actual)
+    assert_close(actual, np.linalg.inv(whole), 1e-12)
     one, other = EASE(l2=5.0), EASE(l2=5.0)
     one.fit(blocks(), seed=1)
     monkeypatch.setattr(linear, "CHOLESKY_ITEMS", 10_000)
@@ -52,10 +52,10 @@ def test_halves_give_the_inverse_of_the_whole(at_once: int, monkeypatch: pytest.
 def test_wide_matrices_are_inverted_as_numpy_does() -> None:
     x = np.random.default_rng(2).standard_normal((1500, 1100)).astype(np.float32)
     whole = x.T @ x + np.float32(100) * np.eye(1100, dtype=np.float32)
-    found = whole.copy()
-    linear.invert(found)
-    assert_close(found, np.linalg.inv(whole.astype(np.float64)), 1e-5)
-    np.testing.assert_array_equal(found, found.T)
+    actual = whole.copy()
+    linear.invert(actual)
+    assert_close(actual, np.linalg.inv(whole.astype(np.float64)), 1e-5)
+    np.testing.assert_array_equal(actual, actual.T)
 
 
 @pytest.mark.parametrize("at_once", [2, 100])
@@ -142,8 +142,8 @@ def test_users_who_are_alike_and_users_without_anything_do_no_harm() -> None:
     spectrum = Eigendecomposition.of(twins)
     assert len(spectrum.squares) <= 20
     x = twins.toarray().astype(np.float64)
-    found = RidgeSolution(spectrum, 2.0).scores(np.arange(43, dtype=np.int32), twins)
-    assert_close(found, x @ in_closed_form(x, 2.0), 1e-5)
+    actual = RidgeSolution(spectrum, 2.0).scores(np.arange(43, dtype=np.int32), twins)
+    assert_close(actual, x @ in_closed_form(x, 2.0), 1e-5)
 
 
 @pytest.mark.parametrize("shape", [(40, 130), (130, 40)])

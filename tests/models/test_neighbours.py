@@ -34,18 +34,18 @@ def test_scores_are_those_of_the_library(similarity: str, weights: str) -> None:
     train = blocks()
     matrix = train.matrix().astype(np.float64)
     matrix.data = np.ones_like(matrix.data) if weights == "none" else np.log1p(matrix.data)
-    theirs = {
+    reference = {
         "cosine": library.CosineRecommender,
         "tfidf": library.TFIDFRecommender,
         "bm25": library.BM25Recommender,
     }[similarity](K=6, num_threads=1)
     with pytest.warns(Warning, match="CSR"):
-        theirs.fit(matrix, show_progress=False)
-    ours = ItemKNN(similarity=similarity, K=6, weights=weights)  # type: ignore[arg-type]
-    ours.fit(train, seed=1)
-    items, scores = ours.recommend(USERS, train.matrix(), 3)
+        reference.fit(matrix, show_progress=False)
+    model = ItemKNN(similarity=similarity, K=6, weights=weights)  # type: ignore[arg-type]
+    model.fit(train, seed=1)
+    items, scores = model.recommend(USERS, train.matrix(), 3)
     for user in USERS:
-        ids, values = theirs.recommend(user, matrix[user], N=3)
+        ids, values = reference.recommend(user, matrix[user], N=3)
         listed = (ids >= 0) & (values > 0)
         assert_close(scores[user, : listed.sum()], values[listed], 1e-6)
         assert set(items[user][items[user] >= 0]) <= set(range(train.n_items))
@@ -72,17 +72,17 @@ def test_lists_and_ranks_are_those_of_a_loop_on_both_paths(
     model.fit(train, seed=1)
     kinds = np.random.default_rng(k).choice(3, (24, 16), p=[0.6, 0.2, 0.2])
     history, targets = (sparse.csr_matrix((kinds == kind).astype(np.float32)) for kind in (1, 2))
-    found = model.rank(USERS, history, k, targets)
+    actual = model.rank(USERS, history, k, targets)
     scores, at = model.scores(USERS, history), 0
     for user in USERS:
         unseen = np.flatnonzero(kinds[user] != 1)
         own = scores[user, unseen]
         listed = unseen[np.lexsort((unseen, -own))][: min(k, (own > 0).sum())]
-        assert found.items[user].tolist() == listed.tolist() + [-1] * (k - len(listed))
-        assert found.scores[user, : len(listed)].tolist() == scores[user, listed].tolist()
+        assert actual.items[user].tolist() == listed.tolist() + [-1] * (k - len(listed))
+        assert actual.scores[user, : len(listed)].tolist() == scores[user, listed].tolist()
         for target in targets[user].indices:
-            assert found.above[at] == (own > scores[user, target]).sum()
-            assert found.ties[at] == (own == scores[user, target]).sum() - 1
+            assert actual.above[at] == (own > scores[user, target]).sum()
+            assert actual.ties[at] == (own == scores[user, target]).sum() - 1
             at += 1
 
 
@@ -104,8 +104,8 @@ def test_a_wrong_knob_is_refused_by_name() -> None:
 def by_library(weighted: sparse.csr_matrix, k: int) -> np.ndarray:
     from implicit.nearest_neighbours import all_pairs_knn
 
-    found = all_pairs_knn(weighted, k, show_progress=False, num_threads=1)
-    return found.tocsr().astype(np.float32).toarray()
+    actual = all_pairs_knn(weighted, k, show_progress=False, num_threads=1)
+    return actual.tocsr().astype(np.float32).toarray()
 
 
 @pytest.mark.parametrize("pairs", [200, 2**23])

@@ -19,7 +19,7 @@ USERS = np.arange(TRAIN.n_users, dtype=np.int32)
 DAY = 86_400
 
 
-def theirs(monkeypatch: pytest.MonkeyPatch, train: Interactions, **knobs: Any) -> tuple[Any, Any]:
+def library_fit(monkeypatch: pytest.MonkeyPatch, train: Interactions, **knobs: Any) -> tuple[Any, Any]:
     """The library's own SAR, fitted, with its frame; NumPy 2 has no np.NaN, so it gets one back."""
     pd = pytest.importorskip("pandas")
     sar = pytest.importorskip("recommenders.models.sar", reason="recommenders is not installed")
@@ -58,7 +58,7 @@ def test_scores_and_lists_are_those_of_the_library(
     train = replace(TRAIN, times=TRAIN.times * 100)
     if similarity == "mutual information":  # of items that nobody has together the library has -inf
         train = crowded()
-    library, frame = theirs(
+    library, frame = library_fit(
         monkeypatch,
         train,
         similarity_type=similarity,
@@ -94,12 +94,12 @@ def test_the_lexicographers_mutual_information_is_that_times_the_count() -> None
         "mutual information",
         "lexicographers mutual information",
     )
-    found = []
+    actual = []
     for similarity in kinds:
         model = SAR(similarity_type=similarity)
         model.fit(train, seed=1)
-        found.append(model.scores(USERS[:12], one_each))
-    assert_close(found[2], found[0] * found[1], 1e-5)
+        actual.append(model.scores(USERS[:12], one_each))
+    assert_close(actual[2], actual[0] * actual[1], 1e-5)
 
 
 def pairs_of(rows: list[tuple[int, int, float, int]]) -> Interactions:
@@ -140,8 +140,8 @@ def test_an_affinity_halves_with_each_half_life(now: int | None, share: float) -
     model.fit(FEW, seed=1)
     # user 2 had item 2, as nobody else, at time 0, and item 0, a third as similar, at the latest time
     of_item_0 = 3 * {None: 1.0, 3 * DAY: 0.5, 0: 1.0}[now]
-    found = model.scores(USERS[2:3], FEW.matrix()[2:3])[0, 2]
-    assert_close(found, 5 * share + of_item_0 / 3, 1e-6)
+    actual = model.scores(USERS[2:3], FEW.matrix()[2:3])[0, 2]
+    assert_close(actual, 5 * share + of_item_0 / 3, 1e-6)
 
 
 def test_a_user_unknown_to_train_is_served_from_the_history_as_it_is() -> None:

@@ -40,8 +40,8 @@ def matrices(elements: st.SearchStrategy[float]) -> st.SearchStrategy[Floats]:
 @settings(max_examples=300, deadline=None)
 @given(matrices(TYING) | matrices(FINITE), st.integers(0, 70), st.sampled_from([-np.inf, 0.0]))
 def test_the_best_are_those_of_a_full_sort(scores: Floats, k: int, floor: float) -> None:
-    for found, expected in zip(topk.top_k(scores, k, floor), by_sorting(scores, k, floor), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for actual, expected in zip(topk.top_k(scores, k, floor), by_sorting(scores, k, floor), strict=True):
+        np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize("n", [8, 9, 127, 1000, 5003])
@@ -52,8 +52,8 @@ def test_the_best_of_wide_rows_are_those_of_a_full_sort(n: int, k: int) -> None:
     coarse = np.round(smooth * 2)
     sparse = np.where(rng.random((5, n)) < 5 / n, smooth, -np.inf).astype(np.float32)
     for scores in (smooth, coarse, sparse, np.concatenate([smooth, coarse, sparse])):
-        for found, expected in zip(topk.top_k(scores, k), by_sorting(scores, k), strict=True):
-            np.testing.assert_array_equal(found, expected)
+        for actual, expected in zip(topk.top_k(scores, k), by_sorting(scores, k), strict=True):
+            np.testing.assert_array_equal(actual, expected)
 
 
 def test_of_scores_that_all_tie_the_first_items_are_best() -> None:
@@ -98,9 +98,9 @@ def test_places_are_those_of_counting(n_targets: int, step: float, k: int) -> No
     values = scores[rows, items]
     above = [(scores[r] > v).sum() for r, v in zip(rows, values, strict=True)]
     ties = [(scores[r] == v).sum() - 1 for r, v in zip(rows, values, strict=True)]
-    found = topk.target_ranks(scores.copy(), np.array(rows), np.array(items))
-    assert [x.dtype for x in found] == [np.int32, np.int32]
-    np.testing.assert_array_equal(found, [above, ties])
+    actual = topk.target_ranks(scores.copy(), np.array(rows), np.array(items))
+    assert [x.dtype for x in actual] == [np.int32, np.int32]
+    np.testing.assert_array_equal(actual, [above, ties])
 
 
 def test_places_are_the_same_by_sorting_and_by_passes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,12 +192,12 @@ def test_lists_and_ranks_are_those_of_a_loop_in_blocks_of_every_size(
     table = model.user_factors @ model.item_factors.T
     history, targets = history_and_targets(k)
     expected = by_loop(table, history, targets, k)
-    for asked in (Table(table), model):
-        found = asked.rank(USERS, history, k, targets)
+    for ranker in (Table(table), model):
+        actual = ranker.rank(USERS, history, k, targets)
         for name in ("items", "above", "ties"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
-        assert_close(found.scores, expected.scores, 1e-6)
-        np.testing.assert_array_equal(asked.recommend(USERS, history, k)[0], expected.items)
+            np.testing.assert_array_equal(getattr(actual, name), getattr(expected, name), name)
+        assert_close(actual.scores, expected.scores, 1e-6)
+        np.testing.assert_array_equal(ranker.recommend(USERS, history, k)[0], expected.items)
 
 
 def test_a_user_who_has_seen_everything_gets_a_list_of_pads() -> None:
@@ -233,8 +233,8 @@ def test_users_are_answered_in_the_order_they_are_asked() -> None:
 
 def test_nobody_is_answered_by_nothing() -> None:
     nobody = sparse.csr_matrix((0, N_ITEMS), dtype=np.float32)
-    found = Product(*smooth(np.random.default_rng(1))).rank(USERS[:0], nobody, 4, nobody)
-    assert [x.shape for x in found] == [(0, 4), (0, 4), (0,), (0,)]
+    actual = Product(*smooth(np.random.default_rng(1))).rank(USERS[:0], nobody, 4, nobody)
+    assert [x.shape for x in actual] == [(0, 4), (0, 4), (0,), (0,)]
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])

@@ -25,20 +25,20 @@ TEST = pd.DataFrame(
 LISTS = {"ann": ["c"], "bob": ["c", "b"]}
 
 
-def of(found: bo.Evaluation, metric: str, k: int) -> float:
-    return float(found.table.set_index(["metric", "k"]).loc[(metric, k), "value"])
+def of(result: bo.Evaluation, metric: str, k: int) -> float:
+    return float(result.table.set_index(["metric", "k"]).loc[(metric, k), "value"])
 
 
 def test_values_are_those_of_a_hand_count() -> None:
-    found = bo.evaluate(LISTS, train=TRAIN, test=TEST, k=[1, 2])
+    result = bo.evaluate(LISTS, train=TRAIN, test=TEST, k=[1, 2])
     # ann: c of {c}. bob: c, b of {b, c}. cy's and dan's test items are unknown, ann's a is in train.
-    assert of(found, "precision", 1) == 1.0
-    assert of(found, "precision", 2) == (0.5 + 1.0) / 2
-    assert of(found, "recall", 1) == (1.0 + 0.5) / 2
-    assert of(found, "catalog_coverage", 1) == 1 / 3
-    assert found.per_user.set_index("user")["recall@1"].to_dict() == {"ann": 1.0, "bob": 0.5}
-    assert set(found.table["n_users"]) == {2}
-    assert "auc" in found.absent
+    assert of(result, "precision", 1) == 1.0
+    assert of(result, "precision", 2) == (0.5 + 1.0) / 2
+    assert of(result, "recall", 1) == (1.0 + 0.5) / 2
+    assert of(result, "catalog_coverage", 1) == 1 / 3
+    assert result.per_user.set_index("user")["recall@1"].to_dict() == {"ann": 1.0, "bob": 0.5}
+    assert set(result.table["n_users"]) == {2}
+    assert "auc" in result.absent
 
 
 def test_what_is_left_out_is_counted_and_said() -> None:
@@ -53,8 +53,8 @@ def test_what_is_left_out_is_counted_and_said() -> None:
         "1 of 2 evaluated users have no list and count with an empty one",
     ):
         assert expected in notes
-    found = bo.evaluate(lists, train=TRAIN, test=TEST, k=1, metrics="recall")
-    assert of(found, "recall", 1) == 0.5
+    result = bo.evaluate(lists, train=TRAIN, test=TEST, k=1, metrics="recall")
+    assert of(result, "recall", 1) == 0.5
     assert "/tmp" not in notes and "parquet" not in notes
 
 
@@ -81,9 +81,9 @@ def test_lists_of_a_model_have_the_values_of_its_cell(form, tmp_path) -> None:
     workspace = Workspace(Store(tmp_path))
     record = run_cell(cell, workspace, EvaluationSpec((2, 5), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}))
     frame = pd.DataFrame(listed(workspace.split(cell), workspace.store.lists(cell.key)))
-    found = bo.evaluate(FORMS[form](frame), workspace.split(cell), k=[2, 5], metrics=["ndcg"])
+    result = bo.evaluate(FORMS[form](frame), workspace.split(cell), k=[2, 5], metrics=["ndcg"])
     for k in (2, 5):
-        row = found.table.query("k == @k").iloc[0]
+        row = result.table.query("k == @k").iloc[0]
         assert (row["value"], row["stderr"]) == pytest.approx(record.metrics["ndcg"][str(k)], abs=1e-12)
 
 
@@ -111,10 +111,10 @@ def test_frames_cut_as_a_split_give_its_values() -> None:
 def test_whole_numbers_and_their_texts_are_one_id() -> None:
     train = pd.DataFrame({"user": [1, 1, 2], "item": [10, 20, 30]})
     test = pd.DataFrame({"user": [1, 2], "item": [30, 10]})
-    found = [bo.evaluate(lists, train=train, test=test, k=1, metrics="recall") for lists in (
+    result = [bo.evaluate(lists, train=train, test=test, k=1, metrics="recall") for lists in (
         {1: [30], 2: [10]}, {"1": ["30"], "2": ["10"]}, (np.array([1, 2]), np.array([[30, -1], [10, -1]])),
     )]  # fmt: skip
-    assert [of(f, "recall", 1) for f in found] == [1.0, 1.0, 1.0]
+    assert [of(f, "recall", 1) for f in result] == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -155,6 +155,6 @@ def test_what_to_measure_on_is_said_once_and_whole() -> None:
 
 def test_an_evaluation_shows_names_as_text() -> None:
     train = TRAIN.replace("a", "<b>a</b>")
-    found = bo.evaluate({"ann": ["c"]}, train=train, test=TEST, k=1)
-    assert "<script" not in found._repr_html_() and "evaluated users have no list" in found._repr_html_()
-    assert "precision" in repr(found)
+    result = bo.evaluate({"ann": ["c"]}, train=train, test=TEST, k=1)
+    assert "<script" not in result._repr_html_() and "evaluated users have no list" in result._repr_html_()
+    assert "precision" in repr(result)

@@ -66,10 +66,12 @@ def test_a_second_run_in_the_same_process_fits_nothing(results: Path) -> None:
 
 
 def test_the_command_is_kept_as_the_command_line_would_have_it(results: Path) -> None:
-    kept = json.loads((results / "toys" / "experiment.json").read_text())["commands"]
-    assert len(kept) == 1
+    commands = json.loads((results / "toys" / "experiment.json").read_text())["commands"]
+    assert len(commands) == 1
     assert (
-        kept[0].startswith("bakeoff run") and "model=by_item,shuffled" in kept[0] and "'k=[2,4]'" in kept[0]
+        commands[0].startswith("bakeoff run")
+        and "model=by_item,shuffled" in commands[0]
+        and "'k=[2,4]'" in commands[0]
     )
 
 

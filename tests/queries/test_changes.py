@@ -35,9 +35,9 @@ def made(tmp_path_factory):
     return workspace, match
 
 
-def changes(match, sample, workspace, **told):
+def changes(match, sample, workspace, **options):
     (split,) = match.splits
-    return largest_changes(split, match.cell(split), sample, workspace, **told)
+    return largest_changes(split, match.cell(split), sample, workspace, **options)
 
 
 def test_users_are_ordered_by_their_change_and_lists_marked(made) -> None:

@@ -35,34 +35,34 @@ def values_of(seed, shift, n=60):
 
 def test_a_line_holds_means_difference_and_who_wins(stored, store, metrics) -> None:
     a, b = values_of(1, 0.05), values_of(2, 0.0)
-    (found,) = compare_matches(match_cells(stored("a", a), stored("b", b)), metrics, (10,), store, RULES)
-    (line,) = found.metrics
+    (result,) = compare_matches(match_cells(stored("a", a), stored("b", b)), metrics, (10,), store, RULES)
+    (line,) = result.metrics
     assert (line.column, line.candidate, line.baseline) == (NDCG, a.mean(), b.mean())
     tested = line.tested
     assert tested.difference == pytest.approx((a - b).mean())
     assert tested.p == tested.corrected == pytest.approx(stats.ttest_rel(a, b).pvalue, rel=1e-9)
     assert (tested.wins, tested.ties, tested.losses) == ((a > b).sum(), 0, (a < b).sum())
     assert tested.low < tested.difference < tested.high
-    assert (found.n_splits, found.n_seeds, found.family_size) == (1, (1, 1), 1)
+    assert (result.n_splits, result.n_seeds, result.family_size) == (1, (1, 1), 1)
 
 
 def test_the_family_of_two_models_is_all_pairs_of_their_table(stored, store, metrics) -> None:
     values = {m: values_of(i, s) for i, (m, s) in enumerate((("a", 0.02), ("b", 0.0), ("c", 0.01)))}
     tables = comparison([stored(m, v) for m, v in values.items()], (10,), metrics)
-    (found,) = compare_matches(match_models("c", "a", tables), metrics, (10,), store, RULES)
+    (result,) = compare_matches(match_models("c", "a", tables), metrics, (10,), store, RULES)
     p = np.array([stats.ttest_rel(values[x], values[y]).pvalue for x, y in ("ca", "cb", "ab")])
-    assert found.metrics[0].tested.corrected == pytest.approx(holm(p)[0], rel=1e-9)
-    assert found.family_size == 3
+    assert result.metrics[0].tested.corrected == pytest.approx(holm(p)[0], rel=1e-9)
+    assert result.family_size == 3
 
 
 def test_the_family_of_two_experiments_is_their_models(stored, store, metrics) -> None:
     new = {m: stored(m, values_of(i, 0.03), key=f"n{m}") for i, m in enumerate("ab")}
     old = {m: stored(m, values_of(i + 5, 0.0), key=f"o{m}") for i, m in enumerate("ab")}
     tables = [comparison(list(side.values()), (10,), metrics) for side in (new, old)]
-    found = compare_matches(match_experiments(*tables, ("new", "old")), metrics, (10,), store, RULES)
-    p = np.array([one.metrics[0].tested.p for one in found])
-    assert [one.metrics[0].tested.corrected for one in found] == pytest.approx(holm(p).tolist())
-    assert [one.family_size for one in found] == [2, 2]
+    results = compare_matches(match_experiments(*tables, ("new", "old")), metrics, (10,), store, RULES)
+    p = np.array([one.metrics[0].tested.p for one in results])
+    assert [one.metrics[0].tested.corrected for one in results] == pytest.approx(holm(p).tolist())
+    assert [one.family_size for one in results] == [2, 2]
 
 
 def test_several_splits_and_seeds_are_put_together(stored, store, metrics) -> None:
@@ -72,22 +72,22 @@ def test_several_splits_and_seeds_are_put_together(stored, store, metrics) -> No
         for p in (1, 2, 3)
         for s in (1, 2)
     ]
-    (found,) = compare_matches(
+    (result,) = compare_matches(
         match_models("a", "b", comparison(results, (10,), metrics)), metrics, (10,), store, RULES
     )
-    assert (found.n_splits, found.n_seeds) == (3, (2, 2))
-    assert found.metrics[0].tested.difference == pytest.approx(
-        found.metrics[0].candidate - found.metrics[0].baseline
+    assert (result.n_splits, result.n_seeds) == (3, (2, 2))
+    assert result.metrics[0].tested.difference == pytest.approx(
+        result.metrics[0].candidate - result.metrics[0].baseline
     )
 
 
 def test_what_cannot_be_tested_says_why(make, store, metrics) -> None:
     both = {"ndcg": {"10": (0.1, 0.01)}, "gini": {"10": (0.5, None)}}
-    (found,) = compare_matches(match_cells(make("a", both), make("b", both)), metrics, (10,), store, RULES)
-    why = {line.column.metric: line.untested for line in found.metrics}
+    (result,) = compare_matches(match_cells(make("a", both), make("b", both)), metrics, (10,), store, RULES)
+    why = {line.column.metric: line.untested for line in result.metrics}
     assert "no values by user" in why["ndcg"] and "whole set of lists" in why["gini"]
     with pytest.raises(ConfigError, match="gate=gini@10: it has no interval"):
-        gate(next(line for line in found.metrics if line.column.metric == "gini"), 0.0)
+        gate(next(line for line in result.metrics if line.column.metric == "gini"), 0.0)
 
 
 def test_turns_of_few_columns_give_the_same(stored, store, metrics, monkeypatch) -> None:
@@ -148,10 +148,10 @@ def test_a_model_against_itself_is_never_decided_and_a_plainly_worse_one_always(
     cells = stored("good", good), stored("bad", bad), stored("same", good)
 
     def answer(a, b):
-        (found,) = compare_matches(
+        (result,) = compare_matches(
             match_cells(a, b), metrics, (10,), store, TestConfig(seed=seed, resamples=1000)
         )
-        return gate(found.metrics[0], 0.002)
+        return gate(result.metrics[0], 0.002)
 
     assert answer(cells[0], cells[0]) == answer(cells[0], cells[2]) == "UNDECIDED"
     assert (answer(cells[0], cells[1]), answer(cells[1], cells[0])) == ("PROMOTED", "REJECTED")

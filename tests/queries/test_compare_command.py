@@ -44,8 +44,8 @@ def experiment(results: Path, name: str, made, ks=(5, 10)) -> dict[str, str]:
         if not workspace.store.done(cell.key):
             run_cell(cell, workspace, EvaluationSpec(ks, METRICS), debug=True)
         keys.setdefault(str(cell.model["name"]), cell.key)
-    asked = [CellRequest(c.key, c) for c in made]
-    Experiment(name).with_cells(asked, "bakeoff run").write(results / name)
+    requests = [CellRequest(c.key, c) for c in made]
+    Experiment(name).with_cells(requests, "bakeoff run").write(results / name)
     return keys
 
 
@@ -60,7 +60,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def said(results, capsys, monkeypatch):
+def run_compare(results, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*words: str) -> tuple[int, str, str]:
@@ -71,8 +71,8 @@ def said(results, capsys, monkeypatch):
     return run
 
 
-def test_two_models_are_compared_with_segments_and_users(said) -> None:
-    code, out, err = said("ease", "popularity", "name=one", "users=1")
+def test_two_models_are_compared_with_segments_and_users(run_compare) -> None:
+    code, out, err = run_compare("ease", "popularity", "name=one", "users=1")
     assert (code, err) == (0, "")
     assert "blocks, split random: ease against popularity" in out
     assert "p corrected by Holm over 6 pairs" in out
@@ -83,8 +83,8 @@ def test_two_models_are_compared_with_segments_and_users(said) -> None:
     assert "Users who gain most in ndcg@10" in out and "user u0" in out and "* i0" in out
 
 
-def test_seeds_are_averaged_and_said(said) -> None:
-    assert "Model seeds, averaged by user: 2 and 1." in said("shuffled", "ease", "name=one")[1]
+def test_seeds_are_averaged_and_said(run_compare) -> None:
+    assert "Model seeds, averaged by user: 2 and 1." in run_compare("shuffled", "ease", "name=one")[1]
 
 
 @pytest.mark.parametrize(
@@ -95,18 +95,18 @@ def test_seeds_are_averaged_and_said(said) -> None:
         ("ease", "ease", 4, "UNDECIDED"),
     ],
 )
-def test_a_gate_answers_by_exit_code(said, a, b, code, answer) -> None:
-    found, out, _ = said(a, b, "name=one", "--gate", "ndcg@10", "--tolerance=0.002")
-    assert found == code
+def test_a_gate_answers_by_exit_code(run_compare, a, b, code, answer) -> None:
+    exit_code, out, _ = run_compare(a, b, "name=one", "--gate", "ndcg@10", "--tolerance=0.002")
+    assert exit_code == code
     assert out.rstrip().splitlines()[-1].startswith(f"{answer}: ndcg@10 ")
 
 
-def test_a_tolerance_beyond_the_interval_leaves_it_undecided(said) -> None:
-    assert said("ease", "popularity", "name=one", "--gate", "ndcg@10", "--tolerance", "0.99")[0] == 4
+def test_a_tolerance_beyond_the_interval_leaves_it_undecided(run_compare) -> None:
+    assert run_compare("ease", "popularity", "name=one", "--gate", "ndcg@10", "--tolerance", "0.99")[0] == 4
 
 
-def test_several_splits_are_combined(said) -> None:
-    code, out, _ = said("ease", "popularity", "name=three", "--gate=ndcg@5")
+def test_several_splits_are_combined(run_compare) -> None:
+    code, out, _ = run_compare("ease", "popularity", "name=three", "--gate=ndcg@5")
     assert "corrected resampled t-test over 3 splits" in out
     assert code == 0
     assert "Each split alone, in ndcg@5" in out
@@ -115,27 +115,29 @@ def test_several_splits_are_combined(said) -> None:
         assert f"Users who gain most in ndcg@5, split_seed {split_seed} (" in out
 
 
-def test_a_model_or_a_cell_beside_itself_is_said_to_be_the_same(said, results) -> None:
+def test_a_model_or_a_cell_beside_itself_is_said_to_be_the_same(run_compare, results) -> None:
     key = next(c.key for c in cells(seeds=(1,)) if c.model["name"] == "ease")
-    told = f"Both are the same cell, {key}: there is nothing to compare, every difference is 0."
+    message = f"Both are the same cell, {key}: there is nothing to compare, every difference is 0."
     for words in ((key, key), ("ease", "ease", "name=one")):
-        code, out, err = said(*words, "--gate", "ndcg@10")
+        code, out, err = run_compare(*words, "--gate", "ndcg@10")
         assert (code, err) == (4, "")
-        assert told in out
+        assert message in out
         assert "Segments" not in out and "No test" not in out
         assert out.rstrip().splitlines()[-1].startswith("UNDECIDED: ndcg@10 +0.0000")
-    assert said(key, key)[0] == 0
-    out = said("ease", "ease", "name=three", "--gate", "ndcg@10")[1]
+    assert run_compare(key, key)[0] == 0
+    out = run_compare("ease", "ease", "name=three", "--gate", "ndcg@10")[1]
     assert "Both are the same 3 cells (" in out
-    out = said("one", "one")[1]
+    out = run_compare("one", "one")[1]
     assert out.count("there is nothing to compare") == 4
 
 
 def test_each_split_is_told_as_if_it_were_alone(results) -> None:
-    (found,) = compare(CompareRequest("ease", "popularity", results, name="three", gate="ndcg@10", users=2))
-    assert [s.name for s in found.splits] == ["split_seed 1", "split_seed 2", "split_seed 3"]
+    (comparison,) = compare(
+        CompareRequest("ease", "popularity", results, name="three", gate="ndcg@10", users=2)
+    )
+    assert [s.name for s in comparison.splits] == ["split_seed 1", "split_seed 2", "split_seed 3"]
     made = list(cells(split_seeds=(1, 2, 3), seeds=(1,)))
-    for at, split in enumerate(found.splits, 1):
+    for at, split in enumerate(comparison.splits, 1):
         a, b = (
             next(c.key for c in made if c.split_seed == at and c.model["name"] == m)
             for m in ("ease", "popularity")
@@ -144,9 +146,9 @@ def test_each_split_is_told_as_if_it_were_alone(results) -> None:
         assert alone.alone == split.alone
         assert alone.segments == split.segments and split.segments
         assert alone.gains == split.gains and split.gains
-    mean = sum(s.alone.difference for s in found.splits) / 3
-    assert found.leading is not None and found.leading.tested is not None
-    assert mean == pytest.approx(found.leading.tested.difference)
+    mean = sum(s.alone.difference for s in comparison.splits) / 3
+    assert comparison.leading is not None and comparison.leading.tested is not None
+    assert mean == pytest.approx(comparison.leading.tested.difference)
 
 
 def test_a_split_that_the_store_has_lost_is_named(results, tmp_path) -> None:
@@ -155,27 +157,27 @@ def test_a_split_that_the_store_has_lost_is_named(results, tmp_path) -> None:
     shutil.copytree(results, tmp_path / "results")
     cell = next(c for c in cells(split_seeds=(2,)) if c.model["name"] == "ease")
     shutil.rmtree(Store(tmp_path / "results" / "store").split_folder(cell.split_key))
-    (found,) = compare(CompareRequest("ease", "popularity", tmp_path / "results", name="three"))
-    assert [bool(s.absent) for s in found.splits] == [False, True, False]
-    assert "holds no split" in found.splits[1].absent and not found.splits[1].segments
+    (comparison,) = compare(CompareRequest("ease", "popularity", tmp_path / "results", name="three"))
+    assert [bool(s.absent) for s in comparison.splits] == [False, True, False]
+    assert "holds no split" in comparison.splits[1].absent and not comparison.splits[1].segments
 
 
-def test_two_experiments_are_matched_by_model(said) -> None:
-    code, out, _ = said("one", "worse", "--gate", "ndcg@10")
+def test_two_experiments_are_matched_by_model(run_compare) -> None:
+    code, out, _ = run_compare("one", "worse", "--gate", "ndcg@10")
     assert "one: ease" in out and ": popularity" not in out  # the same cells in both say nothing
     assert code == 0
-    assert said("worse", "one", "--gate", "ndcg@10")[0] == 3
-    assert said("one", "one", "--gate", "ndcg@10")[0] == 4
+    assert run_compare("worse", "one", "--gate", "ndcg@10")[0] == 3
+    assert run_compare("one", "one", "--gate", "ndcg@10")[0] == 4
 
 
-def test_two_cells_are_compared_by_their_keys(said, results) -> None:
+def test_two_cells_are_compared_by_their_keys(run_compare, results) -> None:
     keys = {str(c.model["name"]): c.key for c in cells(seeds=(1,))}
-    code, out, _ = said(keys["ease"], keys["popularity"], "--gate", "recall@5")
+    code, out, _ = run_compare(keys["ease"], keys["popularity"], "--gate", "recall@5")
     assert code == 0 and "One pair: p needs no correction." in out
 
 
-def test_a_metric_of_the_whole_set_is_compared_by_its_number_alone(said) -> None:
-    code, out, err = said("ease", "popularity", "name=one", "metrics=[gini]")
+def test_a_metric_of_the_whole_set_is_compared_by_its_number_alone(run_compare) -> None:
+    code, out, err = run_compare("ease", "popularity", "name=one", "metrics=[gini]")
     assert (code, err) == (0, "")
     assert "Differences are candidate less baseline; none has a test." in out
     (row,) = [row.split() for row in out.splitlines() if row.startswith("gini@10")]
@@ -185,29 +187,31 @@ def test_a_metric_of_the_whole_set_is_compared_by_its_number_alone(said) -> None
     assert "No test: gini (one number for the whole set of lists, no value for each user)." in out
 
 
-def test_segments_are_told_by_a_metric_of_users_where_one_of_the_whole_set_comes_first(said) -> None:
-    out = said("ease", "popularity", "name=one", "metrics=[gini,recall]")[1]
+def test_segments_are_told_by_a_metric_of_users_where_one_of_the_whole_set_comes_first(run_compare) -> None:
+    out = run_compare("ease", "popularity", "name=one", "metrics=[gini,recall]")[1]
     assert "Segments of users in recall@10" in out
 
 
-def test_a_cell_beside_itself_is_undecided_even_where_the_metric_has_no_interval(said) -> None:
-    code, out, _ = said("ease", "ease", "name=one", "--gate", "gini@10")
+def test_a_cell_beside_itself_is_undecided_even_where_the_metric_has_no_interval(run_compare) -> None:
+    code, out, _ = run_compare("ease", "ease", "name=one", "--gate", "gini@10")
     assert code == 4
     assert out.rstrip().splitlines()[-1] == "UNDECIDED: gini@10 +0.0000, the same cells"
 
 
-def test_any_cutoff_up_to_the_depth_can_be_asked_for(said) -> None:
-    code, out, _ = said("ease", "popularity", "name=one", "--gate", "ndcg@7", "metrics=[ndcg]")
+def test_any_cutoff_up_to_the_depth_can_be_asked_for(run_compare) -> None:
+    code, out, _ = run_compare("ease", "popularity", "name=one", "--gate", "ndcg@7", "metrics=[ndcg]")
     assert code == 0 and "ndcg@7" in out and "recall" not in out
 
 
-def test_the_test_can_be_chosen(said) -> None:
-    out = said("ease", "popularity", "name=one", "statistics.test=wilcoxon", "statistics.correction=bh")[1]
+def test_the_test_can_be_chosen(run_compare) -> None:
+    out = run_compare(
+        "ease", "popularity", "name=one", "statistics.test=wilcoxon", "statistics.correction=bh"
+    )[1]
     assert "Wilcoxon's signed ranks" in out and "Benjamini-Hochberg over 6 pairs" in out
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("ease",), "expected two names, got 1"),
         (("ease", "popularity"), "neither two cells nor two experiments"),
@@ -231,26 +235,26 @@ def test_the_test_can_be_chosen(said) -> None:
         (("one", "other"), "the data are not the same"),
     ],
 )
-def test_what_is_wrong_is_one_line_and_exit_code_2(said, words, told) -> None:
-    code, out, err = said(*words)
-    assert code == 2 and out == "" and told in err and err.count("\n") == 1
+def test_what_is_wrong_is_one_line_and_exit_code_2(run_compare, words, message) -> None:
+    code, out, err = run_compare(*words)
+    assert code == 2 and out == "" and message in err and err.count("\n") == 1
 
 
-def test_cells_of_two_splits_are_refused(said) -> None:
+def test_cells_of_two_splits_are_refused(run_compare) -> None:
     keys = [c.key for c in cells(split_seeds=(1, 2), seeds=(1,)) if c.model["name"] == "ease"]
-    code, _, err = said(*keys)
+    code, _, err = run_compare(*keys)
     assert code == 2 and "was made on split" in err and err.count("\n") == 1
 
 
-def test_the_same_question_has_the_same_answer(said) -> None:
-    assert said("ease", "shuffled", "name=one") == said("ease", "shuffled", "name=one")
+def test_the_same_question_has_the_same_answer(run_compare) -> None:
+    assert run_compare("ease", "shuffled", "name=one") == run_compare("ease", "shuffled", "name=one")
 
 
 def test_from_python_the_numbers_come_as_they_are(results) -> None:
-    (found,) = compare(CompareRequest("ease", "popularity", results, name="one", gate="ndcg@10"))
-    assert found.answer == "PROMOTED" and found.leading is not None
-    assert found.leading.tested is not None and found.leading.tested.low > 0
-    assert found.family_size == 6
+    (comparison,) = compare(CompareRequest("ease", "popularity", results, name="one", gate="ndcg@10"))
+    assert comparison.answer == "PROMOTED" and comparison.leading is not None
+    assert comparison.leading.tested is not None and comparison.leading.tested.low > 0
+    assert comparison.family_size == 6
 
 
 def test_a_question_is_checked_when_it_is_asked(results) -> None:
@@ -258,16 +262,16 @@ def test_a_question_is_checked_when_it_is_asked(results) -> None:
         CompareRequest("a", "b", results, users=-1)
 
 
-def test_cells_without_a_number_are_refused_in_one_line(said, results) -> None:
+def test_cells_without_a_number_are_refused_in_one_line(run_compare, results) -> None:
     breaks = list(cells(ease={"_target_": "toys.Breaks"}, popularity={"_target_": "toys.Refuses"}))
     workspace = Workspace(Store(results / "store"))
     for cell in breaks[:4]:
         run_cell(cell, workspace, EvaluationSpec((5,), METRICS))
-    asked = [CellRequest(c.key, c) for c in breaks[:4]]
-    Experiment("broken").with_cells(asked, "bakeoff run").write(results / "broken")
-    code, out, err = said("ease", "popularity", "name=broken")
+    requests = [CellRequest(c.key, c) for c in breaks[:4]]
+    Experiment("broken").with_cells(requests, "bakeoff run").write(results / "broken")
+    code, out, err = run_compare("ease", "popularity", "name=broken")
     assert (code, out) == (2, "") and "no finished cell" in err and err.count("\n") == 1
-    code, out, err = said(asked[0].key, asked[2].key)
+    code, out, err = run_compare(requests[0].key, requests[2].key)
     assert (code, out) == (2, "") and "nothing to compare (failed: " in err and err.count("\n") == 1
 
 

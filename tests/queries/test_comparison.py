@@ -24,10 +24,10 @@ def test_each_data_set_and_split_has_its_own_table(make, metrics) -> None:
 
 
 def test_seeds_split_seeds_and_folds_are_runs_of_one_row(make, metrics) -> None:
-    places = [(p, f, s) for p in (0, 1) for f in (0, 1) for s in (1, 2)]
-    results = [make("als", ndcg(0.1 * i), split_seed=p, fold=f, seed=s) for i, (p, f, s) in enumerate(places)]
+    runs = [(p, f, s) for p in (0, 1) for f in (0, 1) for s in (1, 2)]
+    results = [make("als", ndcg(0.1 * i), split_seed=p, fold=f, seed=s) for i, (p, f, s) in enumerate(runs)]
     (table,) = comparison(results, (10,), metrics)
-    assert table.runs == tuple(Run(*place) for place in places)
+    assert table.runs == tuple(Run(*run) for run in runs)
     (row,) = table.rows
     assert (row.done, row.fits) == (8, 8)
     assert row.values[NDCG].mean == pytest.approx(0.35)
@@ -77,9 +77,11 @@ def test_a_model_that_lacks_runs_is_never_best(make, metrics) -> None:
 
 def test_a_model_without_chance_has_every_seed_that_others_were_asked_for(make, metrics) -> None:
     plain = "bakeoff.models.baselines.Popularity"
-    (asked, record) = make("pop", ndcg(0.9), target=plain, seed=1)
+    (request, record) = make("pop", ndcg(0.9), target=plain, seed=1)
     results = [
-        Result(CellRequest(asked.cell.key, asked.cell), msgspec.structs.replace(record, key=asked.cell.key))
+        Result(
+            CellRequest(request.cell.key, request.cell), msgspec.structs.replace(record, key=request.cell.key)
+        )
     ]
     results += [make("als", ndcg(0.5), target="toys.Shuffled", seed=s) for s in (1, 2)]
     (table,) = comparison(results, (10,), metrics)
@@ -186,8 +188,8 @@ def test_popularity_is_known_by_its_class_and_only_where_it_has_results(make, me
     named = make("popularity", ndcg(0.1), target="toys.Model")
     real = make("p", ndcg(0.1), target=path)
     failed = make("p", target=path, status="failed")
-    found = [comparison([r], (10,), metrics)[0].has_popularity for r in (named, real, failed)]
-    assert found == [False, True, False]
+    has_popularity = [comparison([r], (10,), metrics)[0].has_popularity for r in (named, real, failed)]
+    assert has_popularity == [False, True, False]
 
 
 def test_seconds_are_means_over_fits_and_memory_the_highest(make, metrics) -> None:

@@ -58,8 +58,8 @@ def test_a_number_is_cut_in_quarters() -> None:
 
 
 def test_users_of_train_and_held_out_users_are_told_apart() -> None:
-    known = Random(ratio=0.7).split(toys.blocks(), seed=3)
-    assert by_known_history(known).names == ("in train",)
+    split = Random(ratio=0.7).split(toys.blocks(), seed=3)
+    assert by_known_history(split).names == ("in train",)
     held_out = HeldOutUsers(share=0.3).split(toys.blocks(), seed=3)
     assert by_known_history(held_out).names == ("new, with a history",)
 

@@ -54,9 +54,9 @@ def test_a_cell_that_failed_has_nothing_to_compare(make) -> None:
 def test_models_are_matched_in_every_table_that_has_both(make, metrics) -> None:
     results = [make(m, NDCG, dataset=d, seed=s) for m in ("a", "b", "c") for d in "xy" for s in (1, 2)]
     results += [make("b", NDCG, dataset="z"), make("c", NDCG, dataset="z")]
-    found = match_models("a", "b", tables_of(results, metrics))
-    assert [m.title for m in found] == ["x, split random", "y, split random"]
-    keys = found[0].splits[0].keys
+    matches = match_models("a", "b", tables_of(results, metrics))
+    assert [m.title for m in matches] == ["x, split random", "y, split random"]
+    keys = matches[0].splits[0].keys
     assert (
         [len(k) for k in keys] == [2, 2, 2] and keys[0][0].startswith("c-a") and keys[1][0].startswith("c-b")
     )
@@ -105,19 +105,19 @@ def test_experiments_are_matched_by_data_split_and_model(make, metrics) -> None:
     new = [make(m, NDCG, key=f"new-{m}", variant="factors=9") for m in ("a", "b")]
     new += [make("popularity", NDCG, key="shared")]
     old = [make(m, NDCG, key=f"old-{m}") for m in ("a", "b")] + [make("popularity", NDCG, key="shared")]
-    found = match_experiments(tables_of(new, metrics), tables_of(old, metrics), ("new", "old"))
-    assert [(m.candidate, m.baseline) for m in found] == [
+    matches = match_experiments(tables_of(new, metrics), tables_of(old, metrics), ("new", "old"))
+    assert [(m.candidate, m.baseline) for m in matches] == [
         ("new: a (factors=9)", "old: a"),
         ("new: b (factors=9)", "old: b"),
     ]
-    assert len({m.family for m in found}) == 1
+    assert len({m.family for m in matches}) == 1
 
 
 def test_equal_settings_go_before_equal_names(make, metrics) -> None:
     new = [make("a", NDCG, key=f"n{v}", variant=v) for v in ("f=1", "f=2")]
     old = [make("a", NDCG, key=f"o{v}", variant=v) for v in ("f=2", "f=3")]
-    found = match_experiments(tables_of(new, metrics), tables_of(old, metrics), ("new", "old"))
-    assert [(m.candidate, m.baseline) for m in found] == [
+    matches = match_experiments(tables_of(new, metrics), tables_of(old, metrics), ("new", "old"))
+    assert [(m.candidate, m.baseline) for m in matches] == [
         ("new: a (f=2)", "old: a (f=2)"),
         ("new: a (f=1)", "old: a (f=3)"),
     ]

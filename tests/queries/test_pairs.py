@@ -30,8 +30,8 @@ def values_of(seed, n=80, **means):
 
 def test_a_family_is_all_pairs_of_one_metric(stored, store, metrics) -> None:
     values = values_of(0, a=0.0, b=0.01, c=0.3)
-    found = pairwise(table_of([stored(m, v) for m, v in values.items()], metrics), metrics, store, RULES)
-    (pair,) = found.pairs.values()
+    tests = pairwise(table_of([stored(m, v) for m, v in values.items()], metrics), metrics, store, RULES)
+    (pair,) = tests.pairs.values()
     assert (pair.column, pair.rows, pair.n_users, pair.n_splits) == (NDCG, (0, 1, 2), 80, 1)
     p = [stats.ttest_rel(values[x], values[y]).pvalue for x, y in ("ab", "ac", "bc")]
     upper = np.triu_indices(3, 1)
@@ -74,8 +74,8 @@ def test_seeds_are_fits_that_the_question_is_about_or_not(stored, store, metrics
     b = values_of(3, b=0.1)["b"]
     results = [stored("a", v, seed=s) for s, v in enumerate(a)]
     results += [stored("b", b, seed=s, key="c-b") for s in (0, 1)]
-    rules = TestConfig(question="models")
-    (pair,) = pairwise(table_of(results, metrics), metrics, store, rules).pairs.values()
+    config = TestConfig(question="models")
+    (pair,) = pairwise(table_of(results, metrics), metrics, store, config).pairs.values()
     assert pair.n_users == 80
     assert pair.p[0, 1] == pytest.approx(stats.ttest_rel((a[0] + a[1]) / 2, b).pvalue, rel=1e-9)
     (pair,) = pairwise(table_of(results, metrics), metrics, store, TestConfig()).pairs.values()
@@ -96,15 +96,15 @@ def test_splits_are_combined_by_the_variance_model(stored, store, metrics) -> No
 
 def test_metrics_of_the_whole_set_have_no_test_and_say_so(make, store, metrics) -> None:
     results = [make(m, {"gini": {"10": (0.5, None)}}) for m in "ab"]
-    found = pairwise(table_of(results, metrics), metrics, store, RULES)
-    assert not found.pairs
-    assert "whole set of lists" in found.untested[Column("gini", 10)]
+    tests = pairwise(table_of(results, metrics), metrics, store, RULES)
+    assert not tests.pairs
+    assert "whole set of lists" in tests.untested[Column("gini", 10)]
 
 
 def test_values_that_are_not_stored_are_named(stored, make, store, metrics) -> None:
     results = [stored("a", [0.1, 0.2]), make("b", {"ndcg": {"10": (0.1, 0.01)}}, key="c-lost")]
-    found = pairwise(table_of(results, metrics), metrics, store, RULES)
-    assert "c-lost" in found.untested[NDCG]
+    tests = pairwise(table_of(results, metrics), metrics, store, RULES)
+    assert "c-lost" in tests.untested[NDCG]
 
 
 def test_models_without_all_their_runs_are_in_no_family(stored, make, store, metrics) -> None:
@@ -117,8 +117,8 @@ def test_models_without_all_their_runs_are_in_no_family(stored, make, store, met
 
 
 def test_a_lone_model_and_a_lone_user_have_no_pair(stored, store, metrics) -> None:
-    found = pairwise(table_of([stored("a", [0.1, 0.2])], metrics), metrics, store, RULES)
-    assert "two models" in found.untested[NDCG]
+    tests = pairwise(table_of([stored("a", [0.1, 0.2])], metrics), metrics, store, RULES)
+    assert "two models" in tests.untested[NDCG]
     two = [stored("a", [0.1, np.nan]), stored("b", [0.1, 0.3])]
     assert "two users" in pairwise(table_of(two, metrics), metrics, store, RULES).untested[NDCG]
 
@@ -127,8 +127,8 @@ def test_more_columns_than_are_held_at_once_give_the_same(stored, store, metrics
     results = []
     for m, shift in (("a", 0.0), ("b", 0.1)):
         made = stored(m, values_of(0, x=shift)["x"])
-        found = store.per_user(made.request.key)
-        store.write_per_user(made.request.key, {**found, "auc": found["ndcg@10"] ** 2})
+        columns = store.per_user(made.request.key)
+        store.write_per_user(made.request.key, {**columns, "auc": columns["ndcg@10"] ** 2})
         made.record.metrics["auc"] = {"": (0.5, 0.1)}
         results.append(made)
     table = table_of(results, metrics)
@@ -147,7 +147,7 @@ def test_other_users_on_one_split_are_refused(stored, store) -> None:
 
 
 def test_a_file_that_is_gone_is_named(store) -> None:
-    place = SplitCells("s", 2, (("c-a",),))
-    assert cells_without_values(store, [place]) == ["c-a"]
+    cells = SplitCells("s", 2, (("c-a",),))
+    assert cells_without_values(store, [cells]) == ["c-a"]
     with pytest.raises(UsageError, match=r"c-a.*rerun=true"):
-        read_sample(store, place, [NDCG])
+        read_sample(store, cells, [NDCG])

@@ -68,12 +68,12 @@ def run(folder: Path, *cells: Cell, save_model: bool = True) -> tuple[Experiment
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Experiment, Store]:
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Experiment, Store]:
     return run(tmp_path_factory.mktemp("kept"), *(cell(m) for m in MODELS))
 
 
-def ask(kept: tuple[Experiment, Store], which: CellFilter | None = None, **question: Any) -> Recommendations:
-    experiment, store = kept
+def ask(saved: tuple[Experiment, Store], which: CellFilter | None = None, **question: Any) -> Recommendations:
+    experiment, store = saved
     return recommend(
         RecommendRequest(**{"k": 4, **question}), one_split(experiment, which or CellFilter()), store
     )
@@ -83,14 +83,14 @@ def of(answer: Recommendations, model: str) -> ModelList:
     return next(m for m in answer.models if m.model == model)
 
 
-def ids(found: ModelList) -> list[str]:
-    return [entry.item.id for entry in found.listed]
+def ids(model: ModelList) -> list[str]:
+    return [entry.item.id for entry in model.listed]
 
 
 class TestAUser:
-    def test_gets_the_stored_lists_with_hits_marked(self, kept: tuple[Experiment, Store]) -> None:
-        answer = ask(kept, user="u004")
-        store = kept[1]
+    def test_gets_the_stored_lists_with_hits_marked(self, saved: tuple[Experiment, Store]) -> None:
+        answer = ask(saved, user="u004")
+        store = saved[1]
         split = store.split(cell("als").split_key)
         row = split.users.tolist().index(4)
         test = {f"i{i:03d}" for i in split.test[[4]].indices}
@@ -103,9 +103,9 @@ class TestAUser:
             assert model.source == "stored lists"
 
     def test_has_the_last_items_of_the_history_told_with_values_and_times(
-        self, kept: tuple[Experiment, Store]
+        self, saved: tuple[Experiment, Store]
     ) -> None:
-        answer = ask(kept, user="u004")
+        answer = ask(saved, user="u004")
         times = [item.time for item in answer.history]
         assert answer.ordered_by == "time" and times == sorted(times, reverse=True)  # type: ignore[type-var]
         assert all(item.value in range(1, 9) for item in answer.history)
@@ -123,31 +123,31 @@ class TestAUser:
             "name": "temporal",
             "ratio": 0.93,
         }
-        kept = run(tmp_path, *(cell(m, split) for m in ("als", "bpr", "by_item")))
-        stored = kept[1].split(cell("als", split).split_key)
+        saved = run(tmp_path, *(cell(m, split) for m in ("als", "bpr", "by_item")))
+        stored = saved[1].split(cell("als", split).split_key)
         user = next(u for u in range(24) if u not in stored.users)
-        answer = ask(kept, user=f"u{user:03d}")
+        answer = ask(saved, user=f"u{user:03d}")
         assert of(answer, "als").source == "saved model" and len(of(answer, "als").listed) == 4
         seen = {f"i{i:03d}" for i in stored.history[[user]].indices}
         assert not seen & set(ids(of(answer, "als")))
         assert "nothing of this user was held out" in of(answer, "by_item").reason
         assert "ByItem has no state() and restore()" in of(answer, "by_item").reason
 
-    def test_cannot_be_asked_for_more_than_the_stored_lists_hold(self, kept: Any) -> None:
+    def test_cannot_be_asked_for_more_than_the_stored_lists_hold(self, saved: Any) -> None:
         with pytest.raises(ConfigError, match="k=9 is larger than depth=8"):
-            ask(kept, user="u004", k=9)
+            ask(saved, user="u004", k=9)
 
 
 class TestANewcomer:
-    def test_gets_what_a_model_makes_of_the_items(self, kept: tuple[Experiment, Store]) -> None:
-        answer = ask(kept, items=("i002", "i004", "i002"))
+    def test_gets_what_a_model_makes_of_the_items(self, saved: tuple[Experiment, Store]) -> None:
+        answer = ask(saved, items=("i002", "i004", "i002"))
         assert [i.id for i in answer.history] == ["i002", "i004"]
         assert all(int(i[1:]) % 2 == 0 for m in ("als", "ease") for i in ids(of(answer, m))[:3])
         assert not {"i002", "i004"} & {i for m in answer.models for i in ids(m)}
         assert not any(e.hit for m in answer.models for e in m.listed)
 
-    def test_is_told_who_cannot_and_why(self, kept: tuple[Experiment, Store]) -> None:
-        answer = ask(kept, items=("i002",))
+    def test_is_told_who_cannot_and_why(self, saved: tuple[Experiment, Store]) -> None:
+        answer = ask(saved, items=("i002",))
         assert of(answer, "bpr").reason == "it cannot serve users it was not fitted on"
         assert of(answer, "by_item").reason.startswith("its model could not be saved")
 
@@ -157,23 +157,23 @@ class TestANewcomer:
 
 
 class TestAnItem:
-    def test_has_items_of_its_kind_beside_it_and_not_itself(self, kept: tuple[Experiment, Store]) -> None:
-        answer = ask(kept, similar_to="i003")
+    def test_has_items_of_its_kind_beside_it_and_not_itself(self, saved: tuple[Experiment, Store]) -> None:
+        answer = ask(saved, similar_to="i003")
         for model in ("als", "bpr", "ease"):
             assert "i003" not in ids(of(answer, model)) and of(answer, model).listed
         assert all(int(i[1:]) % 2 for i in ids(of(answer, "ease"))[:4])
         assert all(e.score > 0 for m in answer.models for e in m.listed)
 
-    def test_models_without_a_notion_of_it_say_so(self, kept: tuple[Experiment, Store]) -> None:
-        answer = ask(kept, similar_to="i003")
+    def test_models_without_a_notion_of_it_say_so(self, saved: tuple[Experiment, Store]) -> None:
+        answer = ask(saved, similar_to="i003")
         assert of(answer, "popularity").reason == "it defines no similarity between items"
 
 
 def test_a_model_that_breaks_leaves_the_others_alone(
-    kept: tuple[Experiment, Store], monkeypatch: pytest.MonkeyPatch
+    saved: tuple[Experiment, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bakeoff.models.linear.EASE.similar", lambda self, item: [][item])
-    answer = ask(kept, similar_to="i003")
+    answer = ask(saved, similar_to="i003")
     assert of(answer, "ease").reason == "IndexError: list index out of range"
     assert of(answer, "als").listed
 
@@ -182,10 +182,10 @@ def test_items_go_by_their_names_where_the_source_knows_them(tmp_path: Path) -> 
     named = cell("popularity")
     named = Cell(**{**named.__dict__, "dataset": {"_target_": "test_recommend.Named", "name": "blocks"}})
     sys.modules["test_recommend"] = sys.modules[__name__]
-    kept = run(tmp_path, named)
-    assert ask(kept, similar_to="i003").history == (Item("i003", "Item <3>"),)
+    saved = run(tmp_path, named)
+    assert ask(saved, similar_to="i003").history == (Item("i003", "Item <3>"),)
     with pytest.raises(UsageError, match=r"did you mean 'i003' \(Item <3>\)\?"):
-        ask(kept, similar_to="item <3> ")
+        ask(saved, similar_to="item <3> ")
 
 
 def test_a_cell_that_did_not_run_is_named(tmp_path: Path) -> None:
@@ -240,10 +240,10 @@ class TestWhich:
 
     def test_of_several_seeds_the_first_is_taken_and_said(self) -> None:
         cells = [cell(m, seed=s, split_seed=p) for p in (42, 43) for s in (1, 2) for m in ("als", "ease")]
-        found = self.chosen(self.cells(*cells))
-        assert found.labels == ("als", "ease")
-        assert {(a.cell.seed, a.cell.split_seed) for a in found.requests} == {(1, 42)}
-        assert found.notes == (
+        selection = self.chosen(self.cells(*cells))
+        assert selection.labels == ("als", "ease")
+        assert {(a.cell.seed, a.cell.split_seed) for a in selection.requests} == {(1, 42)}
+        assert selection.notes == (
             "split_seed=42 of 42, 43; choose another with split_seed=",
             "seed=1 of 1, 2; choose another with seed=",
         )

@@ -35,23 +35,23 @@ def sample_of(split, gain):
 
 
 def test_the_segment_in_which_the_sign_flips_is_found(split) -> None:
-    found = {s.name: s for s in segments(sample_of(split, 0.2), split, RULES)}
-    assert not found["UK"].flips and found["FR"].flips
-    assert found["FR"].high < 0 < found["UK"].low
+    result = {s.name: s for s in segments(sample_of(split, 0.2), split, RULES)}
+    assert not result["UK"].flips and result["FR"].flips
+    assert result["FR"].high < 0 < result["UK"].low
     even = split.users % 2 == 0
-    assert (found["UK"].n_users, found["UK"].larger) == (even.sum(), even.sum())
-    assert found["FR"].smaller == (~even).sum()
+    assert (result["UK"].n_users, result["UK"].larger) == (even.sum(), even.sum())
+    assert result["FR"].smaller == (~even).sum()
 
 
 def test_p_is_corrected_over_all_segments(split) -> None:
     from scipy import stats
 
     sample = sample_of(split, 0.2)
-    found = segments(sample, split, RULES)
+    result = segments(sample, split, RULES)
     difference = sample.values[0, 0] - sample.values[0, 1]
     lengths = np.diff(split.history.indptr)[split.users]
     p = []
-    for s in found:
+    for s in result:
         if s.kind == "country":
             mask = split.users % 2 == (0 if s.name == "UK" else 1)
         else:
@@ -61,13 +61,13 @@ def test_p_is_corrected_over_all_segments(split) -> None:
         assert s.n_users == mask.sum()
         assert s.difference == pytest.approx(difference[mask].mean())
         p.append(stats.ttest_rel(sample.values[0, 0, mask], sample.values[0, 1, mask]).pvalue)
-    assert [s.p for s in found] == pytest.approx(holm(np.array(p)).tolist(), rel=1e-9)
+    assert [s.p for s in result] == pytest.approx(holm(np.array(p)).tolist(), rel=1e-9)
 
 
 def test_groups_of_few_and_of_all_users_are_left_out(split) -> None:
-    found = segments(sample_of(split, 0.2), split, RULES)
-    assert all(FEWEST <= s.n_users < len(split.users) for s in found)
-    assert "rare" not in {s.name for s in found} and "known" not in {s.kind for s in found}
+    result = segments(sample_of(split, 0.2), split, RULES)
+    assert all(FEWEST <= s.n_users < len(split.users) for s in result)
+    assert "rare" not in {s.name for s in result} and "known" not in {s.kind for s in result}
 
 
 def test_nothing_flips_where_all_gain_alike(split) -> None:

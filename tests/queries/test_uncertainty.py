@@ -30,13 +30,13 @@ def store(tmp_path):
 def results(make, store):
     """Three models with 100 users: b is best, a is close to it, c is far."""
     rng = np.random.default_rng(0)
-    shared, found = rng.random(100), []
+    shared, results = rng.random(100), []
     for model, shift in (("a", 0.295), ("b", 0.3), ("c", 0.0)):
         values = shared + shift + rng.normal(0, 0.05, 100)
         made = make(model, {"ndcg": {"10": (float(values.mean()), 0.01)}, "gini": {"10": (0.5, None)}})
         store.write_per_user(made.request.key, {"user": np.arange(100), "ndcg@10": values})
-        found.append(made)
-    return found
+        results.append(made)
+    return results
 
 
 def test_what_is_not_apart_from_the_best_is_with_uncertainty(results, store, metrics) -> None:
@@ -48,27 +48,29 @@ def test_what_is_not_apart_from_the_best_is_with_uncertainty(results, store, met
 @pytest.mark.parametrize("test", ["t", "randomization", "wilcoxon"])
 @pytest.mark.parametrize("correction", ["holm", "bh"])
 def test_the_configured_test_makes_the_marks(results, store, metrics, test, correction) -> None:
-    rules = TestConfig(test=test, correction=correction, resamples=999)
-    (table,) = with_uncertainty(comparison(results, (10,), metrics), metrics, store, rules)
+    config = TestConfig(test=test, correction=correction, resamples=999)
+    (table,) = with_uncertainty(comparison(results, (10,), metrics), metrics, store, config)
     assert [row.values[NDCG].tied for row in table.rows] == [True, False, False]
-    assert table.marks is not None and table.marks.test_config is rules
+    assert table.marks is not None and table.marks.test_config is config
 
 
 def test_every_output_shows_and_explains_them(results, store, metrics, tmp_path) -> None:
     tables = with_uncertainty(comparison(results, (10,), metrics), metrics, store, TestConfig())
-    told = "†: not distinguishable from the best (paired t-test over users, Holm over all pairs, level 5 %)"
+    explanation = (
+        "†: not distinguishable from the best (paired t-test over users, Holm over all pairs, level 5 %)"
+    )
     doc = document("x", results, tables, metrics, ["bakeoff run"])
     (a, _, _) = doc.sections[0].metrics[0].rows
     assert a[1].text.endswith("†")
     page = markdown.render(doc)
-    assert "†" in page and told in page
+    assert "†" in page and explanation in page
     paper = latex.render(doc)
     assert r"$^{\dagger}$" in paper and "†" not in paper and "not distinguishable from the best" in paper
     screen = io.StringIO()
     console.print_tables(
         "x", results, (10,), metrics, tmp_path, Console(file=screen, width=200, no_color=True), tables
     )
-    assert "†" in screen.getvalue() and told in screen.getvalue()
+    assert "†" in screen.getvalue() and explanation in screen.getvalue()
 
 
 def test_metrics_of_the_whole_set_say_that_they_have_no_test(results, store, metrics) -> None:
@@ -117,8 +119,8 @@ def test_a_table_that_nobody_tested_says_nothing_of_it(results, metrics) -> None
 
 
 def test_too_few_flips_to_tell_anything_apart_are_told(results, store, metrics) -> None:
-    rules = TestConfig(test="randomization", resamples=100, confidence=0.99)
-    (table,) = with_uncertainty(comparison(results, (10,), metrics), metrics, store, rules)
+    config = TestConfig(test="randomization", resamples=100, confidence=0.99)
+    (table,) = with_uncertainty(comparison(results, (10,), metrics), metrics, store, config)
     assert [row.values[NDCG].tied for row in table.rows] == [True, False, True]
     assert any("cannot reach a corrected p below 0.03" in n for n in notes(table))
 
@@ -167,8 +169,8 @@ def test_the_interval_of_a_mean_over_repetitions_is_of_the_variance_model(repeat
     expected = summarise([list(values)]).spread
     (row,) = table.rows
     assert row.values[NDCG].half == pytest.approx(expected.half_widths()[0])
-    rules = TestConfig(question="models", confidence=0.9)
-    (table,) = with_uncertainty(comparison(repeat(a=values), (10,), metrics), metrics, store, rules)
+    config = TestConfig(question="models", confidence=0.9)
+    (table,) = with_uncertainty(comparison(repeat(a=values), (10,), metrics), metrics, store, config)
     assert table.rows[0].values[NDCG].half == pytest.approx(expected.fixed().half_widths(0.9)[0])
 
 
@@ -182,8 +184,8 @@ def test_seeds_that_scatter_are_in_the_marks_as_in_the_intervals(repeat, store, 
     (first, second) = (row.values[NDCG] for row in table.rows)
     assert abs(first.mean - second.mean) < first.half
     assert first.tied or second.tied
-    rules = TestConfig(question="models")
-    (table,) = with_uncertainty(comparison(repeat(a=a, b=b), (10,), metrics), metrics, store, rules)
+    config = TestConfig(question="models")
+    (table,) = with_uncertainty(comparison(repeat(a=a, b=b), (10,), metrics), metrics, store, config)
     assert not any(row.values[NDCG].tied for row in table.rows)
 
 

@@ -21,7 +21,7 @@ TABLES = ["lists.parquet", "test.parquet", "train.parquet"]
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, list[str]]:
     workspace = Workspace(Store(tmp_path_factory.mktemp("store")))
-    wanted = EvaluationSpec((3,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"})
+    spec = EvaluationSpec((3,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"})
     made = [
         Cell(
             dataset={"_target_": "toys.Blocks", "name": "blocks"},
@@ -31,7 +31,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, list[st
         for offset in (0, 1)
     ]
     for cell in made:
-        run_cell(cell, workspace, wanted, debug=True)
+        run_cell(cell, workspace, spec, debug=True)
     return workspace, [cell.key for cell in made]
 
 

@@ -89,7 +89,7 @@ def test_a_report_compiles_whatever_its_names_hold(engine, make, metrics, tmp_pa
     tables = comparison(results, (10,), many)
     text = latex.render(document("x", results, tables, many, [], per_grid=latex.COLUMNS))
     log = compile_with(engine, text, tmp_path)
-    places = re.findall(r"^Overfull .* at lines (\d+)--(\d+)", log, flags=re.MULTILINE)
-    wide = [place for place in places if place[0] != place[1]]  # else a long word in a field
+    spans = re.findall(r"^Overfull .* at lines (\d+)--(\d+)", log, flags=re.MULTILINE)
+    wide = [span for span in spans if span[0] != span[1]]  # else a long word in a field
     assert not wide, wide
     assert text.count(r"\bakeoffcaption{") > 4

@@ -32,18 +32,22 @@ RECORD = Record(
 
 
 def test_metrics_have_a_name_for_each_cutoff_and_steps() -> None:
-    found = {(name, step): value for name, value, step in logged.metrics(RECORD)}
-    assert found[("ndcg_at_5", 5)] == 0.25 and found[("ndcg_at_10", 10)] == 0.5
-    assert found[("ndcg_at_5_stderr", 5)] == 0.01 and ("ndcg_at_10_stderr", 10) not in found
-    assert found[("auc", 0)] == 0.75 and found[("fit_seconds", 0)] == 1.5 and found[("peak_mb", 0)] == 12.0
-    assert (found[("training_loss", 1)], found[("training_loss", 2)]) == (0.5, 0.25)
-    assert found[("my_metric_at_5", 5)] == 1.0  # an @ is no letter of MLflow's
+    logged_values = {(name, step): value for name, value, step in logged.metrics(RECORD)}
+    assert logged_values[("ndcg_at_5", 5)] == 0.25 and logged_values[("ndcg_at_10", 10)] == 0.5
+    assert logged_values[("ndcg_at_5_stderr", 5)] == 0.01 and ("ndcg_at_10_stderr", 10) not in logged_values
+    assert (
+        logged_values[("auc", 0)] == 0.75
+        and logged_values[("fit_seconds", 0)] == 1.5
+        and logged_values[("peak_mb", 0)] == 12.0
+    )
+    assert (logged_values[("training_loss", 1)], logged_values[("training_loss", 2)]) == (0.5, 0.25)
+    assert logged_values[("my_metric_at_5", 5)] == 1.0  # an @ is no letter of MLflow's
 
 
 def test_parameters_are_coordinates_and_hyperparameters() -> None:
-    found = dict(logged.params(CellRequest("c0", CELL), RECORD))
-    assert (found["dataset"], found["model"], found["seed"]) == ("blöcke", "als", "1")
-    assert (found["model.factors"], found["model.wide_"]) == ("8", "[1, 2]")
-    assert "variant" not in found and "fold" not in found
+    logged_values = dict(logged.params(CellRequest("c0", CELL), RECORD))
+    assert (logged_values["dataset"], logged_values["model"], logged_values["seed"]) == ("blöcke", "als", "1")
+    assert (logged_values["model.factors"], logged_values["model.wide_"]) == ("8", "[1, 2]")
+    assert "variant" not in logged_values and "fold" not in logged_values
     long = replace(RECORD, parameters={"x": "y" * 10_000})
     assert len(dict(logged.params(CellRequest("c0", CELL), long))["model.x"]) == 5000

@@ -33,9 +33,9 @@ def text_of(value) -> str:
 
 @pytest.mark.parametrize(("header", "rows_of"), TABLES, ids=["metrics", "cells"])
 def test_parquet_holds_the_fields_of_the_csv(header, rows_of, results) -> None:
-    found = reference.read_table(pa.BufferReader(parquet.render(header, rows_of(results))))
+    table = reference.read_table(pa.BufferReader(parquet.render(header, rows_of(results))))
     written = list(reader.DictReader(io.StringIO(csv.render(header, rows_of(results)), newline="")))
-    assert [{k: text_of(v) for k, v in row.items()} for row in found.to_pylist()] == written
+    assert [{k: text_of(v) for k, v in row.items()} for row in table.to_pylist()] == written
     assert len(written) > 1
 
 

@@ -24,7 +24,7 @@ MODELS = (
 SPLITS = {"random": "per_user.Random", "held_out_users": "held_out_users.HeldOutUsers"}
 
 
-def asked(
+def requests(
     *, datasets: tuple[str, ...] = ("lastfm_top_tracks",), variant: str = "", **changes: Any
 ) -> list[CellRequest]:
     made = [
@@ -52,7 +52,7 @@ def printed(planned: Plan, tmp_path: Path, *, terminal: bool = True, ahead: Any 
 
 
 def test_a_plan_of_nine_models_fits_80_columns_with_every_key_whole(tmp_path: Path) -> None:
-    planned = plan(asked(), Store(tmp_path))
+    planned = plan(requests(), Store(tmp_path))
     lines = printed(planned, tmp_path)
     table = lines[1 : 3 + len(planned.requests)]
     assert max(map(cell_len, table)) <= 80
@@ -61,7 +61,7 @@ def test_a_plan_of_nine_models_fits_80_columns_with_every_key_whole(tmp_path: Pa
 
 
 def test_what_is_the_same_in_all_rows_is_said_once_above_them(tmp_path: Path) -> None:
-    head, columns, *_ = printed(plan(asked(), Store(tmp_path)), tmp_path)
+    head, columns, *_ = printed(plan(requests(), Store(tmp_path)), tmp_path)
     assert head == "Experiment first [x]: data set lastfm_top_tracks, split seed 42"
     assert columns.split() == ["split", "model", "seed", "key", "state"]
 
@@ -71,7 +71,7 @@ def test_long_names_are_broken_on_a_narrow_terminal_alone_and_keys_never(
     tmp_path: Path, terminal: bool
 ) -> None:
     variant = "factors=128,iterations=30,regularization=0.001"
-    planned = plan(asked(datasets=("online_retail", "simulated"), variant=variant), Store(tmp_path))
+    planned = plan(requests(datasets=("online_retail", "simulated"), variant=variant), Store(tmp_path))
     lines = printed(planned, tmp_path, terminal=terminal)
     text = "\n".join(lines)
     assert all(a.key in text for a in planned.requests)
@@ -80,7 +80,7 @@ def test_long_names_are_broken_on_a_narrow_terminal_alone_and_keys_never(
 
 
 def test_skips_are_told_with_their_reason_and_are_not_counted_as_to_run(tmp_path: Path) -> None:
-    planned = plan(asked(), Store(tmp_path))
+    planned = plan(requests(), Store(tmp_path))
     ahead = {a.key: "cannot [do] it" for a in planned.requests if a.cell.model["name"] in ("bpr", "warp")}
     lines = printed(planned, tmp_path, ahead=ahead)
     assert sum(line.rstrip().endswith("will skip") for line in lines) == 8

@@ -84,10 +84,10 @@ def test_csv_has_a_row_for_each_item_and_each_reason() -> None:
 
 
 def test_json_holds_everything() -> None:
-    found = json.loads(as_json(an_answer(1)))
-    assert found["request"] == {"user": "u[1]", "k": 2}
-    assert found["history"][0]["time"] == 86_400 and found["n_history"] == 5
-    assert found["models"][0]["items"][0] == {"id": "0", "name": NAMES[0], "score": 1.0, "hit": True}
+    document = json.loads(as_json(an_answer(1)))
+    assert document["request"] == {"user": "u[1]", "k": 2}
+    assert document["history"][0]["time"] == 86_400 and document["n_history"] == 5
+    assert document["models"][0]["items"][0] == {"id": "0", "name": NAMES[0], "score": 1.0, "hit": True}
 
 
 def test_the_form_follows_the_file(tmp_path: Path) -> None:

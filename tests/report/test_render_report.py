@@ -78,8 +78,8 @@ def markdown_tables(text):
 
 def test_markdown_reads_back_to_the_same_text(hostile, metrics) -> None:
     doc = written(hostile, metrics)
-    found = [[row for row in table if row] for table in markdown_tables(markdown.render(doc))]
-    assert [[[" ".join(t.split()) for t in row] for row in table] for table in found] == [
+    result = [[row for row in table if row] for table in markdown_tables(markdown.render(doc))]
+    assert [[[" ".join(t.split()) for t in row] for row in table] for table in result] == [
         [[" ".join(t.split()) for t in row] for row in table] for table in texts_of(doc)
     ]
 
@@ -171,13 +171,13 @@ def unescaped(text):
         "textquotesingle": "'", "textendash": "–",
     }  # fmt: skip
 
-    def plain(found):
-        if found["letters"]:
-            assert " ".join(f"U+{ord(c):04X}" for c in found["letters"]) == found["codes"]
-            return found["letters"]
-        if found["name"]:
-            return named[found["name"]]
-        return found["char"] or found["group"] or {"$\\pm$": "±", "-{}": "-", ",{}": ","}[found[0]]
+    def plain(match):
+        if match["letters"]:
+            assert " ".join(f"U+{ord(c):04X}" for c in match["letters"]) == match["codes"]
+            return match["letters"]
+        if match["name"]:
+            return named[match["name"]]
+        return match["char"] or match["group"] or {"$\\pm$": "±", "-{}": "-", ",{}": ","}[match[0]]
 
     pattern = (
         r"\\bakeoffletters\{(?P<codes>[^}]*)\}\{(?P<letters>[^}]*)\}|\\(?P<name>[a-z]+(34)?)\{\}"

@@ -25,20 +25,20 @@ def test_the_columns_are_those_of_the_contract() -> None:
 
 
 def test_each_metric_and_k_is_a_row_in_order(make) -> None:
-    found = metric_rows([make(metrics=NUMBERS, key="c1", variant="factors=8")], (10, 5))
-    place = ("c1", "plays", "random", 42, None, "s42", "als", "factors=8", "none", 1)
-    assert found == [
-        (*place, None, "auc", 0.75, None, 50),
-        (*place, 5, "gini", 0.125, None, 50),
-        (*place, 10, "gini", 0.1, None, 50),
-        (*place, 5, "ndcg", 0.25, 0.01, 50),
-        (*place, 10, "ndcg", 0.5, 0.02, 50),
+    result = metric_rows([make(metrics=NUMBERS, key="c1", variant="factors=8")], (10, 5))
+    coordinates = ("c1", "plays", "random", 42, None, "s42", "als", "factors=8", "none", 1)
+    assert result == [
+        (*coordinates, None, "auc", 0.75, None, 50),
+        (*coordinates, 5, "gini", 0.125, None, 50),
+        (*coordinates, 10, "gini", 0.1, None, 50),
+        (*coordinates, 5, "ndcg", 0.25, 0.01, 50),
+        (*coordinates, 10, "ndcg", 0.5, 0.02, 50),
     ]
 
 
 def test_only_the_ks_and_metrics_asked_for_are_told(make) -> None:
-    found = metric_rows([make(metrics=NUMBERS)], (5,), ("ndcg", "auc"))
-    assert [row[10:12] for row in found] == [(None, "auc"), (5, "ndcg")]
+    result = metric_rows([make(metrics=NUMBERS)], (5,), ("ndcg", "auc"))
+    assert [row[10:12] for row in result] == [(None, "auc"), (5, "ndcg")]
 
 
 def test_rows_do_not_depend_on_the_order_of_results(make) -> None:

@@ -54,9 +54,9 @@ def test_several_objectives_stand_beside_the_first(make) -> None:
 def test_the_file_is_there_only_where_something_was_tuned(results, metrics, tmp_path) -> None:
     files.write(tmp_path, "x", results, (10,), metrics, [])
     with (tmp_path / "tuning.csv").open(newline="") as file:
-        found = list(csv.DictReader(file))
-    assert list(found[0]) == list(TUNING_COLUMNS)
-    assert [float(r["value"]) for r in found if r["value"]] == [0.1, 0.3]
+        lines = list(csv.DictReader(file))
+    assert list(lines[0]) == list(TUNING_COLUMNS)
+    assert [float(r["value"]) for r in lines if r["value"]] == [0.1, 0.3]
     files.write(tmp_path, "x", results[:2], (10,), metrics, [])
     assert not (tmp_path / "tuning.csv").exists()
 

@@ -144,15 +144,15 @@ def test_seconds_have_about_three_figures(seconds, text) -> None:
 
 
 def test_folds_that_were_not_asked_for_are_told(make, metrics) -> None:
-    def said(*folds: int | None) -> list[str]:
+    def notes_for(*folds: int | None) -> list[str]:
         results = [make("a", ndcg(0.5), fold=f) for f in folds]
         for result in results:
             result.request.cell.split.update({"n_folds": 3} if result.request.cell.fold is not None else {})
         return [note for note in notes(table_of(results, metrics)) if "split.fold=" in note]
 
-    assert said(0) == ["Fold 0 of 3 alone; all of them: split.fold=0,1,2."]
-    assert said(0, 2) == ["Folds 0, 2 of 3 alone; all of them: split.fold=0,1,2."]
-    assert said(0, 1, 2) == said(None) == []
+    assert notes_for(0) == ["Fold 0 of 3 alone; all of them: split.fold=0,1,2."]
+    assert notes_for(0, 2) == ["Folds 0, 2 of 3 alone; all of them: split.fold=0,1,2."]
+    assert notes_for(0, 1, 2) == notes_for(None) == []
 
 
 def test_what_is_worth_saying_of_the_data_is_said(make, metrics) -> None:

@@ -69,7 +69,7 @@ def test_a_sweep_killed_at_any_moment_goes_on_and_ends_with_the_same_bytes(
         nursery.start(folder, RUN)
         assert nursery.wait() == 0
         assert all(p.stat().st_mtime_ns == at for p, at in done.items()), "a finished cell ran again"
-        found = {n: v for n, v in timeless(folder / "results").items() if not Path(n).name.startswith(".")}
-        assert {n: v for n, v in found.items() if "/." not in n} == expected
+        files = {n: v for n, v in timeless(folder / "results").items() if not Path(n).name.startswith(".")}
+        assert {n: v for n, v in files.items() if "/." not in n} == expected
         shutil.rmtree(folder)
     assert killed >= 15, "the machine was too uneven to tell when a run ends"

@@ -119,9 +119,9 @@ def test_spaces_are_free(text: str) -> None:
 def test_a_near_miss_is_answered_with_the_label_to_write(text: str, label: str) -> None:
     names = model_names([request("als", "factors=8"), request("popularity")])
     assert matches(text, names) == []
-    told = no_match("model", text, names)
-    assert f"did you mean '{label}'?" in told
-    assert told.endswith("choose one of: 'als (factors=8)', 'popularity'")
+    message = no_match("model", text, names)
+    assert f"did you mean '{label}'?" in message
+    assert message.endswith("choose one of: 'als (factors=8)', 'popularity'")
 
 
 def test_rows_of_one_label_are_told_apart_by_what_differs_or_by_their_key() -> None:

@@ -53,37 +53,37 @@ def cells(dataset: dict[str, Any], *splits: str, **more: Any) -> Iterator[CellRe
 
 @pytest.mark.parametrize("stored", [False, True], ids=["from configurations", "from the store"])
 def test_what_is_foreseen_is_what_a_run_skips(plays: dict[str, Any], tmp_path: Path, stored: bool) -> None:
-    asked = list(cells(plays, "random", "held_out_users"))
-    run = {a.key: run_cell(a.cell, Workspace(Store(tmp_path / "ran")), WANTED) for a in asked}
+    requests = list(cells(plays, "random", "held_out_users"))
+    run = {a.key: run_cell(a.cell, Workspace(Store(tmp_path / "ran")), WANTED) for a in requests}
     skipped = {key for key, record in run.items() if record.status == "skipped"}
     assert {r.status for r in run.values()} == {"done", "skipped"}
-    ahead = preflight(asked, Store(tmp_path / ("ran" if stored else "empty")), WANTED)
+    ahead = preflight(requests, Store(tmp_path / ("ran" if stored else "empty")), WANTED)
     assert set(ahead.skipped) == skipped and not ahead.refused
-    told = {a.cell.model["name"]: ahead.skipped[a.key] for a in asked if a.key in skipped}
-    assert told["features"].startswith("LightFM cannot serve users it was not fitted on")
-    assert told["recent"] == "needs timestamps; the data set has none"
+    reasons = {a.cell.model["name"]: ahead.skipped[a.key] for a in requests if a.key in skipped}
+    assert reasons["features"].startswith("LightFM cannot serve users it was not fitted on")
+    assert reasons["recent"] == "needs timestamps; the data set has none"
     for key in skipped:  # a model may say whose times it needs
         assert ahead.skipped[key] in run[key].reason or ahead.skipped[key].startswith("needs timestamps")
 
 
 def test_a_split_by_time_of_a_file_without_times_is_refused(plays: dict[str, Any], tmp_path: Path) -> None:
-    asked = list(cells(plays, "random", "temporal"))
-    ahead = preflight(asked, Store(tmp_path), WANTED)
-    by_time = {a.key for a in asked if a.cell.split["name"] == "temporal"}
+    requests = list(cells(plays, "random", "temporal"))
+    ahead = preflight(requests, Store(tmp_path), WANTED)
+    by_time = {a.key for a in requests if a.cell.split["name"] == "temporal"}
     assert set(ahead.refused) == by_time and by_time <= set(ahead.reasons)
     with pytest.raises(UsageError, match="'temporal' needs timestamps; data set 'plays' has none"):
-        preflight([a for a in asked if a.key in by_time], Store(tmp_path), WANTED)
+        preflight([a for a in requests if a.key in by_time], Store(tmp_path), WANTED)
 
 
 def test_a_cutoff_beyond_the_catalogue_of_a_stored_split_is_refused(
     plays: dict[str, Any], tmp_path: Path
 ) -> None:
-    asked = list(cells(plays, "random"))
+    requests = list(cells(plays, "random"))
     beyond = EvaluationSpec((99,), WANTED.metrics)
-    assert not preflight(asked, Store(tmp_path), beyond).refused, "the catalogue is not known yet"
-    run_cell(asked[0].cell, Workspace(Store(tmp_path)), WANTED)
+    assert not preflight(requests, Store(tmp_path), beyond).refused, "the catalogue is not known yet"
+    run_cell(requests[0].cell, Workspace(Store(tmp_path)), WANTED)
     with pytest.raises(UsageError, match="k=99 is larger than the catalogue"):
-        preflight(asked, Store(tmp_path), beyond)
+        preflight(requests, Store(tmp_path), beyond)
 
 
 def test_nothing_is_said_of_data_that_only_reading_would_tell(tmp_path: Path) -> None:

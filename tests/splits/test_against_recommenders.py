@@ -11,7 +11,7 @@ from bakeoff.splits.chronological import Chronological
 from bakeoff.splits.per_user import Random
 
 pd = pytest.importorskip("pandas")
-theirs = pytest.importorskip("recommenders.datasets.python_splitters")
+splitters = pytest.importorskip("recommenders.datasets.python_splitters")
 
 COLUMNS = {"col_user": "user", "col_item": "item"}
 RATIOS = [0.55, 0.7, 0.75, 0.8, 0.9]
@@ -42,7 +42,7 @@ def sizes(pairs: Any) -> Counter[int]:
 
 def check_sizes(log, train_of, test_of, rows: list[tuple[int, ...]], ratio: float) -> None:
     split = Random(ratio=ratio, cold_items="keep").split(log(rows, values=True), seed=1)
-    train, test = theirs.python_stratified_split(frame(rows), ratio=ratio, **COLUMNS)
+    train, test = splitters.python_stratified_split(frame(rows), ratio=ratio, **COLUMNS)
     assert sizes(train_of(split)) == Counter(train["user"].tolist())
     assert sizes(test_of(split)) == Counter(test["user"].tolist())
 
@@ -50,15 +50,15 @@ def check_sizes(log, train_of, test_of, rows: list[tuple[int, ...]], ratio: floa
 def check_rows(log, train_of, test_of, rows: list[tuple[int, ...]], ratio: float) -> int:
     """The rows of users whose times do not tie at the cut; returns how many users that are."""
     split = Chronological(ratio=ratio, cold_items="keep").split(log(rows, values=True), seed=1)
-    train, test = theirs.python_chrono_split(frame(rows), ratio=ratio, col_timestamp="time", **COLUMNS)
+    train, test = splitters.python_chrono_split(frame(rows), ratio=ratio, col_timestamp="time", **COLUMNS)
     last, first = train.groupby("user")["time"].max(), test.groupby("user")["time"].min()
     untied = {user for user in last.index if user not in first.index or last[user] < first[user]}
     tied = set(last.index) - untied
     assert split.info["users_with_tie_at_cut"] == len(tied)
-    for ours, their in ((train_of(split), train), (test_of(split), test)):
-        assert sizes(ours) == Counter(their["user"].tolist())
+    for own, their in ((train_of(split), train), (test_of(split), test)):
+        assert sizes(own) == Counter(their["user"].tolist())
         pairs = set(zip(their["user"].tolist(), their["item"].tolist(), strict=True))
-        assert {p for p in ours if p[0] in untied} == {p for p in pairs if p[0] in untied}
+        assert {p for p in own if p[0] in untied} == {p for p in pairs if p[0] in untied}
     return len(untied)
 
 

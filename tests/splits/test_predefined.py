@@ -90,12 +90,12 @@ def test_without_a_validation_part_tuning_cuts_train_at_random(written, train_of
     )
     with pytest.raises(DataError, match="of 10 pairs 10 were seen in train"):
         splitter.split(table.load().interactions, seed=0)
-    kept = replace(splitter, test=written("test.csv", ["new,i1,1"]), cold_users="keep")
-    split = kept.split(table.load().interactions, seed=0)
-    inner = kept.inner(split, seed=1)
+    keeping = replace(splitter, test=written("test.csv", ["new,i1,1"]), cold_users="keep")
+    split = keeping.split(table.load().interactions, seed=0)
+    inner = keeping.inner(split, seed=1)
     assert np.unique(np.diff(inner.test.indptr)).tolist() == [0, 3]  # nothing of the user of test
     assert test_of(inner) | train_of(inner) == train_of(split)
-    assert kept.inner(split, seed=2).fingerprint != inner.fingerprint
+    assert keeping.inner(split, seed=2).fingerprint != inner.fingerprint
 
 
 def test_a_test_part_that_turns_ids_to_text_gives_the_same_codes(written, train_of, test_of) -> None:

@@ -99,9 +99,9 @@ def test_features_follow_their_items_into_the_catalogue(log) -> None:
     train, test = parts(log, [("ann", "b"), ("bob", "c")], [("ann", "c"), ("bob", "a")])
     features = Features(sparse.csr_matrix(np.diag([1, 2, 3]).astype(np.float32)), ("x", "y", "z"))
     train, test = (dataclasses.replace(part, item_features=features) for part in (train, test))
-    kept = assemble(train, test).train.item_features
-    assert kept is not None
-    assert kept.matrix.toarray().tolist() == [[0, 2, 0], [0, 0, 3]]
+    of_train = assemble(train, test).train.item_features
+    assert of_train is not None
+    assert of_train.matrix.toarray().tolist() == [[0, 2, 0], [0, 0, 3]]
 
 
 def test_validation_rows_whose_pair_is_in_test_are_dropped_and_counted(log) -> None:
@@ -215,14 +215,17 @@ def test_the_first_rows_of_each_user_are_those_of_a_plain_sort(rows: list[tuple[
     expected = np.zeros(len(rows), dtype=bool)
     tied = []
     for user in range(6):
-        mine = sorted(np.flatnonzero(users == user), key=lambda r: (order[r], ties[r]))
-        expected[mine[: quota[user]]] = True
-        if 0 < quota[user] < len(mine) and order[mine[quota[user] - 1]] == order[mine[quota[user]]]:
+        rows_of_user = sorted(np.flatnonzero(users == user), key=lambda r: (order[r], ties[r]))
+        expected[rows_of_user[: quota[user]]] = True
+        if (
+            0 < quota[user] < len(rows_of_user)
+            and order[rows_of_user[quota[user] - 1]] == order[rows_of_user[quota[user]]]
+        ):
             tied.append(user)
 
-    chosen, found = first_rows_of_users(users, quota, order, lambda at: ties[at])
+    chosen, actual_ties = first_rows_of_users(users, quota, order, lambda at: ties[at])
     assert chosen.tolist() == expected.tolist()
-    assert found.tolist() == tied
+    assert actual_ties.tolist() == tied
 
 
 def test_of_no_rows_none_is_first() -> None:

@@ -15,8 +15,8 @@ FILES = sorted(CONF.glob("*.yaml"))
 
 
 def content(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(path.read_text())
-    return found
+    content_of: dict[str, Any] = yaml.safe_load(path.read_text())
+    return content_of
 
 
 def test_there_is_a_file_for_every_name_of_the_contract() -> None:
@@ -34,11 +34,11 @@ def test_there_is_a_file_for_every_name_of_the_contract() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_a_file_names_every_knob_with_its_default(path: Path) -> None:
-    found = content(path)
-    family = import_object(found.pop("_target_"), "split._target_")
-    assert found.pop("name") == path.stem
-    found.pop("table", None)  # the data set, in the file of predefined
-    assert found == {
+    content_of = content(path)
+    family = import_object(content_of.pop("_target_"), "split._target_")
+    assert content_of.pop("name") == path.stem
+    content_of.pop("table", None)  # the data set, in the file of predefined
+    assert content_of == {
         f.name: f.default for f in fields(family) if f.default is not MISSING and f.name != "table"
     }
 

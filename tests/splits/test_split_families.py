@@ -282,8 +282,8 @@ def test_every_pair_is_test_in_exactly_one_fold(log, test_of, within) -> None:
         KFold(n_folds=4, fold=f, within=within, cold_items="keep", cold_users="keep").split(log(GRID), seed=1)
         for f in range(4)
     ]
-    found = [pair for split in folds for pair in test_of(split)]
-    assert len(found) == len(set(found)) == len(GRID)
+    test_pairs = [pair for split in folds for pair in test_of(split)]
+    assert len(test_pairs) == len(set(test_pairs)) == len(GRID)
 
 
 def test_folds_within_users_differ_by_one_row_at_most(log) -> None:

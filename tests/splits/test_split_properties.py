@@ -197,9 +197,9 @@ def test_no_event_of_a_user_in_train_is_later_than_one_held_out(splitter: Splitt
     data = build(rows)
     split = attempt(replace(splitter, cold_items="keep"), data)  # type: ignore[type-var]
     for user in range(data.n_users):
-        theirs = sorted(data.times[data.users == user].tolist())
-        kept = sorted(split.events.times[split.events.users == user].tolist())
-        assert kept == theirs[: len(kept)]
+        all_times = sorted(data.times[data.users == user].tolist())
+        train_times = sorted(split.events.times[split.events.users == user].tolist())
+        assert train_times == all_times[: len(train_times)]
 
 
 @pytest.mark.parametrize("splitter", [Chronological(ratio=0.5), LeaveLastOut()], ids=str)
@@ -220,8 +220,8 @@ def test_one_seed_gives_one_split(splitter: Splitter) -> None:
 
 @pytest.mark.parametrize("splitter", SEEDED, ids=str)
 def test_another_seed_gives_another_split(splitter: Splitter) -> None:
-    found = {splitter.split(replace(build(BIG)), seed).fingerprint for seed in (-1, 0, 1, 2, 2**40)}
-    assert len(found) == 5
+    fingerprints = {splitter.split(replace(build(BIG)), seed).fingerprint for seed in (-1, 0, 1, 2, 2**40)}
+    assert len(fingerprints) == 5
 
 
 @pytest.mark.parametrize("splitter", UNSEEDED, ids=str)

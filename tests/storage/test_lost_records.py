@@ -66,10 +66,11 @@ def test_a_report_tells_of_a_damaged_record_and_keeps_the_others(
 ) -> None:
     damage(record)
     assert cli.main(["report", "blocks", METRICS]) == 0
-    found = cells()
-    assert (found["by_item"]["status"], found["shuffled"]["status"]) == ("done", "missing")
+    by_model = cells()
+    assert (by_model["by_item"]["status"], by_model["shuffled"]["status"]) == ("done", "missing")
     assert (
-        str(record) in found["shuffled"]["reason"] and "run its command again" in found["shuffled"]["reason"]
+        str(record) in by_model["shuffled"]["reason"]
+        and "run its command again" in by_model["shuffled"]["reason"]
     )
     assert "shuffled: missing" in capsys.readouterr().out
 
@@ -88,9 +89,9 @@ def test_the_other_commands_end_with_one_line_that_names_the_file(
 ) -> None:
     damage(record)
     assert cli.main(list(words)) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"bakeoff: {record}: not JSON (") and said.count("\n") == 1
-    assert said.endswith("run the cell again, or delete its folder\n")
+    message = capsys.readouterr().err
+    assert message.startswith(f"bakeoff: {record}: not JSON (") and message.count("\n") == 1
+    assert message.endswith("run the cell again, or delete its folder\n")
     assert not Path("out").exists()
 
 
@@ -127,8 +128,8 @@ def test_a_run_does_not_write_over_numbers_that_the_store_no_longer_has(
     other = [f"--config-dir={HERE / 'conf'}", *WORDS, "seed=7"]
     for verb in ("plan", "run"):
         assert cli.main([verb, *other, "model=shuffled"]) == 2
-        said = capsys.readouterr().err
-        assert "numbers of 2 cells that results/store does not have" in said and said.count("\n") == 1
+        message = capsys.readouterr().err
+        assert "numbers of 2 cells that results/store does not have" in message and message.count("\n") == 1
     assert {p.name: p.read_bytes() for p in Path("results/blocks").iterdir() if p.is_file()} == before
     assert grid("run") == 0  # the same cells again: nothing is lost
     assert {name: row["status"] for name, row in cells().items()} == dict.fromkeys(cells(), "done")

@@ -48,9 +48,9 @@ def a_cell(target: str = "bakeoff.models.implicit.ALS", **knobs: Any) -> Cell:
     )
 
 
-def run(cell: Cell, folder: Path, wanted: EvaluationSpec = WANTED) -> tuple[Record, Workspace]:
+def run(cell: Cell, folder: Path, spec: EvaluationSpec = WANTED) -> tuple[Record, Workspace]:
     workspace = Workspace(Store(folder))
-    return run_cell(cell, workspace, wanted, debug=True), workspace
+    return run_cell(cell, workspace, spec, debug=True), workspace
 
 
 @dataclass
@@ -67,8 +67,8 @@ class Inherits(FactorModel):
 
     def scores(self, users: Any, history: Any) -> Any:
         offsets = getattr(self, "offsets", None)
-        found = super().scores(users, history)
-        return found if offsets is None else found + offsets
+        result = super().scores(users, history)
+        return result if offsets is None else result + offsets
 
     def _parts(self, *args: Any) -> Any:
         return super(FactorModel, self)._parts(*args)
@@ -99,8 +99,8 @@ def test_a_kept_model_makes_the_lists_of_its_cell_again(
     else:
         record = run_cell(cell, workspace, WANTED, debug=True)
     assert record.done and record.notes == ()
-    found = lists(load_model(record, workspace.store), workspace, cell)
-    np.testing.assert_array_equal(found, workspace.store.lists(cell.key).items)
+    result = lists(load_model(record, workspace.store), workspace, cell)
+    np.testing.assert_array_equal(result, workspace.store.lists(cell.key).items)
 
 
 def test_hyperparameters_that_tuning_chose_are_those_of_the_model(tmp_path: Path) -> None:
@@ -112,9 +112,9 @@ def test_hyperparameters_that_tuning_chose_are_those_of_the_model(tmp_path: Path
 
 def test_to_keep_a_model_moves_no_number(tmp_path: Path) -> None:
     cell = a_cell(factors=4, iterations=2)
-    kept, _ = run(cell, tmp_path / "a")
+    saving, _ = run(cell, tmp_path / "a")
     plain, workspace = run(cell, tmp_path / "b", EvaluationSpec(WANTED.ks, WANTED.metrics))
-    assert (kept.key, kept.metrics, kept.notes) == (plain.key, plain.metrics, plain.notes)
+    assert (saving.key, saving.metrics, saving.notes) == (plain.key, plain.metrics, plain.notes)
     with pytest.raises(ModelNotSaved, match="save_model=true"):
         load_model(plain, workspace.store)
 
@@ -149,9 +149,9 @@ def test_a_model_that_cannot_be_kept_is_done_and_says_why(
 
 def test_a_matrix_comes_back_as_it_was() -> None:
     matrix = sparse.random(5, 7, 0.4, format="csr", random_state=0, dtype=np.float32)
-    found = from_arrays(to_arrays({"m": matrix, "m.data.of": np.arange(2), "n": np.array(3)}))
-    assert set(found) == {"m", "m.data.of", "n"}
-    assert found["m"].shape == matrix.shape and (found["m"] != matrix).nnz == 0
+    result = from_arrays(to_arrays({"m": matrix, "m.data.of": np.arange(2), "n": np.array(3)}))
+    assert set(result) == {"m", "m.data.of", "n"}
+    assert result["m"].shape == matrix.shape and (result["m"] != matrix).nnz == 0
 
 
 def test_a_matrix_that_reaches_beyond_itself_is_refused(tmp_path: Path) -> None:
@@ -198,18 +198,18 @@ def test_the_class_is_the_records_own_whatever_the_folder_says(tmp_path: Path) -
 
 def test_a_cell_without_its_model_is_missing_where_models_are_asked_for(tmp_path: Path) -> None:
     als, toy = (with_content_hashes(c) for c in (a_cell(factors=4, iterations=2), a_cell("toys.ByItem")))
-    asked = [CellRequest(c.key, c) for c in (als, toy)]
+    requests = [CellRequest(c.key, c) for c in (als, toy)]
     store = Store(tmp_path)
     for cell in (als, toy):
         run(cell, tmp_path, EvaluationSpec(WANTED.ks, WANTED.metrics))
-    assert grid.plan(asked, store).missing == ()
-    planned = grid.plan(asked, store, save_model=True)
+    assert grid.plan(requests, store).missing == ()
+    planned = grid.plan(requests, store, save_model=True)
     assert {a.key for a in planned.missing} == planned.refitted == {als.key, toy.key}
     assert grid.DurationEstimator(store, planned.requests).total(planned.missing) is not None
     for cell in (als, toy):
         run(cell, tmp_path)
     # Of the toy it is known that it cannot be kept: it is not fitted for it again and again.
-    assert grid.plan(asked, store, save_model=True).missing == ()
+    assert grid.plan(requests, store, save_model=True).missing == ()
 
 
 class _Silent:

@@ -83,12 +83,12 @@ def test_lists_come_back_without_a_copy(tmp_path: Path) -> None:
         None,
     )
     store.write_lists("c0", lists)
-    found = store.lists("c0")
-    assert isinstance(found.items, np.memmap)
-    np.testing.assert_array_equal(found.items, lists.items)
-    np.testing.assert_array_equal(found.scores, lists.scores)
-    np.testing.assert_array_equal(found.above, lists.above)
-    assert found.ties is None
+    loaded = store.lists("c0")
+    assert isinstance(loaded.items, np.memmap)
+    np.testing.assert_array_equal(loaded.items, lists.items)
+    np.testing.assert_array_equal(loaded.scores, lists.scores)
+    np.testing.assert_array_equal(loaded.above, lists.above)
+    assert loaded.ties is None
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut short"])
@@ -129,9 +129,9 @@ def test_a_split_is_stored_whole_and_once(tmp_path: Path) -> None:
 def test_a_data_set_is_stored_with_the_story_of_its_preparation(tmp_path: Path) -> None:
     store, dataset = Store(tmp_path), Blocks().load()
     store.write_data("d0", dataset)
-    found = store.data("d0")
-    assert found.interactions.fingerprint == dataset.interactions.fingerprint
-    assert found.steps == dataset.steps
+    loaded = store.data("d0")
+    assert loaded.interactions.fingerprint == dataset.interactions.fingerprint
+    assert loaded.steps == dataset.steps
 
 
 def test_json_is_written_sorted_and_refuses_what_is_no_number(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_what_is_wrong_with_a_record_is_said_with_its_file(tmp_path: Path, text:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "place"),
+    ("field", "value", "message"),
     [
         ("metrics", {"map": {"5": [1, None]}, "ndcg": [0.1]}, "metrics.ndcg: "),
         ("metrics", {"map": {}, "ndcg": {"5": [0.1, 0.1], "10": ["0.1", None]}}, "metrics.ndcg.10[0]: "),
@@ -177,12 +177,12 @@ def test_what_is_wrong_with_a_record_is_said_with_its_file(tmp_path: Path, text:
         ("key", "c1", "key: expected c0, found 'c1'"),
     ],
 )
-def test_a_wrong_value_is_named_by_its_path(tmp_path: Path, field: str, value: object, place: str) -> None:
+def test_a_wrong_value_is_named_by_its_path(tmp_path: Path, field: str, value: object, message: str) -> None:
     path = tmp_path / "cells" / "c0" / "record.json"
     write_json(path, {**a_record().as_json(), field: value})
     with pytest.raises(DamagedRecordError) as caught:
         Store(tmp_path).record("c0")
-    assert f"{path}: {place}" in str(caught.value)
+    assert f"{path}: {message}" in str(caught.value)
 
 
 def test_a_wrong_value_in_a_trial_is_named_by_its_path(tmp_path: Path) -> None:

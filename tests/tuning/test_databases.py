@@ -18,14 +18,14 @@ from bakeoff.errors import ConfigError, UsageError
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
 from bakeoff.tuning import check, tune
-from tuning_studies import Child, split_of, timeless, told
+from tuning_studies import Child, split_of, timeless, with_tuning
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """A PostgreSQL server of its own, on a socket in a temporary folder; gives the URL of a database."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
+    in_database = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not in_database:
         pytest.skip("no PostgreSQL server: Debian's package postgresql is not installed")
     pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
     other = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []  # it refuses to run as root
@@ -34,7 +34,7 @@ def server() -> Iterator[str]:
         shutil.chown(folder, "postgres")
 
     def run(tool: str, *words: str) -> None:
-        command = [*other, str(found[-1].parent / tool), "-D", str(folder / "data"), *words]
+        command = [*other, str(in_database[-1].parent / tool), "-D", str(folder / "data"), *words]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
 
     run("initdb", "--auth=trust", "--username=tuner", "--no-sync")
@@ -49,23 +49,25 @@ def server() -> Iterator[str]:
 
 def slow(cell: Cell, url: str, wait: float = 0.1) -> Cell:
     model = {**cell.model, "build": {**cell.model_build, "wait": wait}}
-    return told(replace(cell, model=model), storage=url, trials=16)
+    return with_tuning(replace(cell, model=model), storage=url, trials=16)
 
 
 def test_sqlite_gives_what_the_journal_gives(cell: Cell, tmp_path: Path) -> None:
     in_journal = tune(cell, split_of(cell), Store(tmp_path / "a"))
-    database = told(cell, storage=f"sqlite:///{tmp_path / 'studies.db'}")
+    database = with_tuning(cell, storage=f"sqlite:///{tmp_path / 'studies.db'}")
     assert timeless(tune(database, split_of(database), Store(tmp_path / "b"))) == timeless(in_journal)
 
 
 @pytest.mark.slow
 def test_postgresql_gives_what_the_journal_gives(cell: Cell, tmp_path: Path, server: str) -> None:
     for sampler in ("tpe", "qmc"):
-        mine = told(cell, sampler=sampler, objectives=["ndcg@5", "novelty@5"] if sampler == "qmc" else [])
-        check(told(mine, storage=server))
-        in_journal = tune(mine, split_of(mine), Store(tmp_path / "a"))
-        found = tune(told(mine, storage=server), split_of(mine), Store(tmp_path / "b"))
-        assert timeless(found) == timeless(in_journal)
+        tuned = with_tuning(
+            cell, sampler=sampler, objectives=["ndcg@5", "novelty@5"] if sampler == "qmc" else []
+        )
+        check(with_tuning(tuned, storage=server))
+        in_journal = tune(tuned, split_of(tuned), Store(tmp_path / "a"))
+        in_database = tune(with_tuning(tuned, storage=server), split_of(tuned), Store(tmp_path / "b"))
+        assert timeless(in_database) == timeless(in_journal)
     assert not (tmp_path / "b" / "studies").exists()
 
 
@@ -75,8 +77,8 @@ def test_two_processes_on_one_database_spend_one_budget(
     cell: Cell, tmp_path: Path, where: str, request: pytest.FixtureRequest
 ) -> None:
     url = request.getfixturevalue("server") if where == "postgresql" else f"sqlite:///{tmp_path / 's.db'}"
-    mine = slow(cell, url)
-    children = [Child(mine, tmp_path) for _ in range(2)]
+    tuned = slow(cell, url)
+    children = [Child(tuned, tmp_path) for _ in range(2)]
     records = [child.result() for child in children]
     assert records[0] == records[1] and len(records[0].trials) == 16
     fitted = [str(t.parameters) for t in records[0].trials if not t.from_memory]
@@ -92,17 +94,17 @@ def test_a_study_on_postgresql_goes_on_after_a_kill(cell: Cell, tmp_path: Path, 
             count = (
                 "select count(*) from trials join studies using (study_id) where study_name=%s and state=%s"
             )
-            row = connection.execute(count, (mine.key, "COMPLETE")).fetchone()
+            row = connection.execute(count, (tuned.key, "COMPLETE")).fetchone()
             return int(row[0]) if row else 0
 
-    mine = slow(cell, server, wait=0.11)  # another key than above: a study of its own
-    undisturbed = tune(told(mine, storage=None), split_of(mine), Store(tmp_path))
+    tuned = slow(cell, server, wait=0.11)  # another key than above: a study of its own
+    undisturbed = tune(with_tuning(tuned, storage=None), split_of(tuned), Store(tmp_path))
     for goal in (2, 5, 9):
-        child = Child(mine, tmp_path)
+        child = Child(tuned, tmp_path)
         while child.poll() is None and finished() < goal:
             time.sleep(0.02)
         child.kill()
-    assert timeless(tune(mine, split_of(mine), Store(tmp_path))) == timeless(undisturbed)
+    assert timeless(tune(tuned, split_of(tuned), Store(tmp_path))) == timeless(undisturbed)
 
 
 def test_a_driver_that_is_missing_is_named_with_its_extra(
@@ -110,7 +112,7 @@ def test_a_driver_that_is_missing_is_named_with_its_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigError, match=r"needs the package 'psycopg'; pip install 'bakeoff\[postgres\]'"):
-        check(told(cell, storage="postgresql://tuner@db/studies"))
+        check(with_tuning(cell, storage="postgresql://tuner@db/studies"))
 
 
 @pytest.mark.parametrize(
@@ -123,12 +125,12 @@ def test_a_driver_that_is_missing_is_named_with_its_extra(
 )
 def test_a_url_that_cannot_be_meant_is_refused(cell: Cell, url: str, expected: str) -> None:
     with pytest.raises(ConfigError, match=expected) as caught:
-        check(told(cell, storage=url))
+        check(with_tuning(cell, storage=url))
     assert "secret" not in str(caught.value)
 
 
 def test_a_database_that_cannot_be_reached_is_said_in_one_line(cell: Cell, tmp_path: Path) -> None:
-    away = told(cell, storage=f"sqlite:///{tmp_path}/none/studies.db")
+    away = with_tuning(cell, storage=f"sqlite:///{tmp_path}/none/studies.db")
     with pytest.raises(UsageError, match=r"cannot be used \(unable to open database file\)") as caught:
         tune(away, split_of(away), Store(tmp_path))
     assert "\n" not in str(caught.value)

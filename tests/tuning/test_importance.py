@@ -21,15 +21,15 @@ def trials(n=60, value=None, seed=0):
     """Random search in SPACE; the defaults come first and lie outside of it."""
     generator = np.random.default_rng(seed)
     value = value or (lambda p: -abs(np.log10(p["strong"])))  # best at 1, whatever the others are
-    found = [TrialRecord(number=0, value=0.0, parameters={"strong": 0.0})]
+    records = [TrialRecord(number=0, value=0.0, parameters={"strong": 0.0})]
     for number in range(1, n + 1):
         parameters = {
             "strong": float(10 ** generator.uniform(-3, 1)),
             "size": int(generator.integers(1, 101)),
             "kind": str(generator.choice(["none", "log1p"])),
         }
-        found.append(TrialRecord(number=number, value=float(value(parameters)), parameters=parameters))
-    return found
+        records.append(TrialRecord(number=number, value=float(value(parameters)), parameters=parameters))
+    return records
 
 
 def pruned(trial):
@@ -42,12 +42,12 @@ def without_size(trial):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_hyperparameter_that_was_planted_is_the_most_important(seed) -> None:
-    found = importance(SPACE, trials(seed=seed), ["maximize"])
-    assert set(found.shares) == set(SPACE)
-    assert max(found.shares, key=found.shares.__getitem__) == "strong"
-    assert found.shares["strong"] > 0.5
-    assert sum(found.shares.values()) == pytest.approx(1.0)
-    assert (found.trials, found.top, found.absent) == (60, 6, "")
+    result = importance(SPACE, trials(seed=seed), ["maximize"])
+    assert set(result.shares) == set(SPACE)
+    assert max(result.shares, key=result.shares.__getitem__) == "strong"
+    assert result.shares["strong"] > 0.5
+    assert sum(result.shares.values()) == pytest.approx(1.0)
+    assert (result.trials, result.top, result.absent) == (60, 6, "")
 
 
 def test_it_is_the_same_where_less_is_better() -> None:
@@ -60,31 +60,33 @@ def test_it_is_the_same_where_less_is_better() -> None:
 
 
 def test_a_categorical_one_is_found_too() -> None:
-    found = importance(SPACE, trials(value=lambda p: (p["kind"] == "log1p") + p["size"] * 1e-6), ["maximize"])
-    assert found.shares["kind"] > found.shares["strong"]
+    result = importance(
+        SPACE, trials(value=lambda p: (p["kind"] == "log1p") + p["size"] * 1e-6), ["maximize"]
+    )
+    assert result.shares["kind"] > result.shares["strong"]
 
 
 def test_few_trials_say_so_and_failed_ones_do_not_count() -> None:
     few = [*trials(FEWEST - 1), TrialRecord(number=99, state="failed")]
-    found = importance(SPACE, few, ["maximize"])
-    assert (found.shares, found.trials) == ({}, FEWEST - 1)
-    assert found.absent == "19 trials beside the defaults, at least 20 are needed"
+    result = importance(SPACE, few, ["maximize"])
+    assert (result.shares, result.trials) == ({}, FEWEST - 1)
+    assert result.absent == "19 trials beside the defaults, at least 20 are needed"
     assert importance(SPACE, trials(FEWEST), ["maximize"]).top == 5
 
 
 @pytest.mark.parametrize(("direction", "sign"), [("maximize", 1), ("minimize", -1)])
 def test_a_pruned_trial_counts_as_worse_than_all_that_finished(direction, sign) -> None:
-    found = trials(value=lambda p: -sign * abs(np.log10(p["strong"])))
-    whole = importance(SPACE, found, [direction])
-    median = np.median([t.value for t in found[1:]])
-    found = [found[0], *(pruned(t) if sign * t.value < sign * median else t for t in found[1:])]
-    assert importance(SPACE, found, [direction]) == whole  # the best are the best, whatever was thrown away
+    result = trials(value=lambda p: -sign * abs(np.log10(p["strong"])))
+    whole = importance(SPACE, result, [direction])
+    median = np.median([t.value for t in result[1:]])
+    result = [result[0], *(pruned(t) if sign * t.value < sign * median else t for t in result[1:])]
+    assert importance(SPACE, result, [direction]) == whole  # the best are the best, whatever was thrown away
 
 
 def test_with_too_few_finished_trials_the_best_are_not_known() -> None:
-    found = trials()
-    found = [*found[:6], *map(pruned, found[6:])]
-    assert importance(SPACE, found, ["maximize"]).absent == "5 of 60 trials finished, at least 6 are needed"
+    result = trials()
+    result = [*result[:6], *map(pruned, result[6:])]
+    assert importance(SPACE, result, ["maximize"]).absent == "5 of 60 trials finished, at least 6 are needed"
 
 
 def test_nothing_is_said_of_one_hyperparameter_or_of_equal_values() -> None:
@@ -94,18 +96,18 @@ def test_nothing_is_said_of_one_hyperparameter_or_of_equal_values() -> None:
 
 def test_a_hyperparameter_that_is_not_always_looked_at_is_weighed_where_it_is() -> None:
     space = {**SPACE, "size": {**SPACE["size"], "when": {"kind": "none"}}}
-    found = [without_size(t) if t.parameters.get("kind") == "log1p" else t for t in trials()]
-    assert set(importance(space, found, ["maximize"]).shares) == set(SPACE)
+    result = [without_size(t) if t.parameters.get("kind") == "log1p" else t for t in trials()]
+    assert set(importance(space, result, ["maximize"]).shares) == set(SPACE)
 
 
 def test_with_several_objectives_it_is_the_importance_to_be_near_the_pareto_set() -> None:
-    found = [replace(t, values={"a": t.value, "b": t.value * 2}) for t in trials()]
-    shares = importance(SPACE, found, ["maximize", "maximize"]).shares
+    result = [replace(t, values={"a": t.value, "b": t.value * 2}) for t in trials()]
+    shares = importance(SPACE, result, ["maximize", "maximize"]).shares
     assert max(shares, key=shares.__getitem__) == "strong"
 
 
 def test_what_optuna_warns_of_is_kept_as_a_remark() -> None:
-    found = trials(FEWEST + 1)
-    found = [*found[:2], *map(without_size, found[2:])]
-    (remark,) = importance(SPACE, found, ["maximize"]).remarks
+    result = trials(FEWEST + 1)
+    result = [*result[:2], *map(without_size, result[2:])]
+    (remark,) = importance(SPACE, result, ["maximize"]).remarks
     assert "size" in remark

@@ -20,10 +20,10 @@ def test_the_front_is_optunas() -> None:
     for directions in itertools.product(("maximize", "minimize"), repeat=3):
         study = optuna.create_study(directions=list(directions))
         study.add_trials([optuna.create_trial(values=list(row)) for row in values])
-        theirs = {tuple(t.values) for t in study.best_trials}
-        mine = front([tuple(row) for row in values], directions)  # type: ignore[arg-type]
-        assert {tuple(values[at]) for at in mine} == theirs
-        assert len(mine) == len(theirs)
+        expected = {tuple(t.values) for t in study.best_trials}
+        own = front([tuple(row) for row in values], directions)  # type: ignore[arg-type]
+        assert {tuple(values[at]) for at in own} == expected
+        assert len(own) == len(expected)
 
 
 def test_of_those_within_the_tolerance_the_best_second_objective_is_taken() -> None:

@@ -18,7 +18,7 @@ import pytest
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
-from tuning_studies import Child, made, split_of, timeless, told
+from tuning_studies import Child, made, split_of, timeless, with_tuning
 
 TESTS = Path(__file__).parents[1]
 FLOAT = "optuna.distributions.FloatDistribution"
@@ -31,7 +31,7 @@ def lines(path: Path) -> int:
 
 @pytest.mark.slow
 def test_killed_at_ten_random_moments_it_ends_as_if_undisturbed(cell: Cell, tmp_path: Path) -> None:
-    slow = told(made(cell, wait=0.1), trials=16)
+    slow = with_tuning(made(cell, wait=0.1), trials=16)
     undisturbed = tune(slow, split_of(slow), Store(tmp_path / "whole"))
     chance = random.Random(5)
     journal = tmp_path / "cut" / "studies" / f"{slow.key}.log"
@@ -52,7 +52,7 @@ def test_killed_at_ten_random_moments_it_ends_as_if_undisturbed(cell: Cell, tmp_
 
 @pytest.mark.slow
 def test_two_processes_on_one_journal_spend_one_budget(cell: Cell, tmp_path: Path) -> None:
-    slow = told(made(cell, wait=0.1), trials=16)
+    slow = with_tuning(made(cell, wait=0.1), trials=16)
     children = [Child(slow, tmp_path) for _ in range(2)]
     records = [child.result() for child in children]
     assert records[0] == records[1]
@@ -79,7 +79,7 @@ def test_every_sampler_and_pruner_goes_on_exactly_after_a_kill(
     cell: Cell, tmp_path: Path, sampler: str, pruner: str
 ) -> None:
     space = {**cell.model["space"], "noise": {**cell.model["space"]["first"], "low": 1, "high": 60}}
-    slow = told(made(cell, wait=0.05, noise=1), trials=24, sampler=sampler, pruner=pruner)
+    slow = with_tuning(made(cell, wait=0.05, noise=1), trials=24, sampler=sampler, pruner=pruner)
     slow = replace(slow, model={**slow.model, "space": space})
     undisturbed = tune(slow, split_of(slow), Store(tmp_path / "whole"))
     journal = tmp_path / "cut" / "studies" / f"{slow.key}.log"
@@ -120,10 +120,10 @@ def record_of(folder: Path) -> Any:
 
 def fits(folder: Path) -> tuple[Counter[str], int]:
     """Fits of each trial's parameters, and the number of fits of the whole train part."""
-    found = [line.split() for line in (folder / "fits.log").read_text().splitlines()]
-    whole = max(int(rows) for rows, _ in found)
-    trials = Counter(first for rows, first in found if int(rows) < whole)
-    return trials, sum(int(rows) == whole for rows, _ in found)
+    fit_lines = [line.split() for line in (folder / "fits.log").read_text().splitlines()]
+    whole = max(int(rows) for rows, _ in fit_lines)
+    trials = Counter(first for rows, first in fit_lines if int(rows) < whole)
+    return trials, sum(int(rows) == whole for rows, _ in fit_lines)
 
 
 @pytest.mark.slow

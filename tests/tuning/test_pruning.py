@@ -38,13 +38,13 @@ def cut_at(made: Any, curve: Mapping[int, float], ends: int | None = 100) -> int
     trial = made.ask()
     if ends is not None:
         trial.set_user_attr(LAST_EPOCH, ends)
-    found = None
+    last_epoch = None
     for epoch, value in curve.items():
         trial.report(value, epoch)
-        if found is None and trial.should_prune():
-            found = epoch
+        if last_epoch is None and trial.should_prune():
+            last_epoch = epoch
     made.tell(trial, state=TrialState.PRUNED)
-    return found
+    return last_epoch
 
 
 def test_a_fit_is_cut_when_its_pace_does_not_lead_among_the_best_five_by_its_end() -> None:
@@ -120,18 +120,18 @@ def test_a_fit_whose_gains_shrink_is_never_cut_if_it_would_end_as_the_best(
     assert all(a <= b for a, b in pairwise(curve.values()))
     ends = len(curve)
     best = curve[ends] - 1e-9 - 0.1 * below
-    told = {epoch: curve[epoch] for epoch in (1, 2, 4, 8, 16)}
-    assert cut_at(study(*[best] * 5), told, ends) is None
+    scores = {epoch: curve[epoch] for epoch in (1, 2, 4, 8, 16)}
+    assert cut_at(study(*[best] * 5), scores, ends) is None
 
 
 def test_scores_are_asked_for_after_fewer_and_fewer_epochs() -> None:
-    def asked(name: str, longest: int | None = None) -> list[int]:
+    def epochs_of(name: str, longest: int | None = None) -> list[int]:
         return [epoch for epoch in range(1, 40) if reports_at(name, epoch, longest)]
 
-    assert asked("pace") == [1, 2, 4, 8, 16, 32]
-    assert asked("hyperband") == asked("median") == [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
-    assert asked("median", 100) == [12, 16, 24, 32]  # not in the first tenth
-    assert asked("pace", 100) == asked("pace")
+    assert epochs_of("pace") == [1, 2, 4, 8, 16, 32]
+    assert epochs_of("hyperband") == epochs_of("median") == [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
+    assert epochs_of("median", 100) == [12, 16, 24, 32]  # not in the first tenth
+    assert epochs_of("pace", 100) == epochs_of("pace")
 
 
 def test_the_defaults_always_finish() -> None:

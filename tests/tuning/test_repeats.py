@@ -48,11 +48,11 @@ def test_the_first_repeat_is_the_split_without_repeats(cell: Cell) -> None:
 
 
 def test_with_repeats_nothing_is_pruned(cell: Cell, tmp_path: Path) -> None:
-    told = {"trials": 14, "metric": "ndcg@5", "sampler": "random", "pruner": "median"}
+    options = {"trials": 14, "metric": "ndcg@5", "sampler": "random", "pruner": "median"}
 
     def pruned(root: str, **more: Any) -> int:
-        mine = replace(cell, tune={**told, **more})
-        return int(tune(mine, split_of(mine), Store(tmp_path / root)).count("pruned"))
+        variant = replace(cell, tune={**options, **more})
+        return int(tune(variant, split_of(variant), Store(tmp_path / root)).count("pruned"))
 
     assert pruned("once") > 0
     assert pruned("thrice", repeats=3) == 0
@@ -65,21 +65,21 @@ def test_repeats_are_in_the_key(cell: Cell) -> None:
 def test_a_pruner_looks_at_a_fixed_sample_of_users_and_a_finished_trial_is_measured_on_all(
     cell: Cell, tmp_path: Path
 ) -> None:
-    mine = replace(
+    variant = replace(
         cell,
         tune={"trials": 4, "metric": "recall@5", "pruning_users": 6, "sampler": "random", "pruner": "median"},
     )
-    split = split_of(mine)
-    worth = Objective(mine, split, TuningSpec.of(mine.tune or {}))
+    split = split_of(variant)
+    worth = Objective(variant, split, TuningSpec.of(variant.tune or {}))
     validation = worth.validations[0]
-    again = Objective(mine, split, TuningSpec.of(mine.tune or {})).validations[0]
+    again = Objective(variant, split, TuningSpec.of(variant.tune or {})).validations[0]
     assert validation.sample.users.tolist() == again.sample.users.tolist()
     assert len(validation.sample.users) == 6 < len(validation.inner.users)
     assert set(validation.sample.users) <= set(validation.inner.users)
-    record = tune(mine, split, Store(tmp_path))
+    record = tune(variant, split, Store(tmp_path))
     for trial in record.trials[1:]:
         first = trial.parameters["first"]
         sampled = replace(validation.inner, users=validation.sample.users)
-        assert trial.by_epoch[1] == pytest.approx(recall(mine, sampled, first))
+        assert trial.by_epoch[1] == pytest.approx(recall(variant, sampled, first))
         if trial.state == "complete":
-            assert trial.value == pytest.approx(recall(mine, validation.inner, first))
+            assert trial.value == pytest.approx(recall(variant, validation.inner, first))

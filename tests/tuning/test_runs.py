@@ -19,7 +19,7 @@ from bakeoff.tuning import tune
 from bakeoff.tuning.objective import FitPlanner, FitRequest, Objective
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import TuningSpec
-from tuning_studies import Child, split_of, timeless, told
+from tuning_studies import Child, split_of, timeless, with_tuning
 from tuning_toys import Counts
 
 INT = "optuna.distributions.IntDistribution"
@@ -53,7 +53,7 @@ def outcomes(record: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("repeats", [1, 2])
 def test_one_run_serves_every_number_of_epochs_of_a_grid(cell: Cell, tmp_path: Path, repeats: int) -> None:
     # The middle of the grid is the default, so that no trial stands outside of it.
-    grid = told(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5), repeats=repeats, pruner="none")
+    grid = with_tuning(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5), repeats=repeats, pruner="none")
     sharing, served = run(grid, tmp_path / "a"), list(Counts.ran)
     Counts.ran.clear()
     plain = run(grid, tmp_path / "b", plain=True)
@@ -67,7 +67,7 @@ def test_one_run_serves_every_number_of_epochs_of_a_grid(cell: Cell, tmp_path: P
 
 def test_several_objectives_are_answered_alike(cell: Cell, tmp_path: Path) -> None:
     grid = of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5)
-    grid = told(grid, objectives=["ndcg@5", "catalog_coverage@5"])
+    grid = with_tuning(grid, objectives=["ndcg@5", "catalog_coverage@5"])
     assert run(grid, tmp_path / "a").pareto == run(grid, tmp_path / "b", plain=True).pareto
 
 
@@ -90,9 +90,9 @@ def test_where_numbers_of_epochs_are_many_or_nothing_comes_again_each_trial_has_
 
 def test_a_run_also_stops_at_configured_epochs_outside_of_the_space(cell: Cell) -> None:
     toy = of(cell, {"epochs": EPOCHS, "noise": NOISE})
-    found = FitPlanner(toy, parse(toy.model), TuningSpec(trials=12)).of({"epochs": 11, "noise": 0})
-    assert (found.own, found.stops) == (11, (2, 3, 5, 8, 11))
-    assert found.parameters == {"epochs": 11, "noise": 0}
+    record = FitPlanner(toy, parse(toy.model), TuningSpec(trials=12)).of({"epochs": 11, "noise": 0})
+    assert (record.own, record.stops) == (11, (2, 3, 5, 8, 11))
+    assert record.parameters == {"epochs": 11, "noise": 0}
 
 
 def test_a_run_that_the_pruner_cuts_prunes_the_trials_that_last_longer(
@@ -101,17 +101,17 @@ def test_a_run_that_the_pruner_cuts_prunes_the_trials_that_last_longer(
     # More than so small a grid has.
     monkeypatch.setattr("bakeoff.tuning.pruning._STARTUP_TRIALS", {"median": 5})
     space = {"epochs": EPOCHS, "noise": {"_target_": CHOICES, "choices": [0, 1, 2, 3, 4, 5]}}
-    toy = told(of(cell, space, epochs=5, falls_after=2), trials=24, pruner="median")
-    found = run(toy, tmp_path)
+    toy = with_tuning(of(cell, space, epochs=5, falls_after=2), trials=24, pruner="median")
+    record = run(toy, tmp_path)
     runs = dict(Counts.ran)
     assert len(runs) == len(Counts.ran) == 6
-    late = [t for t in found.trials if t.state == "pruned"]
+    late = [t for t in record.trials if t.state == "pruned"]
     assert late and any(t.from_memory for t in late)
     for trial in late:
         cut = max(trial.by_epoch)
         short = [
             t
-            for t in found.trials
+            for t in record.trials
             if t.parameters["noise"] == trial.parameters["noise"] and t.parameters["epochs"] < cut
         ]
         assert all(t.state == "complete" for t in short)
@@ -124,10 +124,10 @@ def test_fits_that_cannot_catch_up_are_cut_and_the_best_is_found_still(cell: Cel
     }
     toy = of(cell, axes, epochs=5, falls_after=4)
     random = {"sampler": "random", "trials": 20}
-    paced = run(told(toy, **random, pruner="pace"), tmp_path / "paced")
+    paced = run(with_tuning(toy, **random, pruner="pace"), tmp_path / "paced")
     assert paced.count("pruned")
     assert all(t.state == "complete" for t in paced.trials[:5])
-    whole = run(told(toy, **random, pruner="none"), tmp_path / "whole")
+    whole = run(with_tuning(toy, **random, pruner="none"), tmp_path / "whole")
     assert (paced.best.parameters, paced.best.value) == (
         whole.best.parameters,
         whole.best.value,
@@ -135,17 +135,18 @@ def test_fits_that_cannot_catch_up_are_cut_and_the_best_is_found_still(cell: Cel
 
 
 def test_what_fails_after_a_trials_own_end_fails_longer_trials_alone(cell: Cell, tmp_path: Path) -> None:
-    found = run(
-        told(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, breaks_after=4), pruner="none"), tmp_path
+    record = run(
+        with_tuning(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, breaks_after=4), pruner="none"),
+        tmp_path,
     )
-    for trial in found.trials:
+    for trial in record.trials:
         assert trial.state == ("complete" if trial.parameters["epochs"] < 4 else "failed")
 
 
 def test_a_model_that_counts_epochs_and_does_not_tell_fails_with_the_reason(
     cell: Cell, tmp_path: Path
 ) -> None:
-    toy = told(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, silent=True), pruner="none")
+    toy = with_tuning(of(cell, {"epochs": EPOCHS, "noise": NOISE}, epochs=5, silent=True), pruner="none")
     with pytest.raises(ModelError, match=r"Counts was fitted for .* did not report epoch"):
         run(toy, tmp_path)
 
@@ -164,7 +165,7 @@ def test_the_shipped_models_are_at_each_epoch_what_a_shorter_fit_is(
 ) -> None:
     width = "no_components" if axis == "epochs" else "factors"
     space = {axis: {**EPOCHS, "choices": [1, 2, 4]}, width: {"_target_": CHOICES, "choices": [3, 6]}}
-    grid = told(of(cell, space, target, **{axis: 2, width: 3}), trials=6, pruner="none")
+    grid = with_tuning(of(cell, space, target, **{axis: 2, width: 3}), trials=6, pruner="none")
     sharing, plain = run(grid, tmp_path / "a"), run(grid, tmp_path / "b", plain=True)
     assert outcomes(sharing) == outcomes(plain)
     assert sharing.n_from_memory == 4
@@ -178,11 +179,11 @@ def test_the_shipped_models_say_what_counts_their_epochs() -> None:
 
 
 def test_a_finished_trial_is_measured_on_all_users_and_only_pruning_on_a_sample(cell: Cell) -> None:
-    few = told(of(cell, {"epochs": EPOCHS, "noise": NOISE}), pruning_users=3)
+    few = with_tuning(of(cell, {"epochs": EPOCHS, "noise": NOISE}), pruning_users=3)
     worth = Objective(few, split_of(few), TuningSpec.of(few.tune or {}))
     validation = worth.validations[0]
     assert len(validation.sample.users) == 3 < len(validation.inner.users)
-    everybody = told(few, pruning_users=1000)
+    everybody = with_tuning(few, pruning_users=1000)
     same = Objective(everybody, split_of(everybody), TuningSpec.of(everybody.tune or {}))
     assert worth({"epochs": 3, "noise": 1}) == same({"epochs": 3, "noise": 1})
 

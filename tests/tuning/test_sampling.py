@@ -38,10 +38,10 @@ STEPS: dict[str, Any] = {
 ONE: Any = ("maximize",)
 
 
-def with_space(cell: Cell, space: dict[str, Any], **told: Any) -> Cell:
+def with_space(cell: Cell, space: dict[str, Any], **tune: Any) -> Cell:
     build = {**cell.model_build, "wait": 1e-4}
     return replace(
-        cell, model={**cell.model, "build": build, "space": space}, tune={**(cell.tune or {}), **told}
+        cell, model={**cell.model, "build": build, "space": space}, tune={**(cell.tune or {}), **tune}
     )
 
 
@@ -51,51 +51,54 @@ def proposed(cell: Cell, space: dict[str, Any], sampler: str, seed: int = 1) -> 
         return sampler_plan(TuningSpec(sampler=sampler), parsed, seed, ONE), parsed
 
 
-def asked(proposals: SamplerPlan, space: Space, n: int, killed: tuple[int, ...] = ()) -> list[dict[str, Any]]:
+def proposals_of(
+    proposals: SamplerPlan, space: Space, n: int, killed: tuple[int, ...] = ()
+) -> list[dict[str, Any]]:
     """Parameters of n trials that count; those of `killed` (by position) are asked for and killed first."""
     import optuna
 
     with quiet():
         study = optuna.create_study(direction="maximize", sampler=proposals.sampler)
-        found: list[dict[str, Any]] = []
-        while len(found) < n:
-            if len(found) in killed and len(study.trials) < len(found) + killed.index(len(found)) + 1:
+        points: list[dict[str, Any]] = []
+        while len(points) < n:
+            if len(points) in killed and len(study.trials) < len(points) + killed.index(len(points)) + 1:
                 trial = study.ask()
                 space.suggest(trial)
                 discard(study, trial, "killed")
                 continue
             trial = study.ask()
-            found.append(space.suggest(trial))
-            study.tell(trial, -float(found[-1]["first"]))
-    return found
+            points.append(space.suggest(trial))
+            study.tell(trial, -float(points[-1]["first"]))
+    return points
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "cmaes", "optuna.samplers.NSGAIISampler"])
 def test_a_killed_trial_changes_nothing_of_what_follows(cell: Cell, sampler: str) -> None:
-    whole = asked(*proposed(cell, MIXED, sampler), 24)
-    assert asked(*proposed(cell, MIXED, sampler), 24, killed=(0, 3, 11, 19)) == whole
+    whole = proposals_of(*proposed(cell, MIXED, sampler), 24)
+    assert proposals_of(*proposed(cell, MIXED, sampler), 24, killed=(0, 3, 11, 19)) == whole
 
 
 def test_a_killed_trial_leaves_no_point_of_a_grid_out(cell: Cell) -> None:
-    whole = asked(*proposed(cell, STEPS, "grid"), 9)
-    assert asked(*proposed(cell, STEPS, "grid"), 9, killed=(0, 2, 7)) == whole
+    whole = proposals_of(*proposed(cell, STEPS, "grid"), 9)
+    assert proposals_of(*proposed(cell, STEPS, "grid"), 9, killed=(0, 2, 7)) == whole
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "cmaes"])
 def test_another_seed_proposes_something_else(cell: Cell, sampler: str) -> None:
     assert (
-        asked(*proposed(cell, MIXED, sampler, 1), 6)[1:] != asked(*proposed(cell, MIXED, sampler, 2), 6)[1:]
+        proposals_of(*proposed(cell, MIXED, sampler, 1), 6)[1:]
+        != proposals_of(*proposed(cell, MIXED, sampler, 2), 6)[1:]
     )
 
 
 def test_the_first_trial_is_the_defaults(cell: Cell) -> None:
     for sampler in ("tpe", "random", "qmc", "cmaes"):
-        assert asked(*proposed(cell, MIXED, sampler), 1)[0] == {"first": 9, "wait": 1e-4, "noise": 0}
+        assert proposals_of(*proposed(cell, MIXED, sampler), 1)[0] == {"first": 9, "wait": 1e-4, "noise": 0}
 
 
 def test_qmc_fills_the_space_evenly(cell: Cell) -> None:
     """16 points of a Sobol sequence: two in each eighth of every axis."""
-    points = asked(*proposed(cell, MIXED, "qmc"), 17)[1:]
+    points = proposals_of(*proposed(cell, MIXED, "qmc"), 17)[1:]
     at = [(np.log(p["wait"]) - np.log(1e-6)) / np.log(1e3) for p in points]
     assert np.bincount((np.asarray(at) * 8).astype(int), minlength=8).tolist() == [2] * 8
     assert sorted(p["noise"] for p in points) == [0] * 8 + [1] * 8
@@ -103,8 +106,8 @@ def test_qmc_fills_the_space_evenly(cell: Cell) -> None:
 
 
 def test_cmaes_comes_nearer(cell: Cell) -> None:
-    found = asked(*proposed(cell, NUMBERS, "cmaes"), 60)
-    assert np.mean([p["first"] for p in found[-15:]]) < np.mean([p["first"] for p in found[1:16]]) - 2
+    points = proposals_of(*proposed(cell, NUMBERS, "cmaes"), 60)
+    assert np.mean([p["first"] for p in points[-15:]]) < np.mean([p["first"] for p in points[1:16]]) - 2
 
 
 def test_cmaes_says_what_it_leaves_out(cell: Cell, tmp_path: Path) -> None:
@@ -116,20 +119,20 @@ def test_cmaes_says_what_it_leaves_out(cell: Cell, tmp_path: Path) -> None:
 
 def test_a_grid_holds_every_combination_once_and_the_defaults_first(cell: Cell, tmp_path: Path) -> None:
     gridded = with_space(cell, STEPS, sampler="grid", trials=50)
-    found = tune(gridded, split_of(gridded), Store(tmp_path))
+    record = tune(gridded, split_of(gridded), Store(tmp_path))
     expected = [{"first": f, "noise": 0} for f in (3, 6, 9)]
     expected += [{"first": f, "noise": 1, "fails_at": a} for f in (3, 6, 9) for a in (-2, -1)]
-    parameters = [t.parameters for t in found.trials]
+    parameters = [t.parameters for t in record.trials]
     assert parameters[0] == {"first": 9, "noise": 0}
     assert sorted(map(str, parameters)) == sorted(map(str, expected))
-    assert found.notes == ("grid: all of its 9 trials were run, before tune.trials=50",)
-    assert found.n_from_memory == 0
+    assert record.notes == ("grid: all of its 9 trials were run, before tune.trials=50",)
+    assert record.n_from_memory == 0
 
 
 def test_a_budget_below_the_grid_is_kept(cell: Cell, tmp_path: Path) -> None:
     gridded = with_space(cell, STEPS, sampler="grid", trials=5)
-    found = tune(gridded, split_of(gridded), Store(tmp_path))
-    assert len(found.trials) == 5 and found.notes == ("grid: 4 of its 9 trials were not run",)
+    record = tune(gridded, split_of(gridded), Store(tmp_path))
+    assert len(record.trials) == 5 and record.notes == ("grid: 4 of its 9 trials were not run",)
 
 
 def test_steps_of_a_float_are_decimal(cell: Cell) -> None:

@@ -38,9 +38,9 @@ def of(cell: Cell, target: str, space: dict[str, Any], trials: int = 8, **build:
 def test_one_preparation_serves_all_trials_that_may_share_it(cell: Cell, tmp_path: Path) -> None:
     noisy = {"first": FIRST, "noise": {"_target_": CHOICES, "choices": [0, 1]}}
     toy = of(cell, "tuning_toys.Shares", noisy, trials=12, first=13)
-    found = tune(toy, split_of(toy), Store(tmp_path))
+    record = tune(toy, split_of(toy), Store(tmp_path))
     assert sorted(Shares.prepared_with) == [(0, 13, 6), (1, 13, 6)]  # the largest: of the space or configured
-    fitted = [t for t in found.trials if not t.from_memory]
+    fitted = [t for t in record.trials if not t.from_memory]
     assert len(Shares.handed) == len(fitted)
     assert all(prepared is not None for prepared in Shares.handed)
 
@@ -55,10 +55,10 @@ def test_nothing_is_shared_where_another_axis_has_no_steps(cell: Cell, tmp_path:
 
 def test_the_record_says_why_nothing_was_shared(cell: Cell, tmp_path: Path) -> None:
     toy = of(cell, "tuning_toys.Shares", {"first": FIRST}, too_large=True)
-    found = tune(toy, split_of(toy), Store(tmp_path))
-    assert found.notes == ("no work was shared between trials: there is no room for it",)
-    assert found.count("complete") + found.count("pruned") == 8
-    assert tune(toy, split_of(toy), Store(tmp_path)) == found
+    record = tune(toy, split_of(toy), Store(tmp_path))
+    assert record.notes == ("no work was shared between trials: there is no room for it",)
+    assert record.count("complete") + record.count("pruned") == 8
+    assert tune(toy, split_of(toy), Store(tmp_path)) == record
 
 
 @pytest.mark.parametrize("target", ["bakeoff.models.neighbours.ItemKNN", "bakeoff.models.linear.EASE"])

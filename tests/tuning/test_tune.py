@@ -14,21 +14,23 @@ from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.spec import TuningSpec
-from tuning_studies import made, split_of, timeless, told
+from tuning_studies import made, split_of, timeless, with_tuning
 
 
 def test_the_first_trial_is_the_defaults_and_the_best_is_no_worse(cell: Cell, tmp_path: Path) -> None:
-    found = tune(cell, split_of(cell), Store(tmp_path))
-    assert found.trials[0].parameters == {"first": 9}
-    assert len(found.trials) == 8 == found.count("complete") + found.count("pruned") + found.count("failed")
-    assert found.best_value >= found.default
-    json.dumps(msgspec.to_builtins(found), allow_nan=False)
+    record = tune(cell, split_of(cell), Store(tmp_path))
+    assert record.trials[0].parameters == {"first": 9}
+    assert (
+        len(record.trials) == 8 == record.count("complete") + record.count("pruned") + record.count("failed")
+    )
+    assert record.best_value >= record.default
+    json.dumps(msgspec.to_builtins(record), allow_nan=False)
 
 
 def test_the_best_value_is_what_the_objective_gives_for_it(cell: Cell, tmp_path: Path) -> None:
-    found = tune(cell, split_of(cell), Store(tmp_path))
+    record = tune(cell, split_of(cell), Store(tmp_path))
     worth = Objective(cell, split_of(cell), TuningSpec.of(cell.tune or {}))
-    assert worth(found.best_parameters) == (found.best_value,)
+    assert worth(record.best_parameters) == (record.best_value,)
 
 
 def test_the_test_part_cannot_reach_the_tuner(cell: Cell, tmp_path: Path) -> None:
@@ -66,20 +68,20 @@ def test_the_inner_split_of_a_temporal_split_never_looks_ahead(cell: Cell) -> No
 def test_parameters_tried_before_are_answered_from_memory_and_count(cell: Cell, tmp_path: Path) -> None:
     space = {"first": {**cell.model["space"]["first"], "low": 8, "high": 9}}
     small = replace(cell, model={**cell.model, "space": space})
-    found = tune(small, split_of(small), Store(tmp_path))
-    assert len(found.trials) == 8 and found.n_from_memory >= 6
+    record = tune(small, split_of(small), Store(tmp_path))
+    assert len(record.trials) == 8 and record.n_from_memory >= 6
     values: dict[str, set[Any]] = {}
-    for trial in found.trials:
+    for trial in record.trials:
         values.setdefault(str(trial.parameters), set()).add(trial.value)
     assert all(len(v) == 1 for v in values.values())
 
 
 def test_a_failing_trial_is_recorded_and_the_study_goes_on(cell: Cell, tmp_path: Path) -> None:
     failing = made(cell, fails_at=9)
-    found = tune(failing, split_of(failing), Store(tmp_path))
-    assert found.trials[0].state == "failed"
-    assert found.trials[0].reason == "ValueError: diverged"
-    assert found.default is None and found.count("complete") + found.count("pruned") >= 1
+    record = tune(failing, split_of(failing), Store(tmp_path))
+    assert record.trials[0].state == "failed"
+    assert record.trials[0].reason == "ValueError: diverged"
+    assert record.default is None and record.count("complete") + record.count("pruned") >= 1
 
 
 def test_a_study_without_a_value_fails_with_the_reasons(cell: Cell, tmp_path: Path) -> None:
@@ -95,8 +97,8 @@ def test_a_finished_study_is_not_run_again(cell: Cell, tmp_path: Path) -> None:
 
 
 def test_the_storage_is_not_in_the_key_and_the_budget_is(cell: Cell) -> None:
-    assert told(cell, storage="sqlite:///x.db").key == cell.key
-    assert told(cell, trials=9).key != cell.key
+    assert with_tuning(cell, storage="sqlite:///x.db").key == cell.key
+    assert with_tuning(cell, trials=9).key != cell.key
 
 
 def test_a_torn_last_line_of_the_journal_is_cut_off(cell: Cell, tmp_path: Path) -> None:
@@ -109,7 +111,7 @@ def test_a_torn_last_line_of_the_journal_is_cut_off(cell: Cell, tmp_path: Path) 
 
 
 def test_a_budget_in_seconds_is_said_to_be_unrepeatable(cell: Cell, tmp_path: Path) -> None:
-    timed = told(made(cell, wait=0.02), trials=None, seconds=0.1)
-    found = tune(timed, split_of(timed), Store(tmp_path))
-    assert found.notes == ("a budget in seconds is not repeatable",)
-    assert found.seconds >= 0.1
+    timed = with_tuning(made(cell, wait=0.02), trials=None, seconds=0.1)
+    record = tune(timed, split_of(timed), Store(tmp_path))
+    assert record.notes == ("a budget in seconds is not repeatable",)
+    assert record.seconds >= 0.1

@@ -126,41 +126,41 @@ def test_the_final_fit_goes_to_the_first_that_lives(study: Any) -> None:
     with Worker(study, STALE) as gone:
         gone.enqueue()
     with Worker(study, STALE) as first, Worker(study, STALE) as second:
-        places = first.enqueue(), second.enqueue()
-        assert (first.is_first(places[0]), second.is_first(places[1])) == (True, False)
-        first.release(places[0])
-        assert second.is_first(places[1])
-        second.release(places[1])
+        tickets = first.enqueue(), second.enqueue()
+        assert (first.is_first(tickets[0]), second.is_first(tickets[1])) == (True, False)
+        first.release(tickets[0])
+        assert second.is_first(tickets[1])
+        second.release(tickets[1])
     assert counted(study.get_trials(deepcopy=False)) == []
     assert all(t.state.is_finished() for t in study.get_trials(deepcopy=False))
 
 
 def test_who_waited_gets_the_record_that_was_written_meanwhile(cell: Cell, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    found: list[Any] = []
+    records: list[Any] = []
 
     def wait() -> None:
-        with final_fit(cell, store, None) as theirs:
-            found.append(theirs)
+        with final_fit(cell, store, None) as stored:
+            records.append(stored)
 
-    with final_fit(cell, store, None) as theirs:
-        assert theirs is None
+    with final_fit(cell, store, None) as stored:
+        assert stored is None
         waiting = threading.Thread(target=wait)
         waiting.start()
         time.sleep(0.7)
-        assert not found
+        assert not records
         record = Record(key=cell.key, status="done", reason="", cell=cell)
         store.write_record(record)
     waiting.join(timeout=10)
-    assert found == [record]
+    assert records == [record]
 
 
 def test_what_was_stored_before_is_no_reason_not_to_fit(cell: Cell, tmp_path: Path) -> None:
     store = Store(tmp_path)
     before = Record(key=cell.key, status="failed", reason="broke", cell=cell)
     store.write_record(before)
-    with final_fit(cell, store, before) as theirs:
-        assert theirs is None
+    with final_fit(cell, store, before) as stored:
+        assert stored is None
 
 
 def test_a_trial_that_others_buried_is_dropped_and_run_again(cell: Cell, study: Any) -> None:

@@ -48,11 +48,11 @@ def make(folder: Path, *cells: Cell, ks: tuple[int, ...] = (1, 3, 8), metrics: A
     """An experiment that was run, with its metrics.csv."""
     store = Store(folder / "store")
     workspace = Workspace(store)
-    asked = [CellRequest(c.key, c) for c in map(with_content_hashes, cells)]
-    records = [run_cell(a.cell, workspace, EvaluationSpec(ks, metrics), debug=True) for a in asked]
-    experiment = Experiment("e", tuple(asked))
+    requests = [CellRequest(c.key, c) for c in map(with_content_hashes, cells)]
+    records = [run_cell(a.cell, workspace, EvaluationSpec(ks, metrics), debug=True) for a in requests]
+    experiment = Experiment("e", tuple(requests))
     experiment.write(folder / "e")
-    results = [Result(a, r) for a, r in zip(asked, records, strict=True)]
+    results = [Result(a, r) for a, r in zip(requests, records, strict=True)]
     (folder / "e" / "metrics.csv").write_text(render(METRIC_COLUMNS, metric_rows(results, ks)), "utf-8")
     return experiment, folder / "e", store
 
@@ -181,8 +181,8 @@ class TestWhatWasTamperedWith:
         split, items = store.split(made[0].requests[0].cell.split_key), np.array(store.lists(own).items)
         hits = split.test[split.users].toarray()[np.arange(len(items))[:, None], items] > 0
         row = int(np.flatnonzero(~hits[:, 0] & hits.any(axis=1))[0])
-        place = int(np.flatnonzero(hits[row])[0])
-        items[row, [0, place]] = items[row, [place, 0]]
+        hit = int(np.flatnonzero(hits[row])[0])
+        items[row, [0, hit]] = items[row, [hit, 0]]
         write_array(store.cell_folder(own) / "items.npy", items)
         text = faults(made, "popularity")
         assert "ndcg@1: metrics.csv says" in text and "recall@1" in text

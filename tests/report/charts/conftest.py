@@ -34,14 +34,14 @@ def ran(store: Store) -> Sequence[Result]:
         "by item": "toys.ByItem",
     }
     workspace, results = Workspace(store), []
-    wanted = EvaluationSpec(KS, metric_paths(METRICS))
+    spec = EvaluationSpec(KS, metric_paths(METRICS))
     for dataset, split in ((people, random), (people, last), (blocks, random)):
         for seed in (1, 2):
             for name, target in models.items():
                 model = {"name": name, "build": {"_target_": target}}
                 cell = Cell(dataset=dataset, split=split, model=model, seed=seed, depth=10)
-                known = store.record(cell.key)
-                record = known if known is not None else run_cell(cell, workspace, wanted, debug=True)
+                stored = store.record(cell.key)
+                record = stored if stored is not None else run_cell(cell, workspace, spec, debug=True)
                 results.append(Result(CellRequest(cell.key, cell), record))
     return results
 

@@ -94,9 +94,9 @@ def test_names_from_the_data_are_values_and_never_fields_or_expressions(sections
 
 
 def test_charts_of_the_same_numbers_name_the_same_data(experiment: Any) -> None:
-    found = {c.id: set(c.spec["datasets"]) for c in every(experiment.charts)}
-    assert found["leader-board"] == found["curves"] == found["ranks-k"] == found["ranks-metrics"]
-    assert found["overlap-rbo"] != found["overlap-jaccard"]
+    sections = {c.id: set(c.spec["datasets"]) for c in every(experiment.charts)}
+    assert sections["leader-board"] == sections["curves"] == sections["ranks-k"] == sections["ranks-metrics"]
+    assert sections["overlap-rbo"] != sections["overlap-jaccard"]
 
 
 def test_ids_are_unique_and_fit_for_a_page(sections: Any) -> None:
@@ -112,21 +112,21 @@ def test_the_same_results_give_the_same_charts(make: Any, metrics: Any) -> None:
 
 
 def test_a_report_with_its_store_has_every_chart(experiment: Any) -> None:
-    found = {section.id: [c.id for c in section.charts] for section in experiment.charts}
-    assert found["leaders"] == ["leader-board", "curves"]
-    assert found["tradeoffs"] == ["tradeoff"]
-    assert found["ranks"] == ["ranks-k", "ranks-metrics", "ranks-splits", "ranks-datasets", "ranks-runs"]
-    assert found["spread"] == ["distribution"]
-    assert {"segments-history", "segments-items", "recommended"} < set(found["segments"])
-    assert found["agreement"] == ["overlap-rbo", "overlap-jaccard"]
+    sections = {section.id: [c.id for c in section.charts] for section in experiment.charts}
+    assert sections["leaders"] == ["leader-board", "curves"]
+    assert sections["tradeoffs"] == ["tradeoff"]
+    assert sections["ranks"] == ["ranks-k", "ranks-metrics", "ranks-splits", "ranks-datasets", "ranks-runs"]
+    assert sections["spread"] == ["distribution"]
+    assert {"segments-history", "segments-items", "recommended"} < set(sections["segments"])
+    assert sections["agreement"] == ["overlap-rbo", "overlap-jaccard"]
 
 
 def test_without_the_store_the_text_says_what_is_left_out(experiment: Any) -> None:
-    found = {section.id: section for section in charts(experiment.tables, experiment.metrics, None)}
+    sections = {section.id: section for section in charts(experiment.tables, experiment.metrics, None)}
     for name in ("spread", "segments", "agreement"):
-        assert found[name].charts == ()
-        assert "needs the store" in found[name].text
-    assert found["leaders"].charts
+        assert sections[name].charts == ()
+        assert "needs the store" in sections[name].text
+    assert sections["leaders"].charts
 
 
 def test_one_cell_without_its_lists_leaves_out_its_comparison_alone(experiment: Any, tmp_path: Any) -> None:
@@ -138,12 +138,12 @@ def test_one_cell_without_its_lists_leaves_out_its_comparison_alone(experiment: 
     store = Store(tmp_path / "store")
     gone = next(r for r in experiment.results if r.request.cell.dataset["name"] == "blocks")
     (store.cell_folder(gone.request.key) / "items.npy").unlink()
-    found = {s.id: s for s in charts(experiment.tables, experiment.metrics, store)}
+    sections = {s.id: s for s in charts(experiment.tables, experiment.metrics, store)}
     assert (
         f"blocks, random is not shown: the store has no lists of cell {gone.request.key}."
-        in found["spread"].text
+        in sections["spread"].text
     )
-    assert found["spread"].charts
+    assert sections["spread"].charts
 
 
 def test_the_same_store_gives_the_same_charts(experiment: Any) -> None:
@@ -158,21 +158,21 @@ def test_results_without_a_number_have_no_charts(make: Any, metrics: Any) -> Non
 def test_metrics_of_the_whole_set_alone_have_the_charts_that_need_no_users(experiment: Any) -> None:
     results, metrics, store = experiment.results, experiment.metrics, experiment.store
     whole = {"catalog_coverage": metrics["catalog_coverage"]}
-    found = {s.id: s for s in charts(comparison(results, [2, 5], whole), whole, store)}
-    assert [c.id for c in found["leaders"].charts] == ["leader-board", "curves"]
-    (rows,) = found["leaders"].charts[0].spec["datasets"].values()
+    sections = {s.id: s for s in charts(comparison(results, [2, 5], whole), whole, store)}
+    assert [c.id for c in sections["leaders"].charts] == ["leader-board", "curves"]
+    (rows,) = sections["leaders"].charts[0].spec["datasets"].values()
     assert {row["metric"] for row in rows} == {"catalog_coverage"}
-    assert found["spread"].charts == ()
-    assert found["spread"].text == "No metric of this report has a value for each user."
-    assert found["differences"].charts == ()
-    assert "Nothing was tested: one number for the whole set of lists" in found["differences"].text
+    assert sections["spread"].charts == ()
+    assert sections["spread"].text == "No metric of this report has a value for each user."
+    assert sections["differences"].charts == ()
+    assert "Nothing was tested: one number for the whole set of lists" in sections["differences"].text
 
 
 def test_one_model_is_compared_with_nothing(experiment: Any) -> None:
     results, metrics, store = experiment.results, experiment.metrics, experiment.store
     alone = [r for r in results if r.request.cell.model["name"] == "by item"]
-    found = {s.id: s for s in charts(comparison(alone, [2], metrics), metrics, store)}
-    assert found["differences"].charts == ()
-    assert "Nothing was tested: fewer than two models" in found["differences"].text
-    assert "ranks" not in found
-    assert found["agreement"].charts == ()
+    sections = {s.id: s for s in charts(comparison(alone, [2], metrics), metrics, store)}
+    assert sections["differences"].charts == ()
+    assert "Nothing was tested: fewer than two models" in sections["differences"].text
+    assert "ranks" not in sections
+    assert sections["agreement"].charts == ()

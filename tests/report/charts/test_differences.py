@@ -18,7 +18,7 @@ from bakeoff.report.charts import charts
 def test_the_interval_on_one_split_is_that_of_the_paired_t_test(experiment: Any) -> None:
     table = experiment.tables[0]
     column = Column("ndcg", 5)
-    found = pairwise(
+    tests = pairwise(
         table,
         experiment.metrics,
         experiment.store,
@@ -26,7 +26,7 @@ def test_the_interval_on_one_split_is_that_of_the_paired_t_test(experiment: Any)
         [column],
         intervals=False,
     )
-    one = found.pairs[column]
+    one = tests.pairs[column]
     values = []
     for row in one.rows:
         keys = list(dict.fromkeys(r.request.key for r in table.rows[row].results))
@@ -45,8 +45,8 @@ def test_ranks_over_data_sets_are_drawn_from_five_on(make: Any, metrics: Any) ->
         ]
 
     for n in (4, 5):
-        found = {s.id: s for s in charts(comparison(results(n), [10], metrics), metrics, None)}
-        section = found["differences"]
+        sections = {s.id: s for s in charts(comparison(results(n), [10], metrics), metrics, None)}
+        section = sections["differences"]
         if n == 4:
             assert section.charts == ()
             assert "at least 5 data sets and three models; this report has 4 data sets." in section.text

@@ -13,13 +13,13 @@ def test_quantiles_mean_and_zeros_are_those_of_the_known_values(n: int) -> None:
     rng = np.random.default_rng(n)
     values = rng.integers(0, 4, size=(3, n)) / 4
     values[1, : n // 2] = np.nan
-    for row, found in zip(values, summarize(values), strict=True):
-        known = row[~np.isnan(row)]
-        assert found is not None
-        assert found.n == len(known)
-        assert found.mean == pytest.approx(known.mean())
-        assert found.quantiles == pytest.approx(np.quantile(known, LEVELS))
-        assert found.zeros == pytest.approx((known == 0).mean())
+    for row, summary in zip(values, summarize(values), strict=True):
+        measured = row[~np.isnan(row)]
+        assert summary is not None
+        assert summary.n == len(measured)
+        assert summary.mean == pytest.approx(measured.mean())
+        assert summary.quantiles == pytest.approx(np.quantile(measured, LEVELS))
+        assert summary.zeros == pytest.approx((measured == 0).mean())
 
 
 def test_nothing_is_said_where_nobody_has_a_value() -> None:

@@ -34,8 +34,8 @@ def lists(rows: list[list[int]], depth: int) -> Any:
 
 def mean(a: list[list[int]], b: list[list[int]], ks: Any = (1, 2, 5)) -> tuple[float, Any]:
     depths = [max(max(map(len, side)), 1) for side in (a, b)]
-    (found,) = list_overlap(lists(a, depths[0]), [lists(b, depths[1])], N_ITEMS, ks)
-    return found
+    (overlap,) = list_overlap(lists(a, depths[0]), [lists(b, depths[1])], N_ITEMS, ks)
+    return overlap
 
 
 def test_two_swapped_items_by_hand() -> None:
@@ -65,9 +65,9 @@ def test_lists_of_all_lengths_follow_the_formula(seed: int) -> None:
     rbo, jaccard = mean(*sides)
     pairs = list(zip(*sides, strict=True))
     assert rbo == pytest.approx(np.mean([brute(a, b, PERSISTENCE) for a, b in pairs]))
-    for k, found in zip((1, 2, 5), jaccard, strict=True):
+    for k, overlap in zip((1, 2, 5), jaccard, strict=True):
         sets = [(set(a[:k]), set(b[:k])) for a, b in pairs]
-        assert found == pytest.approx(np.mean([len(a & b) / len(a | b) if a | b else 1.0 for a, b in sets]))
+        assert overlap == pytest.approx(np.mean([len(a & b) / len(a | b) if a | b else 1.0 for a, b in sets]))
 
 
 def test_equal_lists_agree_wholly_and_disjoint_ones_not_at_all() -> None:

@@ -52,11 +52,11 @@ def test_every_colour_stands_out_on_white_and_on_black(colour: str) -> None:
 
 
 def test_no_two_models_have_the_same_style() -> None:
-    found = styles([f"m{i}" for i in range(56)])
-    assert len({(style.colour, style.shape) for style in found.values()}) == 56
+    result = styles([f"m{i}" for i in range(56)])
+    assert len({(style.colour, style.shape) for style in result.values()}) == 56
 
 
 def test_baselines_are_grey_and_leave_the_others_their_colours() -> None:
-    found = styles(["als", "ease", "popularity"], {"popularity"})
-    assert found["popularity"].colour in GREYS
-    assert {k: v for k, v in found.items() if k != "popularity"} == styles(["als", "ease"])
+    result = styles(["als", "ease", "popularity"], {"popularity"})
+    assert result["popularity"].colour in GREYS
+    assert {k: v for k, v in result.items() if k != "popularity"} == styles(["als", "ease"])

@@ -29,7 +29,7 @@ def params_of(chart: Chart) -> list[dict[str, Any]]:
     return list(chart.spec["params"])
 
 
-def found(results: Any, metrics: Any) -> dict[str, Chart]:
+def charts_by_id(results: Any, metrics: Any) -> dict[str, Chart]:
     tables = comparison(results, [10], metrics)
     return {c.id: c for section in charts(tables, metrics, None) for c in section.charts}
 
@@ -40,7 +40,7 @@ def front(make: Any, metrics: Any, points: dict[str, tuple[float, float]]) -> Ch
         make(m, {"ndcg": {"10": (ndcg, 0.01)}, "mean_popularity": {"10": (bias, 0.1)}})
         for m, (ndcg, bias) in points.items()
     ]
-    return found(results, metrics)["tradeoff"]
+    return charts_by_id(results, metrics)["tradeoff"]
 
 
 def named(svg: str) -> list[str]:
@@ -72,7 +72,7 @@ def test_a_name_at_the_edge_turns_inwards(make: Any, metrics: Any, width: int) -
 def test_a_chart_is_as_high_as_the_models_of_the_chosen_place_need(make: Any, metrics: Any) -> None:
     few = [make(m, {"ndcg": {"10": (0.5, 0.01)}}, dataset="few") for m in "ab"]
     many = [make(m, {"ndcg": {"10": (0.5, 0.01)}}, dataset="many") for m in "abcdefg"]
-    board = found([*few, *many], metrics)["leader-board"]
+    board = charts_by_id([*few, *many], metrics)["leader-board"]
     heights = {
         dataset: float(re.findall(r'height="(\d+)"', drawn(board, dataset=dataset))[0])
         for dataset in ("few", "many")

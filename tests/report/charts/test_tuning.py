@@ -41,8 +41,8 @@ def tuned(make: Any, metrics: Any) -> dict[str, Any]:
     cell = dataclasses.replace(result.request.cell, model={**result.request.cell.model, "space": space})
     result = result._replace(request=dataclasses.replace(result.request, cell=cell))
     results = [result, make("als", {"ndcg": {"10": (0.3, 0.01)}})]
-    found = charts(comparison(results, [10], metrics), metrics, None)
-    section = next(s for s in found if s.id == "tuning")
+    sections = charts(comparison(results, [10], metrics), metrics, None)
+    section = next(s for s in sections if s.id == "tuning")
     return {c.id: next(iter(c.spec["datasets"].values())) for c in section.charts}
 
 

@@ -21,14 +21,14 @@ def test_recall_of_a_band_is_that_of_its_test_items_alone(seed: int) -> None:
     items[0, 2:] = -1
     got = band_recall(test, items, bands, 3, ks)
     shares = band_shares(items, bands, 3, ks)
-    for place, k in enumerate(ks):
+    for at, k in enumerate(ks):
         shown = [i for row in items for i in row[:k] if i >= 0]
         for band in range(3):
-            assert shares[place, band] == pytest.approx(sum(bands[i] == band for i in shown) / len(shown))
+            assert shares[at, band] == pytest.approx(sum(bands[i] == band for i in shown) / len(shown))
             for user in range(m):
-                wanted = {int(i) for i in test[user].indices if bands[i] == band}
-                found = got[place * 3 + band, user]
-                if not wanted:
-                    assert math.isnan(found)
+                relevant = {int(i) for i in test[user].indices if bands[i] == band}
+                recall = got[at * 3 + band, user]
+                if not relevant:
+                    assert math.isnan(recall)
                 else:
-                    assert found == len(wanted & set(items[user, :k].tolist())) / len(wanted)
+                    assert recall == len(relevant & set(items[user, :k].tolist())) / len(relevant)

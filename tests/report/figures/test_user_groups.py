@@ -14,7 +14,7 @@ from bakeoff.report.figures.user_groups import mean_by_group
 
 
 def by_loop(users: Any, values: Any, members: Any) -> dict[tuple[int, int], tuple[int, float, float]]:
-    found = {}
+    result = {}
     for c in range(values.shape[0]):
         for s in range(members.shape[1]):
             own: dict[int, list[float]] = {}
@@ -23,11 +23,11 @@ def by_loop(users: Any, values: Any, members: Any) -> dict[tuple[int, int], tupl
                     own.setdefault(users[at], []).append(values[c, at])
             means = [sum(v) / len(v) for v in own.values()]
             if len(means) < 2:
-                found[c, s] = len(means), means[0] if means else math.nan, math.nan
+                result[c, s] = len(means), means[0] if means else math.nan, math.nan
                 continue
             low, high = stats.t.interval(0.95, len(means) - 1, np.mean(means), stats.sem(means))
-            found[c, s] = len(means), float(np.mean(means)), (high - low) / 2
-    return found
+            result[c, s] = len(means), float(np.mean(means)), (high - low) / 2
+    return result
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -51,8 +51,8 @@ def test_runs_that_share_a_fit_share_a_line(make, metrics) -> None:
 
 def test_trials_show_what_was_tried_and_mark_the_best(make, metrics) -> None:
     trials = [trial(0, 0.25, parameters={"factors": 16}), trial(1, 0.5, parameters={"factors": 64})]
-    found = tuning(trials, edges=["factors=64 lies at the high end"])
-    (tuned,) = of([make("a", NUMBERS, tune={"name": "optuna"}, tuning=found)], metrics).tuned
+    detail = tuning(trials, edges=["factors=64 lies at the high end"])
+    (tuned,) = of([make("a", NUMBERS, tune={"name": "optuna"}, tuning=detail)], metrics).tuned
     assert tuned.text == (
         "split seed 42, seed 1: 2 trials by ndcg@10 (tpe), 2 complete. Best 0.5 in trial 1, defaults 0.25."
     )
@@ -71,9 +71,9 @@ def test_several_objectives_have_a_column_each_and_failures_their_reason(make, m
         trial(0, 0.5, values=values, parameters={}),
         {"number": 1, "value": None, "state": "failed", "seconds": 0.1, "reason": "ValueError: no"},
     ]
-    found = tuning(trials, objectives=list(values), directions=["maximize"] * 2)
-    found["best"] = None
-    (tuned,) = of([make("a", NUMBERS, tune={"name": "optuna"}, tuning=found)], metrics).tuned
+    detail = tuning(trials, objectives=list(values), directions=["maximize"] * 2)
+    detail["best"] = None
+    (tuned,) = of([make("a", NUMBERS, tune={"name": "optuna"}, tuning=detail)], metrics).tuned
     heads = ["trial", "state", "ndcg@10", "novelty@10", "seconds", "reason"]
     assert [head.text for head in tuned.trials.heads] == heads
     assert [e.text for e in tuned.trials.rows[0]] == ["0", "complete", "0.5", "7", "1.5", ""]
@@ -92,7 +92,7 @@ def test_each_reason_stands_once_with_its_traceback(make, metrics) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "kept"),
+    ("path", "portable_path"),
     [
         ("/anywhere/.venv/lib/python3.11/site-packages/implicit/cpu/als.py", "implicit/cpu/als.py"),
         ("/anywhere/work/src/bakeoff/runner.py", "bakeoff/runner.py"),
@@ -102,8 +102,8 @@ def test_each_reason_stands_once_with_its_traceback(make, metrics) -> None:
         ("<frozen runpy>", "<frozen runpy>"),
     ],
 )
-def test_a_traceback_names_no_folder_of_the_machine(path, kept) -> None:
-    assert portable(f'  File "{path}", line 3, in x') == f'  File "{kept}", line 3, in x'
+def test_a_traceback_names_no_folder_of_the_machine(path, portable_path) -> None:
+    assert portable(f'  File "{path}", line 3, in x') == f'  File "{portable_path}", line 3, in x'
 
 
 def test_control_characters_of_a_traceback_are_shown(make, metrics) -> None:

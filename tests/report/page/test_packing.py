@@ -36,9 +36,9 @@ def test_a_table_of_several_charts_is_kept_once() -> None:
         "three": {"data": {"values": [1]}},
     }
     before = copy.deepcopy(specs)
-    found, tables = packed(specs)
+    result, tables = packed(specs)
     assert specs == before
-    assert {name: spec.get("datasets") for name, spec in found.items()} == {
+    assert {name: spec.get("datasets") for name, spec in result.items()} == {
         "one": ["r1"],
         "two": ["r1", "r2"],
         "three": None,

@@ -23,9 +23,9 @@ def test_the_metric_most_asked_for_is_shown_first_at_ten(make, metrics) -> None:
 
 
 def test_what_was_not_measured_has_an_empty_board(make, metrics) -> None:
-    found = paged([make("a", status="failed", reason="broke")], metrics)
-    assert found.shown == ((None,) * (BESIDE_N + 1),)
-    assert json.loads(found.data)["boards"][0]["columns"] == []
+    result = paged([make("a", status="failed", reason="broke")], metrics)
+    assert result.shown == ((None,) * (BESIDE_N + 1),)
+    assert json.loads(result.data)["boards"][0]["columns"] == []
 
 
 def test_the_legend_explains_what_stands_in_the_board(make, metrics) -> None:
@@ -37,6 +37,6 @@ def test_the_legend_explains_what_stands_in_the_board(make, metrics) -> None:
 
 
 def test_only_what_there_is_stands_under_what_was_compared(make, metrics) -> None:
-    found = paged([make("a", status="failed", reason="broke", fingerprint="")], metrics)
-    assert [grid.caption for grid in found.compared] == ["Data sets", "Models and budgets"]
-    assert found.missing.rows
+    result = paged([make("a", status="failed", reason="broke", fingerprint="")], metrics)
+    assert [grid.caption for grid in result.compared] == ["Data sets", "Models and budgets"]
+    assert result.missing.rows

@@ -39,10 +39,10 @@ def of_split(segments=(), gains=(), losses=(), name="split_seed 1", absent=""):
     return SplitBreakdown(name, alone, segments, gains, losses, absent)
 
 
-def printed(one, rules=None, gate=None, tolerance=0.0):
+def printed(one, config=None, gate=None, tolerance=0.0):
     out = io.StringIO()
     console = Console(file=out, width=180, no_color=True)
-    print_comparison(one, rules or TestConfig(), gate, tolerance, console)
+    print_comparison(one, config or TestConfig(), gate, tolerance, console)
     return out.getvalue()
 
 
@@ -78,12 +78,12 @@ def test_untested_metrics_are_listed_once_by_reason() -> None:
 
 
 def test_a_gate_shows_difference_interval_and_tolerance() -> None:
-    told = comparison_of(line(), leading=line(), answer="PROMOTED")
-    out = printed(told, gate="ndcg@10", tolerance=0.002)
+    expected = comparison_of(line(), leading=line(), answer="PROMOTED")
+    out = printed(expected, gate="ndcg@10", tolerance=0.002)
     assert "PROMOTED: ndcg@10 +0.1000, 95 % interval +0.0500 to +0.1500, tolerance 0.002" in out
     falls = line(higher=False)
-    told = comparison_of(falls, leading=falls, answer="REJECTED")
-    assert "tolerance 0.002, lower is better" in printed(told, gate="ndcg@10", tolerance=0.002)
+    expected = comparison_of(falls, leading=falls, answer="REJECTED")
+    assert "tolerance 0.002, lower is better" in printed(expected, gate="ndcg@10", tolerance=0.002)
 
 
 def test_how_it_was_tested_is_said() -> None:
@@ -94,8 +94,8 @@ def test_how_it_was_tested_is_said() -> None:
 
 
 def test_flips_that_cannot_reach_the_level_are_said() -> None:
-    rules = TestConfig(test="randomization", resamples=100)
-    out = printed(comparison_of(line(), family_size=50), rules)
+    config = TestConfig(test="randomization", resamples=100)
+    out = printed(comparison_of(line(), family_size=50), config)
     assert "100 resamples cannot reach a corrected p below 0.5" in out
 
 
@@ -123,8 +123,8 @@ def test_several_splits_have_a_section_each_and_a_table_beside_each_other() -> N
     assert "No segments and no users in ndcg@10, split_seed 3: the store holds no split s3." in out
 
 
-@pytest.mark.parametrize(("higher", "told"), [(True, "12 / 5 / 3"), (False, "3 / 5 / 12")])
-def test_segments_count_users_who_are_better_off(higher, told) -> None:
+@pytest.mark.parametrize(("higher", "expected"), [(True, "12 / 5 / 3"), (False, "3 / 5 / 12")])
+def test_segments_count_users_who_are_better_off(higher, expected) -> None:
     segment = Segment("history", "1 to 5", 20, 0.1, 0.01, 0.2, 0.01, 12, 3, False)
     by = line(higher=higher)
     (row,) = [
@@ -132,7 +132,7 @@ def test_segments_count_users_who_are_better_off(higher, told) -> None:
         for r in printed(comparison_of(by, leading=by, splits=(of_split((segment,)),))).splitlines()
         if r.startswith("history: 1 to 5")
     ]
-    assert told in row
+    assert expected in row
 
 
 def test_several_answers_are_counted() -> None:

@@ -95,52 +95,52 @@ def tuning(text):
 
 @pytest.fixture
 def hostile(make):
-    place = {"dataset": HOSTILE[0], "split": HOSTILE[1]}
+    where = {"dataset": HOSTILE[0], "split": HOSTILE[1]}
     results = []
     for n, text in enumerate(HOSTILE):
         if n % 2:
-            found = {
+            texts = {
                 "parameters": {text: text},
                 "notes": (text,),
                 "tuning": tuning(text),
                 "tune": {"name": text},
             }
-            results.append(make(text, numbers(0.1 * n), key=f"c{n}", variant=text, **place, **found))
+            results.append(make(text, numbers(0.1 * n), key=f"c{n}", variant=text, **where, **texts))
         else:
-            results.append(make(text, key=f"c{n}", status="failed", reason=text, traceback=text, **place))
+            results.append(make(text, key=f"c{n}", status="failed", reason=text, traceback=text, **where))
     return results
 
 
 def test_text_from_data_is_text_and_never_markup(hostile, metrics) -> None:
-    found = Read(rendered(hostile, metrics, drawn({"title": HOSTILE[1]}), HOSTILE))
-    assert {tag for tag, _ in found.tags} <= PARTS
-    pieces = [text.strip() for text in found.texts]
+    page = Read(rendered(hostile, metrics, drawn({"title": HOSTILE[1]}), HOSTILE))
+    assert {tag for tag, _ in page.tags} <= PARTS
+    pieces = [text.strip() for text in page.texts]
     for text in HOSTILE:
         assert pieces.count(text) >= 3  # in the leader board and in the tables
-    assert not [a for _, attrs in found.tags for a in attrs if a.startswith("on")]
+    assert not [a for _, attrs in page.tags for a in attrs if a.startswith("on")]
 
 
 def test_the_page_names_no_address_outside_itself(hostile, metrics) -> None:
     text = rendered(hostile, metrics, drawn({}))
-    found = Read(text)
-    addresses = [attrs[a] for _, attrs in found.tags for a in ("src", "href", "action") if a in attrs]
+    page = Read(text)
+    addresses = [attrs[a] for _, attrs in page.tags for a in ("src", "href", "action") if a in attrs]
     assert all(address.startswith("#") or address == "data:," for address in addresses)
     style = text[text.index("<style>") : text.index("</style>")]
     assert "url(" not in style
     assert "@import" not in style
-    policy = [attrs["content"] for tag, attrs in found.tags if "http-equiv" in attrs]
+    policy = [attrs["content"] for tag, attrs in page.tags if "http-equiv" in attrs]
     assert policy[0].startswith("default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'")
     assert "http" not in policy[0]
 
 
 def test_every_link_leads_to_a_place_on_the_page(hostile, metrics) -> None:
-    found = Read(rendered(hostile, metrics, drawn({})))
-    ids = [attrs["id"] for _, attrs in found.tags if "id" in attrs]
+    page = Read(rendered(hostile, metrics, drawn({})))
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
-    targets = {attrs["href"][1:] for tag, attrs in found.tags if tag == "a"}
+    targets = {attrs["href"][1:] for tag, attrs in page.tags if tag == "a"}
     assert targets <= set(ids)
     assert {"board", "who", "compared", "missing", "numbers", "definitions", "again"} <= targets
-    assert {attrs["aria-controls"] for _, attrs in found.tags if "aria-controls" in attrs} <= set(ids)
+    assert {attrs["aria-controls"] for _, attrs in page.tags if "aria-controls" in attrs} <= set(ids)
 
 
 PLAIN = st.text() | st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -193,5 +193,5 @@ def test_the_same_results_give_the_same_page(make, metrics) -> None:
 
 
 def test_a_report_without_results_is_a_page_still(make, metrics) -> None:
-    found = Read(rendered([make("a", status="failed", reason="broke", fingerprint="")], metrics))
-    assert "failed: broke" in [t.strip() for t in found.texts]
+    page = Read(rendered([make("a", status="failed", reason="broke", fingerprint="")], metrics))
+    assert "failed: broke" in [t.strip() for t in page.texts]

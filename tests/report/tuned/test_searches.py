@@ -27,8 +27,8 @@ def search(make, metrics):
 
     def of(*results):
         (table,) = comparison(results, (10,), metrics)
-        (found,) = (s for s in searches(table) if s is not None)
-        return found
+        (outcome,) = (s for s in searches(table) if s is not None)
+        return outcome
 
     return of
 
@@ -63,20 +63,20 @@ def test_where_less_is_better_the_best_so_far_never_rises(tuned, search) -> None
 
 
 def test_budgets_are_read_off_the_curve(tuned, search) -> None:
-    found = search(tuned([0.1, 0.3, 0.2], seconds=[1.0, 1.0, 4.0]))
-    assert [found.after_trials(n) and found.after_trials(n).mean for n in (1, 2, 3, 4)] == [
+    outcome = search(tuned([0.1, 0.3, 0.2], seconds=[1.0, 1.0, 4.0]))
+    assert [outcome.after_trials(n) and outcome.after_trials(n).mean for n in (1, 2, 3, 4)] == [
         *(0.1, 0.3, 0.3),
         None,
     ]
-    assert found.after_seconds(0.5) is None
-    assert found.after_seconds(1.0).mean == 0.1
-    assert found.after_seconds(60.0).mean == 0.3
-    assert found.after_seconds(60.0, before=6.0) is None  # it ended after six seconds
+    assert outcome.after_seconds(0.5) is None
+    assert outcome.after_seconds(1.0).mean == 0.1
+    assert outcome.after_seconds(60.0).mean == 0.3
+    assert outcome.after_seconds(60.0, before=6.0) is None  # it ended after six seconds
 
 
 def test_over_several_studies_there_is_a_mean_with_its_interval(tuned, search) -> None:
-    found = search(tuned([0.1, 0.3], seed=1), tuned([0.2, 0.2], seed=2), tuned([0.3, 0.4], seed=3))
-    value = found.after_trials(2)
+    outcome = search(tuned([0.1, 0.3], seed=1), tuned([0.2, 0.2], seed=2), tuned([0.3, 0.4], seed=3))
+    value = outcome.after_trials(2)
     low, high = stats.t.interval(0.95, 2, np.mean([0.3, 0.2, 0.4]), stats.sem([0.3, 0.2, 0.4]))
     assert (value.mean, value.fits) == (pytest.approx(0.3), 3)
     assert value.half == pytest.approx((high - low) / 2)
@@ -101,9 +101,9 @@ def test_test_scores_before_and_after_are_those_of_the_same_model(make, tuned, s
 
 def test_each_run_has_its_own_score_before(make, tuned, search) -> None:
     plain = [make("als", {"ndcg": {"10": (s / 10, 0.02)}}, space=SPACE, seed=s) for s in (1, 2)]
-    found = search(*plain, *(tuned([0.1], seed=s) for s in (1, 2, 3)))
-    assert [s.before and s.before.mean for s in found.studies] == [0.1, 0.2, None]
-    assert "run it with tune=none" in found.studies[2].untested
+    outcome = search(*plain, *(tuned([0.1], seed=s) for s in (1, 2, 3)))
+    assert [s.before and s.before.mean for s in outcome.studies] == [0.1, 0.2, None]
+    assert "run it with tune=none" in outcome.studies[2].untested
 
 
 def test_what_was_not_measured_on_test_says_so(make, tuned, search) -> None:
@@ -159,21 +159,21 @@ def test_where_less_is_better_it_is_the_expected_least(tuned, search) -> None:
 
 
 def test_a_pruned_or_failed_trial_is_a_draw_that_is_never_the_best(tuned, search) -> None:
-    found = search(tuned([0.2, PRUNED, 0.5, FAILED, 0.3, 0.4])).expected
+    outcome = search(tuned([0.2, PRUNED, 0.5, FAILED, 0.3, 0.4])).expected
     as_defaults = search(tuned([0.2, 0.2, 0.5, 0.2, 0.3, 0.4])).expected
-    assert found.points == as_defaults.points
+    assert outcome.points == as_defaults.points
 
 
 def test_a_search_that_learns_has_none_from_one_seed_and_one_from_several(tuned, search) -> None:
     alone = search(tuned([0.1, 0.2], sampler="tpe"), tuned([0.1, 0.2], sampler="tpe", split_seed=43))
     assert "tpe" in alone.expected.absent
     assert not alone.expected.points
-    found = search(
+    outcome = search(
         *(tuned(v, sampler="tpe", seed=s) for s, v in ((1, [0.1, 0.3, 0.2]), (2, [0.1, 0.0, 0.5])))
     )
-    assert (found.expected.how, found.expected.seeds) == ("repeats", 2)
+    assert (outcome.expected.how, outcome.expected.seeds) == ("repeats", 2)
     low, high = stats.t.interval(0.95, 1, 0.4, stats.sem([0.3, 0.5]))
-    assert found.expected.points[2] == pytest.approx((3, 0.4, low, high))
+    assert outcome.expected.points[2] == pytest.approx((3, 0.4, low, high))
 
 
 def test_splits_are_averaged_within_a_seed_and_seeds_are_the_repeats(tuned, search) -> None:
@@ -195,8 +195,10 @@ def test_random_search_over_several_seeds_is_estimated_for_each(tuned, search) -
 
 
 def test_searches_of_unlike_length_are_compared_as_far_as_all_go(tuned, search) -> None:
-    found = search(tuned([0.1] * 4, sampler="tpe", seed=1), tuned([0.1] * 9, sampler="tpe", seed=2)).expected
-    assert [p.trials for p in found.points] == [1, 2, 3, 4]
+    outcome = search(
+        tuned([0.1] * 4, sampler="tpe", seed=1), tuned([0.1] * 9, sampler="tpe", seed=2)
+    ).expected
+    assert [p.trials for p in outcome.points] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -219,11 +221,11 @@ def test_where_only_the_defaults_gave_no_value_it_starts_with_the_second_trial(t
 def test_several_objectives_have_neither_a_curve_nor_an_expected_best(tuned, search) -> None:
     both = {"objectives": {"ndcg@10": [0.1, 0.2], "novelty@10": [2.0, 1.0]}}
     result = tuned([0.1, 0.2], **both)
-    found = search(result)
-    assert found.studies[0].curve == ()
-    assert "several objectives" in found.expected.absent
-    assert found.after_trials(1) is None
-    assert found.after_seconds(9.0) is None
+    outcome = search(result)
+    assert outcome.studies[0].curve == ()
+    assert "several objectives" in outcome.expected.absent
+    assert outcome.after_trials(1) is None
+    assert outcome.after_seconds(9.0) is None
 
 
 # -- importance ----------------------------------------------------------------------------------
@@ -238,9 +240,9 @@ def test_importances_are_averaged_over_studies(tuned, search) -> None:
             trials.append(trial(n, -abs(math.log10(reg)), parameters=parameters))
         return tuned([0.0] * 41, seed=seed, trials=tuple(trials))
 
-    found = search(planted(1), planted(2))
-    shares = [s.importance.shares for s in found.studies]
-    assert list(found.importances) == ["reg", "weights"]
-    assert found.importances["reg"] == pytest.approx(np.mean([s["reg"] for s in shares]))
-    assert found.importances["reg"] > 0.5
+    outcome = search(planted(1), planted(2))
+    shares = [s.importance.shares for s in outcome.studies]
+    assert list(outcome.importances) == ["reg", "weights"]
+    assert outcome.importances["reg"] == pytest.approx(np.mean([s["reg"] for s in shares]))
+    assert outcome.importances["reg"] > 0.5
     assert search(tuned([0.1, 0.2])).importances == {}

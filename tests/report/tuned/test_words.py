@@ -42,7 +42,7 @@ def tables(metrics):
 
 
 @pytest.fixture
-def said(metrics):
+def notes_of(metrics):
     def of(*results):
         (table,) = comparison(results, (10,), metrics)
         return notes(table, tuned(table))
@@ -50,10 +50,10 @@ def said(metrics):
     return of
 
 
-def test_without_tuning_nothing_is_said_of_it(make, tables, said, metrics) -> None:
+def test_without_tuning_nothing_is_said_of_it(make, tables, notes_of, metrics) -> None:
     plain = make("als", NDCG, space=SPACE), make("popularity", NDCG, target="toys.Popularity")
     assert tables(*plain) == {}
-    assert said(*plain) == ()
+    assert notes_of(*plain) == ()
     (table,) = comparison(plain, (10,), metrics)
     assert lines(table, tuned(table)) == ()
 
@@ -74,12 +74,14 @@ def test_the_winner_stands_with_what_it_gave_and_a_model_without_space_is_marked
 
 def test_every_grid_is_rectangular_and_runs_are_named_where_there_are_several(make, one, tables) -> None:
     results = [one(seed=s, model=m) for m in ("als", "bpr") for s in (1, 2)]
-    found = tables(*results, make("popularity", NDCG, target="toys.Popularity"))
-    for rows in found.values():
+    result = tables(*results, make("popularity", NDCG, target="toys.Popularity"))
+    for rows in result.values():
         assert {len(row) for row in rows} == {len(rows[0])}
-    assert found["Tuning of"][0][:3] == ["model", "split seed", "seed"]
-    assert [row[:3] for row in found["Budget of"][1:]] == [[m, "42", s] for m in ("als", "bpr") for s in "12"]
-    assert [row[0] for row in found["Best validation"][1:]] == ["als", "bpr"]
+    assert result["Tuning of"][0][:3] == ["model", "split seed", "seed"]
+    assert [row[:3] for row in result["Budget of"][1:]] == [
+        [m, "42", s] for m in ("als", "bpr") for s in "12"
+    ]
+    assert [row[0] for row in result["Best validation"][1:]] == ["als", "bpr"]
 
 
 def test_settings_are_shown_where_the_name_is_not_enough(one, tables) -> None:
@@ -112,10 +114,10 @@ def test_hyperparameters_stand_with_their_space(one, tables) -> None:
 
 def curves(metrics, *results, per_grid=None):
     (table,) = comparison(results, (10,), metrics)
-    found = grids(table, tuned(table), per_grid)
+    result = grids(table, tuned(table), per_grid)
     return {
         word: [[h.text for h in g.heads], *([e.text for e in r] for r in g.rows)]
-        for g in found
+        for g in result
         for word in ("by trials", "by seconds")
         if word in g.caption and g.caption.startswith("Best")
     }
@@ -123,13 +125,13 @@ def curves(metrics, *results, per_grid=None):
 
 def test_the_best_so_far_stands_at_round_budgets_and_at_the_last(one, metrics) -> None:
     long, short = [n / 100 for n in range(1, 13)], [0.2, 0.1, 0.3]
-    found = curves(metrics, one(long), one(short, model="bpr"))
-    assert found["by trials"] == [
+    result = curves(metrics, one(long), one(short, model="bpr"))
+    assert result["by trials"] == [
         ["model", "1", "2", "5", "10", "12"],
         ["als", "0.0100", "0.0200", "0.0500", "0.1000", "0.1200"],
         ["bpr", "0.2000", "0.2000", NOTHING, NOTHING, NOTHING],
     ]
-    assert found["by seconds"] == [
+    assert result["by seconds"] == [
         ["model", "1 s", "2 s", "5 s", "10 s", "20 s"],
         ["als", "0.0100", "0.0200", "0.0500", "0.1000", "0.1200"],
         ["bpr", "0.2000", "0.2000", "0.3000", NOTHING, NOTHING],
@@ -137,18 +139,18 @@ def test_the_best_so_far_stands_at_round_budgets_and_at_the_last(one, metrics) -
 
 
 def test_of_too_many_budgets_the_largest_are_kept(one, metrics) -> None:
-    found = curves(metrics, one([0.1] * 60), per_grid=3)
-    assert found["by trials"][0] == ["model", "20", "50", "60"]
-    assert found["by seconds"][0] == ["model", "20 s", "50 s", "100 s"]
+    result = curves(metrics, one([0.1] * 60), per_grid=3)
+    assert result["by trials"][0] == ["model", "20", "50", "60"]
+    assert result["by seconds"][0] == ["model", "20 s", "50 s", "100 s"]
 
 
-def test_the_expected_best_has_its_interval_and_its_reason(one, tables, said) -> None:
+def test_the_expected_best_has_its_interval_and_its_reason(one, tables, notes_of) -> None:
     random, tpe = one([0.2, 0.1, 0.5, 0.3, PRUNED, 0.4]), one(sampler="tpe", model="bpr")
     rows = tables(random, tpe)["Expected best"]
     assert rows[0] == ["model", "1", "2", "5", "6"]
     assert [row[:2] for row in rows[1:]] == [["als", "0.2000"]]
     assert rows[1][2].startswith("0.3200 (0.")  # mean of 0.2, 0.5, 0.3, 0.2, 0.4
-    text = "\n".join(said(random, tpe))
+    text = "\n".join(notes_of(random, tpe))
     assert "Expected best of als: as the expected maximum of independent draws (Dodge et al. 2019" in text
     assert "small budgets look worse" in text
     assert "No expected best of bpr: one search by tpe" in text
@@ -162,16 +164,16 @@ def pareto_of(one):
     return one([0.1, 0.3, 0.2], objectives=objectives, **more)
 
 
-def test_the_pareto_set_is_shown_with_the_picked_one_marked(one, tables, said) -> None:
-    found = tables(pareto_of(one))
-    assert found["Pareto set"] == [
+def test_the_pareto_set_is_shown_with_the_picked_one_marked(one, tables, notes_of) -> None:
+    result = tables(pareto_of(one))
+    assert result["Pareto set"] == [
         ["model", "trial", "ndcg@10", "novelty@10", "picked", "hyperparameters"],
         ["als", "1", "0.3", "1", "no", "reg=1.5, weights=none"],
         ["als", "2", "0.2", "5", "yes", "reg=2.5, weights=none"],
         ["als", "0", "0.1", "9", "no", "reg=0.5, weights=none"],
     ]
-    assert "Best validation" not in found
-    text = "\n".join(said(pareto_of(one)))
+    assert "Best validation" not in result
+    text = "\n".join(notes_of(pareto_of(one)))
     assert "the trial that tune.pareto_selection takes (rule=tolerance, tolerance=0.4)" in text
     assert "No expected best of als: with several objectives" in text
 
@@ -182,21 +184,21 @@ def test_only_the_picked_one_is_bold(one, metrics) -> None:
     assert [any(e.bold for e in row) for row in grid.rows] == [False, True, False]
 
 
-def test_what_lies_at_an_end_of_its_space_is_a_warning_and_comes_first(one, said) -> None:
+def test_what_lies_at_an_end_of_its_space_is_a_warning_and_comes_first(one, notes_of) -> None:
     results = [one(seed=s, edges=[f"reg={s} lies at the low end of its space: widen it"]) for s in (1, 2)]
-    assert said(*results)[:2] == tuple(
+    assert notes_of(*results)[:2] == tuple(
         f"Warning, als (tune=optuna), split seed 42, seed {s}: reg={s} lies at the low end of its space: "
         "widen it."
         for s in (1, 2)
     )
 
 
-def test_notes_name_each_reason_once(make, one, said) -> None:
+def test_notes_name_each_reason_once(make, one, notes_of) -> None:
     results = [one(seed=s, model=m) for m in ("als", "bpr") for s in (1, 2)]
-    found = said(*results, make("popularity", NDCG, target="toys.Popularity"), make("random", NDCG))
-    assert f"popularity, random: {NO_SPACE}, as configured." in found
-    assert sum("No importance of als, bpr: 1 trial beside" in note for note in found) == 1
-    assert sum("Test scores before and after tuning of als, bpr: the untuned" in note for note in found) == 1
+    lines = notes_of(*results, make("popularity", NDCG, target="toys.Popularity"), make("random", NDCG))
+    assert f"popularity, random: {NO_SPACE}, as configured." in lines
+    assert sum("No importance of als, bpr: 1 trial beside" in note for note in lines) == 1
+    assert sum("Test scores before and after tuning of als, bpr: the untuned" in note for note in lines) == 1
 
 
 def test_a_terminal_has_a_row_height_search(make, one, metrics) -> None:
