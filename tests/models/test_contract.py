@@ -151,6 +151,26 @@ def test_a_model_without_chance_does_not_heed_the_seed(made: Made, name: str) ->
     assert_same(lists(model, train, 10, seed=1), lists(model, train, 10, seed=2))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_users_without_a_row_do_not_change_the_lists_of_the_others(made: Made, name: str) -> None:
+    more = data()
+    present = np.flatnonzero(np.bincount(more.users, minlength=more.n_users))
+    present = present[present % 3 > 0]
+    more = more.take(np.isin(more.users, present))
+    features = more.user_features
+    assert features is not None
+    alone = replace(
+        more,
+        users=np.searchsorted(present, more.users).astype(np.int32),
+        user_ids=more.user_ids.take(present),
+        user_features=features.take(present),
+    )
+    model = made(name, more)
+    expected = lists(model, alone, 10)
+    items, scores = lists(model, more, 10)
+    assert_same(expected, (items[present], scores[present]))
+
+
 @pytest.mark.parametrize("name", PERSONAL)
 def test_on_a_checkerboard_the_square_that_is_missing_comes_first(made: Made, name: str) -> None:
     n = 30

@@ -93,9 +93,24 @@ def test_without_a_validation_part_tuning_cuts_train_at_random(written, train_of
     keeping = replace(splitter, test=written("test.csv", ["new,i1,1"]), cold_users="keep")
     split = keeping.split(table.load().interactions, seed=0)
     inner = keeping.inner(split, seed=1)
-    assert np.unique(np.diff(inner.test.indptr)).tolist() == [0, 3]  # nothing of the user of test
+    assert np.diff(inner.test.indptr).tolist() == [3] * 10  # the user of test is not among its users
     assert test_of(inner) | train_of(inner) == train_of(split)
     assert keeping.inner(split, seed=2).fingerprint != inner.fingerprint
+
+
+def test_users_and_items_of_test_alone_leave_no_trace_but_their_counts(table, written) -> None:
+    cold = [f"new{n},{item},1" for n in range(40) for item in ("a", "x", "y", "z")]
+    splitter = Predefined(table=table, test=written("test.csv", TEST[:3]), ratio=0.5)
+    alone, beside = (
+        one.split(table.load().interactions, seed=0)
+        for one in (splitter, replace(splitter, test=written("cold.csv", [*TEST[:3], *cold])))
+    )
+    for one, other in ((alone, beside), (splitter.inner(alone, seed=1), splitter.inner(beside, seed=1))):
+        assert one.fingerprint == other.fingerprint
+        assert one.train.user_ids.values.tolist() == other.train.user_ids.values.tolist()
+        assert one.test.shape == other.test.shape == one.history.shape
+        np.testing.assert_array_equal(one.users, other.users)
+    assert beside.info["dropped_cold_users"] == 40
 
 
 def test_a_test_part_that_turns_ids_to_text_gives_the_same_codes(written, train_of, test_of) -> None:

@@ -64,6 +64,7 @@ def test_a_cold_user_is_dropped_and_counted(log) -> None:
     split = assemble(train, test)
     assert split.users.tolist() == [0]
     assert (split.info["dropped_cold_users"], split.info["dropped_cold_user_pairs"]) == (1, 2)
+    assert split.train.user_ids.values.tolist() == ["ann", "bob"]
 
 
 def test_a_cold_user_is_evaluated_where_that_is_the_policy(log) -> None:
@@ -102,6 +103,17 @@ def test_features_follow_their_items_into_the_catalogue(log) -> None:
     of_train = assemble(train, test).train.item_features
     assert of_train is not None
     assert of_train.matrix.toarray().tolist() == [[0, 2, 0], [0, 0, 3]]
+
+
+def test_features_follow_their_users_into_the_split(log) -> None:
+    train, test = parts(log, [("ann", "b"), ("cat", "c")], [("ann", "c"), ("bob", "b")])
+    features = Features(sparse.csr_matrix(np.diag([1, 2, 3]).astype(np.float32)), ("x", "y", "z"))
+    train, test = (dataclasses.replace(part, user_features=features) for part in (train, test))
+    split = assemble(train, test)
+    assert split.train.user_ids.values.tolist() == ["ann", "cat"]
+    assert split.train.user_features is not None
+    assert split.train.user_features.matrix.toarray().tolist() == [[1, 0, 0], [0, 0, 3]]
+    assert split.train.matrix().toarray().tolist() == [[1, 0], [0, 1]]
 
 
 def test_validation_rows_whose_pair_is_in_test_are_dropped_and_counted(log) -> None:

@@ -261,9 +261,9 @@ def test_the_inner_split_of_held_out_users_holds_out_users_of_train(log) -> None
     splitter = HeldOutUsers(share=0.3, ratio=0.7)
     split = splitter.split(log(GRID), seed=1)
     inner = splitter.inner(split, seed=1)
-    outer_train = set(np.unique(split.train.users))
+    outer_train = set(split.train.user_ids.values[np.unique(split.train.users)])
     assert inner.held_out
-    assert set(inner.users) < outer_train
+    assert set(inner.train.user_ids.values[inner.users]) < outer_train
     assert not set(inner.users) & set(inner.train.users)
     assert len(inner.users) == pytest.approx(0.3 * len(outer_train), abs=10)
 

@@ -8,12 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from bakeoff import config_files
 from bakeoff.errors import ModelError
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.spec import TuningSpec
+from toys import blocks
 from tuning_studies import made, split_of, timeless, with_tuning
 
 
@@ -41,6 +43,39 @@ def test_the_test_part_cannot_reach_the_tuner(cell: Cell, tmp_path: Path) -> Non
     honest = tune(cell, split, Store(tmp_path / "a"))
     leaking = tune(cell, moved, Store(tmp_path / "b"))
     assert timeless(honest) == timeless(leaking)
+
+
+@pytest.mark.parametrize("model", ["als", "bpr"])
+def test_users_and_items_of_test_alone_do_not_move_a_search(model: str, tmp_path: Path) -> None:
+    rows = blocks()
+    known = [
+        f"{rows.user_ids.values[u]},{rows.item_ids.values[i]}"
+        for u, i in zip(rows.users, rows.items, strict=True)
+    ]
+    cold = [f"new{n},{item}" for n in range(40) for item in ("i000", "x", "y", "z")]
+    for name, lines in (("train", known[::2]), ("test", known[1::2]), ("cold", [*known[1::2], *cold])):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["user,item", *lines]) + "\n", encoding="utf-8")
+    config = config_files.read(config_files.folder() / "model" / f"{model}.yaml")
+    space = {k: v for k, v in config["space"].items() if k not in ("factors", "iterations")}
+    dataset = {"_target_": "bakeoff.data.readers.Table", "name": "t", "path": str(tmp_path / "train.csv")}
+
+    def search(test: str) -> Any:
+        split = {
+            "_target_": "bakeoff.splits.predefined.Predefined",
+            "name": "predefined",
+            "table": dataset,
+            "test": str(tmp_path / test),
+        }
+        one = Cell(
+            dataset=dataset,
+            split=split,
+            model={**config, "build": {**config["build"], "factors": 4, "iterations": 5}, "space": space},
+            tune={"trials": 6, "metric": "ndcg@5", "sampler": "random"},
+            depth=10,
+        )
+        return timeless(tune(one, split_of(one), Store(tmp_path / f"store of {test}")))
+
+    assert search("test.csv") == search("cold.csv")
 
 
 def test_the_inner_split_of_a_temporal_split_never_looks_ahead(cell: Cell) -> None:

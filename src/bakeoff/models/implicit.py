@@ -23,6 +23,8 @@ class _Factorisation(FactorModel):
     """Base of the three: each fit uses a new object of the library, and its factors become float32.
 
     The library adds what a fit is given to what it has learnt before; a new object makes each fit start anew.
+    It is given the users with pairs alone: its random start depends on the number of users. Factors of the
+    others are 0.
     """
 
     stochastic: ClassVar[bool] = True
@@ -51,6 +53,9 @@ class _Factorisation(FactorModel):
         from implicit.recommender_base import ModelFitError
 
         pairs = self._pairs(train)
+        self._fitted: Bools = np.diff(pairs.indptr) > 0
+        if not self._fitted.all():
+            pairs = pairs[self._fitted]
         # More BLAS threads slow the library down, and it warns of them.
         with limit_threads(1):
             library = self._unfitted(seed)
@@ -67,7 +72,12 @@ class _Factorisation(FactorModel):
         self._learnt(library)
 
     def _learnt(self, library: Any) -> None:
-        self.user_factors = np.asarray(library.user_factors, dtype=np.float32)
+        factors = np.asarray(library.user_factors, dtype=np.float32)
+        if not self._fitted.all():
+            of_all = np.zeros((len(self._fitted), factors.shape[1]), dtype=np.float32)
+            of_all[self._fitted] = factors
+            factors = of_all
+        self.user_factors = factors
         self.item_factors = np.asarray(library.item_factors, dtype=np.float32)
 
     def _loss(self, more: tuple[Any, ...]) -> float | None:
@@ -128,9 +138,7 @@ class ALS(_Factorisation):
         )
 
     def _pairs(self, train: Interactions) -> CSR:
-        pairs = self._weighted(train.matrix())
-        self._fitted: Bools = np.diff(pairs.indptr) > 0
-        return pairs
+        return self._weighted(train.matrix())
 
     def _weighted(self, matrix: CSR) -> CSR:
         return weighted(matrix, self.weights, model="ALS", negative=True)

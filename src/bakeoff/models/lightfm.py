@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from scipy import sparse
 
-from bakeoff.arrays import CSR, Array, Floats
+from bakeoff.arrays import CSR, Array, Bools, Floats
 from bakeoff.data.interactions import Features, Interactions
 from bakeoff.errors import ConfigError, ModelError, Unsupported
 from bakeoff.models.base import OnEpoch
@@ -105,10 +105,12 @@ class LightFM(FactorModel):
             Unsupported: the library or side features are missing, or values of train cannot be weights.
         """
         pairs = weighted(train.matrix(), self.weights, model=f"LightFM ({self.loss})")
-        sides = {
-            "user_features": self._side(train.user_features, "user") if self.user_features else None,
-            "item_features": self._side(train.item_features, "item") if self.item_features else None,
-        }
+        # The library's random start depends on the number of users: it is given those with pairs alone.
+        fitted = np.diff(pairs.indptr) > 0
+        pairs = pairs if fitted.all() else pairs[fitted]
+        everybody = self._side(train.user_features, "user", fitted) if self.user_features else None
+        items = self._side(train.item_features, "item") if self.item_features else None
+        sides = {"user_features": None if everybody is None else everybody[fitted], "item_features": items}
         library = self._unfitted(seed, train.n_items)
         rng = np.random.default_rng(seed)
         for epoch in range(1, self.epochs + 1):
@@ -121,7 +123,7 @@ class LightFM(FactorModel):
             except ValueError as error:
                 raise ModelError(f"LightFM ({self.loss}), epoch {epoch}: {error}") from error
             if on_epoch is not None or epoch == self.epochs:
-                self._learnt(library, **sides)
+                self._learnt(library, fitted, everybody, items)
             if on_epoch is not None:
                 on_epoch(epoch, None)
 
@@ -151,9 +153,9 @@ class LightFM(FactorModel):
             random_state=seed,
         )
 
-    def _side(self, features: Features | None, of: str) -> CSR:
+    def _side(self, features: Features | None, of: str, fitted: Bools | None = None) -> CSR:
         """Return CSR float32 [n, features]: identity columns (or one for all without features), then the
-        data set's.
+        data set's. fitted: bool [n], which rows have an identity column; None: all.
         """
         if features is None:
             raise Unsupported(f"needs {of} features; the data set has none")
@@ -161,11 +163,13 @@ class LightFM(FactorModel):
         sums = np.asarray(abs(matrix).sum(axis=1)).ravel()
         if self.identity:
             identity = sparse.identity(len(sums), dtype=np.float32, format="csr")
+            identity = identity if fitted is None else identity[:, fitted]
         else:  # a row without features becomes NaN in the library
             identity = sparse.csr_matrix((sums == 0).astype(np.float32)[:, None])
         matrix = sparse.hstack([identity, matrix], format="csr", dtype=np.float32)
         if self.normalize:
             sums = np.asarray(abs(matrix).sum(axis=1)).ravel()
+            sums[sums == 0] = 1.0
             matrix = sparse.diags((1 / sums).astype(np.float32)) @ matrix
         return sparse.csr_matrix(matrix, dtype=np.float32)
 
@@ -188,8 +192,15 @@ class LightFM(FactorModel):
             return positives, None
         return positives, sparse.coo_matrix((weights.astype(np.float32), (users, items)), shape=pairs.shape)
 
-    def _learnt(self, library: Any, user_features: CSR | None, item_features: CSR | None) -> None:
+    def _learnt(
+        self, library: Any, fitted: Bools, user_features: CSR | None, item_features: CSR | None
+    ) -> None:
+        """Take over the representations; users without pairs have those of their side features, or 0."""
         _, of_users = library.get_user_representations(user_features)
+        if len(of_users) < len(fitted):
+            of_all = np.zeros((len(fitted), of_users.shape[1]), dtype=np.float32)
+            of_all[fitted] = of_users
+            of_users = of_all
         biases, of_items = library.get_item_representations(item_features)
         self.user_factors: Floats = _append_column(of_users, np.ones(len(of_users), dtype=np.float32))
         self.item_factors: Floats = _append_column(of_items, biases)

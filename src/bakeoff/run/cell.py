@@ -15,7 +15,7 @@ from bakeoff.importing import import_object, user_code_errors
 from bakeoff.models.base import Model
 from bakeoff.splits.base import Splitter
 
-KEY_VERSION = 2
+KEY_VERSION = 3
 """Raised whenever a change can move a number of an unchanged configuration; see the changelog."""
 
 Config = Mapping[str, Any]
@@ -116,7 +116,7 @@ class Cell:
     @cached_property
     def split_key(self) -> str:
         """Name of the split in the store, a hash of data set, splitter and split seed."""
-        return identity("p", _plain(self._split_identity))
+        return identity("p", _plain([KEY_VERSION, *self._split_identity]))
 
     @cached_property
     def data_key(self) -> str:

@@ -36,6 +36,9 @@ Cold = Literal["drop", "keep"]
 class Split:
     """Train and test parts of one data set; U users, I items (the catalogue: the items of train).
 
+    The users are those who have a history or are evaluated: a user of whom every test row was dropped is not
+    among them.
+
     Args:
         train: merged pairs that a model is fitted on.
         test: CSR float32 [U, I]; the pairs to be found, with their values.
@@ -203,11 +206,13 @@ def assemble(
     evaluated, dropped = _evaluable_pairs(test_pairs, history, known_items, policy)
     counts |= {"catalogue": int(catalogue.sum()), **dropped, **_dates(train, evaluated)}
 
-    encoder = _CatalogueEncoder(train, catalogue)
-    events = encoder.rows(events)
+    split_users = np.bincount(history.users, minlength=history.n_users) > 0
+    split_users[evaluated.users] = True
+    encoder = _Encoder(train, split_users, catalogue)
+    events, evaluated = encoder.rows(events), encoder.rows(evaluated)
     return Split(
         train=events if train_pairs is train and validation is None else encoder.rows(train_pairs),
-        test=encoder.rows(evaluated).matrix(),
+        test=evaluated.matrix(),
         users=np.unique(evaluated.users),
         history=encoder.rows(history).matrix(),
         events=events,
@@ -271,27 +276,34 @@ def _dates(train: Interactions, test: Interactions) -> dict[str, str]:
     }
 
 
-class _CatalogueEncoder:
-    """Encodes parts anew for a catalogue of selected items; all of them then share one list of ids."""
+class _Encoder:
+    """Encodes parts anew for selected users and items; all of them then share the lists of ids."""
 
-    def __init__(self, like: Interactions, selected: Bools) -> None:
-        self.selected = selected
-        self.whole = bool(selected.all())
-        codes = np.flatnonzero(selected)
-        self.codes = np.cumsum(selected, dtype=np.int32) - np.int32(1)
-        self.item_ids = like.item_ids.take(codes)
-        self.item_features = None if like.item_features is None else like.item_features.take(codes)
+    def __init__(self, like: Interactions, users: Bools, items: Bools) -> None:
+        self._users, self._items = users, items
+        self._user_codes, self._item_codes = _new_codes(users), _new_codes(items)
+        selected_users, selected_items = np.flatnonzero(users), np.flatnonzero(items)
+        user_features, item_features = like.user_features, like.item_features
+        self._shared: dict[str, Any] = {
+            "user_ids": like.user_ids if users.all() else like.user_ids.take(selected_users),
+            "item_ids": like.item_ids if items.all() else like.item_ids.take(selected_items),
+            "user_features": user_features and user_features.take(selected_users),
+            "item_features": item_features and item_features.take(selected_items),
+        }
+        self._whole = bool(users.all() and items.all())
 
     def rows(self, part: Interactions) -> Interactions:
-        if self.whole:
+        if self._whole:
             return part
-        rows = part.take(self.selected[part.items])
+        rows = part.take(self._users[part.users] & self._items[part.items])
         return replace(
-            rows,
-            items=self.codes[rows.items],
-            item_ids=self.item_ids,
-            item_features=self.item_features,
+            rows, users=self._user_codes[rows.users], items=self._item_codes[rows.items], **self._shared
         )
+
+
+def _new_codes(selected: Bools) -> Codes:
+    codes: Codes = np.cumsum(selected, dtype=np.int32) - np.int32(1)
+    return codes
 
 
 def _contains_pairs(rows: Interactions, pairs: Interactions) -> Bools:

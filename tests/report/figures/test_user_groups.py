@@ -73,6 +73,25 @@ def test_bands_of_history_say_their_ends(split: Any) -> None:
     assert grouping.members[:, 0].toarray().ravel().tolist() == (lengths <= edges[0]).tolist()
 
 
+def test_a_user_has_one_code_in_all_splits() -> None:
+    from bakeoff.report.figures.store_access import SplitFits, shared_user_codes
+    from bakeoff.splits.kfold import KFold
+
+    rows = toys.blocks(60, 30)
+    rows = rows.take((rows.users % 5 > 0) | (np.diff(rows.users, prepend=-1) > 0))  # every fifth has one row
+    cuts = [KFold(fold=fold, within="all").split(rows, seed=1) for fold in range(3)]
+    assert len({cut.train.n_users for cut in cuts}) > 1
+    fits: list[Any] = []
+    for cut in cuts:
+        fits.append(SplitFits(store=Any, split_key="", keys=()))  # type: ignore[arg-type]
+        fits[-1].__dict__["split"] = cut
+    id_of: dict[int, str] = {}
+    for cut, codes in zip(cuts, shared_user_codes(fits), strict=True):
+        for code, user in zip(codes.tolist(), cut.train.user_ids.values[cut.users], strict=True):
+            assert id_of.setdefault(code, user) == user
+    assert len(set(id_of.values())) == len(id_of)
+
+
 @pytest.fixture
 def split() -> Any:
     from bakeoff.splits.per_user import Random

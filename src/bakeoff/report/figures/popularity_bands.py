@@ -10,7 +10,7 @@ from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Codes, Doubles
 from bakeoff.queries.grouping import BAND_NAMES, popularity_bands
-from bakeoff.report.figures.store_access import SplitFits
+from bakeoff.report.figures.store_access import SplitFits, shared_user_codes
 from bakeoff.report.figures.user_groups import Means, mean_by_group
 
 
@@ -59,11 +59,11 @@ def _row(
 ) -> tuple[Means | None, Doubles | None]:
     """Return recall, in which a user counts once, and shares, in which a fit counts once, of one row."""
     users, recalls, shares = [], [], []
-    for one, of_items in zip(fits, bands, strict=True):
+    for one, of_items, codes in zip(fits, bands, shared_user_codes(fits), strict=True):
         test = one.split.test[one.split.users]
         for key in one.keys[row]:
             items = one.items(key, max(ks))
-            users.append(one.split.users)
+            users.append(codes)
             recalls.append(band_recall(test, items, of_items, n_bands, ks))
             shares.append(band_shares(items, of_items, n_bands, ks))
     if not users:

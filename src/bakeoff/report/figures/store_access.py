@@ -49,6 +49,13 @@ class SplitFits:
         return np.ascontiguousarray(self.store.lists(key).items[:, :depth])
 
 
+def shared_user_codes(fits: Sequence[SplitFits]) -> list[Codes]:
+    """Return the evaluated users of each split, int32 [m]; one code is one user in all of the splits."""
+    hashes = [one.split.train.user_ids.hashes[one.split.users] for one in fits]
+    _, codes = np.unique(np.concatenate(hashes), return_inverse=True)
+    return np.split(codes.astype(np.int32), np.cumsum([len(part) for part in hashes])[:-1])
+
+
 def split_fits(table: Table, store: Store) -> Iterator[SplitFits]:
     """Yield the splits of a table that the store has, in order."""
     by_row = [keys_by_split(row.results) for row in table.rows]

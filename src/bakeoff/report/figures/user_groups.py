@@ -16,7 +16,7 @@ from bakeoff.arrays import CSR, Array, Codes, Doubles
 from bakeoff.evaluation.significance import t_quantile
 from bakeoff.queries.grouping import Grouping, by_features, by_history, by_known_history, history_edges
 from bakeoff.queries.tables import Column
-from bakeoff.report.figures.store_access import SplitFits
+from bakeoff.report.figures.store_access import SplitFits, shared_user_codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,17 +79,16 @@ def _means(
     names: tuple[str, ...],
     values: Sequence[Sequence[tuple[int, Doubles]]],
 ) -> GroupMeans:
-    members = [_with_columns(g, names) for g in groupings]
+    members, codes = [_with_columns(g, names) for g in groupings], shared_user_codes(fits)
     means: list[Means | None] = []
     for of_row in values:
         if not of_row:
             means.append(None)
             continue
-        users = np.concatenate([fits[at].split.users for at, _ in of_row])
+        users = np.concatenate([codes[at] for at, _ in of_row])
         stacked = sparse.vstack([members[at] for at, _ in of_row], format="csr")
         means.append(mean_by_group(users, np.concatenate([v for _, v in of_row], axis=1), stacked))
-    users = np.concatenate([f.split.users for f in fits])
-    groups, _ = _pairs(users, sparse.vstack(members, format="csr"))
+    groups, _ = _pairs(np.concatenate(codes), sparse.vstack(members, format="csr"))
     return GroupMeans(groupings[0].kind, names, np.bincount(groups, minlength=len(names)), tuple(means))
 
 
