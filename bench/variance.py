@@ -2,6 +2,7 @@
 
     python bench/variance.py                       # the tables of docs/statistics.md
     python bench/variance.py --results DIR NAME    # also: real differences of a stored experiment, centred
+    python bench/variance.py --refits DIR NAME     # only: a model against itself with other seeds
 
 A user's difference on a split is drawn as user effect + split effect + what differs from split to split;
 users' values of two models share most of their spread, as real ones do. "User share" is the share of a
@@ -26,6 +27,7 @@ REPEATS = 4000
 AT_ONCE = 250
 USERS = 300
 SEED = 20261124
+REFITS = 400
 PLANTED = 3.0
 """A planted difference, in ideal standard errors: an ideal test finds it in 85 %."""
 
@@ -164,6 +166,30 @@ def real_differences(results: Path, name: str, metric: str) -> Iterator[tuple[st
         yield f"{a} - {b}", pd.concat(columns, axis=1, join="inner").to_numpy().T
 
 
+def refit_rows(results: Path, name: str, metric: str) -> Iterator[list[str]]:
+    """Yield how often a model is called different from itself with other seeds, by seeds a side."""
+    import pandas as pd
+
+    cells = pd.read_csv(results / name / "cells.csv", keep_default_na=False)
+    for model, of_model in cells[cells["status"] == "done"].groupby("model"):
+        columns = [
+            pd.read_parquet(results / "store" / "cells" / key / "per_user.parquet").set_index("user")[metric]
+            for key in of_model["key"]
+        ]
+        values = pd.concat(columns, axis=1).dropna().to_numpy().T
+        rng = np.random.default_rng([SEED, len(values)])
+        for n_fits in (1, 2, 3, 5):
+            different = {"algorithms": 0, "models": 0}
+            for _ in range(REFITS):
+                fits = rng.permutation(len(values))[: 2 * n_fits]
+                sides = [values[fits[:n_fits]], values[fits[n_fits:]]]
+                means, spread = summarise([[side] for side in sides]).differences(np.array([[0, 1]]))
+                different["algorithms"] += int(spread.p_values(means)[0] <= 0.05)
+                different["models"] += int(spread.fixed().p_values(means)[0] <= 0.05)
+            shares = [f"{100 * count / REFITS:.1f}" for count in different.values()]
+            yield [str(model), str(len(values)), str(n_fits), *shares]
+
+
 def table(title: str, heads: Sequence[str], rows: Iterator[list[str]]) -> None:
     print(f"\n{title}\n\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for row in rows:
@@ -177,7 +203,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--results", nargs=2, metavar=("DIR", "NAME"))
     parser.add_argument("--metric", default="ndcg@10")
+    parser.add_argument("--refits", nargs=2, metavar=("DIR", "NAME"))
     options = parser.parse_args()
+    if options.refits:
+        folder, name = options.refits
+        heads = ("model", "fits", "seeds a side", "algorithms: called different %", "models %")
+        table(f"A model against itself, {name}", heads, refit_rows(Path(folder), name, options.metric))
+        return
     table(
         "Splits with shared users",
         ("splits", "user share", "split effect", *FIGURES),
