@@ -164,7 +164,7 @@ def _declared(hint: Any) -> _Declared:
 
 
 def _meanings(target: Any) -> dict[str, str]:
-    """Texts of the sections Args of a class and of those that it derives from."""
+    """Return the `Args` texts of a class and of its base classes."""
     meanings: dict[str, str] = {}
     for kind in reversed(getattr(target, "__mro__", (target,))):
         _, _, section = inspect.cleandoc(kind.__doc__ or "").partition("Args:\n")

@@ -44,7 +44,7 @@ _QUIET = {
 
 
 def check(uri: str | None, command: str) -> None:
-    """Refuse, before anything runs, what cannot be logged to.
+    """Raise before anything runs if the address cannot be logged to.
 
     Raises:
         ConfigError: MLflow is not installed, or the command, which is kept in files, holds a password.
@@ -69,7 +69,7 @@ def check(uri: str | None, command: str) -> None:
 
 @contextmanager
 def _as_asked() -> Iterator[None]:
-    """The client's settings for the time of a call; its dependencies' warnings are none of ours."""
+    """Configure MLflow's client for the time of a call, without its dependencies' warnings."""
     missing = [name for name in _QUIET if name not in os.environ]
     os.environ.update({name: _QUIET[name] for name in missing})
     try:
@@ -115,7 +115,7 @@ class Tracker:
         logger.log(logging.WARNING if self.failure else logging.INFO, "%s", self.summary())
 
     def summary(self) -> str:
-        """What became of it, in a line."""
+        """Return the outcome in one line."""
         where = f"MLflow at {re.sub('//[^/@]*@', '//', self.uri)}"
         if not self.failure:
             return f"{where}, experiment {self.name}: {self.logged} cells logged now"
@@ -125,7 +125,7 @@ class Tracker:
         )
 
     def _try(self, action: Callable[[], None]) -> None:
-        """A failure of MLflow's is kept to be told, whatever it is: no cell is to be lost by it."""
+        """Call a function of MLflow and keep its failure for the summary: no cell is lost by it."""
         if self.failure:
             return
         try:
@@ -202,7 +202,7 @@ class Tracker:
 
 
 def _brief(error: Exception) -> str:
-    """The system's word for what went wrong where it stands behind an error, else its first sentence."""
+    """Return the OS error message if an OSError is the cause, else the first sentence of the exception."""
     chain: list[BaseException] = [error]
     while (behind := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(behind)

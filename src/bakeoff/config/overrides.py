@@ -30,7 +30,7 @@ _WITH_KNOBS = ("model", "split", "dataset", "tune")
 SETTINGS = (
     *("k", "metrics", "results_dir", "fresh", "rerun", "isolate", "debug", "save_model", "workers"),
     *("time_limit", "memory_limit", "mlflow", "baselines"),
-    *(f"statistics.{key}" for key in ("test", "correction", "resamples", "seed", "confidence")),
+    *(f"statistics.{key}" for key in ("test", "question", "correction", "resamples", "seed", "confidence")),
 )
 """What is set once for all cells of a grid: how to run and to report."""
 

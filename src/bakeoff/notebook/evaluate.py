@@ -125,7 +125,7 @@ def _read(columns: Mapping[str, Any], split: Split) -> External:
 
 
 def _columns(lists: Any, split: Split) -> dict[str, Any]:
-    """Columns user, item and rank or score."""
+    """Return columns user, item and rank or score."""
     if isinstance(lists, Mapping):
         lengths = [len(items) for items in lists.values()]
         users = np.repeat(_objects(list(lists)), lengths)
@@ -178,7 +178,7 @@ def _objects(values: Sequence[Any]) -> Array:
 
 
 def _frame(table: Any, what: str) -> Any:
-    """A pandas frame with columns user and item, or what can be converted to one."""
+    """Return a pandas frame with columns user and item."""
     if not hasattr(table, "columns") and not hasattr(table, "to_pandas"):
         raise UsageError(f"{what}: expected a frame with columns user and item, got {type(table).__name__}")
     frame = table.to_pandas() if hasattr(table, "to_pandas") else table
@@ -225,7 +225,7 @@ def _split(split: Split | None, train: Any, test: Any) -> Split:
 
 
 def _numbers(frame: Any, part: str, name: str, dtype: Any) -> Any:
-    """A column of finite numbers, None where the frame has none."""
+    """Return a column of finite numbers, or None if the frame does not have it."""
     if name not in frame.columns:
         return None
     values = frame[name].to_numpy()

@@ -141,7 +141,7 @@ class Loaded:
         dataset: str | None = None,
         split: str | None = None,
     ) -> Any:
-        """A row for each model: means, the ends of their 95 % intervals, and the repetitions behind them.
+        """Return a row for each model: means, their 95 % intervals, and the number of repetitions.
 
         Args:
             k: cutoffs; one that was not measured is measured now from the stored lists.
@@ -310,7 +310,7 @@ class Loaded:
         return sorted({k for r in self.results for k in r.record.ks})
 
     def _select(self, model: str | None, where: Mapping[str, Any] | None = None) -> list[Result]:
-        """The results of the selected cells, each cell once."""
+        """Return the results of the selected cells, each cell once."""
         names = [f.name for f in fields(CellFilter) if f.name != "models"]
         for name in where or ():
             if name not in names:
@@ -319,7 +319,7 @@ class Loaded:
         return list({r.request.key: r for r in reversed(select(self.results, which))}.values())[::-1]
 
     def _measured(self, query: MetricQuery, dataset: str | None, split: str | None) -> list[Result]:
-        """The results of a data set and split; what they lack is measured now from the stored lists."""
+        """Return the results of a data set and split; measure missing metrics from the stored lists."""
         return [self._with(query, r) for r in select(self.results, CellFilter(dataset, split))]
 
     def _with(self, query: MetricQuery, result: Result) -> Result:
@@ -343,7 +343,7 @@ class Loaded:
         what: str,
         read: Callable[[Result], Mapping[str, Any]],
     ) -> Any:
-        """One frame of what is read of each selected cell that is done."""
+        """Return one frame with what `read` returns for each selected cell that is done."""
         import pandas as pd
 
         results = [r for r in self._select(model, where) if r.record.done]
@@ -372,7 +372,7 @@ class Loaded:
 
 
 def _labels(model: str, table: Table) -> list[str]:
-    """The labels of the rows of a table that a name, label or key selects."""
+    """Return the labels of the rows of a table that a name, label or key selects."""
     names = [name for name, _ in row_names(table.rows)]
     return [names[at].label for at in matches(model, names)]
 
@@ -397,7 +397,7 @@ class MetricQuery:
     shown: tuple[str, ...]
 
     def missing(self, result: Result) -> list[str]:
-        """The cutoffs and metrics that a finished result does not have: "k=50", "novelty"."""
+        """Return the cutoffs and metrics that a finished result does not have: "k=50", "novelty"."""
         record = result.record
         if not record.done:
             return []
@@ -449,7 +449,7 @@ def metric_query(results: Iterable[Result], k: int | Iterable[int], metrics: Nam
 
 
 def _stored_only(by_k: Mapping[str, tuple[float, float | None]]) -> Metric:
-    """A metric of which only stored values are known, not where it is defined: it has no direction."""
+    """Return a metric without a direction, for stored values whose definition is not available."""
 
     def compute(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
         raise UsageError("only the stored values of this metric are known: name it by its import path")
@@ -481,7 +481,7 @@ class Drawing:
         return drawn
 
     def altair(self) -> Any:
-        """An `altair.Chart` (or layered, concatenated chart) of the same specification, to build on."""
+        """Return an `altair.Chart` (or layered, concatenated chart) of the same specification."""
         import altair
 
         return altair.Chart.from_dict(self.spec)

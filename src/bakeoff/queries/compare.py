@@ -161,7 +161,7 @@ class Match:
     family: str
 
     def cell(self, split: SplitCells) -> Cell:
-        """A cell of the candidate on one of the splits."""
+        """Return a cell of the candidate on one of the splits."""
         of_split = (r for r in self.results[0] if r.record.split_fingerprint == split.fingerprint)
         return next(of_split).request.cell
 
@@ -259,7 +259,7 @@ def compare(request: CompareRequest) -> list[Comparison]:
 def _sides(
     request: CompareRequest, store: Store
 ) -> tuple[Literal["cells", "models", "experiments"], list[list[Result]]]:
-    """What A and B are, and the results behind them."""
+    """Return what A and B are, and their results."""
     pair, names = (request.a, request.b), experiment_names(request.results)
     if request.name is None:
         records = [store.record(word) for word in pair]
@@ -278,7 +278,7 @@ def _sides(
 
 
 def _results(name: str, request: CompareRequest, store: Store) -> list[Result]:
-    """The stored results of an experiment that the filter keeps."""
+    """Return the stored results of an experiment that the filter selects."""
     experiment = stored_experiment(name, request.results)
     requests = select(experiment.requests, request.cells, f"experiment {name!r}")
     results = [Result(r, record) for r in requests if (record := store.record(r.key)) is not None]
@@ -422,7 +422,7 @@ def _row_of(text: str, names: Sequence[tuple[Name, Row]]) -> Row | None:
 
 
 def _same_models(a: Sequence[Row], b: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """Rows of one model with the same settings; then, of the rest, those that alone have a name."""
+    """Return pairs of rows of one model: first those with equal settings, then those unique by name."""
     rest = [[r for r in rows if r.done] for rows in (a, b)]
     pairs: list[tuple[Row, Row]] = []
     for key in (lambda r: (r.model, r.variant, r.tune), lambda r: (r.model, "", "")):
@@ -443,7 +443,7 @@ def _match(
     family: Sequence[Row],
     experiments: tuple[str, str] | None = None,
 ) -> Match | None:
-    """The splits that both rows have, with the cells of all of the family that have every one of them."""
+    """Return the splits that both rows have, with the cells of each row of the family that has them all."""
     rows = [candidate.results, baseline.results]
     shared = {split.fingerprint for split in split_cells(table.parts, rows)}
     if not shared:
@@ -466,7 +466,7 @@ def _match(
 
 
 def _check_same_splits(own: Table, other: Table, names: tuple[str, str]) -> None:
-    """The same data set, split, split seed and fold must mean the same rows in both experiments."""
+    """Check that a data set, split, split seed and fold mean the same rows in both experiments."""
     fingerprints = {instance: part.fingerprint for part in other.parts for instance in part.instances}
     for part in own.parts:
         for instance in part.instances:
@@ -533,7 +533,7 @@ def _tests(
 
 
 def _difference(differences: Differences, at: int, higher: bool | None) -> Difference:
-    """The first pair of a test in its column `at`, not corrected."""
+    """Return the first pair of a test in its column `at`, uncorrected."""
     larger, same, smaller = (int(o[at, 0]) for o in differences.outcomes)
     return Difference(
         difference=float(differences.mean[at, 0]),

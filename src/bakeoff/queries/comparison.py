@@ -20,7 +20,7 @@ from bakeoff.storage.record import PHASES, CellRequest, Record, Status
 
 
 def comparison(results: Iterable[Result], ks: Sequence[int], metrics: Mapping[str, Metric]) -> list[Table]:
-    """One table for each data set and split family.
+    """Return one table for each data set and split family.
 
     The mean of a row is over its distinct stored results: a model without chance that was asked for several
     seeds has one, and it counts once.
@@ -67,7 +67,7 @@ def _table(results: Sequence[Result], ks: Sequence[int], metrics: Mapping[str, M
 
 
 def _parts(results: Iterable[Result]) -> tuple[Part, ...]:
-    """The splits behind the results; two of them in one place are refused."""
+    """Return the splits of the results; refuse two fingerprints for one split seed and fold."""
     at: dict[tuple[int, int | None], Result] = {}
     instances: dict[str, list[tuple[int, int | None]]] = {}
     for result in results:
@@ -90,7 +90,7 @@ def _parts(results: Iterable[Result]) -> tuple[Part, ...]:
 
 
 def _same_for(results: Sequence[Result], runs: Iterable[Run]) -> Iterator[Result]:
-    """Results that a row has for seeds it was not asked for: those of a cell that no seed changes."""
+    """Yield results for seeds that a row does not have, from a cell that no seed changes."""
     requested = {_run(r.request) for r in results}
     for run in runs:
         same = [r for r in results if _run(r.request)._replace(seed=run.seed) == run and r.record.done]
@@ -133,7 +133,7 @@ def _row(results: Sequence[Result], columns: Sequence[Column], differs: str) -> 
 
 
 def _refuse_two_in_one_run(results: Iterable[Result]) -> None:
-    """The same cell under two keys was made by two versions of the program or of the model's defaults."""
+    """Refuse one run with two keys: two versions of the program or of the model's defaults."""
     keys: dict[Run, str] = {}
     for request, _ in results:
         other = keys.setdefault(_run(request), request.key)
@@ -190,7 +190,7 @@ def _with_best(rows: Sequence[Row], directions: Mapping[Column, bool | None], n_
 
 
 def complete(row: Row, column: Column, n_runs: int) -> bool:
-    """Whether the mean is over the runs that the other models have."""
+    """Return whether the mean is over all runs that the other models have."""
     return row.done == n_runs and column in row.values and row.values[column].fits == row.fits
 
 
@@ -199,7 +199,7 @@ def _run(request: CellRequest) -> Run:
 
 
 def _weights(cell: Cell, fits: Iterable[Record]) -> str:
-    """The knob as fitted (tuning may choose it), or as configured where nothing was fitted."""
+    """Return the parameter `weights` as fitted (tuning may choose it), else as configured."""
     fitted = dict.fromkeys(str(r.parameters["weights"]) for r in fits if "weights" in r.parameters)
     return "/".join(fitted) or str(cell.model_build.get("weights", ""))
 

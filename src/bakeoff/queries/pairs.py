@@ -100,7 +100,7 @@ def read_sample(store: Store, split: SplitCells, columns: Sequence[Column]) -> S
 
 
 def _mean_over_fits(fits: Sequence[Doubles]) -> Doubles:
-    """A user's mean over the fits under which there is a value."""
+    """Return each user's mean over the fits in which the user has a value."""
     if len(fits) == 1:
         return fits[0]
     stacked = np.stack(fits)
@@ -378,7 +378,7 @@ def _with_marks(table: Table, metrics: Mapping[str, Metric], store: Store, confi
 
 
 def _finest(n_pairs: int, config: TestConfig) -> float:
-    """The least corrected p: Holm multiplies the smallest p by the number of pairs, BH may leave it."""
+    """Return the least corrected p: Holm multiplies the smallest p by the number of pairs, BH need not."""
     least = 1 / (1 + config.resamples)
     return min(1.0, least * n_pairs) if config.correction == "holm" else least
 

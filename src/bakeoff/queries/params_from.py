@@ -85,7 +85,7 @@ def write(reference: str, path: Path, results: Path) -> None:
 
 
 def _origin(record: Record) -> str:
-    """Where the values come from, as comments; names are JSON strings, so that none can end its line."""
+    """Return the source of the values as comments; names are JSON strings, which cannot end a line."""
     cell, tuning = record.cell, record.tuning
     model, dataset, split = map(json.dumps, (cell.model_name, cell.dataset_name, cell.split_name))
     lines = [f"model {model} with the hyperparameters of cell {record.key}:"]

@@ -116,7 +116,7 @@ class SplitContext:
 
     @classmethod
     def of(cls, cell: Cell, workspace: Workspace) -> SplitContext:
-        """The split of a cell."""
+        """Return the context of a cell's split."""
         titles, notes = _titles(cell)
         return cls(workspace.split(cell), dataset_split_label(cell), titles, notes)
 
@@ -125,11 +125,11 @@ class SplitContext:
         return self.split.train.item_ids.values
 
     def user(self, user: str) -> int:
-        """The code of a user id; UsageError names the nearest ids."""
+        """Return the code of a user id; UsageError names the nearest ids."""
         return find_code(self.split.train.user_ids, user, "user", self.split_label)
 
     def code(self, item: str) -> int:
-        """The code of an item id; UsageError names the nearest ids and titles."""
+        """Return the code of an item id; UsageError names the nearest ids and titles."""
         return find_code(self.split.train.item_ids, item, "item", self.split_label, self.titles)
 
     def item(self, code: int, value: float | None = None, time: int | None = None) -> Item:
@@ -137,7 +137,7 @@ class SplitContext:
         return Item(text, self.titles.get(text, "").strip(), value, time)
 
     def listed(self, items: Array, scores: Array, hits: Array) -> tuple[ListedItem, ...]:
-        """A padded list of item codes, best first; `hits` are the codes of the held-out items."""
+        """Return a padded list of item codes, best first; `hits` are the codes of the held-out items."""
         held_out = set(hits.tolist())
         pairs = zip(items.tolist(), scores.tolist(), strict=True)
         return tuple(ListedItem(self.item(i), score, i in held_out) for i, score in pairs if i >= 0)
@@ -221,7 +221,7 @@ def _check_ids(request: RecommendRequest, requests: Sequence[CellRequest], store
 def _list_or_reason(
     model_answer: ModelAnswer, record: Record, cell: Cell
 ) -> tuple[tuple[ListedItem, ...], str, str]:
-    """A list and its source, or a reason. A model that breaks leaves the others alone."""
+    """Return a list and its source, or the reason why there is none; other models go on."""
     try:
         with limit_threads(1):
             listed, source = model_answer(record, cell)
@@ -306,7 +306,7 @@ def _similar_items(
 
 
 def _history(code: int, context: SplitContext) -> tuple[tuple[Item, ...], str]:
-    """The last items of a user, or without times those with the largest values; and which of the two."""
+    """Return the last items of a user (without times: those with the largest values), and the order used."""
     train, row = context.split.train, context.split.history[[code]]
     start, stop = (int(np.searchsorted(train.users, code, side=side)) for side in ("left", "right"))
     times = None
@@ -327,7 +327,7 @@ def _history(code: int, context: SplitContext) -> tuple[tuple[Item, ...], str]:
 
 
 def _titles(cell: Cell) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """The titles of the items of a data set, and a note if they cannot be read."""
+    """Return the titles of the items of a data set, and a note if they cannot be read."""
     try:
         source = build_source(cell.dataset)
         return (source.names_of_items() if isinstance(source, ItemTitles) else {}), ()

@@ -104,7 +104,7 @@ def segments(sample: Sample, split: Split, test_config: TestConfig) -> list[Segm
 
 
 def _groups(sample: Sample, split: Split) -> list[tuple[str, str, Bools]]:
-    """Kind, name and bool [n] of each group that is large enough."""
+    """Return kind, name and bool [n] of each group that is large enough."""
     valued = ~np.isnan(sample.values).any(axis=(0, 1))
     groupings = [by_history(split, history_edges(split)), by_known_history(split), *by_features(split)]
     groups = []

@@ -219,7 +219,7 @@ def _check_value(what: str, value: int, values: Iterable[int | None], of: str) -
 def _first(
     requests: Sequence[CellRequest], what: str, value: int | None, notes: list[str], of: str
 ) -> list[CellRequest]:
-    """The cells of a value, or of the smallest one; a note where there are others."""
+    """Return the cells with a value, or with the smallest one; add a note if there are others."""
     there = sorted({getattr(r.cell, what) for r in requests} - {None})
     if not there:
         return list(requests)
@@ -233,7 +233,7 @@ def _first(
 def _one_seed(
     requests: Sequence[CellRequest], seed: int | None, notes: list[str], of: str
 ) -> list[CellRequest]:
-    """One cell of each row; a row with one seed alone, as of a model without chance, is kept for any seed."""
+    """Return one cell of each row; a row with a single seed (a model without chance) matches any seed."""
     rows: dict[str, dict[str, CellRequest]] = {}
     for request in requests:
         rows.setdefault(row_identity(request.cell), {}).setdefault(request.key, request)

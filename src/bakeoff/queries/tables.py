@@ -15,7 +15,7 @@ WORST_FIRST: tuple[Status, ...] = ("failed", "missing", "skipped", "done")
 
 
 def in_order(results: Iterable[Result]) -> list[Result]:
-    """The results in the order of every table and file."""
+    """Return the results in the order of every table and file."""
     return sorted(results, key=lambda r: r.request.order)
 
 

@@ -149,7 +149,7 @@ def _count(value: object) -> Entry:
 
 
 def _other_counts(part: Part) -> str:
-    """All that the split counted beside the main figures; zeros say nothing and are left out."""
+    """Return the counts of a split beside the main figures, without zeros."""
     shown_above = {*_MAIN_COUNTS, "test_users"}
     others = {k: v for k, v in part.counts.items() if k not in shown_above and v not in (0, None, "")}
     return "; ".join(f"{visible(_words(k))} {_plain(others[k])}" for k in sorted(others))
@@ -162,7 +162,7 @@ def _plain(value: object) -> str:
 
 
 def _grids(table: Table, per_grid: int | None) -> Iterable[Grid]:
-    """A grid for each k, then one for the metrics without; wide ones in parts."""
+    """Return a grid for each k, then one for metrics without k; wide grids are divided."""
     ks = sorted({c.k for c in table.columns if c.k is not None})
     for k in [*ks, None]:
         columns = [c for c in table.columns if c.k == k]
@@ -225,7 +225,7 @@ def _costs(table: Table) -> Grid:
 
 
 def _environments(results: Iterable[Result]) -> tuple[str, ...]:
-    """Where the numbers were made, one line for each place, the most frequent first."""
+    """Return a line for each environment in which cells ran, the most frequent first."""
     lines = Counter(_environment(r.record.environment) for r in results if r.record.done)
     ordered = sorted((-n, line) for line, n in lines.items() if line)
     return tuple(line if len(ordered) == 1 else f"{-n} cells: {line}" for n, line in ordered)

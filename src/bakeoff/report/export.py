@@ -73,7 +73,7 @@ def _check_target(to: Path) -> None:
 
 @contextmanager
 def _beside(to: Path) -> Iterator[Path]:
-    """A hidden folder in the same place, for what is not finished and what is replaced."""
+    """Return a hidden folder beside the target, for unfinished and replaced files."""
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".bakeoff-export.", dir=to.parent) as spare:
         yield Path(spare)
@@ -134,7 +134,7 @@ def _columns(rows: Interactions) -> dict[str, Any]:
 
 
 def _times_of_test(split: Split, data: Interactions) -> Array | None:
-    """int64 [pairs of test]: the last time of each pair's rows, unix seconds.
+    """Return int64 [pairs of test]: the last time of each pair's rows, unix seconds.
 
     None where there are no times, or where test was not cut from the data set (predefined parts).
     """

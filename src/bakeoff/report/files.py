@@ -75,7 +75,7 @@ def _charted(
     commands: Sequence[str],
     store: Store | None,
 ) -> dict[str, str | bytes]:
-    """The report for each reader, and the charts."""
+    """Return the report for each reader, and the charts."""
     wide, sheet, paper = (
         document(name, results, tables, metrics, commands, per_grid=n)
         for n in (None, markdown.COLUMNS, latex.COLUMNS)
@@ -92,7 +92,7 @@ def _charted(
 
 
 def _with_notes(table: Table, store: Store | None) -> Table:
-    """The table with what the preparation of its data has to say; nothing where the data are not at hand."""
+    """Return the table with the notes of its data's preparation, if the store holds the data."""
     cells = [result.request.cell for row in table.rows for result in row.results]
     try:
         key = cells[0].data_key if cells and store is not None else ""
@@ -103,7 +103,7 @@ def _with_notes(table: Table, store: Store | None) -> Table:
 
 
 def _describer(store: Store | None) -> Describe:
-    """Describes the data sets that lie in a store."""
+    """Return a function that describes a data set of a store."""
 
     def look(cell: Cell) -> Description | str:
         try:

@@ -18,7 +18,7 @@ MAYBE = ("fold", "k")
 
 
 def of_rows(header: Sequence[str], rows: Iterable[CsvRow]) -> Any:
-    """Rows of a CSV file with its column names and types."""
+    """Return the rows of a CSV file as a frame, with its column names and types."""
     import pandas as pd
     import pyarrow as pa
 
@@ -28,7 +28,7 @@ def of_rows(header: Sequence[str], rows: Iterable[CsvRow]) -> Any:
 
 
 def leaderboard(tables: Iterable[Table], columns: Sequence[Column], higher: Mapping[str, bool | None]) -> Any:
-    """A row for each model of each table, the best in the first column first.
+    """Return a row for each model of each table, the best in the first column first.
 
     For each column its mean (`ndcg@10`) and the ends of its 95 % interval (`ndcg@10_low`, `ndcg@10_high`):
     over users, and over fits where there are several. NaN where there is no number.
@@ -65,7 +65,7 @@ def _numbers(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
 
 
 def _merit(row: Row, columns: Sequence[Column], higher: Mapping[str, bool | None]) -> tuple[bool, float, str]:
-    """Sorts the best first in the first column, and rows without a number last."""
+    """Return the sort key: best first in the first column, rows without a number last."""
     value = row.values.get(columns[0]) if columns else None  # noqa: PD011 - no frame
     if value is None:
         return True, 0.0, row.model

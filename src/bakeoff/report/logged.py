@@ -38,7 +38,7 @@ def tags(request: CellRequest, record: Record) -> dict[str, str]:
 
 
 def params(request: CellRequest, record: Record) -> list[tuple[str, str]]:
-    """The coordinates of the cell, and the hyperparameters that its model was built with."""
+    """Return the coordinates of the cell and the hyperparameters of its model."""
     cell = request.cell
     values: dict[str, Any] = {
         "dataset": cell.dataset_name,
@@ -59,7 +59,7 @@ def params(request: CellRequest, record: Record) -> list[tuple[str, str]]:
 
 
 def metrics(record: Record) -> list[tuple[str, float, int]]:
-    """Name, value and step: `ndcg_at_10` at step 10, with `_stderr`; seconds, memory, and loss by epoch."""
+    """Return name, value and step: `ndcg_at_10` at step 10, its `_stderr`; seconds, memory, loss by epoch."""
     points: list[tuple[str, float, int]] = []
     for metric, by_k in record.metrics.items():
         for k, (mean, error) in by_k.items():
@@ -73,5 +73,5 @@ def metrics(record: Record) -> list[tuple[str, float, int]]:
 
 
 def _name(text: str) -> str:
-    """A name of letters that MLflow allows."""
+    """Return a name with only the characters that MLflow allows."""
     return re.sub(r"[^\w./: -]", "_", text)[:_LONGEST_NAME]

@@ -20,7 +20,7 @@ Rows = list[dict[str, str]]
 
 
 def results(folder: Path, experiment: Experiment) -> list[Result]:
-    """What `experiment.json`, `metrics.csv` and `cells.csv` say of every cell, as records.
+    """Return the records of every cell, as `experiment.json`, `metrics.csv` and `cells.csv` state them.
 
     Values by user, lists, trials, notes and the environment are not in these files, so they are not in the
     records either.
@@ -46,7 +46,7 @@ def results(folder: Path, experiment: Experiment) -> list[Result]:
 
 
 def finished(folder: Path) -> list[str]:
-    """Keys of the cells that a report has numbers of; none where there is no report."""
+    """Return the keys of the cells that a report has numbers of; none if there is no report."""
     path = folder / "cells.csv"
     return (
         [row["key"] for row in _read(path, CELL_COLUMNS) if row["status"] == "done"] if path.exists() else []
@@ -92,7 +92,7 @@ def _absent(metrics: set[str]) -> dict[str, str]:
 
 
 def _family(cell: Cell) -> str:
-    """What repetitions of a split share, from its configuration as it is written: no class is imported."""
+    """Return the part of a split's configuration that its repetitions share; no class is imported."""
     split = cell.contents.get("split") or cell.split
     data = cell.contents.get("dataset") or cell.dataset
     options = {k: v for k, v in split.items() if k != "fold"}

@@ -36,7 +36,7 @@ CsvRow = tuple[str | int | float | None, ...]
 def metric_rows(
     results: Iterable[Result], ks: Collection[int], metrics: Collection[str] | None = None
 ) -> list[CsvRow]:
-    """Rows of METRIC_COLUMNS: one for each cell as asked, metric and k; None is an empty field.
+    """Return rows of METRIC_COLUMNS: one for each requested cell, metric and k; None is an empty field.
 
     Args:
         ks: cutoffs to tell of; a record may hold more.
@@ -56,7 +56,7 @@ def metric_rows(
 
 
 def cell_rows(results: Iterable[Result]) -> list[CsvRow]:
-    """Rows of CELL_COLUMNS: one for each cell as asked, whatever came of it."""
+    """Return rows of CELL_COLUMNS: one for each requested cell, whatever its status."""
     return [
         (
             *_coordinates(request, record),
@@ -71,7 +71,7 @@ def cell_rows(results: Iterable[Result]) -> list[CsvRow]:
 
 
 def tuning_rows(results: Iterable[Result]) -> list[CsvRow]:
-    """Rows of TUNING_COLUMNS: one for each tuned cell as asked, and trial."""
+    """Return rows of TUNING_COLUMNS: one for each trial of each requested tuned cell."""
     rows: list[CsvRow] = []
     for request, record in in_order(results):
         tuning = record.tuning

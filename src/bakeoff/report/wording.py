@@ -43,7 +43,7 @@ def title(table: Table) -> str:
 
 
 def settings_text(row: Row, *, weights: bool = True) -> str:
-    """Knobs that differ from the YAML, how values are used, and the tuning."""
+    """Return the parameters that differ from the YAML, the use of values, and the tuning."""
     knobs = ",".join(part for part in (row.variant, row.differs) if part)
     if weights and row.weights and not any(k.startswith("weights=") for k in knobs.split(",")):
         knobs = ",".join(part for part in (knobs, f"weights={row.weights}") if part)
@@ -51,19 +51,19 @@ def settings_text(row: Row, *, weights: bool = True) -> str:
 
 
 def runs_text(row: Row, table: Table) -> str:
-    """How many runs have numbers, and how many fits they are where that is fewer."""
+    """Return '<completed runs> (<distinct fits>)'; the second part only if the two differ."""
     runs = f"{row.done} of {len(table.runs)}" if row.done < len(table.runs) else str(row.done)
     return runs if row.fits == row.done else f"{runs} ({row.fits} {'fit' if row.fits == 1 else 'fits'})"
 
 
 def decimals(table: Table, column: Column) -> int:
-    """Places that give the largest mean of a column four figures, for all of its rows."""
+    """Return the decimals that give the largest mean of a column four figures."""
     largest = max((abs(row.values[column].mean) for row in table.rows if column in row.values), default=0.0)
     return min(max(3 - math.floor(math.log10(largest)), 0), 9) if 0 < largest < math.inf else 4
 
 
 def value_entry(row: Row, column: Column, places: int) -> Entry:
-    """`mean ± half of its interval`; says if the row has more fits."""
+    """Return `mean ± half of its interval`, with a remark if the row has more fits."""
     value = row.values.get(column)
     if value is None:
         return Entry(NOTHING)
@@ -89,7 +89,7 @@ def status_text(row: Row, table: Table) -> str:
 
 
 def reason_texts(row: Row, table: Table) -> list[str]:
-    """Why runs of a row have no numbers; which runs, where others have."""
+    """Return why runs of a row have no numbers, and which runs if others have them."""
     return [
         visible(f"{status}{_which(runs, table)}: {reason or 'no reason given'}")
         for status, reason, runs in row.reasons
@@ -110,7 +110,7 @@ def _run_text(run: Run) -> str:
 
 
 def notes(table: Table) -> tuple[str, ...]:
-    """What a reader of the numbers must know."""
+    """Return the notes on the numbers of a table."""
     texts = [legend(table)] if legend(table) else []
     texts += _question(table)
     texts += _folds(table)
@@ -150,7 +150,7 @@ def _question(table: Table) -> list[str]:
 
 
 def _folds(table: Table) -> list[str]:
-    """Which folds of a cross-validation stand behind the numbers, where some are missing."""
+    """Return which folds of a cross-validation the numbers are from, if some are missing."""
     folds = sorted({run.fold for run in table.runs if run.fold is not None})
     cells = (result.request.cell for row in table.rows for result in row.results)
     n = next((cell.split["n_folds"] for cell in cells if "n_folds" in cell.split), 0)
@@ -164,7 +164,7 @@ def _folds(table: Table) -> list[str]:
 
 
 def legend(table: Table) -> str:
-    """How to read the figures; "" where there is nothing to explain."""
+    """Return how to read the figures; "" if there is nothing to explain."""
     values = [value for row in table.rows for value in row.values.values()]
     several = any(v.fits > 1 for v in values)
     parts = []
@@ -187,7 +187,7 @@ def _random_effects(table: Table, several: bool) -> str:
 
 
 def _has_tests(table: Table, marks: Marks) -> bool:
-    """Whether any column with a best was tested: then the absence of a mark says something too."""
+    """Return whether any column with a best value was tested, so that a missing mark has a meaning."""
     return any(
         c not in marks.untested and any(c in r.values and r.values[c].best for r in table.rows)
         for c in table.columns
@@ -195,7 +195,7 @@ def _has_tests(table: Table, marks: Marks) -> bool:
 
 
 def how_tested(marks: Marks) -> str:
-    """How models were compared: `paired t-test over users, Holm over all pairs, level 5 %`."""
+    """Return how models were compared: `paired t-test over users, Holm over all pairs, level 5 %`."""
     test_config = marks.test_config
     test = TESTS[test_config.test]
     if marks.n_splits > 1:
@@ -208,7 +208,7 @@ def how_tested(marks: Marks) -> str:
 
 
 def _untested(table: Table) -> list[str]:
-    """Why metrics have no marks, those with one reason in one line; and whether any could lack one."""
+    """Return why metrics have no marks, one line for each reason, and whether any mark is impossible."""
     if table.marks is None:
         return []
     metrics: dict[str, dict[str, None]] = {}
@@ -225,7 +225,7 @@ def _untested(table: Table) -> list[str]:
 
 
 def _absent(table: Table) -> list[str]:
-    """Metrics that models do not have, those with one reason and the same models in one line."""
+    """Return the metrics that models do not have, one line for each reason and set of models."""
     models: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
         for metric, why in row.absent.items():
@@ -247,7 +247,7 @@ def _row_notes(table: Table) -> list[str]:
 
 
 def p_text(p: float) -> str:
-    """A p-value, which is never 0.
+    """Return a p-value as text, never as 0.
 
     >>> p_text(1e-9), p_text(0.0312)
     ('<0.0001', '0.0312')

@@ -169,7 +169,7 @@ class Cell:
 
 
 def parameters(spec: Config, where: str) -> dict[str, Any]:
-    """The arguments that a `_target_` will get, its own defaults included.
+    """Return the arguments that a `_target_` gets, its own defaults included.
 
     The constructor's signature is the schema.
 
@@ -194,7 +194,7 @@ def parameters(spec: Config, where: str) -> dict[str, Any]:
 
 
 def build(spec: Config, where: str, **more: Any) -> Any:
-    """The object that a configuration describes: its `_target_` called with the rest, nested ones first."""
+    """Return the object that a configuration describes; nested configurations are built first."""
     target = _target(spec, where)
     given = parameters({**spec, **more}, where)
     nested = {
@@ -217,7 +217,7 @@ def build_splitter(config: Config) -> Splitter:
 
 
 def build_model(config: Config, **more: Any) -> Model:
-    """The model of a cell; `more` takes the place of the configured hyperparameters (tuning)."""
+    """Return the model of a cell; `more` overrides the configured hyperparameters (tuning)."""
     if "build" not in config:
         raise ConfigError(f"model {config.get('name')!r}: no `build` with a `_target_`")
     made = build(config["build"], "model.build", **more)
@@ -225,7 +225,7 @@ def build_model(config: Config, **more: Any) -> Model:
 
 
 def _complete(made: Any, protocol: type, config: Config, where: str) -> Any:
-    """What was made, if it has all that the rest of the program will ask it for."""
+    """Return the object if it has every method that its role needs."""
     methods = [n for n, member in vars(protocol).items() if callable(member) and not n.startswith("_")]
     lacking = [n for n in (*inspect.get_annotations(protocol), *methods) if not hasattr(made, n)]
     if lacking:
@@ -238,7 +238,7 @@ def _complete(made: Any, protocol: type, config: Config, where: str) -> Any:
 
 
 def with_content_hashes(cell: Cell, identities: dict[str, Any] | None = None) -> Cell:
-    """The cell with the identities of its objects that read files (they have a method `identity`).
+    """Return the cell with the identities of its objects that read files (method `identity`).
 
     `known` remembers what has been identified, so that a grid reads each file once to hash it.
     """
@@ -274,7 +274,7 @@ def _is_json(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """JSON in which equal numbers are equal texts (300.0 is 300) and tuples are lists."""
+    """Return JSON in which equal numbers have equal texts (300.0 is 300) and tuples are lists."""
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

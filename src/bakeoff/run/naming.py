@@ -35,7 +35,7 @@ class Name(NamedTuple):
 
     @classmethod
     def of(cls, name: str, variant: str = "") -> Name:
-        """The name of a data set or a split, which has no key."""
+        """Return the name of a data set or a split, which has no key."""
         return cls(escape_control_chars(name), label(name, variant))
 
 

@@ -118,7 +118,7 @@ class Store:
                 write_array(self.cell_folder(key) / f"{name}.npy", array)
 
     def lists(self, key: str) -> StoredLists:
-        """The stored lists, memory-mapped.
+        """Return the stored lists, memory-mapped.
 
         Raises:
             UsageError: the cell's lists are missing or damaged.

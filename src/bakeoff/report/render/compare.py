@@ -55,7 +55,7 @@ def print_comparison(
 def print_answer(
     gate: str, answer: Answer, answers: Sequence[Answer], console: Console | None = None
 ) -> None:
-    """The answer for all matches together."""
+    """Print the answer for all matches together."""
     counts = ", ".join(f"{answers.count(a)} {a}" for a in dict.fromkeys(answers))
     say(_console(console), f"{answer}: {gate} over {len(answers)} comparisons ({counts})", style="bold")
 
@@ -79,7 +79,7 @@ def _print_same(one: Comparison, console: Console) -> None:
 
 
 def _how_tested(one: Comparison, test_config: TestConfig) -> str:
-    """How the numbers were made, in two sentences."""
+    """Return how the numbers were computed, in two sentences."""
     if all(metric.tested is None for metric in one.metrics):
         return "Differences are candidate less baseline; none has a test."
     if one.n_splits > 1:
@@ -233,7 +233,7 @@ def _segment(segment: Segment, higher: bool | None) -> tuple[str, ...]:
 
 
 def outcomes(wins: int, ties: int, losses: int) -> str:
-    """Users better off with the candidate, as well off, worse off.
+    """Return the numbers of users who are better off with the candidate, equally well off, and worse off.
 
     >>> outcomes(1200, 3, 40)
     '1,200 / 3 / 40'

@@ -11,7 +11,7 @@ from bakeoff.report.wording import visible
 
 
 def render(header: Sequence[str], rows: Iterable[CsvRow]) -> str:
-    """The whole file; None is an empty field, and text shows its control characters as escapes."""
+    """Return the whole file; None is an empty field, control characters are escaped."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

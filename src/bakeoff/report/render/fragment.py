@@ -13,7 +13,7 @@ _RIGHT = ' style="text-align: right"'
 
 
 def render(headline: str, grids: Iterable[Grid], notes: Iterable[str] = ()) -> str:
-    """Headline, tables and notes; every text is escaped, and nothing but text and tables comes out."""
+    """Return headline, tables and notes as HTML; every text is escaped."""
     parts = [f"<p><strong>{escape(headline)}</strong></p>"]
     parts += [_table(grid) for grid in grids]
     parts += [f"<p>{escape(note)}</p>" for note in notes]
@@ -21,7 +21,7 @@ def render(headline: str, grids: Iterable[Grid], notes: Iterable[str] = ()) -> s
 
 
 def grid(table: Table, k: int, metrics: Sequence[str]) -> Grid:
-    """A leader board at one cutoff, with the figures that the terminal shows."""
+    """Return a leader board at one cutoff, with the figures that the terminal shows."""
     columns = [c for name in metrics for c in table.columns if c.metric == name and c.k in (k, None)]
     settings = any(settings_text(row) for row in table.rows)
     heads = (

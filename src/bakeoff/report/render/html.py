@@ -9,7 +9,7 @@ from bakeoff.report.render.script import bundle
 
 
 def render(page: Page) -> str:
-    """The whole page; the template escapes every text."""
+    """Return the whole page; the template escapes every text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -144,7 +144,7 @@ def _line(fields: Iterable[str]) -> str:
 
 
 def _head(head: Head) -> str:
-    """A long name in lines above each other, so that a column is as wide as its figures."""
+    """Return a long name broken into lines, so that a column is as wide as its figures."""
     words = [escape(word) for word in head.text.replace("_", "_ ").split(" ")]
     if len(words) == 1 or len(head.text) <= LONG_HEAD:
         return escape(head.text)

@@ -17,7 +17,7 @@ _MARKUP = re.compile(r"[\\`*{}\[\]<>#|~&$]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def render(document: Document, drawings: Sequence[Drawing] = ()) -> str:
-    """The whole file, ending with a line end; drawings stand at the head of their section."""
+    """Return the whole file, ending with a line end; drawings come first in their section."""
     blocks = [f"# {escape(document.title)}", escape(document.summary)]
     if document.verdict:
         blocks.append("## Verdict")
@@ -48,7 +48,7 @@ def escape(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A block of code, fenced by more backticks than it holds in a row."""
+    """Return a block of code, fenced by more backticks than it holds in a row."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}sh\n{text}\n{fence}"

@@ -149,7 +149,7 @@ def as_document(table: PaperTable) -> dict[str, Any]:
 
 
 def _latex(table: PaperTable) -> str:
-    """booktabs; it compiles with booktabs and graphicx alone."""
+    """Return a LaTeX table that needs only booktabs and graphicx."""
     n = sum(len(columns) for _, columns in table.groups)
     spans, rules, start = [], [], 2
     for title, columns in table.groups:

@@ -13,7 +13,7 @@ REAL = ("value", "stderr", "peak_mb")
 
 
 def table(header: Sequence[str], rows: Iterable[CsvRow]) -> Any:
-    """A pyarrow.Table with types that do not depend on the rows; None is null.
+    """Return a pyarrow.Table whose types do not depend on the rows; None is null.
 
     int64 for seeds, folds, cutoffs and counts, float64 for measurements, seconds (`_s`) and megabytes, text
     for the rest, as the CSV shows it.
@@ -29,7 +29,7 @@ def table(header: Sequence[str], rows: Iterable[CsvRow]) -> Any:
 
 
 def render(header: Sequence[str], rows: Iterable[CsvRow]) -> bytes:
-    """The whole file; the same rows give the same bytes with the same pyarrow."""
+    """Return the whole file; the same rows give the same bytes with the same pyarrow."""
     import pyarrow as pa
     from pyarrow import parquet
 

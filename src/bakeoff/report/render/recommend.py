@@ -126,7 +126,7 @@ def _cut(console: Console, text: str) -> None:
 
 
 def _fitting(models: Sequence[ModelList], answer: Recommendations, width: int) -> Iterator[list[ModelList]]:
-    """The lists in groups that fit beside each other."""
+    """Return the lists in groups that fit beside each other."""
     group: list[ModelList] = []
     left = width - 3
     for model in models:

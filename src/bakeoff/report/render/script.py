@@ -14,7 +14,7 @@ _CALL = "window.vegaEmbed = vegaEmbed;"
 
 @cache
 def bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that may stand in a page.
+    """Return Vega, Vega-Lite and Vega-Embed as one script that can be embedded in a page.
 
     Made once for a version of vl-convert and kept in the user's cache folder: it takes more than a second.
     """
@@ -30,7 +30,7 @@ def bundle() -> str:
 
 
 def embeddable(script: str) -> str:
-    """The script itself.
+    """Return the script unchanged if it can be embedded in a page.
 
     Raises:
         RuntimeError: it could end the element it stands in.
@@ -41,7 +41,7 @@ def embeddable(script: str) -> str:
 
 
 def folder() -> Path:
-    """Where scripts are kept between processes."""
+    """Return the folder in which scripts are cached between processes."""
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("bakeoff")) / "page"

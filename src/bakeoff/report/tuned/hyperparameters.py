@@ -10,7 +10,7 @@ from bakeoff.report.wording import NOTHING, visible
 
 
 def value_text(value: Any) -> str:
-    """Numbers to five figures: a winner's stand in full in cells.csv.
+    """Return numbers with five significant figures; cells.csv has the best values in full.
 
     >>> value_text(115.31686426088254), value_text("log1p"), value_text(None)
     ('115.32', 'log1p', 'null')
@@ -21,7 +21,7 @@ def value_text(value: Any) -> str:
 
 
 def pairs_text(values: Mapping[str, Any]) -> str:
-    """All of them as `name=value`.
+    """Return all values as `name=value`.
 
     >>> pairs_text({"K": 11, "weights": "none"})
     'K=11, weights=none'
@@ -30,7 +30,7 @@ def pairs_text(values: Mapping[str, Any]) -> str:
 
 
 def space_text(spec: Mapping[str, Any]) -> str:
-    """A distribution, as a model's YAML has it.
+    """Return a distribution as a model's YAML writes it.
 
     >>> space_text({"low": 8, "high": 512, "log": True, "when": {"weights": "none"}})
     '8 to 512 (log), when weights=none'
@@ -44,7 +44,7 @@ def space_text(spec: Mapping[str, Any]) -> str:
 
 
 def range_text(values: Sequence[Any]) -> str:
-    """One value, the ends of several numbers, or all of several words.
+    """Return one value, the ends of several numbers, or all of several words.
 
     >>> range_text([3, 1, 2]), range_text(["b", "a", "b"]), range_text([7, 7])
     ('1 to 3', 'b, a', '7')

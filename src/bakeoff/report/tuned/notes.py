@@ -18,7 +18,7 @@ _HOW = {
 
 
 def notes(table: Table, tuned: Sequence[Tuned]) -> tuple[str, ...]:
-    """Lines of plain text; none where nothing was tuned.
+    """Return lines of plain text; none if nothing was tuned.
 
     Args:
         found: `tuned(table)`.
@@ -37,7 +37,7 @@ def notes(table: Table, tuned: Sequence[Tuned]) -> tuple[str, ...]:
 
 
 def lines(table: Table, tuned: Sequence[Tuned]) -> tuple[str, ...]:
-    """One line for each tuned row, then the warnings, for a terminal."""
+    """Return one line for each tuned row, then the warnings, for a terminal."""
     if not tuned:
         return ()
     texts = [f"{name}: {_summary(study)}" for name, study in _named(tuned) if study.record.best is not None]
@@ -70,7 +70,7 @@ def _change(before: float | None, after: float | None, places: int) -> str:
 
 
 def _named(tuned: Sequence[Tuned]) -> Iterable[tuple[str, Study]]:
-    """Each study with a name that tells it from the others."""
+    """Yield each study with a name that distinguishes it from the others."""
     for row, search in tuned:
         for study in search.studies:
             fold = "" if study.run.fold is None else f", fold {study.run.fold}"
@@ -84,7 +84,7 @@ def _without_space(table: Table) -> list[str]:
 
 
 def _by_reason(reasons: Iterable[tuple[str, str]], start: str) -> list[str]:
-    """One line for each reason, with the models that it holds for."""
+    """Return one line for each reason, with the models that it applies to."""
     models: dict[str, dict[str, None]] = {}
     for model, why in reasons:
         if why:

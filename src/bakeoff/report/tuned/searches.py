@@ -184,7 +184,7 @@ class Search:
 
 
 def searches(table: Table) -> tuple[Search | None, ...]:
-    """What tuning did, for each row of a table; None for a row without a tuned fit."""
+    """Return the search of each row of a table; None for a row without a tuned fit."""
     untuned = {
         _twin(result.request.cell): result.record
         for row in table.rows
@@ -195,7 +195,7 @@ def searches(table: Table) -> tuple[Search | None, ...]:
 
 
 def without_space(row: Row) -> bool:
-    """Whether a row's model has nothing that could be tuned."""
+    """Return whether a row's model has no search space."""
     return bool(row.results) and not row.results[0].request.cell.space
 
 
@@ -227,7 +227,7 @@ def _study(result: Result, untuned: Mapping[str, Record]) -> Study:
 
 
 def _twin(cell: Cell) -> str:
-    """What a tuned cell shares with the same model untuned, within one table."""
+    """Return what a tuned cell shares with the untuned cell of the same model, within one table."""
     model = [cell.model_build, cell.contents.get("model")]
     return canonical_json([model, cell.depth, cell.split_seed, cell.fold, cell.seed])
 
@@ -282,7 +282,7 @@ def _expected(studies: Sequence[Study]) -> Expected:
 
 
 def _points(estimate: Estimate, sign: int) -> tuple[Expectation, ...]:
-    """The estimate in the metric's own direction, where it is known."""
+    """Return the estimate in the metric's own direction, where it is known."""
     rows = zip(*(part.tolist() for part in estimate), strict=True)
     return tuple(
         Expectation(n, sign * mean, *sorted((sign * low, sign * high)))

@@ -22,12 +22,12 @@ Tuned = tuple[Row, Search]
 
 
 def tuned(table: Table) -> list[Tuned]:
-    """The tuned rows of a table, with their searches."""
+    """Return the tuned rows of a table, with their searches."""
     return [(row, s) for row, s in zip(table.rows, searches(table), strict=True) if s is not None]
 
 
 def grids(table: Table, tuned: Sequence[Tuned], per_grid: int | None = None) -> tuple[Grid, ...]:
-    """Every table on tuning; none where nothing was tuned.
+    """Return every table on tuning; none if nothing was tuned.
 
     Args:
         found: `tuned(table)`.
@@ -110,7 +110,7 @@ def _scores(study: Study) -> Iterable[float]:
 
 
 def _budget(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
-    """What each search was allowed, and what it used."""
+    """Return each search's budget and what it used of it."""
     rows = [
         (
             *frame.labels(row, study),
@@ -140,7 +140,7 @@ def _allowed(budget: Budget) -> str:
 
 
 def _hyperparameters(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
-    """Each hyperparameter that was searched: where, what was best, and how much it mattered."""
+    """Return each searched hyperparameter: its space, its best value and its importance."""
     rows = []
     for row, search in tuned:
         chosen = [study.record.best_parameters for study in search.studies]
@@ -165,7 +165,7 @@ def _hyperparameters(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
 
 
 def _pareto(frame: _Frame, tuned: Sequence[Tuned]) -> Iterable[Grid]:
-    """The trials that no other beats, a grid for each list of objectives; the picked one is marked."""
+    """Yield a grid of Pareto-optimal trials for each list of objectives; the selected trial is marked."""
     by_objectives: dict[tuple[str, ...], list[tuple[Row, Study]]] = {}
     for row, search in tuned:
         for study in search.studies:
@@ -204,7 +204,7 @@ def _by_trials(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
 
 
 def _by_seconds(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
-    """Where a search has ended, its last value stands in the first column after its end."""
+    """Return the best value by seconds; a finished search keeps its last value for one column."""
     studies = [s for _, search in tuned for s in search.studies]
     soonest = min((p.seconds for s in studies for p in s.curve if p.best is not None), default=math.inf)
     longest = max((s.curve[-1].seconds for s in studies), default=0.0)
@@ -237,12 +237,12 @@ def _interval(at: Expectation, places: int) -> str:
 
 
 def _budgets(most: int) -> list[int]:
-    """1, 2, 5, 10, 20, ... trials, and the most that any search made."""
+    """Return 1, 2, 5, 10, 20, ... trials, up to the most that any search made."""
     return sorted({*(int(n) for n in _steps(1.0, most) if n < most), most}) if most else []
 
 
 def _steps(first: float, last: float) -> list[float]:
-    """1, 2, 5, 10, 20, ... times first, to the first that is not below last."""
+    """Return 1, 2, 5, 10, 20, ... times first, up to the first that is not below last."""
     steps: list[float] = []
     while last > 0 and (not steps or steps[-1] < last):
         power, digit = divmod(len(steps), 3)
@@ -266,7 +266,7 @@ def _curve(
 
 
 def decimals(values: Iterable[float]) -> int:
-    """Places that give the largest value four figures."""
+    """Return the decimals that give the largest value four figures."""
     largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
     return min(max(3 - math.floor(math.log10(largest)), 0), 9) if largest > 0 else 4
 
