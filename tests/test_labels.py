@@ -23,9 +23,11 @@ TUNED = "als (factors=8,iterations=3, tune=optuna)"
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An experiment with two rows of one model: as configured, and tuned."""
     folder = tmp_path_factory.mktemp("labels") / "results"
-    knobs = ["model.build.factors=8", "model.build.iterations=3", "tune.trials=2", "tune.metric=ndcg@3"]
+    parameters = ["model.build.factors=8", "model.build.iterations=3", "tune.trials=2", "tune.metric=ndcg@3"]
     tune = ["tune=none,optuna", "baselines=[popularity]", f"results_dir={folder}"]
-    bo.run(TOYS, *knobs, *tune, dataset="blocks", model="als", k=[3], depth=8, name="lab", save_model=True)
+    bo.run(
+        TOYS, *parameters, *tune, dataset="blocks", model="als", k=[3], depth=8, name="lab", save_model=True
+    )
     return folder
 
 

@@ -74,6 +74,6 @@ def test_an_installed_wheel_runs_in_another_folder(wheel: Path, tmp_path: Path) 
     where = "import bakeoff.config_files as c, hydra_plugins.bakeoff_grid as g; print(c.folder(), g.__file__)"
     for path in python("-c", where).split():
         assert Path(path).is_relative_to(installed)
-    knobs = ("dataset.n_users=120", "dataset.n_items=300", "dataset.n_rows=3000", "model=als", "k=[5]")
-    assert "als" in python("-m", "bakeoff", "run", *knobs)
+    parameters = ("dataset.n_users=120", "dataset.n_items=300", "dataset.n_rows=3000", "model=als", "k=[5]")
+    assert "als" in python("-m", "bakeoff", "run", *parameters)
     assert (elsewhere / "results/simulated/metrics.csv").stat().st_size > 0

@@ -85,7 +85,7 @@ def test_a_file_without_a_header_is_told_what_to_write(
     assert len(list(here.glob("results/*/metrics.csv"))) == 1
 
 
-def test_a_knob_of_one_split_is_refused_by_the_others_name(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_parameter_of_one_split_is_refused_by_the_others_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["plan", "split=random", "split.test=x.csv"]) == 2
     assert "split.test: there is no such option of split 'random'" in capsys.readouterr().err
 

@@ -13,10 +13,10 @@ from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.store import Store
 
 
-def mean_of_two_seeds(model: str, store: Path, **knobs: float) -> tuple[float, float]:
+def mean_of_two_seeds(model: str, store: Path, **parameters: float) -> tuple[float, float]:
     """Precision@10 and nDCG@10 on ml-100k, split random_rows, the mean of split seeds 0 and 1."""
     configured = read(folder() / "model" / f"{model}.yaml")
-    configured["build"] |= knobs
+    configured["build"] |= parameters
     values = []
     for split_seed in (0, 1):
         cell = Cell(

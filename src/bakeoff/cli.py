@@ -568,7 +568,7 @@ def run_command() -> None:
       bakeoff run dataset=ml_100k model=als split=random                      one cell and its baselines
       bakeoff run model=popularity,als,warp split=random,temporal seed=1,2,3 'k=[5,10,20,30]' name=first
       bakeoff run model=als model.build.factors=32,64,128                     one model's hyperparameters
-      bakeoff run model=als,warp als.factors=64,128 warp.no_components=32     each model its own: NAME.KNOB
+      bakeoff run model=als,warp als.factors=64,128 warp.no_components=32     each its own: NAME.PARAMETER
       bakeoff run model=als,ease tune=optuna tune.trials=30                   each tuned with one budget
       bakeoff run experiment=NAME                                             a preset
 

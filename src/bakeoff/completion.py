@@ -175,15 +175,15 @@ def override_candidates(incomplete: str, words: Sequence[str], path: Sequence[Pa
 def _values(key: str, words: Sequence[str], path: Sequence[Path]) -> list[str]:
     if key in config_files.groups():
         return config_files.options(key, path)
-    group, _, knob = key.partition(".")
+    group, _, parameter = key.partition(".")
     if group in config_files.options("model", path):
-        group, knob, words = "model", f"build.{knob}", [f"model={group}"]
+        group, parameter, words = "model", f"build.{parameter}", [f"model={group}"]
     texts: dict[str, None] = {}
     for option in _chosen(group, words, path):
-        default = _keys_of(config_files.option(group, option, path)).get(knob)
+        default = _keys_of(config_files.option(group, option, path)).get(parameter)
         texts |= dict.fromkeys(("true", "false") if isinstance(default, bool) else ())
         space = config_files.option(group, option, path).get("space") or {}
-        searched = space.get(knob.removeprefix("build.")) or {}
+        searched = space.get(parameter.removeprefix("build.")) or {}
         texts |= dict.fromkeys(
             str(c).lower() if isinstance(c, bool) else str(c) for c in searched.get("choices", ())
         )

@@ -64,7 +64,7 @@ def option(group: str, name: str, path: Sequence[Path] | None = None) -> dict[st
     return read(option_file(group, name, path))
 
 
-def knobs(group: str, name: str, path: Sequence[Path] | None = None) -> list[str]:
+def parameters(group: str, name: str, path: Sequence[Path] | None = None) -> list[str]:
     """Return the keys of an option's file that are not interpolations; of a model, those under `build`."""
     content = option(group, name, path)
     values = content.get("build") or content if group == "model" else content

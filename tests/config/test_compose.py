@@ -110,17 +110,17 @@ def test_a_space_of_ones_own_is_named_by_the_file_it_stands_in(plan: Plan, tmp_p
     assert line.startswith("bakeoff: model/own.yaml: model.space.factors.low=9")
 
 
-def test_one_value_of_a_knob_reaches_every_model_that_has_it(plan: Plan) -> None:
+def test_one_value_of_a_parameter_reaches_every_model_that_has_it(plan: Plan) -> None:
     code, shown, _ = plan("model=warp,lightfm_bpr", "model.build.no_components=30", "baselines=[]")
     assert code == 0
     assert "warp (no_components=30)" in shown and "lightfm_bpr (no_components=30)" in shown
 
 
-def test_a_knob_that_one_model_lacks_names_that_model(plan: Plan) -> None:
+def test_a_parameter_that_one_model_lacks_names_that_model(plan: Plan) -> None:
     assert "no such option of model 'warp'" in refused(plan("model=ease,warp", "model.build.l2=300"))
 
 
-def test_a_knob_without_its_group_is_answered_with_it(plan: Plan) -> None:
+def test_a_parameter_without_its_group_is_answered_with_it(plan: Plan) -> None:
     assert "write split.fold=0,1" in refused(plan("split=kfold", "fold=0,1"))
 
 

@@ -23,11 +23,11 @@ from bakeoff.tuning.spec import TuningSpec
 ROOT = Path(__file__).parents[2]
 OPTIONS = [(g, o) for g in ("model", "split", "dataset") for o in config_files.options(g)]
 COMMENTED = [(g, o) for g, o in OPTIONS if g != "dataset" or o in ("csv", "simulated")]
-"""Options whose files explain every knob; the other data sets explain what is special to them."""
+"""Options whose files explain every parameter; the other data sets explain what is special to them."""
 
 
 @cache
-def knobs(group: str, option: str) -> tuple[dict[str, Any], dict[str, Parameter]]:
+def class_parameters(group: str, option: str) -> tuple[dict[str, Any], dict[str, Parameter]]:
     """The values of an option's file, and the parameters of its class by name."""
     content = config_files.option(group, option)
     values = content["build"] if group == "model" else content
@@ -44,14 +44,14 @@ def first_clause(text: str) -> str:
 
 
 def explanation(parameter: Parameter) -> str:
-    """What the comment of a knob begins with: meaning, range, choices."""
+    """What the comment of a parameter begins with: meaning, range, choices."""
     meaning = first_clause(parameter.meaning)
     choices = ", ".join(parameter.choices) if not all(c in meaning for c in parameter.choices) else ""
     return "; ".join(filter(None, (meaning, parameter.range, choices)))
 
 
 def comments(group: str, option: str) -> dict[str, str]:
-    """The comment beside each key on the level of the knobs."""
+    """The comment beside each key on the level of the parameters."""
     text = config_files.option_file(group, option).read_text(encoding="utf-8")
     if group == "model":
         text = text.partition("build:\n")[2].partition("\nspace:")[0].replace("\n  ", "\n")
@@ -62,13 +62,13 @@ def comments(group: str, option: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_a_file_names_parameters_of_its_class_alone(group: str, option: str) -> None:
-    values, parameters = knobs(group, option)
+    values, parameters = class_parameters(group, option)
     assert values.keys() - {"_target_", "name"} <= parameters.keys()
 
 
 @pytest.mark.parametrize(("group", "option"), COMMENTED)
 def test_a_file_lists_every_parameter_with_what_the_class_says_of_it(group: str, option: str) -> None:
-    values, parameters = knobs(group, option)
+    values, parameters = class_parameters(group, option)
     beside = comments(group, option)
     absent = {"origin", "layouts", "note"} if group == "dataset" else {"name"}
     assert parameters.keys() - values.keys() <= absent
@@ -79,7 +79,7 @@ def test_a_file_lists_every_parameter_with_what_the_class_says_of_it(group: str,
 
 @pytest.mark.parametrize(("group", "option"), COMMENTED)
 def test_a_value_that_is_not_the_default_of_the_class_says_so(group: str, option: str) -> None:
-    values, parameters = knobs(group, option)
+    values, parameters = class_parameters(group, option)
     beside = comments(group, option)
     for name, parameter in parameters.items():
         value, default = values.get(name), parameter.default

@@ -153,12 +153,12 @@ class TestValuesOfOneOption:
             ("split=temporal", "split.at=2"),
         ]
 
-    def test_a_name_of_a_model_and_of_a_split_is_told_by_the_knob(self) -> None:
+    def test_a_name_of_a_model_and_of_a_split_is_told_by_the_parameter(self) -> None:
         assert grid("model=random", "split=random", "random.ratio=0.5").jobs() == [
             ("model=random", "split=random", "split.ratio=0.5")
         ]
 
-    def test_a_knob_is_added_as_in_hydra(self) -> None:
+    def test_a_parameter_is_added_as_in_hydra(self) -> None:
         assert grid("+als.extra=1").jobs() == [("+model.build.extra=1",)]
 
     def test_a_baseline_has_values_of_its_own(self) -> None:
@@ -195,7 +195,7 @@ class TestValuesOfOneOption:
             grid(*words)
 
 
-def test_knobs_of_the_tuner_hold_for_the_jobs_that_tune() -> None:
+def test_parameters_of_the_tuner_hold_for_the_jobs_that_tune() -> None:
     assert grid("tune=none,optuna", "tune.trials=3,4").jobs() == [
         ("tune=none",),
         ("tune=optuna", "tune.trials=3"),

@@ -23,9 +23,9 @@ NAMES = sorted(p.stem for p in CONF.glob("*.yaml") if p.stem not in ("csv", "sim
 RATINGS = "userId,movieId,rating,timestamp\n1,10,4.0,964982703\n2,20,3.5,964982704\n"
 
 
-def shipped(name, **knobs):
+def shipped(name, **parameters):
     """The source that a shipped configuration describes."""
-    return build_source({**yaml.safe_load((CONF / f"{name}.yaml").read_text(encoding="utf-8")), **knobs})
+    return build_source({**yaml.safe_load((CONF / f"{name}.yaml").read_text(encoding="utf-8")), **parameters})
 
 
 @pytest.fixture
@@ -69,8 +69,10 @@ def digest(text):
 
 
 class TestFinding:
-    def origin(self, **knobs):
-        return Origin(**{"folder": "ml", "home": "https://example.org/ml", "files": {"r.csv": None}, **knobs})
+    def origin(self, **parameters):
+        return Origin(
+            **{"folder": "ml", "home": "https://example.org/ml", "files": {"r.csv": None}, **parameters}
+        )
 
     def test_the_users_folder_comes_before_the_cache(self, folder, tmp_path):
         cached = tmp_path / "cache" / "bakeoff" / "data" / "ml" / "r.csv"

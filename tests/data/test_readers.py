@@ -27,12 +27,12 @@ PLAYS = "user,item,plays,when\na,x,3,100\nb,x,1,200\na,y,2,300\n"
 
 @pytest.fixture
 def table(tmp_path):
-    """A table over a file of this text, with the plays as values unless other knobs are given."""
+    """A table over a file of this text, with the plays as values unless other parameters are given."""
 
-    def make(text=PLAYS, name="plays.csv", **knobs):
+    def make(text=PLAYS, name="plays.csv", **parameters):
         path = tmp_path / name
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return Table(path=str(path), **{"value": "plays", **knobs})
+        return Table(path=str(path), **{"value": "plays", **parameters})
 
     return make
 
@@ -228,9 +228,9 @@ class TestMerging:
 class TestTimes:
     MOMENT = 1_580_000_000
 
-    def read(self, table, texts, **knobs):
+    def read(self, table, texts, **parameters):
         lines = "".join(f'u{n},i{n},1,"{text}"\n' for n, text in enumerate(texts))
-        data = table("user,item,plays,when\n" + lines, time="when", **knobs).load().interactions
+        data = table("user,item,plays,when\n" + lines, time="when", **parameters).load().interactions
         return data.times.tolist()
 
     @pytest.mark.parametrize(("unit", "factor"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
@@ -453,9 +453,9 @@ class TestBadFiles:
         assert rows(replace(source, from_rank=53).load()) == [("a", "x", 52), ("b", "y", 1)]
 
 
-class TestKnobs:
+class TestParameters:
     @pytest.mark.parametrize(
-        ("knobs", "message"),
+        ("parameters", "message"),
         [
             ({"path": None}, "dataset.path: no file"),
             ({"merge": "mean"}, "dataset.merge='mean'"),
@@ -486,9 +486,9 @@ class TestKnobs:
             ({"origin": {"folder": "x"}}, "dataset.origin.home: no value"),
         ],
     )
-    def test_a_wrong_knob_is_told_before_anything_is_read(self, knobs, message):
+    def test_a_wrong_parameter_is_told_before_anything_is_read(self, parameters, message):
         with pytest.raises(ConfigError, match=message):
-            Table(**{"path": "nowhere.csv", **knobs})
+            Table(**{"path": "nowhere.csv", **parameters})
 
     def test_one_column_cannot_be_two_things(self, table):
         with pytest.raises(ConfigError, match=r"dataset\.value='user'"):
@@ -501,7 +501,7 @@ class TestIdentity:
         (tmp_path / "copy.csv").write_text(PLAYS)
         assert replace(one, path=str(tmp_path / "copy.csv"), name="copy").identity() == one.identity()
 
-    def test_another_byte_or_knob_is_another_identity(self, table):
+    def test_another_byte_or_parameter_is_another_identity(self, table):
         before = table().identity()
         assert replace(table(), merge="max").identity() != before
         assert table(PLAYS + "c,z,1,400\n").identity() != before

@@ -21,10 +21,10 @@ PLAYS = "user,track,artist,n\na,t1,Blur,1\nb,t2,Muse,2\nc,t1,Muse,1\n"
 def side(tmp_path):
     """Features of the users of three plays, from a side table of this text."""
 
-    def make(text, role="users", suffix="csv", **knobs):
+    def make(text, role="users", suffix="csv", **parameters):
         (tmp_path / "plays.csv").write_text(PLAYS)
         (tmp_path / f"side.{suffix}").write_text(text)
-        table = {"path": str(tmp_path / f"side.{suffix}"), **knobs}
+        table = {"path": str(tmp_path / f"side.{suffix}"), **parameters}
         item = ["track", "artist"] if role == "items" else "track"
         dataset = Table(path=str(tmp_path / "plays.csv"), item=item, value="n", **{role: table}).load()
         features = getattr(dataset.interactions, f"{role[:-1]}_features")
@@ -181,12 +181,12 @@ Make = Callable[..., Table]
 
 @pytest.fixture
 def table(tmp_path: Path) -> Make:
-    def make(**knobs: Any) -> Table:
+    def make(**parameters: Any) -> Table:
         (tmp_path / "plays.csv").write_text(
             "user,item,by,title\na,1,x,One\na,2,x,Two\nb,1,y,Uno\nb,3,x,\n", encoding="utf-8"
         )
         (tmp_path / "items.tsv").write_text("id\tname\n1\tEins | <b>\n2\t\n3\tDrei\n", encoding="latin1")
-        return Table(path=str(tmp_path / "plays.csv"), **knobs)
+        return Table(path=str(tmp_path / "plays.csv"), **parameters)
 
     return make
 
@@ -217,7 +217,7 @@ def test_names_are_no_part_of_the_identity(table: Make) -> None:
     assert table().identity() == table(item_names={"label": "title"}).identity()
 
 
-def test_a_wrong_knob_or_column_is_told(table: Make) -> None:
+def test_a_wrong_parameter_or_column_is_told(table: Make) -> None:
     with pytest.raises(
         ConfigError, match=r"dataset\.item_names\.lable: no such parameter; did you mean 'label'"
     ):

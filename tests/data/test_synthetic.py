@@ -35,7 +35,7 @@ def seed_size() -> tuple[Interactions, int]:
     return data, peak
 
 
-def test_the_same_knobs_give_the_same_rows_on_every_platform(default: Interactions) -> None:
+def test_the_same_parameters_give_the_same_rows_on_every_platform(default: Interactions) -> None:
     assert default.fingerprint == "97285e386ac5adf5562591e0c2835e64b2cdd874256c83623d57090c26175099"
 
 
@@ -89,7 +89,7 @@ def test_any_size_gives_a_whole_log(
     least, most = max(3 * n_users, n_items), n_users * n_items // 4
     if least > most:
         return
-    knobs = Simulated(
+    parameters = Simulated(
         n_users=n_users,
         n_items=n_items,
         n_rows=int(least + fill * (most - least)),
@@ -99,7 +99,7 @@ def test_any_size_gives_a_whole_log(
         drift=drift,
         seed=seed,
     )
-    data = knobs.load().interactions
+    data = parameters.load().interactions
     pairs = data.users.astype(np.int64) * n_items + data.items
     assert len(np.unique(pairs)) == len(data)
     assert np.bincount(data.users, minlength=n_users).min() >= 1
@@ -275,12 +275,12 @@ def test_the_csv_file_has_the_layout_of_user_songs_filtered(tmp_path: Path) -> N
     assert (frame.filter(like="activeness").sum(axis=1) == 1).all()
 
 
-def test_the_command_writes_a_file_with_the_knobs_that_are_given(
+def test_the_command_writes_a_file_with_the_parameters_that_are_given(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "plays.csv"
-    knobs = ["--n-users", "150", "--n-items", "400", "--n-rows", "4000", "--n-genres", "8"]
-    assert main([str(path), *knobs, "--n-countries", "4"]) == 0
+    parameters = ["--n-users", "150", "--n-items", "400", "--n-rows", "4000", "--n-genres", "8"]
+    assert main([str(path), *parameters, "--n-countries", "4"]) == 0
     rows = len(SMALL.load().interactions)
     assert capsys.readouterr().out == f"{path}: {rows} rows\n"
     assert len(path.read_text().splitlines()) == rows + 1
@@ -309,7 +309,7 @@ def test_the_command_answers_a_wrong_option_in_one_line(
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("parameters", "message"),
     [
         ({"n_users": 0}, "dataset.n_users=0: expected a whole number >= 1"),
         ({"n_rows": 3}, "dataset.n_rows=3: expected 4000 to 1200000"),
@@ -320,19 +320,19 @@ def test_the_command_answers_a_wrong_option_in_one_line(
         ({"seed": -1}, "dataset.seed=-1: expected a whole number >= 0"),
     ],
 )
-def test_a_knob_that_cannot_be_is_refused_by_name(knobs: dict[str, float], message: str) -> None:
+def test_a_parameter_that_cannot_be_is_refused_by_name(parameters: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message.replace("+", r"\+")):
-        Simulated(**knobs)  # type: ignore[arg-type]
+        Simulated(**parameters)  # type: ignore[arg-type]
 
 
-def test_identity_names_every_knob_and_the_generator() -> None:
+def test_identity_names_every_parameter_and_the_generator() -> None:
     identity = Simulated().identity()
     assert set(identity) == {*Simulated.__dataclass_fields__, "generator"}
     assert Simulated().identity() == identity != Simulated(seed=1).identity()
     assert not Simulated().files()
 
 
-def test_the_yaml_file_holds_every_knob_at_its_default() -> None:
+def test_the_yaml_file_holds_every_parameter_at_its_default() -> None:
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 

@@ -234,7 +234,7 @@ def test_one_user_is_no_sample() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("parameters", "message"),
     [
         ({"test": "u"}, "test='u'"),
         ({"correction": "bonferroni"}, "choose one of: bh, holm"),
@@ -244,9 +244,9 @@ def test_one_user_is_no_sample() -> None:
         ({"question": "users"}, "choose one of: algorithms, models"),
     ],
 )
-def test_wrong_rules_are_refused(knobs, message) -> None:
+def test_wrong_rules_are_refused(parameters, message) -> None:
     with pytest.raises(ConfigError, match=message):
-        TestConfig(**knobs)
+        TestConfig(**parameters)
 
 
 def test_the_shape_of_values_is_checked() -> None:

@@ -100,7 +100,7 @@ def test_recent_popularity_needs_times() -> None:
         Popularity(by="recent").fit(without, seed=1)
 
 
-def test_a_wrong_knob_is_refused_by_name() -> None:
+def test_a_wrong_parameter_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match=r"model\.build\.by='user': did you mean 'users'"):
         Popularity(by="user")  # type: ignore[arg-type]
 

@@ -83,10 +83,10 @@ def assert_same(one: Lists, other: Lists) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_file_gives_every_knob_and_the_constructor_knows_them_all(name: str) -> None:
+def test_the_file_gives_every_parameter_and_the_constructor_knows_them_all(name: str) -> None:
     build = config_files.read(config_files.folder() / "model" / f"{name}.yaml")["build"]
-    knobs = {f.name for f in fields(import_object(build["_target_"], "model.build._target_"))}
-    assert set(build) - {"_target_"} == knobs
+    parameters = {f.name for f in fields(import_object(build["_target_"], "model.build._target_"))}
+    assert set(build) - {"_target_"} == parameters
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -25,9 +25,9 @@ def library_fit(model: Any, matrix: Any, seed: int = 1, **more: Any) -> Any:
     from implicit.cpu.lmf import LogisticMatrixFactorization
 
     kinds = {ALS: AlternatingLeastSquares, BPR: BayesianPersonalizedRanking, LMF: LogisticMatrixFactorization}
-    knobs = {k: v for k, v in asdict(model).items() if k not in ("weights", "dtype")}
+    parameters = {k: v for k, v in asdict(model).items() if k not in ("weights", "dtype")}
     with limit_threads(1):
-        library = kinds[type(model)](**knobs, random_state=seed, **more)
+        library = kinds[type(model)](**parameters, random_state=seed, **more)
         library.fit(matrix, show_progress=False)
     return library
 
@@ -199,6 +199,6 @@ def test_the_librarys_warning_of_blas_threads_has_no_cause(monkeypatch: pytest.M
         (lambda: LMF(neg_prop=1.5), r"model\.build\.neg_prop=1\.5: expected a whole number"),
     ],
 )
-def test_a_wrong_knob_is_refused_by_name(make: Any, says: str) -> None:
+def test_a_wrong_parameter_is_refused_by_name(make: Any, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         make()

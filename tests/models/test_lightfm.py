@@ -37,9 +37,9 @@ def featured() -> Interactions:
 TRAIN = featured()
 
 
-def library_fit(epochs: int, **knobs: Any) -> Any:
+def library_fit(epochs: int, **parameters: Any) -> Any:
     """The library fitted on the pairs in one call."""
-    fitted = library.LightFM(random_state=1, **knobs)
+    fitted = library.LightFM(random_state=1, **parameters)
     pairs = TRAIN.matrix()
     pairs.data[:] = 1
     return fitted.fit(pairs.tocoo(), epochs=epochs)
@@ -63,7 +63,7 @@ def test_scores_are_the_librarys_predictions_but_for_the_bias_of_the_user(
 ) -> None:
     made: list[Any] = []
     real = library.LightFM
-    monkeypatch.setattr(library, "LightFM", lambda **knobs: made.append(real(**knobs)) or made[-1])
+    monkeypatch.setattr(library, "LightFM", lambda **parameters: made.append(real(**parameters)) or made[-1])
     model = LightFM(
         loss=loss,
         no_components=4,
@@ -211,7 +211,7 @@ def test_only_threads_make_a_fit_unrepeatable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "says"),
+    ("parameters", "says"),
     [
         ({"loss": "wrap"}, r"model\.build\.loss='wrap': did you mean 'warp'"),
         ({"loss": "warp-kos", "weights": "raw"}, r"model\.build\.weights='raw': the loss warp-kos takes no"),
@@ -221,9 +221,9 @@ def test_only_threads_make_a_fit_unrepeatable() -> None:
         ({"learning_schedule": "adam"}, r"model\.build\.learning_schedule='adam'"),
     ],
 )
-def test_a_wrong_knob_is_refused_by_name(knobs: dict[str, Any], says: str) -> None:
+def test_a_wrong_parameter_is_refused_by_name(parameters: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        LightFM(**knobs)
+        LightFM(**parameters)
 
 
 def test_warp_kos_learns_in_a_catalogue_smaller_than_its_search() -> None:

@@ -96,7 +96,7 @@ def test_pairs_that_weigh_nothing_leave_no_hole(similarity: str) -> None:
     assert np.isfinite(model.scores(USERS[:3], train.matrix())).all()
 
 
-def test_a_wrong_knob_is_refused_by_name() -> None:
+def test_a_wrong_parameter_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match=r"model\.build\.similarity='cosin': did you mean 'cosine'"):
         ItemKNN(similarity="cosin")  # type: ignore[arg-type]
 
@@ -151,7 +151,7 @@ def test_nothing_is_prepared_for_one_fit_or_where_weights_fall_below_nothing() -
         assert ItemKNN().prepare(blocks(), fits=9) is None
 
 
-def test_only_bm25_depends_on_its_own_knobs() -> None:
+def test_only_bm25_depends_on_its_own_parameters() -> None:
     assert ItemKNN(similarity="bm25").shared_over == ("K",)
     assert ItemKNN(similarity="cosine").shared_over == ("K", "K1", "B")
 

@@ -19,7 +19,7 @@ USERS = np.arange(TRAIN.n_users, dtype=np.int32)
 DAY = 86_400
 
 
-def library_fit(monkeypatch: pytest.MonkeyPatch, train: Interactions, **knobs: Any) -> tuple[Any, Any]:
+def library_fit(monkeypatch: pytest.MonkeyPatch, train: Interactions, **parameters: Any) -> tuple[Any, Any]:
     """The library's own SAR, fitted, with its frame; NumPy 2 has no np.NaN, so it gets one back."""
     pd = pytest.importorskip("pandas")
     sar = pytest.importorskip("recommenders.models.sar", reason="recommenders is not installed")
@@ -28,7 +28,7 @@ def library_fit(monkeypatch: pytest.MonkeyPatch, train: Interactions, **knobs: A
     frame = pd.DataFrame(
         {"userID": pairs.users, "itemID": pairs.items, "rating": pairs.values, "timestamp": pairs.times}
     )
-    library = sar.SAR(**knobs)
+    library = sar.SAR(**parameters)
     with np.errstate(all="ignore"):
         library.fit(frame)
     return library, frame
@@ -169,13 +169,13 @@ def test_what_does_not_fit_in_memory_is_told_with_the_figure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "says"),
+    ("parameters", "says"),
     [
         ({"similarity_type": "jacard"}, r"model\.build\.similarity_type='jacard': did you mean 'jaccard'"),
         ({"threshold": 0}, r"model\.build\.threshold=0"),
         ({"time_decay_coefficient": 0}, r"model\.build\.time_decay_coefficient=0"),
     ],
 )
-def test_a_wrong_knob_is_refused_by_name(knobs: dict[str, Any], says: str) -> None:
+def test_a_wrong_parameter_is_refused_by_name(parameters: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        SAR(**knobs)
+        SAR(**parameters)

@@ -121,7 +121,7 @@ def test_tuned_values_by_key_by_hand_and_by_preset_are_one_cell(bakeoff: Bakeoff
     assert bakeoff("run", *TOY, "model=starts_at", "params_from=t/starts_at", "name=a").returncode == 0
     (taken,) = rows(results / "a" / "cells.csv")
     values = json.loads(tuned["parameters"])
-    by_hand = [f"model.build.{knob}={values[knob]}" for knob in ("first", "noise")]
+    by_hand = [f"model.build.{parameter}={values[parameter]}" for parameter in ("first", "noise")]
     assert bakeoff("run", *TOY, "model=starts_at", *by_hand, "name=b").returncode == 0
     (given,) = rows(results / "b" / "cells.csv")
     same = ("key", "variant", "parameters", "tune")

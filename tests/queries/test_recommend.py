@@ -47,12 +47,12 @@ class Named(Blocks):
 
 
 def cell(model: str, split: dict[str, Any] | None = None, **rest: Any) -> Cell:
-    target, knobs = MODELS[model]
+    target, parameters = MODELS[model]
     return with_content_hashes(
         Cell(
             dataset={"_target_": "toys.Blocks", "name": "blocks"},
             split=split or {"_target_": "bakeoff.splits.per_user.Random", "name": "random", "ratio": 0.7},
-            model={"name": model, "build": {"_target_": target, **knobs}},
+            model={"name": model, "build": {"_target_": target, **parameters}},
             depth=8,
             **rest,
         )

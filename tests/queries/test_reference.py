@@ -11,7 +11,7 @@ import pytest
 from bakeoff import cli, config_files
 from bakeoff.errors import UsageError
 from bakeoff.evaluation.catalogue import shipped
-from bakeoff.queries.reference import GROUPS, Knob, Reference, entries, reference
+from bakeoff.queries.reference import GROUPS, ParameterEntry, Reference, entries, reference
 from bakeoff.report.render.reference import space_text
 
 SHIPPED = [(kind, name) for kind, group in GROUPS.items() for name in config_files.options(group)]
@@ -24,7 +24,7 @@ def shown(kind: str, name: str) -> Reference:
 
 @pytest.mark.parametrize(("kind", "name"), PARAMETERS)
 def test_every_parameter_has_a_meaning(kind: str, name: str) -> None:
-    assert [knob.key for knob in shown(kind, name).knobs if not knob.meaning] == []
+    assert [parameter.key for parameter in shown(kind, name).parameters if not parameter.meaning] == []
 
 
 @pytest.mark.parametrize(("kind", "name"), PARAMETERS)
@@ -32,45 +32,52 @@ def test_the_keys_are_those_of_the_yaml(kind: str, name: str) -> None:
     option = config_files.option(GROUPS[kind], name)
     build = option.get("build", option) if kind == "model" else option
     written = {key for key in build if key not in ("_target_", "name")}
-    knobs = {knob.key.split(".")[2 if ".build." in knob.key else 1]: knob for knob in shown(kind, name).knobs}
+    parameters = {
+        parameter.key.split(".")[2 if ".build." in parameter.key else 1]: parameter
+        for parameter in shown(kind, name).parameters
+    }
     from_elsewhere = {key for key in written if str(build[key]).startswith("${")}
-    plain = {key for key, knob in knobs.items() if not knob.key.startswith("+")} - {"name"}
+    plain = {key for key, parameter in parameters.items() if not parameter.key.startswith("+")} - {"name"}
     assert plain - {"path"} == written - from_elsewhere - {"path"}
 
 
 @pytest.mark.parametrize(("kind", "name"), [pair for pair in PARAMETERS if pair[0] == "model"])
 def test_search_spaces_are_within_the_ranges_and_of_known_parameters(kind: str, name: str) -> None:
     space = config_files.option(kind, name).get("space", {})
-    knobs = {knob.key.removeprefix("model.build."): knob for knob in shown(kind, name).knobs}
-    assert set(space) <= set(knobs)
+    parameters = {
+        parameter.key.removeprefix("model.build."): parameter for parameter in shown(kind, name).parameters
+    }
+    assert set(space) <= set(parameters)
     for key, searched in space.items():
-        assert knobs[key].space == searched
+        assert parameters[key].space == searched
         for value in searched.get("choices", (searched.get("low"), searched.get("high"))):
-            assert allows(knobs[key], value), (key, value)
+            assert allows(parameters[key], value), (key, value)
 
 
-def allows(knob: Knob, value: Any) -> bool:
-    """Whether a value is in the range that is shown for a knob."""
-    if " | " in knob.range:
-        return value in knob.range.split(" | ")
+def allows(parameter: ParameterEntry, value: Any) -> bool:
+    """Whether a value is in the range that is shown for a parameter."""
+    if " | " in parameter.range:
+        return value in parameter.range.split(" | ")
     signs = {">=": float.__ge__, ">": float.__gt__, "<=": float.__le__, "<": float.__lt__}
-    bounds = [bound.split() for bound in knob.range.split(", ") if bound]
+    bounds = [bound.split() for bound in parameter.range.split(", ") if bound]
     return all(signs[sign](float(value), float(limit)) for sign, limit in bounds)
 
 
 def test_a_model_is_told_in_full() -> None:
     als = shown("model", "als")
-    (factors,) = [knob for knob in als.knobs if knob.key == "model.build.factors"]
+    (factors,) = [parameter for parameter in als.parameters if parameter.key == "model.build.factors"]
     assert (factors.type, factors.default, factors.range) == ("int", 64, ">= 1")
     assert space_text(factors.space or {}) == "8 to 512, log scale"
-    (dtype,) = [knob for knob in als.knobs if knob.key == "model.build.dtype"]
+    (dtype,) = [parameter for parameter in als.parameters if parameter.key == "model.build.dtype"]
     assert (dtype.range, dtype.space) == ("float32 | float64", None)
     assert als.facts["class"] == "bakeoff.models.implicit.ALS" and als.example == "bakeoff run model=als"
 
 
 def test_a_key_that_a_command_must_set_is_in_the_example() -> None:
     external = shown("model", "external")
-    assert [(knob.key, knob.default) for knob in external.knobs] == [("model.path", "???")]
+    assert [(parameter.key, parameter.default) for parameter in external.parameters] == [
+        ("model.path", "???")
+    ]
     assert external.example == "bakeoff run model=external model.path=..."
 
 
@@ -127,7 +134,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_models_of_ones_own_are_listed_and_shown(own: Path) -> None:
     assert {"mine", "als"} <= {row.name for row in entries("models", Path("results"))}
     assert "theirs" in {row.name for row in entries("models", Path("results"), ["other"])}
-    (depth,) = reference("model", "theirs", Path("results"), ["other"]).knobs
+    (depth,) = reference("model", "theirs", Path("results"), ["other"]).parameters
     assert (depth.key, depth.default, depth.meaning) == ("model.build.depth", 3, "how deep.")
 
 

@@ -101,7 +101,7 @@ def test_a_reason_of_many_runs_counts_them(make, metrics) -> None:
     assert reason_texts(table.rows[0], table) == ["failed (5 runs): broke"]
 
 
-def test_settings_name_the_knobs_the_weights_and_the_tuning(make, metrics) -> None:
+def test_settings_name_the_parameters_the_weights_and_the_tuning(make, metrics) -> None:
     results = [
         make("a", ndcg(0.1), variant="factors=8", build={"weights": "log1p"}, tune={"name": "optuna"}),
         make("b", ndcg(0.1), variant="factors=8,weights=raw", build={"weights": "raw"}),

@@ -82,14 +82,14 @@ def test_a_cell_survives_json() -> None:
     assert Cell(**copy.deepcopy(cell.as_json())).key == cell.key
 
 
-def test_an_unknown_knob_is_refused_with_the_nearest() -> None:
+def test_an_unknown_parameter_is_refused_with_the_nearest() -> None:
     with pytest.raises(
-        ConfigError, match=r"model\.build\.ofset: toys\.ByItem has no such knob; did you mean 'offset'"
+        ConfigError, match=r"model\.build\.ofset: toys\.ByItem has no such parameter; did you mean 'offset'"
     ):
         parameters({"_target_": "toys.ByItem", "ofset": 1}, "model.build")
 
 
-def test_a_knob_without_a_value_is_asked_for() -> None:
+def test_a_parameter_without_a_value_is_asked_for() -> None:
     with pytest.raises(ConfigError, match=r"x\.path: no value; give one as x\.path="):
         build({"_target_": "toys.from_path"}, "x")
 

@@ -27,7 +27,7 @@ VALUES = st.one_of(
     st.sampled_from(["[1; 2]", "a,b", "x=1", "(", ") b", "tune=optuna", "é ü", "\n", "‮", "[a, b"]),
 )
 VARIANTS = st.dictionaries(st.sampled_from(["factors", "alpha", "K"]), VALUES, max_size=3).map(
-    lambda knobs: ",".join(f"{k}={v}" for k, v in sorted(knobs.items()))
+    lambda parameters: ",".join(f"{k}={v}" for k, v in sorted(parameters.items()))
 )
 TUNINGS = st.sampled_from([None, {"name": "optuna", "trials": 3}])
 ROWS = st.lists(

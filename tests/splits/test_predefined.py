@@ -151,16 +151,16 @@ def test_its_identity_is_the_content_of_the_files_not_their_path(table, written)
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("parameters", "message"),
     [
         ({"test": None}, "split.test: no file"),
         ({"table": None, "test": "x.csv"}, "split 'predefined' reads its files as the data set's own file"),
         ({"test": "x.csv", "ratio": 1}, "split.ratio=1: expected"),
     ],
 )
-def test_what_is_missing_is_named(table, knobs, message: str) -> None:
+def test_what_is_missing_is_named(table, parameters, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Predefined(**{"table": table, **knobs})
+        Predefined(**{"table": table, **parameters})
     assert str(caught.value).startswith(message)
 
 

@@ -1,4 +1,4 @@
-"""The files of conf/split: what they name exists, and they hold every knob with its default."""
+"""The files of conf/split: what they name exists, and they hold every parameter with its default."""
 
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_there_is_a_file_for_every_name_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
-def test_a_file_names_every_knob_with_its_default(path: Path) -> None:
+def test_a_file_names_every_parameter_with_its_default(path: Path) -> None:
     content_of = content(path)
     family = import_object(content_of.pop("_target_"), "split._target_")
     assert content_of.pop("name") == path.stem

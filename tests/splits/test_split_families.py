@@ -309,11 +309,11 @@ def test_the_inner_split_of_a_fold_is_a_fold_of_train(log, train_of, test_of) ->
     assert np.diff(inner.test.indptr).max() == 2  # a fifth of 8 rows, rounded up
 
 
-# -- knobs -----------------------------------------------------------------------------------------
+# -- parameters -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("family", "knobs", "message"),
+    ("family", "parameters", "message"),
     [
         (Random, {"ratio": 1.0}, "split.ratio=1.0: expected a number > 0 and < 1"),
         (RandomRows, {"ratio": 0}, "split.ratio=0: expected a number > 0 and < 1"),
@@ -331,9 +331,9 @@ def test_the_inner_split_of_a_fold_is_a_fold_of_train(log, train_of, test_of) ->
         (Temporal, {"cold_users": None}, "split.cold_users=None: choose one of: drop, keep"),
     ],
 )
-def test_a_knob_out_of_range_is_refused_by_its_name(family, knobs, message: str) -> None:
+def test_a_parameter_out_of_range_is_refused_by_its_name(family, parameters, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        family(**knobs)
+        family(**parameters)
     assert str(caught.value).startswith(message)
 
 

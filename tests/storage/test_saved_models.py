@@ -39,11 +39,11 @@ from bakeoff.storage.store import Store
 WANTED = EvaluationSpec((5,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}, save_model=True)
 
 
-def a_cell(target: str = "bakeoff.models.implicit.ALS", **knobs: Any) -> Cell:
+def a_cell(target: str = "bakeoff.models.implicit.ALS", **parameters: Any) -> Cell:
     return Cell(
         dataset={"_target_": "toys.Blocks", "name": "blocks"},
         split={"_target_": "bakeoff.splits.per_user.Random", "name": "random", "ratio": 0.7},
-        model={"name": "m", "build": {"_target_": target, **knobs}},
+        model={"name": "m", "build": {"_target_": target, **parameters}},
         depth=6,
     )
 

@@ -31,7 +31,7 @@ def with_space(cell: Cell, **space: Any) -> Cell:
             {"first": {"_target_": CHOICE, "choices": []}},
             r"first\.choices=\[\]: expected at least one choice",
         ),
-        ({"first": {"_target_": INT, "low": 1, "hihg": 2}}, r"first\.hihg: .*no such knob"),
+        ({"first": {"_target_": INT, "low": 1, "hihg": 2}}, r"first\.hihg: .*no such parameter"),
         ({"first": {"_target_": INT, "low": "a", "high": 2}}, r"first\.low='a': expected a number"),
         ({"first": {"_target_": INT, "low": 0, "high": 2, "log": True}}, r"model\.space\.first: .*log"),
         ({"first": 3}, r"first=3: expected a distribution"),

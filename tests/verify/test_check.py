@@ -58,11 +58,11 @@ def make(folder: Path, *cells: Cell, ks: tuple[int, ...] = (1, 3, 8), metrics: A
 
 
 def cell(model: str, split: str = "random", **rest: Any) -> Cell:
-    target, knobs = MODELS[model]
+    target, parameters = MODELS[model]
     return Cell(
         dataset={"_target_": "verify_toys.Described", "name": "blocks", "n_items": 18},
         split={"name": split, **SPLITS[split]},
-        model={"name": model, "build": {"_target_": target, **knobs}},
+        model={"name": model, "build": {"_target_": target, **parameters}},
         depth=12,
         **rest,
     )

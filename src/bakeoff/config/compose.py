@@ -300,13 +300,13 @@ def _hyperparameters_named(config: Any) -> set[str]:
 
 
 def overrides_label(group: str, config: Any, values: Mapping[str, Any], inside: str = "") -> str:
-    """Return the knobs that differ from the YAML of an option, as `factors=128,iterations=30`.
+    """Return the parameters that differ from the YAML of an option, as `factors=128,iterations=30`.
 
     Args:
         group: model, split or dataset.
         config: the composed configuration.
-        values: the knobs as they are.
-        inside: the key of the YAML that holds the knobs; empty for its top level.
+        values: the parameters as they are.
+        inside: the key of the YAML that holds the parameters; empty for its top level.
     """
     written = _option_as_written(group, config)
     written = written.get(inside, {}) if inside else written

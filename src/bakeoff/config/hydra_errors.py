@@ -72,7 +72,7 @@ def _missing_option(group: str, name: str, words: CommandLine) -> str:
 
 def _missing_key(key: str, cause: Any, words: CommandLine, grid: Grid | None) -> str:
     """Return the message for an override of a key that the configuration does not have."""
-    group, _, knob = key.partition(".")
+    group, _, parameter = key.partition(".")
     if group == "tune" and not getattr(cause, "parent_node", None):
         return f"{key}: nothing is tuned; add tune=optuna"
     parent: Any = getattr(cause, "parent_node", None)
@@ -80,7 +80,7 @@ def _missing_key(key: str, cause: Any, words: CommandLine, grid: Grid | None) ->
     node = parent._get_root().get(group) if parent and group in ("model", "split", "dataset") else None
     option = str(node.name) if node is not None and "name" in node else ""
     message = f"{key}: there is no such option{f' of {group} {option!r}' if option else ''}"
-    own = grid.spelling(group, knob.removeprefix("build.")) if grid is not None and knob else ""
+    own = grid.spelling(group, parameter.removeprefix("build.")) if grid is not None and parameter else ""
     if own and own != key:
         value = next(
             (w.partition("=")[2] for w in words.overrides if w.lstrip("+").startswith(f"{key}=")), ""

@@ -25,7 +25,7 @@ Compose = Callable[[Sequence[str]], Any]
 
 _CHOSEN = ("dataset", "split", "model", "metrics", "tune")  # groups of which every cell has one option
 
-_WITH_KNOBS = ("model", "split", "dataset", "tune")
+_WITH_PARAMETERS = ("model", "split", "dataset", "tune")
 
 SETTINGS = (
     *("k", "metrics", "results_dir", "fresh", "rerun", "isolate", "debug", "save_model", "workers"),
@@ -157,7 +157,7 @@ def root_of(override: Override) -> str:
 def is_for_master(override: Override) -> bool:
     """Return whether an override holds for the whole grid, Hydra's own settings included.
 
-    Knobs of an option are left to the jobs: `model.build.l2=300` is wrong for the default model.
+    Parameters of an option are left to the jobs: `model.build.l2=300` is wrong for the default model.
     """
     if root_of(override) == "hydra":
         return True
@@ -183,9 +183,9 @@ def check_overrides(overrides: Iterable[Override]) -> None:
 class Grid:
     """The jobs of a command: the product of its overrides, as in any sweep of Hydra's.
 
-    `OPTION.KNOB=...`, with the name of a model (data set, split) of the grid in front, holds for the jobs
-    that choose this option; several such lists multiply. Knobs of a tuner hold for the jobs that tune, and
-    `model.path` for the models that read a file.
+    `OPTION.PARAMETER=...`, with the name of a model (data set, split) of the grid in front, applies to the
+    jobs that choose this option; several such lists multiply. Parameters of a tuner apply to the jobs that
+    tune, and `model.path` to the models that read a file.
 
     Args:
         preset: overrides of a preset, under `hydra.sweeper.params`.
@@ -260,42 +260,42 @@ class Grid:
 
     def _is_foreign(self, word: str, job: Job) -> bool:
         """Return whether an override is for other jobs of the grid: those that tune, or that read a file."""
-        group, _, knob = _key(word).partition(".")
-        if not knob or group not in ("tune", "model") or (group == "model" and knob != "path"):
+        group, _, parameter = _key(word).partition(".")
+        if not parameter or group not in ("tune", "model") or (group == "model" and parameter != "path"):
             return False
 
         def takes(option: str) -> bool:
             keys = self._keys(group, option)
-            return bool(keys) if group == "tune" else knob in keys
+            return bool(keys) if group == "tune" else parameter in keys
 
         chosen = self.choice(job, group)
         return not takes(chosen) and any(takes(option) for option in self.choices(group) - {chosen})
 
     def _keys_of(self, group: str, option: str) -> tuple[str, ...]:
-        """Return the keys of an option; those of a model's `build` come as `build.KNOB`, too."""
+        """Return the keys of an option; those of a model's `build` come as `build.PARAMETER`, too."""
         node = self._compose((f"{group}={option}",))[group]
         keys = [str(key) for key in node or ()]
         inner = [f"build.{key}" for key in node.build] if group == "model" and "build" in keys else []
         return tuple(key for key in (*inner, *keys) if not key.endswith("_target_"))
 
     def _resolve(self, override: Override) -> tuple[str, str, list[str]]:
-        """Return group and option of `OPTION.KNOB=values`, and one word for each value.
+        """Return group and option of `OPTION.PARAMETER=values`, and one word for each value.
 
         Raises:
-            ConfigError: there is no such option, or it lacks the knob.
+            ConfigError: there is no such option, or it lacks the parameter.
         """
-        option, _, knob = override.key_or_group.partition(".")
+        option, _, parameter = override.key_or_group.partition(".")
         prefix = "+" * (override.is_add() + 2 * override.is_force_add())
-        groups = [g for g in _WITH_KNOBS if knob and option in config_files.options(g, self._path)]
+        groups = [g for g in _WITH_PARAMETERS if parameter and option in config_files.options(g, self._path)]
         if not groups:
             raise ConfigError(self._unknown(override))
-        first = knob.partition(".")[0]
+        first = parameter.partition(".")[0]
         matches = []
         for group in groups:
             keys = self._keys(group, option)
             in_build = f"build.{first}" in keys or (prefix and group == "model" and first not in keys)
             if in_build or first in keys or prefix:
-                matches.append(f"{group}.{'build.' if in_build else ''}{knob}")
+                matches.append(f"{group}.{'build.' if in_build else ''}{parameter}")
         if not matches:
             names = {k.removeprefix("build.") for g in groups for k in self._keys(g, option)}
             names -= {"name", "build"}
@@ -313,37 +313,40 @@ class Grid:
         values = [word.partition("=")[2] for (word,) in _product([override])]
         return matches[0].partition(".")[0], option, [f"{prefix}{matches[0]}={value}" for value in values]
 
-    def spelling(self, group: str, knob: str) -> str:
-        """Return the key that sets a knob of this grid's options; '' where none of them has it.
+    def spelling(self, group: str, parameter: str) -> str:
+        """Return the key that sets a parameter of this grid's options; '' where none of them has it.
 
-        It is `model.build.KNOB` (`split.KNOB`) where all have it, else `OPTION.KNOB` of the first that has.
+        It is `model.build.PARAMETER` (`split.PARAMETER`) if all have it, else `OPTION.PARAMETER` of the first
+        that has it.
         """
-        if group not in _WITH_KNOBS:
+        if group not in _WITH_PARAMETERS:
             return ""
         choices = sorted(self.choices(group))
-        path = f"build.{knob}" if group == "model" else knob
+        path = f"build.{parameter}" if group == "model" else parameter
         having = [option for option in choices if path in self._keys(group, option)]
         if not having:
             return ""
-        return f"{group}.{path}" if having == choices else f"{having[0]}.{knob}"
+        return f"{group}.{path}" if having == choices else f"{having[0]}.{parameter}"
 
     def _unknown(self, override: Override) -> str:
         """Return the message for a key that is neither a setting nor a group nor an option."""
         key, value = override.key_or_group, (override.input_line or "").partition("=")[2]
-        option, dot, knob = key.partition(".")
+        option, dot, parameter = key.partition(".")
         message = f"{key}: there is no such option"
         roots = {*config_files.groups(), *config_files.scalars()}
         if dot:
-            names = roots.union(*(self.choices(group) for group in _WITH_KNOBS))
+            names = roots.union(*(self.choices(group) for group in _WITH_PARAMETERS))
             similar = closest(option, names)
-            return f"{message}; {f'write {similar}.{knob}={value}' if similar else nearest(option, roots)}"
-        if own := next(filter(None, (self.spelling(group, key) for group in _WITH_KNOBS)), ""):
+            return (
+                f"{message}; {f'write {similar}.{parameter}={value}' if similar else nearest(option, roots)}"
+            )
+        if own := next(filter(None, (self.spelling(group, key) for group in _WITH_PARAMETERS)), ""):
             return f"{message}; write {own}={value}"
-        for group in _WITH_KNOBS:
+        for group in _WITH_PARAMETERS:
             options = config_files.options(group, self._path)
             if key in options:
-                return f"{message}; write {group}={key}, or {key}.KNOB={value}"
-            having = [o for o in options if key in config_files.knobs(group, o, self._path)]
+                return f"{message}; write {group}={key}, or {key}.PARAMETER={value}"
+            having = [o for o in options if key in config_files.parameters(group, o, self._path)]
             if having:
                 return f"{message}; {group} {having[0]!r} has it: {having[0]}.{key}={value}"
         return f"{message}; {nearest(key, roots)}"

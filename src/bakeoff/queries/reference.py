@@ -30,7 +30,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Knob:
+class ParameterEntry:
     """A key that a command may set.
 
     Args:
@@ -57,7 +57,7 @@ class Reference:
     Args:
         facts: more of it by name, such as the file or the source.
         text: paragraphs.
-        knobs: the keys that a command may set.
+        parameters: the keys that a command may set.
         example: a command that uses it.
     """
 
@@ -66,7 +66,7 @@ class Reference:
     description: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
-    knobs: tuple[Knob, ...] = ()
+    parameters: tuple[ParameterEntry, ...] = ()
     example: str = ""
 
 
@@ -106,16 +106,18 @@ def reference(kind: str, name: str, results: Path, config_dirs: Sequence[str] = 
     facts: dict[str, Any] = {"file": str(file)}
     example = f"bakeoff run {GROUPS[kind]}={name}"
     if kind == "preset":
-        knobs = tuple(Knob(key, "", value) for key, value in config_files.flat(_axes_first(option)))
-        return Reference(kind, name, _description(file), facts, "", knobs, example)
+        parameters = tuple(
+            ParameterEntry(key, "", value) for key, value in config_files.flat(_axes_first(option))
+        )
+        return Reference(kind, name, _description(file), facts, "", parameters, example)
     target = _target(kind, option)
     if target is None:
         return Reference(kind, name, _description(file), facts, "", (), example)
     cls = import_object(target, f"{kind}._target_")
     facts["class"] = target
-    knobs = tuple(_knobs(kind, option, parameters_of(cls)))
-    example += "".join(f" {knob.key}=..." for knob in knobs if knob.default == "???")
-    return Reference(kind, name, _description(file), facts, _prose(cls), knobs, example)
+    parameters = tuple(_parameters(kind, option, parameters_of(cls)))
+    example += "".join(f" {parameter.key}=..." for parameter in parameters if parameter.default == "???")
+    return Reference(kind, name, _description(file), facts, _prose(cls), parameters, example)
 
 
 # -- options of groups ---------------------------------------------------------------------------------
@@ -129,7 +131,9 @@ def _target(kind: str, option: Mapping[str, Any]) -> str | None:
     return None if target is None else str(target)
 
 
-def _knobs(kind: str, option: Mapping[str, Any], parameters: Sequence[Parameter]) -> Iterator[Knob]:
+def _parameters(
+    kind: str, option: Mapping[str, Any], parameters: Sequence[Parameter]
+) -> Iterator[ParameterEntry]:
     """Yield the keys below a group that a command may set, in the order of the class."""
     build, prefix = (option.get("build", {}), "model.build") if kind == "model" else (option, kind)
     space = option.get("space") or {}
@@ -146,11 +150,13 @@ def _knobs(kind: str, option: Mapping[str, Any], parameters: Sequence[Parameter]
             key, default = f"{kind}.{source}", option[source]
         if kind == "tune" and isinstance(default, Mapping):
             for inner, value in config_files.flat(default):
-                yield Knob(f"{key}.{inner}", "", value, meaning=parameter.meaning)
+                yield ParameterEntry(f"{key}.{inner}", "", value, meaning=parameter.meaning)
             continue
         allowed = " | ".join(map(str, parameter.choices)) or parameter.range
         default = "???" if default is REQUIRED else default
-        yield Knob(key, parameter.type, default, allowed, space.get(parameter.name), parameter.meaning)
+        yield ParameterEntry(
+            key, parameter.type, default, allowed, space.get(parameter.name), parameter.meaning
+        )
 
 
 def _description(file: Path) -> str:

@@ -81,9 +81,9 @@ class Row:
     """One model with its settings, over all its runs on one split family.
 
     Args:
-        model, variant: the YAML's name, and the knobs that differ from it.
-        differs: knobs that tell rows of the same model, variant and tuning apart; else "".
-        weights: how the model uses values; "" where it has no such knob.
+        model, variant: the YAML's name, and the parameters that differ from it.
+        differs: parameters that tell rows of the same model, variant and tuning apart; else "".
+        weights: how the model uses values; "" where it has no such parameter.
         tune: name of the tuning, "none" without.
         status: the first of WORST_FIRST that one of its runs has.
         reasons: of the runs that are not done.

@@ -44,10 +44,10 @@ def title(table: Table) -> str:
 
 def settings_text(row: Row, *, weights: bool = True) -> str:
     """Return the parameters that differ from the YAML, the use of values, and the tuning."""
-    knobs = ",".join(part for part in (row.variant, row.differs) if part)
-    if weights and row.weights and not any(k.startswith("weights=") for k in knobs.split(",")):
-        knobs = ",".join(part for part in (knobs, f"weights={row.weights}") if part)
-    return settings(knobs, row.tune)
+    parameters = ",".join(part for part in (row.variant, row.differs) if part)
+    if weights and row.weights and not any(k.startswith("weights=") for k in parameters.split(",")):
+        parameters = ",".join(part for part in (parameters, f"weights={row.weights}") if part)
+    return settings(parameters, row.tune)
 
 
 def runs_text(row: Row, table: Table) -> str:

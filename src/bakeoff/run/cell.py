@@ -183,7 +183,9 @@ def parameters(spec: Config, where: str) -> dict[str, Any]:
     named = {n: p for n, p in signature.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     for name in given:
         if name not in named and not open_ended and name != "name":
-            raise ConfigError(f"{where}.{name}: {spec['_target_']} has no such knob; {nearest(name, named)}")
+            raise ConfigError(
+                f"{where}.{name}: {spec['_target_']} has no such parameter; {nearest(name, named)}"
+            )
     if "name" not in named and not open_ended:
         given.pop("name", None)
     missing = [n for n, p in named.items() if p.default is p.empty and n not in given]

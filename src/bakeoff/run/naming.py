@@ -63,9 +63,9 @@ def settings(variant: str, tune: str = "none", extra: str = "") -> str:
     >>> settings("factors=8", "optuna")
     'factors=8, tune=optuna'
     """
-    knobs = ",".join(part for part in (variant, extra) if part)
+    parameters = ",".join(part for part in (variant, extra) if part)
     tuning = "" if tune == "none" else f"tune={tune}"
-    return escape_control_chars(", ".join(part for part in (knobs, tuning) if part))
+    return escape_control_chars(", ".join(part for part in (parameters, tuning) if part))
 
 
 def model_label(cell: Cell, extra: str = "") -> str:
@@ -123,15 +123,15 @@ def distinguishing_settings(rows: Sequence[CellRequest]) -> list[str]:
         same_label.setdefault(model_label(row.cell), []).append(row)
     texts: dict[str, str] = {}
     for alike in same_label.values():
-        knobs = [_knobs(row.cell) for row in alike]
-        names = sorted({n for k in knobs for n in k if any(o.get(n) != k[n] for o in knobs)})
-        differing = [",".join(f"{n}={k[n]}" for n in names if n in k) for k in knobs]
+        parameters = [_parameters(row.cell) for row in alike]
+        names = sorted({n for k in parameters for n in k if any(o.get(n) != k[n] for o in parameters)})
+        differing = [",".join(f"{n}={k[n]}" for n in names if n in k) for k in parameters]
         unique = len(set(differing)) == len(differing)
         texts |= {row.key: text if unique else row.key for row, text in zip(alike, differing, strict=True)}
     return [texts[row.key] for row in rows]
 
 
-def _knobs(cell: Cell) -> dict[str, Any]:
+def _parameters(cell: Cell) -> dict[str, Any]:
     tune = {f"tune.{k}": v for k, v in (cell.tune or {}).items()}
     return {**cell.model_build, **tune, "depth": cell.depth}
 

@@ -82,12 +82,12 @@ def test_a_chart_is_as_high_as_the_models_of_the_chosen_place_need(make: Any, me
 
 def test_lines_are_counted_by_place() -> None:
     rows = [
-        {"dataset": "d", "split": "s", "model": "a", "knob": "x"},
-        {"dataset": "d", "split": "s", "model": "a", "knob": "y"},
-        {"dataset": "d", "split": "t", "model": "b", "knob": "x"},
+        {"dataset": "d", "split": "s", "model": "a", "parameter": "x"},
+        {"dataset": "d", "split": "s", "model": "a", "parameter": "y"},
+        {"dataset": "d", "split": "t", "model": "b", "parameter": "x"},
     ]
     assert row_height(30, rows).counts == {"d": {"s": 1, "t": 1}}
-    assert row_height(30, rows, "model", "knob").counts == {"d": {"s": 2, "t": 1}}
+    assert row_height(30, rows, "model", "parameter").counts == {"d": {"s": 2, "t": 1}}
 
 
 def test_no_chart_as_wide_as_its_place_has_steps(experiment: Any) -> None:

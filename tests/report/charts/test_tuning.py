@@ -56,7 +56,7 @@ def test_the_best_so_far_is_told_where_it_changes_and_at_the_end(tuned: Any) -> 
 
 def test_the_best_on_an_edge_of_its_space_is_marked(tuned: Any) -> None:
     (row,) = tuned["spaces"]
-    assert row["knob"] == "als (tune=optuna): factors"
+    assert row["parameter"] == "als (tune=optuna): factors"
     assert row["at"] == [0, 0.2, 0.4, 0.6, 0.8, 1, 1.2]
     assert row["best"] == [0, 0, 0, 0, 0, 2, 0]
 

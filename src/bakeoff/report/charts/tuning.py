@@ -180,7 +180,7 @@ def _importance(frame: Frame, tuned: Searches) -> list[Chart]:
     rows = [
         listed(
             _keys(view, model, search),
-            ("knob", "share"),
+            ("parameter", "share"),
             [(visible(n), short(s, 3)) for n, s in search.importances.items()],
         )
         for view, model, search in tuned
@@ -188,11 +188,11 @@ def _importance(frame: Frame, tuned: Searches) -> list[Chart]:
     ]
     if not rows:
         return []
-    tips = tooltip(("knob", "hyperparameter"), ("share", "share", ".1%"))
+    tips = tooltip(("parameter", "hyperparameter"), ("share", "share", ".1%"))
     style = model_style(frame, "color")
     axis = {"format": ".0%", "labelExpr": "datum.label"}
     spec = _spec(
-        *(frame, rows, ("knob", "share")),
+        *(frame, rows, ("parameter", "share")),
         [mark("bar", {**style, "tooltip": tips}, height=12, cornerRadiusEnd=2)],
         "importance of hyperparameters",
         encoding={
@@ -200,11 +200,13 @@ def _importance(frame: Frame, tuned: Searches) -> list[Chart]:
             "y": names("label", least("order"), labelLimit=190),
         },
         transform=[
-            {"calculate": "datum.model + ': ' + datum.knob", "as": "label"},
+            {"calculate": "datum.model + ': ' + datum.parameter", "as": "label"},
             {"calculate": "indexof(models, datum.model) * 10 - datum.share", "as": "order"},
         ],
         params={"models": list(frame.styles)},
-        height=row_height(19, [{**r, "knob": k} for r in rows for k in r["knob"]], "model", "knob"),
+        height=row_height(
+            19, [{**r, "parameter": k} for r in rows for k in r["parameter"]], "model", "parameter"
+        ),
     )
     caption = "Share of what distinguishes the best trials from all (PED-ANOVA); rough with few trials."
     return [Chart("importance", "Which hyperparameters matter", caption, spec)]
@@ -225,7 +227,7 @@ def _spaces(frame: Frame, tuned: Searches) -> list[Chart]:
             "labelExpr": "datum.value == 0 ? 'low end' : datum.value == 1 ? 'high end' : 'middle'",
         },
     }
-    tips = tooltip(("knob", "hyperparameter"), ("value", "value", ".4~g"))
+    tips = tooltip(("parameter", "hyperparameter"), ("value", "value", ".4~g"))
     style = model_style(frame, "color")
     on_edge = "datum.best == 2"
     best = {
@@ -241,8 +243,8 @@ def _spaces(frame: Frame, tuned: Searches) -> list[Chart]:
             mark("point", best, where="datum.best > 0", filled=True, opacity=1, stroke=NEUTRAL),
         ],
         "trials and the best in the search space",
-        encoding={"x": x, "y": names("knob", labelLimit=190, grid=True)},
-        height=row_height(24, rows, "knob"),
+        encoding={"x": x, "y": names("parameter", labelLimit=190, grid=True)},
+        height=row_height(24, rows, "parameter"),
     )
     caption = (
         "A tick is a trial, the circle the best of each fit. The ends of the axis are the ends of the space, "
@@ -252,29 +254,29 @@ def _spaces(frame: Frame, tuned: Searches) -> list[Chart]:
 
 
 def _space_rows(keys: Row, search: Search) -> Iterator[Row]:
-    for knob, distribution in search.studies[0].space.items():
-        trials = [t for study in search.studies for t in _positions(study, knob, distribution)]
+    for parameter, distribution in search.studies[0].space.items():
+        trials = [t for study in search.studies for t in _positions(study, parameter, distribution)]
         if trials:
-            label = f"{keys['model']}: {visible(knob)}"
-            yield listed({**keys, "knob": label}, ("at", "value", "best"), trials)
+            label = f"{keys['model']}: {visible(parameter)}"
+            yield listed({**keys, "parameter": label}, ("at", "value", "best"), trials)
 
 
-def _positions(study: Study, knob: str, distribution: Mapping[str, Any]) -> list[tuple[Any, Any, int]]:
+def _positions(study: Study, parameter: str, distribution: Mapping[str, Any]) -> list[tuple[Any, Any, int]]:
     """Return for each trial: position in the space, value, and 1 for the best (2 on an edge), else 0."""
     low, high = distribution.get("low"), distribution.get("high")
     numeric = all(isinstance(e, int | float) and not isinstance(e, bool) for e in (low, high))
     if not numeric or low is None or high is None or high <= low:
         return []
     best = study.record.best_number
-    trials = [t for t in study.record.trials if isinstance(t.parameters.get(knob), int | float)]
+    trials = [t for t in study.record.trials if isinstance(t.parameters.get(parameter), int | float)]
     step = max(math.ceil(len(trials) / TRIALS), 1)
-    on_edge = any(str(line).startswith(f"{knob}=") for line in study.record.edges)
+    on_edge = any(str(line).startswith(f"{parameter}=") for line in study.record.edges)
     log = bool(distribution.get("log"))
     return [
         (short(position(value, low, high, log)), short(value), (1 + on_edge) * int(t.number == best))
         for i, t in enumerate(trials)
         if i % step == 0 or t.number == best
-        for value in (t.parameters[knob],)
+        for value in (t.parameters[parameter],)
     ]
 
 

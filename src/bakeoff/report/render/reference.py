@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.queries.reference import Entry, Knob, Reference
+from bakeoff.queries.reference import Entry, ParameterEntry, Reference
 from bakeoff.report.render.console import say
 from bakeoff.report.wording import visible
 
@@ -32,10 +32,10 @@ def print_reference(reference: Reference, console: Console | None = None) -> Non
     for paragraph in filter(None, reference.text.split("\n\n")):
         say(console, "")
         say(console, " ".join(paragraph.split()))
-    if reference.knobs:
+    if reference.parameters:
         say(console, "")
         fields = _wide if console.is_terminal else _fields
-        _print_rows([fields(knob) for knob in reference.knobs], console)
+        _print_rows([fields(parameter) for parameter in reference.parameters], console)
     if reference.example:
         say(console, "")
         say(console, reference.example)
@@ -49,7 +49,7 @@ def as_json(reference: Reference) -> dict[str, Any]:
         "description": reference.description,
         **{key.replace(" ", "_"): value for key, value in reference.facts.items()},
         "text": reference.text,
-        "parameters": list(reference.knobs),
+        "parameters": list(reference.parameters),
     }
 
 
@@ -75,15 +75,21 @@ def _print_rows(rows: Sequence[tuple[str, ...]], console: Console) -> None:
     console.print(grid)
 
 
-def _fields(knob: Knob) -> tuple[str, ...]:
+def _fields(parameter: ParameterEntry) -> tuple[str, ...]:
     """Return key, default, range or type, search space and meaning."""
-    searched = f"tuned: {space_text(knob.space)}" if knob.space else ""
-    return (knob.key, yaml_text(knob.default), knob.range or knob.type, searched, knob.meaning)
+    searched = f"tuned: {space_text(parameter.space)}" if parameter.space else ""
+    return (
+        parameter.key,
+        yaml_text(parameter.default),
+        parameter.range or parameter.type,
+        searched,
+        parameter.meaning,
+    )
 
 
-def _wide(knob: Knob) -> tuple[str, ...]:
+def _wide(parameter: ParameterEntry) -> tuple[str, ...]:
     """Return `key=default`, and the rest in one text: the columns of a terminal."""
-    key, default, allowed, searched, meaning = _fields(knob)
+    key, default, allowed, searched, meaning = _fields(parameter)
     return f"{key}={default}", "; ".join(filter(None, (meaning.rstrip("."), allowed, searched)))
 
 
