@@ -124,12 +124,26 @@ def _check_word(word: str, before: Sequence[str], rest: Sequence[str]) -> None:
                 f"'{' '.join(parts)}': the shell splits a value at its spaces; "
                 f"write {shlex.quote(''.join(parts))}"
             )
-        raise ConfigError(f"{word!r}: expected key=value")
+        hint = f"; {own_file(word)}" if is_data_file(word) else ""
+        raise ConfigError(f"{word!r}: expected key=value{hint}")
+    if key == "dataset" and is_data_file(value):
+        raise ConfigError(f"{word}: not the name of a data set; {own_file(value)}")
     if value == "null" and key in _CHOSEN:
         raise ConfigError(f"{word}: expected a name; {nearest(value, config_files.options(key))}")
     if value.startswith("[") and key in _CHOSEN and key != "metrics":
         names = value.strip("[]").replace(" ", "")
         raise ConfigError(f"{word}: several options are a sweep, written without brackets: {key}={names}")
+
+
+def is_data_file(word: str) -> bool:
+    """Return whether a word looks like the path of a table."""
+    return Path(word.removesuffix(".gz")).suffix in (".csv", ".tsv", ".txt", ".dat", ".parquet", ".zip")
+
+
+def own_file(path: str) -> str:
+    """Return what to write for a file of one's own."""
+    columns = "dataset.user=COLUMN dataset.item=COLUMN"
+    return f"write dataset=csv dataset.path={shlex.quote(path)} {columns}"
 
 
 def _is_open(word: str) -> bool:
