@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bakeoff import tracking
+from bakeoff.config.settings import Settings
 from bakeoff.errors import ConfigError, Unsupported, UsageError, check_range
 from bakeoff.evaluation.catalogue import default_paths, leading_k, resolve
 from bakeoff.evaluation.significance import TestConfig
@@ -47,33 +48,23 @@ class Request:
 
     Args:
         experiments: name -> cells.
-        results: the folder of results.
-        evaluation: what is measured.
-        options: how cells are run.
-        fresh: drop the cells that the experiments have so far.
+        settings: the scalars of the configuration.
         command: as it was given.
         launch: runs cells elsewhere; None for here.
-        test_config: how models are compared.
-        mlflow: where cells are logged too.
         form: of the answer.
         quiet: without a progress bar.
     """
 
     experiments: Mapping[str, Sequence[CellRequest]]
-    results: Path
-    evaluation: EvaluationSpec
-    options: grid.Options
-    fresh: bool = False
+    settings: Settings
     command: str = ""
     launch: Launch | None = None
-    test_config: TestConfig = field(default_factory=TestConfig)
-    mlflow: str | None = None
     form: Form = "table"
     quiet: bool = False
 
     @property
     def store(self) -> Store:
-        return Store(self.results / "store")
+        return Store(self.settings.results_dir / "store")
 
 
 def run(request: Request) -> int:
@@ -81,33 +72,30 @@ def run(request: Request) -> int:
     from bakeoff.report.render import json
     from bakeoff.report.render.progress import progress
 
-    metrics = resolve(request.evaluation.metrics)
-    tracking.check(request.mlflow, request.command)
+    settings, spec = request.settings, request.settings.evaluation
+    metrics = resolve(spec.metrics)
+    tracking.check(settings.mlflow, request.command)
     workspace, reported = Workspace(request.store), []
     for name, requests in request.experiments.items():
-        folder, before = request.results / name, _before(request, name, requests)
+        folder, before = settings.results_dir / name, _before(request, name, requests)
         logger.debug("experiment %s: load data, cut splits and check them", name)
-        planned = grid.prepare(_planned(request, requests), workspace, request.evaluation)
+        planned = grid.prepare(_planned(request, requests), workspace, spec)
         experiment = before.with_cells(requests, request.command)
         experiment.write(folder)
         for key, damage in planned.damaged.items():
             logger.warning("%s; the cell is run again", damage)
             request.store.begin(key)
-        tracker = None if request.mlflow is None else tracking.Tracker(request.mlflow, name)
+        tracker = None if settings.mlflow is None else tracking.Tracker(settings.mlflow, name)
         shown = progress(quiet=request.quiet)
         log = None if tracker is None else tracker.cell
-        records = grid.run(
-            planned, workspace, request.evaluation, request.options, shown, request.launch, log
-        )
-        results = _results(experiment, workspace, request.evaluation, {r.key: r for r in records})
-        tables = _report(
-            experiment, folder, results, workspace, request.evaluation, request.test_config, request.form
-        )
+        records = grid.run(planned, workspace, spec, settings.options, shown, request.launch, log)
+        results = _results(experiment, workspace, spec, {r.key: r for r in records})
+        tables = _report(experiment, folder, results, workspace, spec, settings.tests, request.form)
         if tracker is not None:
             tracker.finish(results, folder)
         reported.append(json.Reported(name, folder, results, tables))
     if request.form == "json":
-        json.write(json.experiments(reported, request.evaluation.ks, metrics))
+        json.write(json.experiments(reported, spec.ks, metrics))
     requested = {r.key for requests in request.experiments.values() for r in requests}
     statuses = {r.record.status for report in reported for r in report.results if r.request.key in requested}
     return int("failed" in statuses)
@@ -120,8 +108,8 @@ def _before(request: Request, name: str, requests: Sequence[CellRequest]) -> Exp
     """
     from bakeoff.report.readback import finished
 
-    folder, store = request.results / name, request.store
-    before = Experiment(name) if request.fresh else Experiment.read(folder, name)
+    folder, store = request.settings.results_dir / name, request.store
+    before = Experiment(name) if request.settings.fresh else Experiment.read(folder, name)
     grid.check_same_data(before, requests)
     others = {r.key for r in before.requests} - {r.key for r in requests}
     records = {key: store.cell_folder(key) / "record.json" for key in finished(folder) if key in others}
@@ -135,7 +123,7 @@ def _before(request: Request, name: str, requests: Sequence[CellRequest]) -> Exp
 
 
 def _planned(request: Request, requests: Sequence[CellRequest]) -> grid.Plan:
-    rerun, save_model = request.options.rerun, request.evaluation.save_model
+    rerun, save_model = request.settings.options.rerun, request.settings.evaluation.save_model
     return grid.plan(requests, request.store, rerun=rerun, save_model=save_model)
 
 
@@ -148,12 +136,12 @@ def plan(request: Request) -> int:
     for name, requests in request.experiments.items():
         _before(request, name, requests)
         planned = _planned(request, requests)
-        outlook = preflight(planned.requests, request.store, request.evaluation)
+        outlook = preflight(planned.requests, request.store, request.settings.evaluation)
         estimate = DurationEstimator(request.store, planned.requests)
         if request.form == "json":
             rows += cell_rows(name, planned, outlook, estimate)
         else:
-            print_plan(name, planned, outlook, estimate, request.options.workers)
+            print_plan(name, planned, outlook, estimate, request.settings.options.workers)
     if request.form == "json":
         json.write({"experiments": list(request.experiments), "cells": rows})
     return 0

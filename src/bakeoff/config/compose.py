@@ -186,7 +186,7 @@ def execute(
         if all(r.order != requested.order for r in requests):
             requests.append(requested)
         jobs.setdefault(cell.key, job)
-    session.folders = tuple(Path(settings.results_dir) / name for name in experiments)
+    session.folders = tuple(settings.results_dir / name for name in experiments)
     if session.single and len(experiments) > 1:
         raise ConfigError(
             f"this makes {len(experiments)} experiments ({', '.join(experiments)}): give one name=..."
@@ -196,19 +196,8 @@ def execute(
         assert launch is not None
         launch([jobs[request.key] for request in missing])
 
-    request = commands.Request(
-        experiments=experiments,
-        results=Path(settings.results_dir),
-        evaluation=settings.evaluation,
-        options=settings.options,
-        fresh=settings.fresh,
-        test_config=settings.tests,
-        mlflow=settings.mlflow,
-        command=session.command,
-        launch=None if launch is None else launch_jobs,
-        form=session.form,
-        quiet=session.quiet,
-    )
+    launcher = None if launch is None else launch_jobs
+    request = commands.Request(experiments, settings, session.command, launcher, session.form, session.quiet)
     session.exit_code = commands.VERBS[session.verb](request)
     return session.exit_code
 
@@ -253,7 +242,7 @@ def _run_job(config: Any) -> None:
     assert hydra is not None
     config = OmegaConf.merge(OmegaConf.create(OmegaConf.to_container(config)), hydra)  # Hydra hands it apart
     settings = Settings.of(_plain(config))
-    workspace = Workspace(Store(Path(settings.results_dir) / "store"))
+    workspace = Workspace(Store(settings.results_dir / "store"))
     run_cell(
         with_content_hashes(to_cell(config)), workspace, settings.evaluation, debug=settings.options.debug
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bakeoff.errors import ConfigError, check_range
@@ -17,7 +18,7 @@ from bakeoff.run.runner import EvaluationSpec
 class Settings:
     """What `config.yaml` holds beside the groups."""
 
-    results_dir: str
+    results_dir: Path
     evaluation: EvaluationSpec
     options: Options
     fresh: bool
@@ -61,4 +62,4 @@ class Settings:
             raise ConfigError(
                 f"mlflow={mlflow!r}: expected an address such as http://host:5000 or sqlite:///mlflow.db"
             )
-        return cls(str(plain["results_dir"]), evaluation, Options(**options), plain["fresh"], tests, mlflow)
+        return cls(Path(plain["results_dir"]), evaluation, Options(**options), plain["fresh"], tests, mlflow)

@@ -157,11 +157,10 @@ def mean_of(fits: Sequence[Record], column: Column) -> Value | None:
     One fit has its interval over users. The interval of several needs their values by user
     (`pairs.with_intervals`), but for metrics of whole lists, which have none.
     """
-    k = "" if column.k is None else str(column.k)
-    measured = [r for r in fits if k in r.metrics.get(column.metric, {})]
-    if not measured:
+    by_fit = [(r, m) for r in fits if (m := r.measurement(*column)) is not None]
+    if not by_fit:
         return None
-    entries = [r.metrics[column.metric][k] for r in measured]
+    measured, entries = zip(*by_fit, strict=True)
     half = None
     if len(entries) == 1:
         half = t_half_width(entries[0][1], measured[0].n_users)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from bakeoff.errors import DataError, Unsupported, UsageError
 from bakeoff.run.cell import Cell, build_source
 from bakeoff.run.isolated import run_isolated
-from bakeoff.run.preflight import DurationEstimator, check_ks, first_error
+from bakeoff.run.preflight import DurationEstimator, check_ks, check_splits
 from bakeoff.run.resources import environment
 from bakeoff.run.runner import EvaluationSpec, Workspace, cut, run_cell
 from bakeoff.storage.experiment import Experiment
@@ -101,21 +101,8 @@ def prepare(planned: Plan, workspace: Workspace, spec: EvaluationSpec) -> Plan:
     Raises:
         UsageError: no cell can run; then nothing has been written.
     """
-    refused: dict[str, UsageError | Unsupported] = {}
-    by_split: dict[str, list[CellRequest]] = {}
-    for request in planned.requests:
-        by_split.setdefault(request.cell.split_key, []).append(request)
     broken: dict[str, UsageError] = {}
-    for group in by_split.values():
-        cell = group[0].cell
-        try:
-            if cell.data_key in broken:
-                raise broken[cell.data_key]
-            _check_split(cell, workspace, spec, broken)
-        except (UsageError, Unsupported) as error:
-            refused |= {a.key: error for a in group}
-    if planned.requests and all(a.key in refused for a in planned.requests):
-        raise first_error(refused.values())
+    refused, _ = check_splits(planned.requests, lambda cell: _check_split(cell, workspace, spec, broken))
     missing = tuple(a for a in planned.missing if a.key not in refused)
     return replace(planned, missing=missing, refused=refused)
 
@@ -124,6 +111,8 @@ def _check_split(
     cell: Cell, workspace: Workspace, spec: EvaluationSpec, broken: dict[str, UsageError]
 ) -> None:
     store = workspace.store
+    if cell.data_key in broken:
+        raise broken[cell.data_key]
     if store.has_split(cell.split_key):
         catalogue = store.split(cell.split_key).train.n_items
     else:

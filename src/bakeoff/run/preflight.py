@@ -6,8 +6,9 @@ Known from the store and from configurations alone; no data are read.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
 
 from bakeoff.data.source import DeclaresColumns
 from bakeoff.errors import ConfigError, Unsupported, UsageError
@@ -18,11 +19,13 @@ from bakeoff.splits.base import ColdStartSplitter
 from bakeoff.storage.record import CellRequest, Record
 from bakeoff.storage.store import Store
 
+T = TypeVar("T")
+
 PARTS = {"times": "timestamps", "user_features": "user features", "item_features": "item features"}
 """Optional parts of a data set: field of `Interactions` -> name for people."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class PreflightResult:
     """Why cells will not be fitted, by key.
 
@@ -31,8 +34,8 @@ class PreflightResult:
         skipped: reasons why the model cannot run.
     """
 
-    refused: dict[str, UsageError | Unsupported] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, UsageError | Unsupported]
+    skipped: dict[str, str]
 
     @property
     def failing(self) -> frozenset[str]:
@@ -50,29 +53,33 @@ def preflight(requests: Collection[CellRequest], store: Store, spec: EvaluationS
     Raises:
         UsageError: no cell can run; the same error as a run would end with.
     """
-    result = PreflightResult()
-    by_split: dict[str, list[CellRequest]] = {}
+    refused, facts = check_splits(requests, lambda cell: _split_facts(cell, store, spec))
+    able = (request for request in requests if request.key not in refused)
+    reasons = {r.key: _skip_reason(r.cell, *facts[r.cell.split_key]) for r in able}
+    return PreflightResult(refused, {key: reason for key, reason in reasons.items() if reason})
+
+
+def check_splits(
+    requests: Collection[CellRequest], check: Callable[[Cell], T]
+) -> tuple[dict[str, UsageError | Unsupported], dict[str, T]]:
+    """Check each split once: return the errors by the keys of the cells, and the results by `split_key`.
+
+    Raises:
+        UsageError: no cell can run; the user's error first, else the first reason of a skip.
+    """
+    errors: dict[str, UsageError | Unsupported] = {}
+    results: dict[str, T] = {}
     for request in requests:
-        by_split.setdefault(request.cell.split_key, []).append(request)
-    for group in by_split.values():
-        try:
-            absent, held_out = _split_facts(group[0].cell, store, spec)
-        except (UsageError, Unsupported) as error:
-            result.refused |= {request.key: error for request in group}
-            continue
-        for request in group:
-            reason = _skip_reason(request.cell, absent, held_out)
-            if reason:
-                result.skipped[request.key] = reason
-    if requests and all(request.key in result.refused for request in requests):
-        raise first_error(result.refused.values())
-    return result
-
-
-def first_error(refused: Collection[UsageError | Unsupported]) -> UsageError:
-    """Return the error to raise where no cell can run: the user's first, else the first reason of a skip."""
-    errors = [error for error in refused if isinstance(error, UsageError)]
-    return errors[0] if errors else UsageError(str(next(iter(refused))))
+        split_key = request.cell.split_key
+        if split_key not in errors and split_key not in results:
+            try:
+                results[split_key] = check(request.cell)
+            except (UsageError, Unsupported) as error:
+                errors[split_key] = error
+    if errors and not results:
+        mistakes = [error for error in errors.values() if isinstance(error, UsageError)]
+        raise mistakes[0] if mistakes else UsageError(str(next(iter(errors.values()))))
+    return {r.key: errors[r.cell.split_key] for r in requests if r.cell.split_key in errors}, results
 
 
 def check_ks(spec: EvaluationSpec, catalogue: int, cell: Cell) -> None:
