@@ -37,11 +37,31 @@ def test_the_tolerance_is_a_share_where_less_is_better_too() -> None:
     assert select([(1.0, 0.1), (1.05, 0.3), (1.2, 0.9)], ("minimize", "maximize"), TOLERANCE) == 1
 
 
-def test_weights_are_of_objectives_brought_to_one_scale() -> None:
-    values = [(0.5, 1000.0), (0.4, 5000.0), (0.46, 4000.0)]  # on 0..1: (1, 0), (0, 1), (0.6, 0.75)
-    assert select(values, UP, {"rule": "weights", "weights": [1, 1]}) == 2
-    assert select(values, UP, {"rule": "weights", "weights": [3, 1]}) == 0
-    assert select(values, UP, {"rule": "weights", "weights": [1, 3]}) == 1
+def test_weights_are_of_objectives_in_units_of_their_defaults() -> None:
+    values = [(0.5, 1000.0), (0.4, 1600.0), (0.46, 1400.0)]  # of the first: (1, 1), (.8, 1.6), (.92, 1.4)
+    assert select(values, UP, {"rule": "weights", "weights": [1, 1]}) == 1
+    assert select(values, UP, {"rule": "weights", "weights": [4, 1]}) == 2
+    assert select(values, UP, {"rule": "weights", "weights": [6, 1]}) == 0
+
+
+def test_units_are_the_first_that_are_not_0() -> None:
+    values = [(0.0, -2.0), (0.5, -1.0), (1.0, -4.0)]
+    assert select(values, UP, {"rule": "weights", "weights": [1, 1]}) == 1
+
+
+def test_a_trial_that_is_not_selected_itself_does_not_move_the_selection() -> None:
+    rng = np.random.default_rng(5)
+    rule = {"rule": "weights", "weights": [2, 1]}
+    for _ in range(200):
+        values = [tuple(row) for row in rng.random((8, 2)) + 0.05]
+        at = select(values, UP, rule)
+        extreme = (1e-4, float(rng.uniform(1, 3)))  # useless, and on the front
+        moved = select([*values, extreme], UP, rule)
+        assert moved in (at, len(values))
+        if moved == len(values):
+            unit, other = values[0]
+            worth = [2 * a / unit + b / other for a, b in [values[at], extreme]]
+            assert worth[1] > worth[0]
 
 
 @pytest.mark.parametrize("rule", [TOLERANCE, {"rule": "weights", "weights": [1, 2]}])

@@ -18,7 +18,9 @@ import numpy as np
 from bakeoff.arrays import Array, Doubles
 
 CONFIDENCE = 0.95
-RESAMPLES = 2000
+
+FEWEST_SEARCHES = 3
+"""With two searches the t quantile of one degree of freedom makes an interval that says nothing."""
 
 
 class Estimate(NamedTuple):
@@ -49,7 +51,7 @@ def expected_maximum(draws: Array, n: int) -> Doubles:
     return expected
 
 
-def expected_best(first: Array, draws: Array, *, seed: int) -> Estimate:
+def expected_best(first: Array, draws: Array) -> Doubles:
     """Return the expected best after 1, 2, ..., 1 + m trials, of which the first has the default parameters.
 
     After one trial the best is the value of the defaults, after i trials the larger of it and of i - 1 draws.
@@ -59,34 +61,26 @@ def expected_best(first: Array, draws: Array, *, seed: int) -> Estimate:
         first: [s, r] values of the first trial of s searches on r splits, higher is better; -inf for none.
         draws: [s, r, m] values of the other trials. Searches are independent; within one, column j is the
             same draw on each split.
-        seed: of the bootstrap.
 
     Returns:
-        Means over searches and splits, with percentile bootstrap intervals (CONFIDENCE): RESAMPLES times,
-        each search draws m of its m columns with replacement. The first is NaN if a first trial has no
-        value; all are NaN if, in addition, a draw of that search has none.
+        float64 [1 + m], means over searches and splits. The first is NaN if a first trial has no value; all
+        are NaN if, in addition, a draw of that search has none. There is no interval: a bootstrap of one
+        search's draws covers the true value less and less often as i approaches m (docs/tuning.md).
     """
     floor = np.asarray(first, dtype=np.float64)
     values = np.maximum(np.asarray(draws, dtype=np.float64), floor[..., None])
-    n_searches, n_splits, m = values.shape
-    start = floor.mean()
+    m = values.shape[-1]
     if not np.isfinite(values).all():
-        return Estimate(*np.full((3, 1 + m), np.nan))
-    mean = expected_maximum(values, m).mean(axis=(0, 1))
-    generator = np.random.default_rng(seed)
-    resampled = np.zeros((RESAMPLES, m))
-    for search in values:
-        columns = generator.integers(0, m, size=(RESAMPLES, m))
-        for of_split in search:
-            resampled += expected_maximum(of_split[columns], m) / (n_searches * n_splits)
-    tail = (1.0 - CONFIDENCE) / 2
-    low, high = np.quantile(resampled, [tail, 1.0 - tail], axis=0)
-    defaults = [start if np.isfinite(start) else np.nan]
-    return Estimate(*(np.concatenate([defaults, part]) for part in (mean, low, high)))
+        return np.full(1 + m, np.nan)
+    start = floor.mean()
+    means = expected_maximum(values, m).mean(axis=(0, 1))
+    return np.concatenate([[start if np.isfinite(start) else np.nan], means])
 
 
 def mean_over_repeats(values: Array) -> Estimate:
     """Return the mean of repeated searches with its t interval (CONFIDENCE).
+
+    The ends are NaN with fewer than FEWEST_SEARCHES searches.
 
     Args:
         values: [r, n], r >= 2: best value after 1, ..., n trials of each search; NaN or infinite before the
@@ -97,5 +91,7 @@ def mean_over_repeats(values: Array) -> Estimate:
     finite = np.where(np.isfinite(values), values, np.nan)
     r = len(finite)
     mean = finite.mean(axis=0)
+    if r < FEWEST_SEARCHES:
+        return Estimate(mean, *np.full((2, len(mean)), np.nan))
     half_width = float(stdtrit(r - 1, 0.5 + CONFIDENCE / 2)) * finite.std(axis=0, ddof=1) / np.sqrt(r)
     return Estimate(mean, mean - half_width, mean + half_width)

@@ -139,7 +139,12 @@ class Cell:
         if self.tune is None:
             return None
         excluded = {"storage", "heartbeat_timeout", "name", "objectives", "pareto_selection"}
-        included: dict[str, Any] = {"space": self.model.get("space")}
+        # Which ends are hard decides warnings alone.
+        space = {
+            name: {k: v for k, v in axis.items() if k != "hard"} if isinstance(axis, Mapping) else axis
+            for name, axis in self.space.items()
+        }
+        included: dict[str, Any] = {"space": space or self.model.get("space")}
         if self.tune.get("objectives"):
             excluded |= {"metric", "pruner", "pruning_users"}
             selection = self.tune.get("pareto_selection") or {}

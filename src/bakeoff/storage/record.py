@@ -59,6 +59,11 @@ class TrialRecord(msgspec.Struct, frozen=True, kw_only=True):
     from_memory: bool = False
     reason: str = ""
 
+    @property
+    def objective_values(self) -> list[float]:
+        """The objectives of a complete trial."""
+        return [v for v in (self.values.values() if self.values else (self.value,)) if v is not None]
+
 
 class TuningRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a study did.
@@ -75,7 +80,8 @@ class TuningRecord(msgspec.Struct, frozen=True, kw_only=True):
         objectives, directions: where there are several objectives; else empty.
         pareto_selection: the rule that chose `best` from the Pareto set, where there are several.
         pareto: numbers of the trials that no other trial dominates, where there are several.
-        edges: a line for each hyperparameter whose best value lies at an end of its space.
+        edges: a line for each hyperparameter whose best trials gather at an end of its space.
+        workers: processes whose trials ran at the same time; 1 if the search is one process's.
         notes: what limits the meaning of the numbers.
     """
 
@@ -93,6 +99,7 @@ class TuningRecord(msgspec.Struct, frozen=True, kw_only=True):
     pareto_selection: Mapping[str, Any] | None = msgspec.field(name="pick", default=None)
     pareto: tuple[int, ...] = ()
     edges: tuple[str, ...] = ()
+    workers: int = 1
     notes: tuple[str, ...] = ()
 
     @property

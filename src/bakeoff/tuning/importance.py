@@ -13,8 +13,8 @@ from typing import Any
 
 from bakeoff.run.cell import build
 from bakeoff.storage.record import Direction, TrialRecord
+from bakeoff.tuning.space import AXIS_KEYS
 from bakeoff.tuning.storage import quiet
-from bakeoff.tuning.summary import objective_values
 
 METHOD = "PED-ANOVA"
 
@@ -54,13 +54,13 @@ def importance(
     objectives it is the importance for being near the Pareto set.
 
     Args:
-        space: the model's `space`: hyperparameter -> distribution, with its `_target_`.
+        space: hyperparameter -> distribution of Optuna's, or its configuration as in the model's `space`.
         trials: `record.tuning.trials`.
         directions: "maximize" or "minimize", one for each objective.
     """
     drawn = [t for t in trials if t.number > 0 and t.state in ("complete", "pruned")]
-    finished = [objective_values(t) for t in drawn if t.state == "complete"]
-    n, top = len(drawn), max(_TOP, -(-len(drawn) // 10))
+    finished = [t.objective_values for t in drawn if t.state == "complete"]
+    n, top = len(drawn), n_best(len(drawn))
     if len(space) < 2:
         return Importance(trials=n, absent="the space has one hyperparameter")
     if n < FEWEST:
@@ -73,9 +73,14 @@ def importance(
     if len(finished) == n and all(v == finished[0] for v in finished):
         return Importance(trials=n, absent="all trials gave the same value")
     worst = _worse_than(finished, directions)
-    values = [objective_values(t) if t.state == "complete" else worst for t in drawn]
+    values = [t.objective_values if t.state == "complete" else worst for t in drawn]
     shares, remarks = _ped_anova(space, drawn, values, directions, max(0.1, _TOP / n))
     return Importance(shares, n, top, "", remarks)
+
+
+def n_best(n: int) -> int:
+    """Return how many of n trials count as the best: a tenth of them, five at least."""
+    return max(_TOP, -(-n // 10))
 
 
 def _worse_than(values: Sequence[Sequence[float]], directions: Sequence[Direction]) -> list[float]:
@@ -96,7 +101,9 @@ def _ped_anova(
     import optuna
 
     distributions = {
-        name: build({k: v for k, v in spec.items() if k != "when"}, f"model.space.{name}")
+        name: build({k: v for k, v in spec.items() if k not in AXIS_KEYS}, f"model.space.{name}")
+        if isinstance(spec, Mapping)
+        else spec
         for name, spec in space.items()
     }
     with quiet(), warnings.catch_warnings(record=True) as caught:

@@ -9,7 +9,14 @@ from typing import Any
 
 from bakeoff import config_files
 from bakeoff.errors import ConfigError, nearest
+from bakeoff.importing import import_object
+from bakeoff.parameters import Parameter, parameters_of
 from bakeoff.run.cell import build, build_model, parameters
+
+AXIS_KEYS = ("when", "hard")
+"""Keys of an axis in YAML that are not arguments of its distribution."""
+
+ENDS = ("low", "high")
 
 
 @dataclass(frozen=True)
@@ -20,11 +27,13 @@ class Axis:
         name: of the hyperparameter.
         distribution: Optuna's.
         when: other hyperparameters with the values that make this one active; inactive, it keeps its default.
+        hard: the ends ("low", "high") beyond which there is nothing to search.
     """
 
     name: str
     distribution: Any
     when: Mapping[str, Any]
+    hard: frozenset[str] = frozenset()
 
     @property
     def values(self) -> Sequence[Any] | None:
@@ -111,6 +120,7 @@ def parse(model: Mapping[str, Any]) -> Space:
     if not isinstance(space, Mapping) or not space:
         raise ConfigError(f"{file}: model.space={space!r}: expected hyperparameters with distributions")
     signature = parameters(model["build"], "model.build")
+    declared = _declared(model)
     axes = {}
     for name, spec in space.items():
         where = f"{file}: model.space.{name}"
@@ -118,12 +128,21 @@ def parse(model: Mapping[str, Any]) -> Space:
             raise ConfigError(
                 f"{where}: the model has no such hyperparameter; {nearest(str(name), signature)}"
             )
-        axes[name] = _axis(str(name), spec, where, signature)
+        axes[name] = _axis(str(name), spec, where, signature, declared.get(name))
         _check_ends(model, axes[name], where)
     return Space(_in_order(axes, file), {name: signature[name] for name in axes}, file)
 
 
-def _axis(name: str, spec: Any, where: str, signature: Mapping[str, Any]) -> Axis:
+def _declared(model: Mapping[str, Any]) -> dict[str, Parameter]:
+    """Return the model's parameters with their ranges; none if its annotations cannot be evaluated."""
+    try:
+        result = parameters_of(import_object(model["build"]["_target_"], "model.build._target_"))
+    except NameError:  # a name that is imported for type checkers alone
+        return {}
+    return {parameter.name: parameter for parameter in result}
+
+
+def _axis(name: str, spec: Any, where: str, signature: Mapping[str, Any], declared: Parameter | None) -> Axis:
     if not isinstance(spec, Mapping) or "_target_" not in spec:
         raise ConfigError(f"{where}={spec!r}: expected a distribution with a `_target_`")
     when = spec.get("when") or {}
@@ -135,7 +154,10 @@ def _axis(name: str, spec: Any, where: str, signature: Mapping[str, Any]) -> Axi
                 f"{where}.when.{other}: the model has no such hyperparameter; "
                 f"{nearest(str(other), signature)}"
             )
-    given = {k: v for k, v in spec.items() if k != "when"}
+    hard = spec.get("hard") or ()
+    if isinstance(hard, str) or not set(hard) <= set(ENDS):
+        raise ConfigError(f"{where}.hard={hard!r}: expected a list of `low` and `high`")
+    given = {k: v for k, v in spec.items() if k not in AXIS_KEYS}
     low, high = given.get("low"), given.get("high")
     for end, value in (("low", low), ("high", high)):
         if end in given and (isinstance(value, bool) or not isinstance(value, int | float)):
@@ -148,7 +170,8 @@ def _axis(name: str, spec: Any, where: str, signature: Mapping[str, Any]) -> Axi
         distribution = build(given, where)
     except ValueError as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
-    return Axis(name, distribution, when)
+    bounds = [end for end in ENDS if end in given and given[end] == getattr(declared, end, None)]
+    return Axis(name, distribution, when, frozenset((*hard, *bounds)))
 
 
 def _check_ends(model: Mapping[str, Any], axis: Axis, where: str) -> None:

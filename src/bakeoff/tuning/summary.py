@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakeoff.storage.record import Budget, Direction, TrialRecord, TrialState, TuningRecord
+from bakeoff.tuning.edges import edges
 from bakeoff.tuning.objective import NOTE
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import TuningSpec
+from bakeoff.tuning.storage import OWNER
 
-_EDGE = 0.02
-"""A best value this near to an end of its axis is reported: share of its length, in logs on a log axis."""
+ORDER_FREE = ("random", "qmc", "grid")
+"""Samplers whose proposals do not depend on the results of other trials."""
 
 _STATES: Mapping[str, TrialState] = {"COMPLETE": "complete", "PRUNED": "pruned"}
 
@@ -36,7 +37,7 @@ def tuning_record(
     """
     rows = tuple(_trial_record(number, trial, spec) for number, trial in enumerate(trials))
     complete = [row for row in rows if row.state == "complete"]
-    values = [objective_values(row) for row in complete]
+    values = [row.objective_values for row in complete]
     several = bool(spec.objectives)
     rule = str(spec.pareto_selection["rule"])
     selection = {"rule": rule, rule: spec.pareto_selection[rule]} if several else None
@@ -45,7 +46,8 @@ def tuning_record(
         best = complete[select(values, directions, selection)]
     elif complete:
         sign = 1.0 if directions[0] == "maximize" else -1.0
-        best = max(complete, key=lambda row: (sign * objective_values(row)[0], -row.number))
+        best = max(complete, key=lambda row: (sign * row.objective_values[0], -row.number))
+    workers = workers_at_once(trials)
     of_trials = sorted({trial.user_attrs[NOTE] for trial in trials if NOTE in trial.user_attrs})
     return TuningRecord(
         budget=Budget(spec.trials, spec.seconds),
@@ -61,18 +63,30 @@ def tuning_record(
         directions=tuple(directions) if several else (),
         pareto_selection=selection,
         pareto=tuple(complete[at].number for at in front(values, directions)) if several else (),
-        edges=tuple(_edges(best.parameters, space)) if best is not None else (),
-        notes=(*notes, *_notes(spec), *of_trials),
+        edges=edges(space, rows, best, directions) if best is not None else (),
+        workers=workers,
+        notes=(*notes, *_notes(spec, workers), *of_trials),
     )
 
 
-def objective_values(trial: TrialRecord) -> list[float]:
-    """Return the objectives of a complete trial."""
-    return [v for v in (trial.values.values() if trial.values else (trial.value,)) if v is not None]
+def workers_at_once(trials: Sequence[Any]) -> int:
+    """Return how many workers ran trials while trials of others were running; 1 if they took turns."""
+    sharing: set[str] = set()
+    runs = sorted((t.datetime_start, t.datetime_complete, t.user_attrs.get(OWNER, "")) for t in trials)
+    for at, (_, end, owner) in enumerate(runs):
+        others = {other for start, _, other in runs[at + 1 :] if start < end and other != owner}
+        sharing |= {owner, *others} if others else set()
+    return max(len(sharing), 1)
 
 
-def _notes(spec: TuningSpec) -> list[str]:
+def _notes(spec: TuningSpec, workers: int) -> list[str]:
     notes = ["a budget in seconds is not repeatable"] if spec.seconds is not None else []
+    unpruned = spec.pruner == "none" or spec.objectives or spec.repeats > 1
+    if workers > 1 and not (spec.sampler in ORDER_FREE and unpruned):
+        notes.append(
+            f"not repeatable: {workers} processes ran the trials of one search at the same time, and the "
+            "next trial depended on which ended first; a search by one process is repeatable"
+        )
     if spec.objectives and spec.pruner != "none":
         notes.append(f"tune.pruner={spec.pruner} has no effect: with several objectives nothing is pruned")
     return notes
@@ -98,23 +112,6 @@ def _trial_record(number: int, trial: Any, spec: TuningSpec) -> TrialRecord:
     )
 
 
-def _edges(best: Mapping[str, Any], space: Space) -> list[str]:
-    """Return a line for each numeric hyperparameter whose best value lies at an end of its axis."""
-    lines = []
-    for axis in space.axes:
-        distribution = axis.distribution
-        if axis.name not in best or hasattr(distribution, "choices") or distribution.single():
-            continue
-        scale = math.log if distribution.log else float
-        if distribution.log and best[axis.name] <= 0:
-            continue
-        low, high, at = scale(distribution.low), scale(distribution.high), scale(best[axis.name])
-        for end, distance in (("low", at - low), ("high", high - at)):
-            if distance <= _EDGE * (high - low):
-                lines.append(f"{axis.name}={best[axis.name]!r} lies at the {end} end of its space: widen it")
-    return lines
-
-
 def front(values: Sequence[Sequence[float]], directions: Sequence[Direction]) -> list[int]:
     """Return the positions of the rows that no other row dominates; of equal rows the first.
 
@@ -136,25 +133,20 @@ def select(
 
     `tolerance`: of the rows whose first objective is at most this share of its best value away from it, the
     best in the second objective, then in the third, ..., at last in the first.
-    `weights`: the highest weighted sum, each objective brought to 0 (its worst in the set) to 1 (its best).
+    `weights`: the highest weighted sum, each objective divided by the size of its first value that is not 0,
+    which is that of the defaults. A trial that is added changes the selection only if it is selected itself.
     """
     rows = {at: _upward(values[at], directions) for at in front(values, directions)}
     if rule["rule"] == "weights":
-        sums = {at: _weighted_sum(row, list(rows.values()), rule["weights"]) for at, row in rows.items()}
+        units = [next((abs(v) for v in column if v), 1.0) for column in zip(*values, strict=True)]
+        sums = {
+            at: sum(w * v / unit for w, v, unit in zip(rule["weights"], row, units, strict=True))
+            for at, row in rows.items()
+        }
         return max(rows, key=lambda at: (sums[at], -at))
     best = max(row[0] for row in rows.values())
     near = [at for at, row in rows.items() if row[0] >= best - rule["tolerance"] * abs(best)]
     return max(near, key=lambda at: (rows[at][1:], rows[at][0], -at))
-
-
-def _weighted_sum(
-    row: tuple[float, ...], rows: Sequence[tuple[float, ...]], weights: Sequence[float]
-) -> float:
-    total = 0.0
-    for weight, value, column in zip(weights, row, zip(*rows, strict=True), strict=True):
-        low, high = min(column), max(column)
-        total += weight * (value - low) / (high - low) if high > low else 0.0
-    return total
 
 
 def _upward(row: Sequence[float], directions: Sequence[Direction]) -> tuple[float, ...]:

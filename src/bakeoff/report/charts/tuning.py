@@ -148,30 +148,25 @@ def _thinned(points: Sequence[Any]) -> list[Any]:
 
 
 def _expected(frame: Frame, tuned: Searches) -> list[Chart]:
-    rows = [
-        listed(
-            _keys(view, model, search),
-            ("at", "best", "low", "high"),
-            [
-                (p.trials, short(p.mean), short(p.low), short(p.high))
-                for p in _thinned(search.expected.points)
-            ],
-        )
-        for view, model, search in tuned
-        if search.expected.points
-    ]
-    if not rows:
+    known = [t for t in tuned if t[2].expected.points]
+    if not known:
         return []
+    banded = all(p.low is not None for _, _, search in known for p in search.expected.points)
+    columns = ("at", "best", "low", "high") if banded else ("at", "best")
+    rows = []
+    for view, model, search in known:
+        points = [
+            (p.trials, *(short(v) for v in (p.mean, p.low, p.high) if v is not None))[: len(columns)]
+            for p in _thinned(search.expected.points)
+        ]
+        rows.append(listed(_keys(view, model, search), columns, points))
     absent = dict.fromkeys(f"{model}: {s.expected.absent}" for _, model, s in tuned if s.expected.absent)
-    caption = (
-        "Expected best score of a search with this many trials, and its 95 % interval (Dodge et al. 2019)."
-    )
+    caption = "Expected best score of a search with this many trials"
+    caption += ", and its 95 % interval over searches." if banded else " (Dodge et al. 2019)."
     caption += f" Not available: {'; '.join(absent)}." if absent else ""
     x = numbers("at", "x", "trials", {"grid": False, "tickMinStep": 1, "tickCount": 6})
-    tips = (
-        *(("at", "trials", "d"), ("best_text", "expected best")),
-        *(("low_text", "interval from"), ("high_text", "interval to")),
-    )
+    tips = [("at", "trials", "d"), ("best_text", "expected best")]
+    tips += [("low_text", "interval from"), ("high_text", "interval to")] if banded else []
     spec = _curve(frame, rows, "expected best validation score", x, tips)
     return [Chart("expected-best", "Expected best by budget", caption, spec)]
 
@@ -248,7 +243,8 @@ def _spaces(frame: Frame, tuned: Searches) -> list[Chart]:
     )
     caption = (
         "A tick is a trial, the circle the best of each fit. The ends of the axis are the ends of the space, "
-        "on its own scale; a best value at an end is red and larger: widen the space."
+        "on its own scale; where the best trials gather at an end, the circle is red and larger: widen the "
+        "space."
     )
     return [Chart("spaces", "Where the best lies in its search space", caption, spec)]
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from bakeoff.evaluation.expected_best import FEWEST_SEARCHES
 from bakeoff.queries.tables import Table
 from bakeoff.report.tuned.hyperparameters import pairs_text
-from bakeoff.report.tuned.searches import BOOTSTRAP_SEED, Study, without_space
+from bakeoff.report.tuned.searches import Study, without_space
 from bakeoff.report.tuned.words import NO_SPACE, Tuned, decimals
 from bakeoff.report.wording import visible
 
 _HOW = {
     "draws": "as the expected maximum of independent draws (Dodge et al. 2019, with the defaults as a first "
-    f"trial that is certain); in brackets: 95 % bootstrap interval over trials, seed {BOOTSTRAP_SEED}",
-    "repeats": "as the mean over seeds of the best so far; in brackets: 95 % t interval over seeds",
+    f"trial that is certain); an interval needs {FEWEST_SEARCHES} searches: seed=1,2,3",
+    "repeats": "as the mean over searches of the best so far; in brackets: 95 % t interval over searches, "
+    f"from {FEWEST_SEARCHES} on, for these validation users",
 }
 
 

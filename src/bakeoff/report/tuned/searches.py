@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from bakeoff.evaluation.catalogue import shipped
-from bakeoff.evaluation.expected_best import Estimate, expected_best, mean_over_repeats
+from bakeoff.evaluation.expected_best import (
+    FEWEST_SEARCHES,
+    Estimate,
+    expected_best,
+    mean_over_repeats,
+)
 from bakeoff.evaluation.variance import scatter_half_width
 from bakeoff.hashing import canonical_json
 from bakeoff.queries.comparison import mean_of
@@ -30,8 +35,6 @@ EXCHANGEABLE = ("random", "optuna.samplers.RandomSampler")
 FEWEST_DRAWS = 5
 """An expected best is not estimated from fewer trials beside the defaults."""
 
-BOOTSTRAP_SEED = 1
-
 
 class Point(NamedTuple):
     """Best value after so many trials, which took so many seconds together; None before the first value."""
@@ -42,12 +45,12 @@ class Point(NamedTuple):
 
 
 class Expectation(NamedTuple):
-    """Expected best value after so many trials, the defaults among them, with its 95 % interval."""
+    """Expected best value after so many trials, the defaults among them; its 95 % interval, or None."""
 
     trials: int
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class Expected:
     """The expected best by budget, or why it is not known.
 
     Args:
-        how: "draws" (equation of Dodge et al. 2019 for each seed, bootstrap interval over draws) or "repeats"
-            (mean over seeds of the best so far, t interval).
+        how: "draws" (equation of Dodge et al. 2019 for one or two searches, no interval) or "repeats" (mean
+            over searches of the best so far, t interval from three searches on).
         points: by number of trials; those without a certain value are left out.
         seeds: number of searches behind it.
         absent: why there are no points, else "".
@@ -271,21 +274,23 @@ def _expected(studies: Sequence[Study]) -> Expected:
     gains = np.array([[searches[p].gains[:n] for p in instances] for searches in by_seed.values()])
     if independent and n - 1 < FEWEST_DRAWS:
         return Expected(absent=f"{n - 1} trials beside the defaults, at least {FEWEST_DRAWS} are needed")
-    if independent:
-        estimate = expected_best(gains[..., 0], gains[..., 1:], seed=BOOTSTRAP_SEED)
+    repeated = not independent or len(by_seed) >= FEWEST_SEARCHES
+    if not repeated:
+        means = expected_best(gains[..., 0], gains[..., 1:])
+        estimate = Estimate(means, *np.full((2, len(means)), np.nan))
     else:
         estimate = mean_over_repeats(np.maximum.accumulate(gains, axis=2).mean(axis=1))
     points = _points(estimate, first.sign)
     if not points:
         return Expected(absent="the defaults gave no value, and neither did some of the other trials")
-    return Expected("draws" if independent else "repeats", points, len(by_seed))
+    return Expected("repeats" if repeated else "draws", points, len(by_seed))
 
 
 def _points(estimate: Estimate, sign: int) -> tuple[Expectation, ...]:
     """Return the estimate in the metric's own direction, where it is known."""
     rows = zip(*(part.tolist() for part in estimate), strict=True)
     return tuple(
-        Expectation(n, sign * mean, *sorted((sign * low, sign * high)))
+        Expectation(n, sign * mean, *(sorted((sign * low, sign * high)) if low == low else (None, None)))
         for n, (mean, low, high) in enumerate(rows, 1)
         if math.isfinite(mean)
     )

@@ -232,8 +232,10 @@ def _expected(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
 
 
 def _interval(at: Expectation, places: int) -> str:
-    mean, low, high = (f"{v:.{places}f}" for v in (at.mean, at.low, at.high))
-    return mean if at.low == at.high else f"{mean} ({low} to {high})"
+    mean = f"{at.mean:.{places}f}"
+    if at.low is None or at.high is None or at.low == at.high:
+        return mean
+    return f"{mean} ({at.low:.{places}f} to {at.high:.{places}f})"
 
 
 def _budgets(most: int) -> list[int]:
