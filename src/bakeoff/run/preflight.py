@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bakeoff.data.source import DeclaresColumns
@@ -34,8 +34,8 @@ class PreflightResult:
         skipped: reasons why the model cannot run.
     """
 
-    refused: dict[str, UsageError | Unsupported]
-    skipped: dict[str, str]
+    refused: dict[str, UsageError | Unsupported] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
     @property
     def failing(self) -> frozenset[str]:
