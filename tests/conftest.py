@@ -1,40 +1,37 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import commands
+
 os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # compiling ranx takes longer than running it on small data
 
 HERE = Path(__file__).parent
-PATH = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
-"""PYTHONPATH of a child: the toys, and whatever this process was told to take modules from."""
 
-Bakeoff = Callable[..., "subprocess.CompletedProcess[str]"]
+Bakeoff = Callable[..., commands.Answer]
 
 
 @pytest.fixture
 def bakeoff(tmp_path: Path) -> Bakeoff:
-    """The real command line in a folder of its own, with the toys beside the shipped names."""
+    """The command line in a folder of its own, with the toys beside the shipped names."""
 
-    def run(verb: str, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def run(verb: str, *words: str) -> commands.Answer:
         toys = [f"--config-dir={HERE / 'conf'}"] if verb in ("run", "plan", "describe") else []
-        environment = {**os.environ, "PYTHONPATH": PATH, "COLUMNS": "200", "TERM": "dumb"}
-        return subprocess.run(
-            [sys.executable, "-m", "bakeoff", verb, *toys, *words],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        return commands.run([verb, *toys, *words], tmp_path)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[commands.Warm]:
+    """A process that has imported what a command needs, and forks one for each command."""
+    process = commands.Warm(tmp_path_factory.mktemp("warm"))
+    yield process
+    process.close()
 
 
 @pytest.fixture(scope="session")

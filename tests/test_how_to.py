@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+import commands
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs" / "how-to").glob("*.md"))
@@ -18,25 +17,18 @@ BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", flags=re.MULTILINE | re.
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
 def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    bin_dir, work = tmp_path / "bin", tmp_path / "work"
-    bin_dir.mkdir(), work.mkdir()
-    for name, words in {"bakeoff": "-m bakeoff", "python": ""}.items():
-        script = bin_dir / name
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
-        script.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{bin_dir}{os.pathsep}{os.environ['PATH']}"}
-    commands = 0
+    work = tmp_path / "work"
+    work.mkdir()
+    ran = 0
     for language, name, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if name:
             (work / name).parent.mkdir(parents=True, exist_ok=True)
             (work / name).write_text(text, encoding="utf-8")
         for line in text.splitlines() if language == "bash" else ():
-            done = subprocess.run(
-                ["sh", "-c", line], cwd=work, env=environment, capture_output=True, text=True, check=False
-            )
+            done = commands.run_line(line, work)
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-            commands += 1
-    assert commands
+            ran += 1
+    assert ran
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import commands
 
 HERE = Path(__file__).parent
 LOUD = ("error", "warning", "assert")
@@ -127,10 +126,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def run_bakeoff(folder: Path, *words: str) -> None:
-    path = os.pathsep.join(filter(None, (str(HERE.parent), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "PYTHONPATH": path, "TERM": "dumb"}
-    command = [sys.executable, "-m", "bakeoff", *words]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = commands.run(words, folder)
     assert done.returncode in (0, 1), done.stderr  # 1: the cells that are made to fail
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -18,9 +15,9 @@ import pytest
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
 from bakeoff.tuning import tune
+from commands import HERE, Warm
 from tuning_studies import Child, made, split_of, timeless, with_tuning
 
-TESTS = Path(__file__).parents[1]
 FLOAT = "optuna.distributions.FloatDistribution"
 VOLATILE = ("seconds", "peak_mb", "started")
 
@@ -104,13 +101,9 @@ WORDS = (
 )
 
 
-def run(folder: Path, wait: float) -> subprocess.Popen[bytes]:
+def start(warm: Warm, folder: Path, wait: float) -> int:
     folder.mkdir(exist_ok=True)
-    words = (*WORDS, f"model.build.wait={wait}", f"--config-dir={TESTS / 'conf'}")
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    command = [sys.executable, "-m", "bakeoff", "run", *words]
-    return subprocess.Popen(command, cwd=folder, env=environment, **quiet)
+    return warm.start(folder, ("run", *WORDS, f"model.build.wait={wait}", f"--config-dir={HERE / 'conf'}"))
 
 
 def record_of(folder: Path) -> Any:
@@ -127,35 +120,34 @@ def fits(folder: Path) -> tuple[Counter[str], int]:
 
 
 @pytest.mark.slow
-def test_two_commands_on_one_store_spend_one_budget_and_fit_the_winner_once(tmp_path: Path) -> None:
+def test_two_commands_on_one_store_spend_one_budget_and_fit_the_winner_once(
+    warm: Warm, tmp_path: Path
+) -> None:
     """Twice: by a third that finds nothing to do, too."""
-    commands = [run(tmp_path, 0.3) for _ in range(2)]
-    assert [c.wait(timeout=120) for c in commands] == [0, 0]
+    commands = [start(warm, tmp_path, 0.3) for _ in range(2)]
+    assert [warm.wait(command) for command in commands] == [0, 0]
     record = record_of(tmp_path)
     assert record["status"] == "done" and len(record["tuning"]["trials"]) == 12
     trials, final = fits(tmp_path)
     assert final == 1
     assert sum(trials.values()) == sum(not t["from_memory"] for t in record["tuning"]["trials"])
-    assert run(tmp_path, 0.3).wait(timeout=120) == 0
+    assert warm.wait(start(warm, tmp_path, 0.3)) == 0
     assert record_of(tmp_path) == record and fits(tmp_path) == (trials, 1)
 
 
 @pytest.mark.slow
-def test_a_command_killed_at_any_moment_ends_as_if_undisturbed(tmp_path: Path) -> None:
-    assert run(tmp_path / "whole", 0.1).wait(timeout=120) == 0
+def test_a_command_killed_at_any_moment_ends_as_if_undisturbed(warm: Warm, tmp_path: Path) -> None:
+    assert warm.wait(start(warm, tmp_path / "whole", 0.1)) == 0
     expected = record_of(tmp_path / "whole")
     whole = (tmp_path / "whole" / "fits.log").read_text().splitlines()
     folder, chance, killed = tmp_path / "cut", random.Random(3), 0
     for goal in (1, 3, 4, 7, 9, len(whole)):  # the last is the final fit
-        child = run(folder, 0.1)
+        command = start(warm, folder, 0.1)
         log = folder / "fits.log"
-        while child.poll() is None and not (log.exists() and lines(log) >= goal + killed):
+        while warm.poll(command) is None and not (log.exists() and lines(log) >= goal + killed):
             time.sleep(0.005)
         time.sleep(chance.random() * 0.1)
-        if child.poll() is None:
-            child.kill()
-            killed += 1
-        child.wait()
+        killed += warm.kill(command)
     assert killed >= 4
-    assert run(folder, 0.1).wait(timeout=120) == 0
+    assert warm.wait(start(warm, folder, 0.1)) == 0
     assert timeless(record_of(folder), VOLATILE) == timeless(expected, VOLATILE)

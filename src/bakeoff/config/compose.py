@@ -90,13 +90,12 @@ def _hydra_state_preserved() -> Iterator[None]:
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.hydra_config import HydraConfig
 
-    hydra, config = GlobalHydra.instance(), HydraConfig.instance()
-    before = hydra.hydra, config.cfg
-    hydra.clear()
+    before = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
+    GlobalHydra.instance().clear()
     try:
         yield
-    finally:
-        hydra.hydra, config.cfg = before
+    finally:  # a launcher may have put other instances in their places
+        GlobalHydra.instance().hydra, HydraConfig.instance().cfg = before
 
 
 def _sweep(words: CommandLine) -> None:
