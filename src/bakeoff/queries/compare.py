@@ -333,7 +333,7 @@ def _why_not_measured(match: Match, column: Column) -> str:
     reasons = {r.absent[n] for r in records for n in (column.metric, column.name) if n in r.absent}
     if reasons:
         return f"not measured for {match.title} ({'; '.join(sorted(reasons))})"
-    has_no_cutoff = any("" in r.metrics.get(column.metric, {}) for r in records)
+    has_no_cutoff = any(r.measurement(column.metric, None) for r in records)
     hint = "has no cutoff" if has_no_cutoff else f"needs a cutoff, {column.metric}@10"
     return f"not measured for {match.title}: {column.metric} {hint}"
 
@@ -567,9 +567,8 @@ def _metric(
 
 
 def _value(result: Result, column: Column) -> float | None:
-    by_k = result.record.metrics.get(column.metric, {})
-    mean, _ = by_k.get("" if column.k is None else str(column.k), (None, None))
-    return mean
+    measurement = result.record.measurement(column.metric, column.k)
+    return None if measurement is None else measurement[0]
 
 
 def _mean(results: Iterable[Result], column: Column) -> float:

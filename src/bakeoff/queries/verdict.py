@@ -148,13 +148,12 @@ def _agreement(leader: Row, views: Mapping[str, tuple[str, ...]]) -> Agreement |
 
 def _best_of_run(rows: Sequence[Row], column: Column, run: Run, higher: bool) -> tuple[str, ...]:
     means: dict[str, float] = {}
-    k = "" if column.k is None else str(column.k)
     for row in rows:
         values = [
-            result.record.metrics[column.metric][k][0]
+            measurement[0]
             for result in row.results
             if (result.request.cell.split_seed, result.request.cell.fold, result.request.cell.seed) == run
-            and k in result.record.metrics.get(column.metric, {})
+            and (measurement := result.record.measurement(column.metric, column.k)) is not None
         ]
         if values:
             means[row.label] = statistics.fmean(values)

@@ -58,12 +58,11 @@ def run_ranks(table: Table, column: Column, higher_is_better: bool) -> Doubles:
 
     A model without chance has the same value in every run that shares its split.
     """
-    k = "" if column.k is None else str(column.k)
     values = np.full((len(table.rows), len(table.runs)), np.nan)
     position = {run: at for at, run in enumerate(table.runs)}
     for at, row in enumerate(table.rows):
         for request, record in row.results:
-            value = record.metrics.get(column.metric, {}).get(k)
+            value = record.measurement(column.metric, column.k)
             if record.done and value is not None:
                 cell = request.cell
                 values[at, position[Run(cell.split_seed, cell.fold, cell.seed)]] = value[0]
