@@ -24,7 +24,7 @@ import numpy as np
 
 from bakeoff.arrays import Array, Bools, Doubles
 from bakeoff.errors import Unsupported, check_choice, check_range
-from bakeoff.evaluation.variance import Question, Spread, Summary, summarise
+from bakeoff.evaluation.variance import PairSpread, Question, Spread, Summary, summarise
 
 Test = Literal["t", "randomization", "wilcoxon"]
 Correction = Literal["holm", "bh"]
@@ -253,6 +253,21 @@ def over_repetitions(samples: Sequence[Sample], pairs: Array, config: TestConfig
         half = spread.half_widths(config.confidence)
         columns.append((means, spread.p_values(means), means - half, means + half))
     return MeanDifference(*(np.stack(part) for part in zip(*columns, strict=True)))
+
+
+def pair_spread(samples: Sequence[Sample], pair: tuple[int, int], config: TestConfig) -> PairSpread:
+    """Return the difference of two systems in the first metric of the samples, and what it varies by.
+
+    Systems beside the two have no part in it.
+
+    Raises:
+        Unsupported: a split has fewer than two users with a value under both.
+    """
+    models = _aligned(samples)
+    summary = summarise([[fits[:, 0] for fits in models[at]] for at in pair])
+    means, spread = _differences(summary, np.array([[0, 1]]), config)
+    users = np.unique(np.concatenate([s.users for s in samples]))
+    return PairSpread(float(means[0]), spread, users, summary.influence((0, 1)))
 
 
 def mean_half_widths(samples: Sequence[Sample], config: TestConfig) -> Doubles:

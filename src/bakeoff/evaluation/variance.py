@@ -25,7 +25,7 @@ algorithms*, trained again on another split with another seed: all three are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -174,6 +174,26 @@ class Spread:
             fits_df=times * (self.fits_df + self.fits_groups) - self.fits_groups,
         )
 
+    def with_users(self, times: float) -> Spread:
+        """Return the spread to expect of so many times as many users on each split."""
+        by_users, fits_by_users = self.splits_by_users / times, self.fits_by_users / times
+        return replace(
+            self,
+            users=self.users / times,
+            users_df=times * (self.users_df + 1) - 1,
+            splits=np.maximum(self.splits - self.splits_by_users, 0.0) + by_users,
+            splits_by_users=by_users,
+            fits=np.maximum(self.fits - self.fits_by_users, 0.0) + fits_by_users,
+            fits_by_users=fits_by_users,
+        )
+
+    def effect_draws(self, n: int, rng: np.random.Generator) -> Doubles:
+        """Return n draws of the variance that splits and fits add to the first estimate, float64 [n]."""
+        weight, variance = self._posterior()
+        middle = (rng.permutation(n) + 0.5) / n
+        node = np.searchsorted(np.cumsum(weight[0]), middle).clip(max=weight.shape[1] - 1)
+        return np.asarray(np.maximum(variance[0, node] - self.users[0], 0.0))
+
 
 def _prior_variances(prior: tuple[float, float], mass: Doubles) -> Doubles:
     """Return the squares of a half-t at points that leave so much of its mass below them."""
@@ -222,6 +242,10 @@ class Summary:
     _split_means: Doubles
     _influence: Doubles
     _residual: Doubles
+
+    def influence(self, pair: tuple[int, int]) -> Doubles:
+        """Return the influence of each user on the difference of a pair, float64 [U]."""
+        return np.asarray(self._influence[pair[0]] - self._influence[pair[1]])
 
     def differences(self, pairs: Array) -> tuple[Doubles, Spread]:
         """Return the mean differences of pairs (int [q, 2]), first less second, and their spread."""
@@ -327,6 +351,146 @@ def _of_differences(rows: Doubles, pairs: Array) -> Doubles:
         apart = rows[a[at]] - rows[b[at]]
         distance[at] = apart @ apart
     return distance
+
+
+# -- one difference: what a smaller one would need, and several of them together ----------------------
+
+MOST_SPLITS, MOST_FITS, MOST_USERS = 50, 20, 100.0
+"""Largest numbers of splits and of fits, and the largest factor of users, that `repetitions_needed` tries."""
+
+EFFECT_DRAWS = 2000
+"""Draws of the variances of split and fit effects behind a mean over several comparisons."""
+
+
+@dataclass(frozen=True, eq=False)
+class PairSpread:
+    """The difference of two models and what it varies by.
+
+    Args:
+        difference: mean of the first less mean of the second.
+        spread: of this one difference.
+        users: [n], ids of the users of all splits.
+        influence: float64 [n], of each user on the difference; its squares sum to the users' variance.
+    """
+
+    difference: float
+    spread: Spread
+    users: Array
+    influence: Doubles
+
+
+@dataclass(frozen=True)
+class Needed:
+    """The smallest numbers that would be expected to tell a difference apart, each with all else as it is.
+
+    None where no number up to the bound would, where the design cannot say (several splits are needed to
+    know what one adds, several fits likewise), or where the difference is told apart already.
+
+    Args:
+        splits: number of splits.
+        fits: number of fits of each model on each split.
+        users: number of users.
+    """
+
+    splits: int | None = None
+    fits: int | None = None
+    users: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != Needed()
+
+
+def repetitions_needed(distance: float, spread: Spread, n_fits: int, confidence: float = 0.95) -> Needed:
+    """Return the smallest numbers with which an interval is expected to be narrower than the distance.
+
+    Args:
+        distance: of the difference from the value that the interval shall not hold, such as 0.
+        spread: of one difference; that of `Spread.fixed` where fitted models are asked about.
+        n_fits: fits of each model on each split behind it, the largest number.
+    """
+
+    def enough(expected: Spread) -> bool:
+        return bool(expected.half_widths(confidence)[0] < abs(distance))
+
+    if distance == 0 or enough(spread):
+        return Needed()
+    splits = fits = users = None
+    if spread.n_splits > 1:
+        splits = _least(spread.n_splits + 1, MOST_SPLITS, lambda n: enough(spread.with_splits(n)))
+    if spread.fits_df[0] > 0 and n_fits > 1:
+        fits = _least(n_fits + 1, MOST_FITS, lambda n: enough(spread.with_fits(n / n_fits)))
+    n_users = round(spread.users_df + 1)
+    users = _least(n_users + 1, int(MOST_USERS * n_users), lambda n: enough(spread.with_users(n / n_users)))
+    return Needed(splits, fits, users)
+
+
+def _least(low: int, high: int, enough: Callable[[int], bool]) -> int | None:
+    """Return the smallest number in [low, high] that is enough, where all larger ones are too; else None."""
+    if low > high or not enough(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+    return low
+
+
+@dataclass(frozen=True)
+class Combined:
+    """A weighted sum of differences, half the width of its interval (NaN without one) and its p-value."""
+
+    difference: float
+    half: float
+    p: float
+
+
+def combined(
+    pairs: Sequence[PairSpread], groups: Sequence[str], weights: Doubles, confidence: float = 0.95
+) -> Combined:
+    """Return a weighted sum of differences, such as their mean, with its interval.
+
+    The groups are fixed: the answer is about these ones. Between groups all is independent and variances
+    add. Within a group a user counts once, with the sum of its influences, and the effects of splits and
+    fits may go together: their standard deviations add, which makes an interval too wide rather than too
+    narrow. The unknown effects are drawn from their posteriors with a fixed seed.
+
+    Args:
+        pairs: the differences.
+        groups: for each the data set that its users are of.
+        weights: float64 [len(pairs)].
+    """
+    rng = np.random.default_rng(0)
+    parts, degrees, effects = [], [], np.zeros(EFFECT_DRAWS)
+    for group in dict.fromkeys(groups):
+        members = [at for at, name in enumerate(groups) if name == group]
+        users, codes = np.unique(np.concatenate([pairs[at].users for at in members]), return_inverse=True)
+        influences = np.concatenate([weights[at] * pairs[at].influence for at in members])
+        influence = np.bincount(codes, influences, len(users))
+        parts.append(float(influence @ influence))
+        degrees.append(min(pairs[at].spread.users_df for at in members))
+        deviation = np.zeros(EFFECT_DRAWS)
+        for at in members:
+            deviation += abs(weights[at]) * np.sqrt(pairs[at].spread.effect_draws(EFFECT_DRAWS, rng))
+        effects += deviation**2
+    squares = sum(part**2 / df for part, df in zip(parts, degrees, strict=True))
+    users_df = sum(parts) ** 2 / squares if squares > 0 else sum(degrees)
+    difference = float(sum(w * pair.difference for w, pair in zip(weights, pairs, strict=True)))
+    variance = sum(parts) + effects
+    return Combined(difference, *_of_draws(difference, variance, users_df, confidence))
+
+
+def _of_draws(difference: float, variance: Doubles, df: float, confidence: float) -> tuple[float, float]:
+    """Return half width and p of a difference whose variance is one of the draws, float64 [n]."""
+
+    def tail(distance: float) -> float:
+        return float(_two_tails(np.array(distance), variance, df).mean())
+
+    if variance.max() == 0:
+        return 0.0, 1.0 if difference == 0 else float(2.0**-df)
+    low, high = 0.0, float(_upper(variance.max(), confidence, df))
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if tail(middle) > 1 - confidence else (low, middle)
+    return high, max(tail(abs(difference)), float(np.finfo(np.float64).tiny))
 
 
 def scatter_half_width(means: Sequence[Sequence[float]], confidence: float = 0.95) -> float | None:
