@@ -83,8 +83,8 @@ def test_two_models_are_compared_with_segments_and_users(run_compare) -> None:
     assert "Users who gain most in ndcg@10" in out and "user u0" in out and "* i0" in out
 
 
-def test_seeds_are_averaged_and_said(run_compare) -> None:
-    assert "Model seeds, averaged by user: 2 and 1." in run_compare("shuffled", "ease", "name=one")[1]
+def test_the_fits_of_both_are_counted(run_compare) -> None:
+    assert "Fits on a split: 2 and 1." in run_compare("shuffled", "ease", "name=one")[1]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_tolerance_beyond_the_interval_leaves_it_undecided(run_compare) -> Non
 
 def test_several_splits_are_combined(run_compare) -> None:
     code, out, _ = run_compare("ease", "popularity", "name=three", "--gate=ndcg@5")
-    assert "corrected resampled t-test over 3 splits" in out
+    assert "users, 3 splits and fits as random effects" in out
     assert code == 0
     assert "Each split alone, in ndcg@5" in out
     for split_seed in (1, 2, 3):

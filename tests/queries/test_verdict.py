@@ -61,6 +61,12 @@ def test_the_leader_its_ties_and_the_best_that_it_is_told_from(judge, values) ->
     assert [lead.p_corrected > 0.05 for lead in verdict.against_ties] == [True]
 
 
+def test_a_tie_says_what_would_be_expected_to_settle_it(judge, values) -> None:
+    verdict = judge(**values).verdict
+    assert verdict.needed.users > 200 and verdict.needed.splits is None
+    assert f"about {verdict.needed.users:,} users" in text_of(verdict)
+
+
 def test_its_numbers_are_those_of_the_table_and_of_the_pairwise_tests(judge, values, metrics, store) -> None:
     table = judge(**values)
     verdict = table.verdict

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bakeoff.evaluation.significance import TestConfig
+from bakeoff.evaluation.variance import Needed
 from bakeoff.queries.select import Result
 from bakeoff.run.naming import Name, label
 from bakeoff.storage.record import Status
@@ -205,6 +206,8 @@ class Verdict:
         metrics: the leader in the other prominent accuracy metrics at the same cutoff.
         runs: the leader in each run (split seed, fold, seed).
         popularity: mean of the popularity baseline, or None.
+        needed: what would be expected to tell the leader from the first of the ties; None without ties, or
+            where they were not tested.
         single: whether every model has one fit: then the verdict is about these fitted models.
         not_done: labels of models without all their runs, by status.
     """
@@ -222,6 +225,7 @@ class Verdict:
     metrics: Agreement | None = None
     runs: Agreement | None = None
     popularity: float | None = None
+    needed: Needed | None = None
     single: bool = True
     not_done: Mapping[str, tuple[str, ...]] | None = None
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from bakeoff.evaluation.catalogue import leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
-from bakeoff.evaluation.significance import TestConfig
+from bakeoff.evaluation.significance import TestConfig, pair_spread
+from bakeoff.evaluation.variance import Needed, repetitions_needed
 from bakeoff.queries.comparison import complete, is_popularity
-from bakeoff.queries.pairs import Pairwise, pairwise
+from bakeoff.queries.pairs import Pairwise, cells_without_values, pairwise, read_sample, split_cells
 from bakeoff.queries.tables import Agreement, Column, Contender, Lead, Row, Run, Table, Verdict
 from bakeoff.storage.store import Store
 
@@ -65,6 +66,7 @@ def verdict(table: Table, metrics: Mapping[str, Metric], store: Store | None, co
         cutoffs=_agreement(leader, at_cutoffs),
         metrics=_agreement(leader, in_metrics),
         runs=_agreement(leader, in_runs) if len(table.runs) > 1 else None,
+        needed=_needed(table, column, leader, ties[0], store, config) if ties and pair is not None else None,
     )
 
 
@@ -125,6 +127,19 @@ def _lead(pair: Pairwise, table: Table, leader: Row, other: Row, confidence: flo
         float(pair.corrected[i, j]),
         confidence,
     )
+
+
+def _needed(
+    table: Table, column: Column, leader: Row, tie: Row, store: Store | None, config: TestConfig
+) -> Needed | None:
+    """Return how many splits, fits or users would be expected to tell two rows apart, without correction."""
+    splits = split_cells(table.parts, [leader.results, tie.results])
+    if store is None or not splits or cells_without_values(store, splits):
+        return None
+    samples = [read_sample(store, split, [column]) for split in splits]
+    pair = pair_spread(samples, (0, 1), config)
+    n_fits = max(len(keys) for split in splits for keys in split.keys)
+    return repetitions_needed(pair.difference, pair.spread, n_fits, config.confidence)
 
 
 def _other_k(column: Column, leading: Column) -> bool:

@@ -57,6 +57,7 @@ def sentences(verdict: Verdict) -> list[str]:
         *_agreements(verdict),
         *_popularity(verdict),
         *_not_done(verdict),
+        *_needed(verdict),
         *_about(verdict),
     ]
 
@@ -162,6 +163,20 @@ def _not_done(verdict: Verdict) -> list[str]:
         f"{f' and {len(labels) - NAMED} more' if len(labels) > NAMED else ''}."
         for status, labels in (verdict.not_done or {}).items()
     ]
+
+
+def _needed(verdict: Verdict) -> list[str]:
+    """Say what would be expected to tell the leader from the first of the ties."""
+    if verdict.needed is None or verdict.leader is None or not verdict.ties:
+        return []
+    needed = verdict.needed
+    ways = [f"{needed.fits} seeds"] if needed.fits is not None else []
+    ways += [f"{needed.splits} splits"] if needed.splits is not None else []
+    ways += [f"{needed.users:,} users"] if needed.users is not None else []
+    pair = f"{verdict.leader.label} from {verdict.ties[0].label}"
+    if ways:
+        return [f"To tell {pair} would take about {' or '.join(ways)}, if the difference is what it seems."]
+    return []
 
 
 def _about(verdict: Verdict) -> list[str]:

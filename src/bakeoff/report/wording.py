@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from bakeoff.evaluation.significance import TestConfig
 from bakeoff.queries.tables import Column, Marks, Row, Run, Table
 from bakeoff.run.naming import escape_control_chars, settings
 
@@ -197,14 +198,22 @@ def _has_tests(table: Table, marks: Marks) -> bool:
 def how_tested(marks: Marks) -> str:
     """Return how models were compared: `paired t-test over users, Holm over all pairs, level 5 %`."""
     test_config = marks.test_config
-    test = TESTS[test_config.test]
-    if marks.n_splits > 1:
-        test = f"users, {marks.n_splits} splits and fits as random effects"
-    elif marks.n_fits > 1 and test_config.question == "algorithms":
-        test = "users and fits as random effects"
+    test = random_effects(test_config, marks.n_splits, marks.n_fits) or TESTS[test_config.test]
     return (
         f"{test}, {CORRECTIONS[test_config.correction]} over all pairs, level {100 * test_config.level:.3g} %"
     )
+
+
+def random_effects(test_config: TestConfig, n_splits: int, n_fits: int) -> str:
+    """Return what the variance model takes as random, as `users and fits as random effects`.
+
+    It is empty where the configured test over users is used.
+    """
+    if test_config.question == "models":
+        return "users as random effects" if n_splits > 1 else ""
+    if n_splits > 1:
+        return f"users, {n_splits} splits and fits as random effects"
+    return "users and fits as random effects" if n_fits > 1 else ""
 
 
 def _untested(table: Table) -> list[str]:

@@ -88,7 +88,7 @@ def test_a_gate_shows_difference_interval_and_tolerance() -> None:
 
 def test_how_it_was_tested_is_said() -> None:
     out = printed(comparison_of(line(), n_splits=3, seeds=(2, 1)))
-    assert "corrected resampled t-test over 3 splits" in out and "averaged by user: 2 and 1" in out
+    assert "users, 3 splits and fits as random effects" in out and "Fits on a split: 2 and 1" in out
     out = printed(comparison_of(line(), family_size=1), TestConfig(test="randomization"))
     assert "10,000 resamples" in out and "One pair" in out
 

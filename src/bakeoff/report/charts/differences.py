@@ -59,9 +59,8 @@ def sections(frame: Frame) -> list[ChartSection]:
     charts = [_map(frame, rows, config)] if rows else []
     ranks, why = _ranks(frame)
     words = (
-        f"Every two models are compared by a {TESTS[config.test]}; several splits are combined by the "
-        "corrected resampled t-test, several seeds of a model are averaged per user first. The p-values of "
-        "all pairs of one metric at one k are corrected together "
+        f"Every two models are compared by a {TESTS[config.test]}; several splits or fits are random effects "
+        "beside the users. The p-values of all pairs of one metric at one k are corrected together "
         f"({CORRECTIONS[config.correction]}), which allows for a choice of the best on the same data."
     )
     text = frame.text(words if rows else f"Nothing was tested: {'; '.join(untested)}.")

@@ -11,7 +11,7 @@ from bakeoff.queries.recommend import ListedItem
 from bakeoff.queries.segments import Segment
 from bakeoff.report.render.console import say
 from bakeoff.report.render.fitted import print_table
-from bakeoff.report.wording import CORRECTIONS, NOTHING, TESTS, p_text, visible
+from bakeoff.report.wording import CORRECTIONS, NOTHING, TESTS, p_text, random_effects, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,14 +82,14 @@ def _how_tested(one: Comparison, test_config: TestConfig) -> str:
     """Return how the numbers were computed, in two sentences."""
     if all(metric.tested is None for metric in one.metrics):
         return "Differences are candidate less baseline; none has a test."
-    if one.n_splits > 1:
-        test = f"corrected resampled t-test over {one.n_splits} splits"
-    else:
+    test = random_effects(test_config, one.n_splits, max(one.n_seeds))
+    if not test:
         drawn = f", {test_config.resamples:,} resamples" if test_config.test == "randomization" else ""
-        test = f"{TESTS[test_config.test]}{drawn}; intervals by bootstrap over users"
+        bootstrap = "" if test_config.test == "t" else "; intervals by bootstrap over users"
+        test = f"{TESTS[test_config.test]}{drawn}{bootstrap}"
     seeds = ""
     if max(one.n_seeds) > 1:
-        seeds = f" Model seeds, averaged by user: {one.n_seeds[0]} and {one.n_seeds[1]}."
+        seeds = f" Fits on a split: {one.n_seeds[0]} and {one.n_seeds[1]}."
     family = (
         f"{CORRECTIONS[test_config.correction]} over {one.family_size} pairs of models for each metric and k"
     )
