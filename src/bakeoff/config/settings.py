@@ -62,4 +62,6 @@ class Settings:
             raise ConfigError(
                 f"mlflow={mlflow!r}: expected an address such as http://host:5000 or sqlite:///mlflow.db"
             )
-        return cls(Path(plain["results_dir"]), evaluation, Options(**options), plain["fresh"], tests, mlflow)
+        return cls(
+            Path(str(plain["results_dir"])), evaluation, Options(**options), plain["fresh"], tests, mlflow
+        )

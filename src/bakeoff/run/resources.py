@@ -12,6 +12,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
+
 from bakeoff._version import __version__
 from bakeoff.storage.record import PHASES, Environment
 
@@ -42,9 +44,13 @@ class ResourceMeter:
         return _peak_bytes() / 1e6
 
 
-@cache
 def environment() -> Environment:
-    """Return the environment of this process, captured once."""
+    """Return the environment of this process, with the commit of the working directory."""
+    return msgspec.structs.replace(_process_environment(), git=_git_sha(Path.cwd()))
+
+
+@cache
+def _process_environment() -> Environment:
     distributions = metadata.packages_distributions()
     libraries = {
         module: f"{distributions[module][0]} {metadata.version(distributions[module][0])}"
@@ -58,7 +64,7 @@ def environment() -> Environment:
         cpu=_cpu(),
         cores=os.cpu_count(),
         libraries=libraries,
-        git=_git_sha(),
+        git=None,
     )
 
 
@@ -91,11 +97,17 @@ def _cpu() -> str:
     return platform.processor()
 
 
-def _git_sha() -> str | None:
-    """Return the commit of the working directory (the user's project), or None outside a checkout."""
+@cache
+def _git_sha(folder: Path) -> str | None:
+    """Return the commit of a folder (the user's project), or None outside a checkout."""
     try:
         result = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=5, check=False
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
