@@ -9,14 +9,13 @@ from scipy import integrate, stats
 from bakeoff.arrays import Doubles
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation.variance import FIT_PRIOR, SPLIT_PRIOR, scatter_half_width, summarise
+from numerics import assert_close
 
 PAIR = np.array([[0, 1]])
 
 
 def close(actual: Doubles | float, expected: Doubles | float, tolerance: float = 1e-9) -> None:
-    np.testing.assert_allclose(
-        actual, expected, rtol=tolerance, atol=tolerance * float(np.max(np.abs(expected)))
-    )
+    assert_close(actual, expected, tolerance)
 
 
 @pytest.fixture
