@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from bakeoff._version import __version__
 from bakeoff.errors import ConfigError, UsageError, check_choice, nearest
 
 if TYPE_CHECKING:
+    from bakeoff.config.overrides import CommandLine
     from bakeoff.evaluation.significance import TestConfig
     from bakeoff.queries.select import CellFilter
 
@@ -56,10 +58,16 @@ def _invoke(words: list[str]) -> int:
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     try:
-        with bakeoff.make_context("bakeoff", words or ["--help"]) as context:
+        with _plain_errors(), bakeoff.make_context("bakeoff", words or ["--help"]) as context:
             return int(bakeoff.invoke(context) or 0)
     except click.exceptions.Exit as done:
         return done.exit_code
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    try:
+        yield
     except click.UsageError as error:
         raise ConfigError(_one_line(error)) from error
 
@@ -357,8 +365,7 @@ class HydraCommand(Command):
 
     def words(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the overrides that begin with a word."""
-        config_dir = ctx.params.get("config_dir")
-        path = config_files.search_path([config_dir] if config_dir else ())
+        path = config_files.search_path(ctx.params.get("config_dirs") or ())
         words = ctx.params.get("overrides") or ()
         return [CompletionItem(t) for t in completion.override_candidates(incomplete, words, path)]
 
@@ -379,24 +386,25 @@ def _config_options() -> list[click.Option]:
     return [*groups, *(option(key, TEXT, text) for key, text in config_files.comments().items())]
 
 
-def _overrides(options: dict[str, Any]) -> list[str]:
-    """Return the options of a HydraCommand as Hydra's words."""
-    words: list[str] = []
-    for name, value in options.items():
-        key = name.removeprefix("key_")
-        if value in (None, (), False):
-            continue
-        if name in ("config_dir", "config_name", "cfg", "package"):
-            words += [f"--{name.replace('_', '-')}", value]
-        elif name == "resolve":
-            words.append("--resolve")
-        elif key in ("k", "baselines"):
+def _command_line(options: dict[str, Any]) -> CommandLine:
+    """Return the options of a HydraCommand as Hydra's words and flags."""
+    from bakeoff.config import overrides as hydra_words
+
+    flags = {name: options[name] for name in ("config_name", "cfg", "package") if options[name]}
+    recorded = [word for name, value in flags.items() for word in (f"--{name.replace('_', '-')}", value)]
+    recorded = [word for path in options["config_dirs"] for word in ("--config-dir", path)] + recorded
+    words = []
+    for key, value in ((name.removeprefix("key_"), v) for name, v in options.items() if name[:4] == "key_"):
+        if key in ("k", "baselines") and value is not None:
             words.append(f"{key}=[{value.strip('[]')}]")
-        elif isinstance(value, tuple):
+        elif value and isinstance(value, tuple):
             words.append(f"{key}={','.join(value)}")
-        else:
+        elif value:
             words.append(f"{key}={_hydra_value(value)}")
-    return words
+    words += options["overrides"]
+    flags |= {"config_dirs": options["config_dirs"], "resolve": options["resolve"]}
+    recorded += ["--resolve"] * options["resolve"]
+    return hydra_words.command_line(words, words=(*recorded, *words), **flags)
 
 
 def _hydra_value(text: str) -> str:
@@ -531,11 +539,17 @@ def _statistics(test: str | None = None) -> tuple[Any, ...]:
     )
 
 
+CONFIG_DIR = _option(
+    "config_dir",
+    DIR,
+    "a folder of your own YAML: model/, dataset/, ... (./conf needs no flag)",
+    "-cd",
+    name="config_dirs",
+    multiple=True,
+)
 HYDRA = (
     click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=_complete_word),
-    _option(
-        "config_dir", DIR, "a folder of your own YAML: model/, dataset/, ... (./conf needs no flag)", "-cd"
-    ),
+    CONFIG_DIR,
     _option("config_name", TEXT, "another file in place of config.yaml", "-cn"),
     _option("cfg", _choice("job", "hydra", "all"), "print the configuration, run nothing", "-c"),
     _option("resolve", None, "of --cfg: with interpolations resolved"),
@@ -545,15 +559,21 @@ HYDRA = (
 )
 
 
-def _hydra(command: str, options: dict[str, Any]) -> int:
-    from bakeoff.config import compose
+def command_line(command: str, words: Sequence[str]) -> CommandLine:
+    """Return the words of a command that takes Hydra's, as options or as overrides.
 
-    overrides, form, quiet = (options.pop(name) for name in ("overrides", "form", "quiet"))
-    for word in overrides:
-        if "=" not in word and (groups := config_files.groups_with(word)):
-            raise ConfigError(f"{word!r}: expected key=value; write {groups[0]}={word}")
-    del options["multirun"]
-    return compose.main(command, [*_overrides(options), *overrides], form=form, quiet=quiet)
+    Raises:
+        ConfigError: a word that is neither.
+    """
+    with _plain_errors(), bakeoff.commands[command].make_context(command, list(words)) as context:
+        return _command_line(context.params)
+
+
+def _hydra(command: str, options: dict[str, Any]) -> int:
+    from bakeoff.config.compose import Session, run_session
+
+    session = Session(command, _command_line(options), options["form"], options["quiet"])
+    return run_session(session).exit_code
 
 
 @_command(*HYDRA, kind=HydraCommand, call=_hydra)
@@ -729,9 +749,6 @@ def verify_command() -> None:
     """
 
 
-CONFIG_DIR = _option("config_dir", DIR, "a folder of your own YAML: model/, dataset/, ...", multiple=True)
-
-
 @_command(
     click.argument("kind", metavar="|".join(LISTED), type=Value("KIND", _kinds, lambda ctx: LISTED)),
     *(CONFIG_DIR, RESULTS_DIR, FORMAT),
@@ -768,7 +785,7 @@ def _shown_names(context: click.Context) -> Sequence[str]:
         return completion.experiments(_results_dir(context))
     if kind == "metric":
         return _metric_names()
-    path = config_files.search_path(context.params.get("config_dir") or ())
+    path = config_files.search_path(context.params.get("config_dirs") or ())
     return config_files.options("experiment" if kind == "preset" else str(kind), path)
 
 

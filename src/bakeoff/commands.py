@@ -446,13 +446,13 @@ def verify(
     return 0 if result.agrees else 1
 
 
-def list_entries(kind: str, results_dir: Path, config_dir: Sequence[str], form: Form) -> int:
+def list_entries(kind: str, results_dir: Path, config_dirs: Sequence[str], form: Form) -> int:
     """Print what there is of a kind: models, datasets, splits, metrics, presets or experiments."""
     from bakeoff.queries.reference import entries
     from bakeoff.report.render import json
     from bakeoff.report.render.reference import print_entries
 
-    rows = entries(kind, results_dir, config_dir)
+    rows = entries(kind, results_dir, config_dirs)
     if form == "json":
         json.write({kind: rows})
     else:
@@ -460,13 +460,13 @@ def list_entries(kind: str, results_dir: Path, config_dir: Sequence[str], form: 
     return 0
 
 
-def show(kind: str, name: str, results_dir: Path, config_dir: Sequence[str], form: Form) -> int:
+def show(kind: str, name: str, results_dir: Path, config_dirs: Sequence[str], form: Form) -> int:
     """Print what is known of a model, data set, split, tuner, metric, preset or experiment."""
     from bakeoff.queries.reference import reference
     from bakeoff.report.render import json
     from bakeoff.report.render.reference import as_json, print_reference
 
-    entry = reference(kind, name, results_dir, config_dir)
+    entry = reference(kind, name, results_dir, config_dirs)
     if form == "json":
         json.write(as_json(entry))
     else:

@@ -93,6 +93,12 @@ def check_range(
         raise ConfigError(f"{name}={value!r}: expected {kind} {' and '.join(bounds)}".rstrip())
 
 
+def check_flag(name: str, value: object) -> None:
+    """Raise ConfigError unless value is true or false."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name}={value!r}: expected true or false")
+
+
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     """Raise ConfigError unless value is one of choices; the message names the nearest."""
     valid = list(choices)

@@ -23,7 +23,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from bakeoff.errors import check_choice, check_range
+from bakeoff.errors import check_choice, check_flag, check_range
 
 REQUIRED = inspect.Parameter.empty
 """Default of a parameter that has none."""
@@ -112,22 +112,24 @@ def parameters_of(target: Any) -> tuple[Parameter, ...]:
     return tuple(result)
 
 
-def check_parameters(instance: Any, prefix: str) -> None:
+def check_parameters(instance: object, prefix: str = "") -> None:
     """Check each field of a dataclass against the range or the choices that its annotation declares.
 
     Args:
         instance: the object. A field that may be None passes where it is None.
-        prefix: what stands before a field's name on the command line, as in `model.build`.
+        prefix: what stands before a field's name on the command line, as in `model.build`; "" for nothing.
 
     Raises:
         ConfigError: the first field that is outside.
     """
     kind: Any = type(instance)
     for name, of in _declarations(kind).items():
-        value, where = getattr(instance, name), f"{prefix}.{name}"
+        value, where = getattr(instance, name), f"{prefix}.{name}" if prefix else name
         if of.optional and value is None:
             continue
-        if of.choices:
+        if of.label == "bool":
+            check_flag(where, value)
+        elif of.choices:
             check_choice(where, value, of.choices)
         elif of.bounds is not None:
             low, high, above, below = of.bounds.low, of.bounds.high, of.bounds.above, of.bounds.below

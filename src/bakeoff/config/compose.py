@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bakeoff import commands, config_files
 from bakeoff.config import overrides as command_line
@@ -24,7 +24,9 @@ from bakeoff.storage.record import CellRequest
 from bakeoff.storage.store import Store
 
 if TYPE_CHECKING:
+    from hydra.core.config_search_path import ConfigSearchPath
     from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
 
 _PRIMARY = "_bakeoff_"
 """Name of the primary configuration in Hydra's store, which a `config.yaml` of the user's cannot replace."""
@@ -32,51 +34,44 @@ _PRIMARY = "_bakeoff_"
 
 @dataclass
 class Session:
-    """A command while it runs, and its result: the folders of its experiments and the exit code.
+    """A command that takes Hydra's words, while it runs.
 
-    `single` refuses more than one experiment; `form` and `quiet` are those of the request.
+    Args:
+        verb: run, plan or describe.
+        line: its words.
+        form, quiet: of the request.
+        single: refuse more than one experiment.
+        folders: of its experiments, when they are composed.
+        exit_code: of the command, at its end.
     """
 
     verb: str
-    command: str
+    line: CommandLine
+    form: commands.Form = "table"
+    quiet: bool = False
     single: bool = False
     folders: tuple[Path, ...] = ()
     exit_code: int = 0
-    words: CommandLine = field(default_factory=CommandLine)
     grid: Grid | None = None
-    form: commands.Form = "table"
-    quiet: bool = False
 
 
 _session: ContextVar[Session] = ContextVar("session")
 
 
-def main(verb: str, words: Sequence[str], *, form: commands.Form = "table", quiet: bool = False) -> int:
-    """Run a verb that takes Hydra's words (run, plan, describe) and return its exit code.
+def run_session(session: Session) -> Session:
+    """Run a command and return its session; a notebook's own state of Hydra is preserved.
 
     Raises:
         UsageError: the words or the configuration are wrong.
     """
-    session = Session(verb, command_of(verb, words), form=form, quiet=quiet)
-    return run_session(session, words).exit_code
-
-
-def command_of(verb: str, words: Sequence[str]) -> str:
-    """Return a command as a line for a shell."""
-    return shlex.join(["bakeoff", verb, *words])
-
-
-def run_session(session: Session, words: Sequence[str]) -> Session:
-    """Run a verb and return its session; a notebook's own state of Hydra is preserved."""
-    session.words = command_line.parse(words)
     token = _session.set(session)
     try:
         with _hydra_state_preserved():
-            _sweep(session.words)
+            _sweep(session.line)
     except BakeoffError:
         raise
     except Exception as error:
-        message = explain(error, session.words, session.grid)
+        message = explain(error, session.line, session.grid)
         if message is None:
             raise
         raise ConfigError(message) from error
@@ -98,7 +93,7 @@ def _hydra_state_preserved() -> Iterator[None]:
         GlobalHydra.instance().hydra, HydraConfig.instance().cfg = before
 
 
-def _sweep(words: CommandLine) -> None:
+def _sweep(line: CommandLine) -> None:
     """Compose what holds for the whole grid, and let the configured sweeper compose and run the jobs.
 
     As `hydra.main` does with --multirun, except that it would try each override on the default options first.
@@ -113,9 +108,9 @@ def _sweep(words: CommandLine) -> None:
     if "" not in sys.path:
         sys.path.insert(0, "")  # a user's own class is imported from the working directory
     version.setbase("1.3")
-    hydra = Hydra.create_main_hydra2("bakeoff", _search_path(words))
-    loader, name = hydra.config_loader, words.config_name or _PRIMARY
-    overrides = OverridesParser.create(loader).parse_overrides(list(words.overrides))
+    hydra = Hydra.create_main_hydra2("bakeoff", _search_path(line))
+    loader, name = hydra.config_loader, line.config_name or _PRIMARY
+    overrides = OverridesParser.create(loader).parse_overrides(list(line.overrides))
     config = hydra.compose_config(
         config_name=name,
         overrides=[str(o.input_line) for o in overrides if command_line.is_for_master(o)],
@@ -131,18 +126,18 @@ def _sweep(words: CommandLine) -> None:
     context.callbacks.on_multirun_end(config=config, config_name=name)
 
 
-def _search_path(words: CommandLine) -> Any:
+def _search_path(line: CommandLine) -> ConfigSearchPath:
     """Return Hydra's search path: the user's own folders come before the shipped one."""
     from hydra._internal.utils import create_config_search_path
     from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
-    for path in words.config_dirs:
+    for path in line.config_dirs:
         if not Path(path).is_dir():
             raise ConfigError(f"--config-dir {path}: there is no such folder")
     shipped = config_files.folder()
     ConfigStore.instance().store(_PRIMARY, OmegaConf.load(shipped / "config.yaml"), provider="bakeoff")
-    *own, last = (str(path.resolve()) for path in words.search_path)
+    *own, last = (str(path.resolve()) for path in line.search_path)
     search_path = create_config_search_path(last)
     for path in own:
         search_path.prepend("user", path, anchor="main")
@@ -164,11 +159,11 @@ def execute(
         launch: runs jobs by a launcher of Hydra's; None runs the cells in this process.
     """
     session = _session.get()
-    grid = session.grid = Grid(preset, overrides, compose, session.words.search_path)
+    grid = session.grid = Grid(preset, overrides, compose, session.line.search_path)
     composed = {job: compose(job) for job in grid.jobs()}
-    if session.words.cfg is not None:
+    if session.line.cfg is not None:
         grid.check_all_used()
-        _print_configs(composed, session.words)
+        _print_configs(composed, session.line)
         return 0
     if session.verb != "describe":
         composed |= {job: compose(job) for job in _baselines(grid, composed)}
@@ -196,50 +191,53 @@ def execute(
         launch([jobs[request.key] for request in missing])
 
     launcher = None if launch is None else launch_jobs
-    request = commands.Request(experiments, settings, session.command, launcher, session.form, session.quiet)
+    command = shlex.join(["bakeoff", session.verb, *session.line.words])
+    request = commands.Request(experiments, settings, command, launcher, session.form, session.quiet)
     session.exit_code = commands.VERBS[session.verb](request)
     return session.exit_code
 
 
-def _print_configs(composed: Mapping[Job, Any], words: CommandLine) -> None:
+def _print_configs(composed: Mapping[Job, DictConfig], line: CommandLine) -> None:
     """Print the configuration of each job as YAML, as --cfg does in any program of Hydra's."""
     from omegaconf import Container, OmegaConf
 
     for job, config in composed.items():
-        if words.resolve:
+        if line.resolve:
             OmegaConf.resolve(config)
-        keys = {"job": [k for k in config if k != "hydra"], "hydra": ["hydra"], "all": list(config)}
-        part = OmegaConf.masked_copy(config, keys[str(words.cfg)])
-        node = part if words.package in (None, "_global_") else OmegaConf.select(part, str(words.package))
+        names = [str(key) for key in config]
+        parts = {"job": [key for key in names if key != "hydra"], "hydra": ["hydra"], "all": names}
+        part = OmegaConf.masked_copy(config, parts[str(line.cfg)])
+        node = part if line.package in (None, "_global_") else OmegaConf.select(part, str(line.package))
         if node is None:
-            raise ConfigError(f"--package {words.package}: the configuration has no such key")
+            raise ConfigError(f"--package {line.package}: the configuration has no such key")
         if len(composed) > 1:
             sys.stdout.write(f"---\n# {' '.join(job)}\n")
         sys.stdout.write(OmegaConf.to_yaml(node) if isinstance(node, Container) else f"{node}\n")
 
 
-def _check(configs: Collection[Any]) -> None:
+def _check(configs: Collection[DictConfig]) -> None:
     """Check what YAML files set, once for each combination of options, and what all cells must agree in."""
     from omegaconf import OmegaConf
 
     for config in {str(config.hydra.runtime.choices): config for config in configs}.values():
         command_line.check_keys(_plain(config, resolve=False))
 
-    def value(config: Any, key: str) -> Any:
+    def value(config: DictConfig, key: str) -> Any:
         node = OmegaConf.select(config, key)
         return OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
 
     command_line.check_settings({key: value(c, key) for key in command_line.SETTINGS} for c in configs)
 
 
-def _run_job(config: Any) -> None:
+def _run_job(config: DictConfig) -> None:
     """Run one cell; a launcher of Hydra's (joblib, Slurm, Ray) calls it in its worker."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
     hydra = HydraConfig.instance().cfg
     assert hydra is not None
-    config = OmegaConf.merge(OmegaConf.create(OmegaConf.to_container(config)), hydra)  # Hydra hands it apart
+    merged = OmegaConf.merge(OmegaConf.create(OmegaConf.to_container(config)), hydra)  # Hydra hands it apart
+    config = cast("DictConfig", merged)
     settings = Settings.of(_plain(config))
     workspace = Workspace(Store(settings.results_dir / "store"))
     run_cell(
@@ -247,7 +245,7 @@ def _run_job(config: Any) -> None:
     )
 
 
-def to_cell(config: Any) -> Cell:
+def to_cell(config: DictConfig) -> Cell:
     """Return the cell that a composed configuration describes; seeds without effect are kept for its row."""
     plain = _plain(config)
     dataset, split, model = dict(plain["dataset"]), dict(plain["split"]), dict(plain["model"])
@@ -281,13 +279,13 @@ def to_cell(config: Any) -> Cell:
     return cell
 
 
-def _hyperparameters_named(config: Any) -> set[str]:
+def _hyperparameters_named(config: DictConfig) -> set[str]:
     """Return the hyperparameters that the command sets itself."""
     keys = (str(o).lstrip("+~").partition("=")[0] for o in config.hydra.overrides.task)
     return {k.removeprefix("model.build.") for k in keys if k.startswith("model.build.")}
 
 
-def overrides_label(group: str, config: Any, values: Mapping[str, Any], inside: str = "") -> str:
+def overrides_label(group: str, config: DictConfig, values: Mapping[str, Any], inside: str = "") -> str:
     """Return the parameters that differ from the YAML of an option, as `factors=128,iterations=30`.
 
     Args:
@@ -307,13 +305,13 @@ def overrides_label(group: str, config: Any, values: Mapping[str, Any], inside: 
     return ",".join(f"{k}={_text(v)}" for k, v in sorted(differing.items()) if k not in hidden)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     return f"[{'; '.join(_text(v) for v in value)}]" if isinstance(value, list) else str(value)
 
 
-def _option_as_written(group: str, config: Any) -> Mapping[str, Any]:
+def _option_as_written(group: str, config: DictConfig) -> Mapping[str, Any]:
     """Return the YAML of the chosen option of a group, before any override."""
     choice = config.hydra.runtime.choices.get(group)
     for source in config.hydra.runtime.config_sources:
@@ -323,7 +321,7 @@ def _option_as_written(group: str, config: Any) -> Mapping[str, Any]:
     return {}
 
 
-def experiment_name(config: Any, cell: Cell) -> str:
+def experiment_name(config: DictConfig, cell: Cell) -> str:
     """Return the name of a cell's experiment: `name`, or else that of the data set.
 
     Raises:
@@ -335,16 +333,16 @@ def experiment_name(config: Any, cell: Cell) -> str:
     return name
 
 
-def _plain(config: Any, *, resolve: bool = True) -> dict[str, Any]:
+def _plain(config: DictConfig, *, resolve: bool = True) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
-    task = OmegaConf.masked_copy(config, [k for k in config if k != "hydra"])
+    task = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
     plain = OmegaConf.to_container(task, resolve=resolve, throw_on_missing=resolve)
     assert isinstance(plain, dict)
     return {str(k): v for k, v in plain.items()}
 
 
-def _baselines(grid: Grid, composed: Mapping[Job, Any]) -> list[Job]:
+def _baselines(grid: Grid, composed: Mapping[Job, DictConfig]) -> list[Job]:
     """Return the jobs of the baselines: one for each combination of the overrides that name no model."""
     jobs: dict[frozenset[str], Job] = {}
     for job, config in composed.items():
@@ -356,7 +354,7 @@ def _baselines(grid: Grid, composed: Mapping[Job, Any]) -> list[Job]:
     return [job for words, job in jobs.items() if words not in models]
 
 
-def _names(key: str, value: Any) -> list[str]:
+def _names(key: str, value: Iterable[str] | None) -> list[str]:
     names = [] if value is None else [value] if isinstance(value, str) else list(value)
     if not all(isinstance(name, str) for name in names):
         raise ConfigError(f"{key}={names}: expected names of models, as in {key}=[popularity,random]")

@@ -6,7 +6,7 @@ import itertools
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,12 @@ from bakeoff.errors import ConfigError, closest, nearest
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
 
 Job = tuple[str, ...]
 """The overrides of one composition, such as ("model=als", "seed=1")."""
 
-Compose = Callable[[Sequence[str]], Any]
+Compose = Callable[[Sequence[str]], "DictConfig"]
 """Return the configuration of a job."""
 
 _CHOSEN = ("dataset", "split", "model", "metrics", "tune")  # groups of which every cell has one option
@@ -38,20 +39,13 @@ _MODEL_KEYS = ("name", "build", "space")
 
 GLOBAL = "bakeoff does not read it there; a preset begins with the line `# @package _global_`"
 
-_FLAGS = {
-    **dict.fromkeys(("--config-dir", "-cd"), "config_dirs"),
-    **dict.fromkeys(("--config-name", "-cn"), "config_name"),
-    **dict.fromkeys(("--cfg", "-c"), "cfg"),
-    **dict.fromkeys(("--package", "-p"), "package"),
-}
-"""Hydra's flags that take a value."""
-
 
 @dataclass(frozen=True)
 class CommandLine:
     """The words of a command, sorted.
 
     Args:
+        words: as they are recorded.
         overrides: `key=value`, in their order.
         config_dirs: folders with options of the user's own, the first that has an option wins.
         config_name: the primary configuration; None for the shipped one.
@@ -60,6 +54,7 @@ class CommandLine:
         resolve: resolve interpolations before printing.
     """
 
+    words: tuple[str, ...] = ()
     overrides: Job = ()
     config_dirs: tuple[str, ...] = ()
     config_name: str | None = None
@@ -73,44 +68,18 @@ class CommandLine:
         return config_files.search_path(self.config_dirs)
 
 
-def parse(words: Sequence[str]) -> CommandLine:
-    """Return the flags and the overrides among words that come in any order.
+def command_line(overrides: Sequence[str], **flags: Any) -> CommandLine:
+    """Return the overrides of a command, checked, with its flags: the other fields of CommandLine.
 
     Raises:
-        ConfigError: a flag that does not exist or lacks its value, or a word that is no override.
+        ConfigError: a word that is no override, or a metric that does not exist.
     """
-    flags: dict[str, list[str]] = {}
-    overrides: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        flag, equals, value = word.partition("=")
-        if flag in _FLAGS:
-            if not equals:
-                value = next(rest, "")
-            if not value:
-                raise ConfigError(f"{flag}: no value; give one as {flag} VALUE")
-            flags.setdefault(_FLAGS[flag], []).append(value)
-        elif word == "--resolve":
-            flags["resolve"] = [word]
-        elif word.startswith("-") and word not in ("-m", "--multirun"):
-            raise ConfigError(f"{word}: there is no such flag; options are given as key=value, see --help")
-        elif not word.startswith("-"):
-            overrides.append(word)
     for position, word in enumerate(overrides):
         _check_word(word, overrides[:position], overrides[position:])
-    path = config_files.search_path(flags.get("config_dirs", ()))
-    overrides = [_only_metrics(w, path) if w.startswith("metrics=") else w for w in overrides]
-    cfg = flags.get("cfg", [None])[-1]
-    if cfg not in (None, "job", "hydra", "all"):
-        raise ConfigError(f"--cfg {cfg}: choose one of: job, hydra, all")
-    return CommandLine(
-        overrides=tuple(overrides),
-        config_dirs=tuple(flags.get("config_dirs", ())),
-        config_name=flags.get("config_name", [None])[-1],
-        cfg=cfg,
-        package=flags.get("package", [None])[-1],
-        resolve="resolve" in flags,
-    )
+    line = CommandLine(**flags)
+    path = line.search_path
+    rewritten = (_only_metrics(word, path) if word.startswith("metrics=") else word for word in overrides)
+    return replace(line, overrides=tuple(rewritten))
 
 
 def _check_word(word: str, before: Sequence[str], rest: Sequence[str]) -> None:
@@ -125,6 +94,8 @@ def _check_word(word: str, before: Sequence[str], rest: Sequence[str]) -> None:
                 f"write {shlex.quote(''.join(parts))}"
             )
         hint = f"; {own_file(word)}" if is_data_file(word) else ""
+        if not equals and (groups := config_files.groups_with(word)):
+            hint = f"; write {groups[0]}={word}"
         raise ConfigError(f"{word!r}: expected key=value{hint}")
     if key == "dataset" and is_data_file(value):
         raise ConfigError(f"{word}: not the name of a data set; {own_file(value)}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bakeoff.errors import ConfigError, check_range
+from bakeoff.errors import ConfigError, check_flag, check_range
 from bakeoff.evaluation.catalogue import expand
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.run.grid import Options
@@ -45,16 +45,11 @@ class Settings:
             )
         for name in ("seed", "split_seed"):
             check_range(name, plain[name], 0, 2**31 - 1, integer=True)
-        check_range("workers", plain["workers"], 1, 256, integer=True)
-        for name in ("time_limit", "memory_limit"):
-            if plain[name] is not None:
-                check_range(name, plain[name], above=0)
-        for name in ("fresh", "rerun", "isolate", "debug", "save_model"):
-            if not isinstance(plain[name], bool):
-                raise ConfigError(f"{name}={plain[name]!r}: expected true or false")
+        for name in ("fresh", "save_model"):
+            check_flag(name, plain[name])
         if plain["results_dir"] in ("", None):
             raise ConfigError("results_dir=: expected a folder")
-        options = {n: plain[n] for n in Options.__dataclass_fields__}
+        options = Options(**{field.name: plain[field.name] for field in fields(Options)})
         evaluation = EvaluationSpec(tuple(sorted(set(ks))), expand(plain["metrics"]), plain["save_model"])
         tests = TestConfig(**plain["statistics"])
         mlflow = plain["mlflow"]
@@ -62,6 +57,4 @@ class Settings:
             raise ConfigError(
                 f"mlflow={mlflow!r}: expected an address such as http://host:5000 or sqlite:///mlflow.db"
             )
-        return cls(
-            Path(str(plain["results_dir"])), evaluation, Options(**options), plain["fresh"], tests, mlflow
-        )
+        return cls(Path(str(plain["results_dir"])), evaluation, options, plain["fresh"], tests, mlflow)

@@ -86,15 +86,14 @@ def run(*words: str, **options: Any) -> Loaded:
     Raises:
         UsageError: what the command line answers with exit code 2; several experiments and no name.
     """
-    from bakeoff.config import compose
+    from bakeoff.cli import command_line
+    from bakeoff.config.compose import Session, run_session
 
     overrides = [*words, *(f"{key}={_word(value)}" for key, value in options.items())]
     with warnings.catch_warnings():
         # implicit imports tqdm, which misses ipywidgets for a bar that is not shown
         warnings.filterwarnings("ignore", message="IProgress not found")
-        session = compose.run_session(
-            compose.Session("run", compose.command_of("run", overrides), single=True), overrides
-        )
+        session = run_session(Session("run", command_line("run", overrides), single=True))
     return load(session.folders[0])
 
 

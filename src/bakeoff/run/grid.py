@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from bakeoff.errors import DataError, Unsupported, UsageError
+from bakeoff.parameters import Positive, Range, check_parameters
 from bakeoff.run.cell import Cell, build_source
 from bakeoff.run.isolated import run_isolated
 from bakeoff.run.preflight import DurationEstimator, check_ks, check_splits
@@ -34,9 +35,12 @@ class Options:
     rerun: bool = False
     isolate: bool = False
     debug: bool = False
-    workers: int = 1
-    time_limit: float | None = None
-    memory_limit: float | None = None
+    workers: Annotated[int, Range(1, 256)] = 1
+    time_limit: Positive | None = None
+    memory_limit: Positive | None = None
+
+    def __post_init__(self) -> None:
+        check_parameters(self)
 
     @property
     def isolated(self) -> bool:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from bakeoff.errors import ConfigError, check_choice, check_range, nearest
 from bakeoff.evaluation.catalogue import resolve, shipped, suggestion
 from bakeoff.evaluation.metric import Metric
+from bakeoff.parameters import Count, Positive, Range, check_parameters
 from bakeoff.run.cell import OLD_TUNE_KEYS
 from bakeoff.storage.record import Direction
 
 SAMPLERS = ("tpe", "random", "qmc", "cmaes", "grid")
-PRUNERS = ("pace", "median", "hyperband", "none")
+Pruner = Literal["pace", "median", "hyperband", "none"]
 PARETO_RULES = ("tolerance", "weights")
 
 
@@ -30,7 +31,7 @@ class TuningSpec:
             beside it `tolerance` (a share of the best first objective) or `weights` (one for each objective);
             see `summary.select`.
         sampler: a name of SAMPLERS, or the import path of a sampler that takes `seed`.
-        pruner: one of PRUNERS.
+        pruner: which trials end early: by extrapolation (pace), by Optuna's median or hyperband, or none.
         repeats: inner splits and seeds that each trial is averaged over.
         pruning_users: size of the sample of validation users on which pruners compare trials.
         storage: None for a journal file in the store, or the URL of a database.
@@ -38,32 +39,25 @@ class TuningSpec:
         name: for tables.
     """
 
-    trials: int | None = 50
-    seconds: float | None = None
+    trials: Count | None = 50
+    seconds: Positive | None = None
     metric: str = "ndcg@10"
     objectives: Sequence[str] = ()
     pareto_selection: Mapping[str, Any] = field(
         default_factory=lambda: {"rule": "tolerance", "tolerance": 0.01}
     )
     sampler: str = "tpe"
-    pruner: str = "pace"
-    repeats: int = 1
-    pruning_users: int = 2000
+    pruner: Pruner = "pace"
+    repeats: Count = 1
+    pruning_users: Count = 2000
     storage: str | None = None
-    heartbeat_timeout: float = 120.0
+    heartbeat_timeout: Annotated[float, Range(low=1)] = 120.0
     name: str = "optuna"
 
     def __post_init__(self) -> None:
         if self.trials is None and self.seconds is None:
             raise ConfigError("tune.trials=None: expected a budget in tune.trials, tune.seconds, or both")
-        if self.trials is not None:
-            check_range("tune.trials", self.trials, 1, integer=True)
-        if self.seconds is not None:
-            check_range("tune.seconds", self.seconds, above=0)
-        check_range("tune.repeats", self.repeats, 1, integer=True)
-        check_range("tune.pruning_users", self.pruning_users, 1, integer=True)
-        check_range("tune.heartbeat_timeout", self.heartbeat_timeout, 1)
-        check_choice("tune.pruner", self.pruner, PRUNERS)
+        check_parameters(self, "tune")
         if "." not in str(self.sampler):
             check_choice("tune.sampler", self.sampler, SAMPLERS)
         self._check_objectives()
