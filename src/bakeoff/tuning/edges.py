@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bakeoff.storage.record import Direction, TrialRecord
 from bakeoff.tuning.importance import FEWEST, importance, n_best
 from bakeoff.tuning.space import ENDS, Axis, Space
+
+if TYPE_CHECKING:
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    Numeric = IntDistribution | FloatDistribution
 
 AT_END = 0.02
 """The best value is at an end if it is this near to it: share of the axis, in logs on a log axis."""
@@ -71,36 +76,33 @@ def _shares(
 
 
 def _gather(axis: Axis, end: str, best: TrialRecord, others: Sequence[TrialRecord]) -> bool:
-    distribution = axis.distribution
-    if end in axis.hard or hasattr(distribution, "choices") or distribution.single():
+    of = axis.distribution
+    if end in axis.hard or hasattr(of, "choices") or of.single():
         return False
-    distance = _distance(axis, end, best.parameters[axis.name])
+    distance = _distance(of, end, best.parameters[axis.name])
     if distance is None or distance > AT_END:
         return False
-    places = [_distance(axis, end, t.parameters[axis.name]) for t in others if axis.name in t.parameters]
-    within = sum(place is not None and place <= ZONE for place in places)
-    return _binomial_tail(len(places), _zone_share(axis, end), within) < CHANCE
+    distances = [_distance(of, end, t.parameters[axis.name]) for t in others if axis.name in t.parameters]
+    within = sum(d is not None and d <= ZONE for d in distances)
+    chance = _zone_share(of, end, axis.values)
+    return _binomial_tail(len(distances), chance, within) < CHANCE
 
 
-def _distance(axis: Axis, end: str, value: Any) -> float | None:
+def _distance(of: Numeric, end: str, value: float) -> float | None:
     """Return how far a value lies from an end, as a share of the axis; None where logs do not exist."""
-    log = axis.distribution.log
-    if log and value <= 0:
+    if of.log and value <= 0:
         return None
-    scale = math.log if log else float
-    low, high, at = (scale(v) for v in (axis.distribution.low, axis.distribution.high, value))
+    low, high, at = (math.log(v) if of.log else float(v) for v in (of.low, of.high, value))
     return (at - low if end == "low" else high - at) / (high - low)
 
 
-def _zone_share(axis: Axis, end: str) -> float:
+def _zone_share(of: Numeric, end: str, values: Sequence[float] | None) -> float:
     """Return the probability of the zone under uniform draws; whole numbers on a log axis by their width."""
-    values = axis.values
     if values is None:
         return ZONE
-    log = axis.distribution.log
-    weights = [math.log((v + 0.5) / (v - 0.5)) if log else 1.0 for v in values]
-    zone = [_distance(axis, end, v) for v in values]
-    within = sum(w for w, place in zip(weights, zone, strict=True) if place is not None and place <= ZONE)
+    weights = [math.log((v + 0.5) / (v - 0.5)) if of.log else 1.0 for v in values]
+    distances = [_distance(of, end, v) for v in values]
+    within = sum(w for w, d in zip(weights, distances, strict=True) if d is not None and d <= ZONE)
     return within / sum(weights)
 
 

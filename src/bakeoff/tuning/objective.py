@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from scipy import sparse
@@ -33,8 +33,12 @@ from bakeoff.run.inference import evaluation_inputs, recommend
 from bakeoff.splits.base import Split
 from bakeoff.tuning.pruning import LAST_EPOCH, SAMPLE_SCORE, reports_at
 from bakeoff.tuning.sampling import derive_seed
-from bakeoff.tuning.space import Space, parse
+from bakeoff.tuning.space import Space, Value, Values, parse
 from bakeoff.tuning.spec import Goal, TuningSpec, goals
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial, Trial
 
 FIT_TRACE = "on_the_way"
 """User attribute of a trial: `values` (objectives by epoch), `cut` (epoch of the pruner, or None)."""
@@ -51,7 +55,7 @@ _MEMORY_SHARE = 0.25
 _MOST_PREPARED = 8
 
 
-def expected_fits(space: Space, spec: TuningSpec, chosen: Mapping[str, Any], over: tuple[str, ...]) -> int:
+def expected_fits(space: Space, spec: TuningSpec, chosen: Values, over: tuple[str, ...]) -> int:
     """Return how many trials, this one included, are expected to differ from it in `over` alone.
 
     1 if another axis has no steps, or the chosen value lies outside of its axis. Without a budget in trials,
@@ -79,7 +83,7 @@ class FitRequest:
         stops: epochs after which the fit is scored in full; empty: at its end alone.
     """
 
-    parameters: Mapping[str, Any]
+    parameters: Values
     own: int | None = None
     stops: tuple[int, ...] = ()
 
@@ -96,12 +100,9 @@ class FitPlanner:
     @property
     def longest(self) -> int | None:
         """The largest number of epochs of the space, or None if epochs are not searched."""
-        if self._axis is None:
-            return None
-        values = self._axis.values
-        return int(max(values)) if values is not None else int(self._axis.distribution.high)
+        return None if self._axis is None else int(self._axis.largest)
 
-    def of(self, chosen: Mapping[str, Any]) -> FitRequest:
+    def of(self, chosen: Values) -> FitRequest:
         """Return the (possibly shared) fit for a trial; unshared if few other trials could reuse it."""
         values = self._axis.values if self._axis is not None else None
         if self._axis is None or values is None or self._axis.name not in chosen:
@@ -109,11 +110,11 @@ class FitPlanner:
         fits = expected_fits(self._space, self._spec, chosen, (self._axis.name,))
         if fits < max(2, _LEAST_SHARE * len(values)):
             return FitRequest(chosen)
-        own = chosen[self._axis.name]
+        own = cast("int", chosen[self._axis.name])
         stops = tuple(sorted({*values, own}))
         return FitRequest({**chosen, self._axis.name: stops[-1]}, own, stops)
 
-    def earlier(self, study: Any, fit: FitRequest) -> Any:
+    def earlier(self, study: Study, fit: FitRequest) -> FrozenTrial | None:
         """Return the finished trial whose fit was the same up to this trial's end, or None."""
         import optuna
 
@@ -129,7 +130,7 @@ class FitPlanner:
         return None
 
 
-def copy_scores(trial: Any, fit: FitRequest, earlier: Any) -> tuple[float, ...]:
+def copy_scores(trial: Trial, fit: FitRequest, earlier: FrozenTrial) -> tuple[float, ...]:
     """Give a trial the scores of an earlier trial's fit, and return its objectives.
 
     Raises:
@@ -155,9 +156,7 @@ class PrecomputeCache:
         self._model, self._space, self._spec = cell.model, space, spec
         self._prepared: OrderedDict[str, tuple[Any, str]] = OrderedDict()
 
-    def get(
-        self, model: Model, chosen: Mapping[str, Any], repeat: int, train: Interactions
-    ) -> tuple[Any, str]:
+    def get(self, model: Model, chosen: Values, repeat: int, train: Interactions) -> tuple[Any, str]:
         """Return the prepared work for a model with the chosen hyperparameters, or None for a plain fit.
 
         The second value is why nothing is shared although it should be, else "".
@@ -180,17 +179,15 @@ class PrecomputeCache:
         self._prepared.move_to_end(key)
         return self._prepared[key]
 
-    def _largest(self, over: tuple[str, ...], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    def _largest(self, over: tuple[str, ...], chosen: Values) -> dict[str, Value]:
         """Return the largest value that each numeric hyperparameter can have."""
         configured = parameters(self._model["build"], "model.build")
         largest = {}
-        for axis in self._space.axes:
-            if axis.name not in over:
-                continue
-            ends = getattr(axis.distribution, "choices", None) or (axis.distribution.high,)
-            values = [*ends, configured[axis.name], chosen.get(axis.name, configured[axis.name])]
+        for name, axis in ((a.name, a) for a in self._space.axes if a.name in over):
+            values = [configured[name], chosen.get(name, configured[name])]
+            values += getattr(axis.distribution, "choices", None) or (axis.largest,)
             if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-                largest[axis.name] = max(values)
+                largest[name] = max(values)
         return largest
 
     def _put(self, key: str, prepared: tuple[Any, str]) -> None:
@@ -204,7 +201,7 @@ class PrecomputeCache:
             self._prepared.popitem(last=False)
 
 
-def size(value: Any) -> int:
+def size(value: object) -> int:
     """Return the bytes of the arrays inside of matrices, dataclasses, mappings and sequences."""
     if isinstance(value, np.ndarray):
         return value.nbytes
@@ -290,7 +287,7 @@ class Objective:
         )
 
     def __call__(
-        self, chosen: Mapping[str, Any], trial: Any = None, *, prune: bool = True
+        self, chosen: Values, trial: Trial | None = None, *, prune: bool = True
     ) -> tuple[float, ...]:
         """Return the mean over the repeats of each objective.
 
@@ -307,8 +304,7 @@ class Objective:
         import optuna
 
         fit = FitRequest(chosen) if trial is None else self._planner.of(chosen)
-        earlier = self._planner.earlier(trial.study, fit) if fit.stops else None
-        if earlier is not None:
+        if trial is not None and fit.stops and (earlier := self._planner.earlier(trial.study, fit)):
             return copy_scores(trial, fit, earlier)
         prunable = trial if prune and self._spec.repeats == 1 else None
         traces = [self._trace(fit, repeat, trial, prunable) for repeat in range(self._spec.repeats)]
@@ -317,7 +313,7 @@ class Objective:
             for epoch in traces[0].scores
             if all(epoch in t.scores for t in traces)
         }
-        if fit.stops:
+        if trial is not None and fit.stops:
             by_epoch = {str(epoch): list(value) for epoch, value in values.items()}
             trial.set_user_attr(FIT_TRACE, {"values": by_epoch, "cut": traces[0].cut})
         if fit.own not in values:
@@ -326,7 +322,7 @@ class Objective:
             trial.set_user_attr(SAMPLE_SCORE, traces[0].sample_score)
         return values[fit.own]
 
-    def _trace(self, fit: FitRequest, repeat: int, trial: Any, prunable: Any) -> FitTrace:
+    def _trace(self, fit: FitRequest, repeat: int, trial: Trial | None, prunable: Trial | None) -> FitTrace:
         """Fit and score for one repeat. prunable: the trial that may be pruned, or None."""
         import optuna
 
@@ -377,7 +373,9 @@ class Objective:
             return trace.scores[epoch][0]
         return self._score(model, validation.sample, validation.stats)[0]
 
-    def _fit(self, model: Model, fit: FitRequest, repeat: int, trial: Any, on_epoch: OnEpoch | None) -> None:
+    def _fit(
+        self, model: Model, fit: FitRequest, repeat: int, trial: Trial | None, on_epoch: OnEpoch | None
+    ) -> None:
         train, seed = self.validations[repeat].inner.train, derive_seed("trial", self._cell.seed, repeat)
         prepared, reason = self._cache.get(model, fit.parameters, repeat, train)
         if prepared is None:

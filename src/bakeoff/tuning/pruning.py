@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from bakeoff.tuning.spec import Pruner
 from bakeoff.tuning.storage import NOT_COUNTED, counted
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
 
 LAST_EPOCH = "ends"
 """User attribute of a trial: the last epoch of its fit, if its model has an epoch parameter."""
@@ -47,7 +52,7 @@ class ExtrapolationPruner(BasePruner):
     learns more, and may win.
     """
 
-    def prune(self, study: Any, trial: Any) -> bool:
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Return whether to end the fit of a trial that has just reported a score."""
         sign = -1 if study.direction == StudyDirection.MINIMIZE else 1
         trials = counted(study.get_trials(deepcopy=False))
@@ -68,7 +73,7 @@ class ExtrapolationPruner(BasePruner):
 class Hyperband(HyperbandPruner):
     """Optuna's, with brackets numbered by the trials that count."""
 
-    def _get_bracket_id(self, study: Any, trial: Any) -> int:
+    def _get_bracket_id(self, study: Study, trial: FrozenTrial) -> int:
         if NOT_COUNTED in trial.user_attrs:
             return -1
         renumbered = copy.copy(trial)
@@ -77,12 +82,12 @@ class Hyperband(HyperbandPruner):
         return int(super()._get_bracket_id(study, renumbered))
 
 
-def prunes_trial(name: str, at: int) -> bool:
+def prunes_trial(name: Pruner, at: int) -> bool:
     """Return whether a pruner may prune the trial with so many before it; never the defaults."""
     return name != "none" and at >= (_STARTUP_TRIALS["pace"] if name == "pace" else 1)
 
 
-def reports_at(name: str, epoch: int, longest: int | None) -> bool:
+def reports_at(name: Pruner, epoch: int, longest: int | None) -> bool:
     """Return whether the pruner evaluates this epoch. Epochs are the same for all trials.
 
     They are 1, 2, 4, 8, ...; for pruners that compare trials at an epoch also 3, 6, 12, ..., and for the
@@ -101,8 +106,8 @@ def _warm_up(longest: int | None) -> int:
     return round(_WARM_UP * (longest or 0))
 
 
-def pruner(name: str, longest: int | None = None) -> BasePruner:
-    """Return the pruner of a name of PRUNERS, for one trial."""
+def pruner(name: Pruner, longest: int | None = None) -> BasePruner:
+    """Return the pruner of a name, for one trial."""
     if name == "none":
         return NopPruner()
     if name == "hyperband":

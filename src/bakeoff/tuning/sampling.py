@@ -10,26 +10,34 @@ import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.samplers import BaseSampler, CmaEsSampler, GridSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.samplers import (
+    BaseSampler,
+    CmaEsSampler,
+    GridSampler,
+    PartialFixedSampler,
+    QMCSampler,
+    RandomSampler,
+    TPESampler,
+)
 
 from bakeoff.errors import ConfigError
 from bakeoff.hashing import combine, hash_text
 from bakeoff.importing import import_object
 from bakeoff.storage.record import Direction
-from bakeoff.tuning.space import Space
+from bakeoff.tuning.space import Space, Values
 from bakeoff.tuning.spec import TuningSpec
 from bakeoff.tuning.storage import counted, quiet
 
-_NAMED: Mapping[str, Any] = {
-    "tpe": "multivariate TPE",
-    "random": RandomSampler,
-    "qmc": QMCSampler,
-    "cmaes": CmaEsSampler,
-    "grid": GridSampler,
-}
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial, TrialState
+
+_NAMED = {"random": RandomSampler, "qmc": QMCSampler, "cmaes": CmaEsSampler, "grid": GridSampler}
+
 _MOST_POINTS = 100_000
 """Larger grids are refused: no budget comes near them, and they would fill the memory."""
 
@@ -42,7 +50,7 @@ def derive_seed(*parts: object) -> int:
     return int(combine(hash_text(" ".join(map(str, parts))))[0] >> 33)
 
 
-def ordinal(study: Any, number: int) -> int:
+def ordinal(study: Study, number: int) -> int:
     """Return the number of trials that count before the trial of a number."""
     return sum(t.number < number for t in counted(study.get_trials(deepcopy=False)))
 
@@ -68,20 +76,22 @@ def sampler_plan(tuning: TuningSpec, space: Space, seed: int, directions: Sequen
         ConfigError: there is no such sampler, or it does not support the space or several objectives.
     """
     where = f"tune.sampler={tuning.sampler!r}"
-    made: Any = _NAMED.get(tuning.sampler) or import_object(tuning.sampler, "tune.sampler")
     first = space.nearest_to_defaults()
     axes = {a.name: a.distribution for a in space.axes if not a.distribution.single()}
-    if made == "multivariate TPE":
+    if tuning.sampler == "tpe":
         grouped = any(a.when for a in space.axes)
         return SamplerPlan(ReseededSampler(lambda at: _tpe(derive_seed(seed, at), grouped), first))
+    made = _NAMED.get(tuning.sampler) or import_object(tuning.sampler, "tune.sampler")
     if made is QMCSampler:
-        return SamplerPlan(ReseededSampler(lambda at: Sobol(axes, seed, at), first))
+        return SamplerPlan(ReseededSampler(lambda at: Sobol(seed, at), first, axes))
     if made is CmaEsSampler:
         return _evolution(space, axes, seed, directions, where)
     if made is GridSampler:
         points = _shuffled(space, seed, where)
         size = len(points) + 1
-        return SamplerPlan(ReseededSampler(lambda at: Grid(points[at - 1] if at < size else {}), first), size)
+        return SamplerPlan(
+            ReseededSampler(lambda at: _fixed(points[at - 1] if at < size else {}), first), size
+        )
     if not isinstance(made, type) or "seed" not in inspect.signature(made).parameters:
         raise ConfigError(f"{where}: expected a sampler that takes a seed")
     seeded: Callable[..., BaseSampler] = made
@@ -94,43 +104,57 @@ def sampler_plan(tuning: TuningSpec, space: Space, seed: int, directions: Sequen
 class ReseededSampler(BaseSampler):
     """A sampler that is made anew for each trial, from the number of trials before it that count.
 
-    So an interrupted study proposes the same as an uninterrupted one. The first trial is the defaults.
+    So an interrupted study proposes the same as an uninterrupted one.
+
+    Args:
+        make: returns the sampler of a trial that so many are before.
+        first: the values of the first trial.
+        axes: what is sampled at once; None where the sampler decides.
     """
 
-    def __init__(self, make: Callable[[int], BaseSampler], first: Mapping[str, Any]) -> None:
-        self._make, self._first = make, first
-        self._base: tuple[int, Any] = (-1, None)
+    def __init__(
+        self,
+        make: Callable[[int], BaseSampler],
+        first: Values,
+        axes: Mapping[str, BaseDistribution] | None = None,
+    ) -> None:
+        self._make, self._first, self._axes = make, first, axes
+        self._base: tuple[int, BaseSampler] = (-1, self)
 
-    def _of(self, study: Any, trial: Any) -> Any:
-        """Return the sampler of a trial; None for the defaults."""
+    def _of(self, study: Study, trial: FrozenTrial) -> BaseSampler:
+        """Return the sampler of a trial."""
         if self._base[0] != trial.number:
             at = ordinal(study, trial.number)
-            self._base = trial.number, self._make(at) if at else None
+            self._base = trial.number, self._make(at) if at else _fixed(self._first)
         return self._base[1]
 
-    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-        base = self._of(study, trial)
-        return {} if base is None else base.infer_relative_search_space(study, trial)
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        if self._axes is not None:
+            return dict(self._axes)
+        return self._of(study, trial).infer_relative_search_space(study, trial)
 
-    def sample_relative(self, study: Any, trial: Any, search_space: dict[str, Any]) -> dict[str, Any]:
-        base = self._of(study, trial)
-        return {} if base is None else base.sample_relative(study, trial, search_space)
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return self._of(study, trial).sample_relative(study, trial, search_space)
 
-    def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
-        base = self._of(study, trial)
-        if base is None:
-            return self._first[param_name]
-        return base.sample_independent(study, trial, param_name, param_distribution)
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self._of(study, trial).sample_independent(study, trial, param_name, param_distribution)
 
-    def before_trial(self, study: Any, trial: Any) -> None:
-        base = self._of(study, trial)
-        if base is not None:
-            base.before_trial(study, trial)
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        self._of(study, trial).before_trial(study, trial)
 
-    def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
-        base = self._of(study, trial)
-        if base is not None:
-            base.after_trial(study, trial, state, values)
+    def after_trial(
+        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        self._of(study, trial).after_trial(study, trial, state, values)
+
+
+def _fixed(point: Values) -> BaseSampler:
+    """Return a sampler of one point; Optuna's GridSampler takes the point of a killed trial for done."""
+    return PartialFixedSampler(dict(point), RandomSampler())
 
 
 def _tpe(seed: int, grouped: bool) -> TPESampler:
@@ -139,43 +163,37 @@ def _tpe(seed: int, grouped: bool) -> TPESampler:
 
 
 class Sobol(QMCSampler):
-    """One point of a scrambled Sobol sequence over all axes; inactive ones are ignored.
+    """One point of a scrambled Sobol sequence; Optuna's would leave a gap for each killed trial."""
 
-    Optuna counts the trials it was asked for, so that a killed trial would leave a gap.
-    """
-
-    def __init__(self, axes: Mapping[str, Any], seed: int, at: int) -> None:
+    def __init__(self, seed: int, at: int) -> None:
         super().__init__(scramble=True, seed=seed)
-        self._axes, self._at = axes, at
+        self._at = at
 
-    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-        return dict(self._axes)
-
-    def _find_sample_id(self, study: Any, search_space: Any) -> int:
+    def _find_sample_id(self, study: Study, search_space: dict[str, BaseDistribution]) -> int:
         return self._at - 1
 
 
 class Evolution(CmaEsSampler):
-    """CMA-ES over the axes that it supports; its state is stored in the study.
+    """CMA-ES, whose state is stored in the study; Optuna seeds it by trial numbers, killed ones included."""
 
-    Optuna seeds it by trial numbers, which count killed trials.
-    """
-
-    def __init__(self, axes: Mapping[str, Any], seed: int, at: int) -> None:
+    def __init__(self, seed: int, at: int) -> None:
         super().__init__(seed=seed, warn_independent_sampling=False)
-        self._axes, self._at = axes, at
+        self._at = at
 
-    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-        return dict(self._axes)
-
-    def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
         renumbered = copy.copy(trial)
         renumbered.number = self._at
         return dict(super().sample_relative(study, renumbered, search_space))
 
 
 def _evolution(
-    space: Space, axes: Mapping[str, Any], seed: int, directions: Sequence[Direction], where: str
+    space: Space,
+    axes: Mapping[str, BaseDistribution],
+    seed: int,
+    directions: Sequence[Direction],
+    where: str,
 ) -> SamplerPlan:
     if len(directions) > 1:
         raise ConfigError(
@@ -191,22 +209,8 @@ def _evolution(
     left = [name for name in axes if name not in supported]
     notes = (f"cmaes leaves out what has choices or a condition, drawn at random: {', '.join(left)}",)
     first = space.nearest_to_defaults()
-    sampler = ReseededSampler(lambda at: Evolution(supported, derive_seed(seed, at), at), first)
+    sampler = ReseededSampler(lambda at: Evolution(derive_seed(seed, at), at), first, supported)
     return SamplerPlan(sampler, notes=notes if left else ())
-
-
-class Grid(RandomSampler):
-    """One point of a grid; Optuna's GridSampler counts the point of a killed trial as done."""
-
-    def __init__(self, point: Mapping[str, Any]) -> None:
-        super().__init__()
-        self._point = point
-
-    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-        return {}
-
-    def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
-        return self._point[param_name]
 
 
 def _shuffled(space: Space, seed: int, where: str) -> list[dict[str, Any]]:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bakeoff import config_files
 from bakeoff.errors import ConfigError, nearest
 from bakeoff.importing import import_object
 from bakeoff.parameters import Parameter, parameters_of
-from bakeoff.run.cell import build, build_model, parameters
+from bakeoff.run.cell import Config, build, build_model, parameters
+
+if TYPE_CHECKING:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+    from optuna.trial import Trial
+
+    Distribution = IntDistribution | FloatDistribution | CategoricalDistribution
+
+Value = None | bool | int | float | str
+"""Of a hyperparameter that is searched."""
+
+Values = Mapping[str, Value]
+"""Hyperparameters with their values."""
 
 AXIS_KEYS = ("when", "hard")
 """Keys of an axis in YAML that are not arguments of its distribution."""
@@ -31,16 +43,32 @@ class Axis:
     """
 
     name: str
-    distribution: Any
-    when: Mapping[str, Any]
+    distribution: Distribution
+    when: Values
     hard: frozenset[str] = frozenset()
 
     @property
     def values(self) -> Sequence[Any] | None:
         """The values in order, or None if the axis is continuous."""
-        return _values(self.distribution)
+        of = self.distribution
+        if hasattr(of, "choices"):
+            return of.choices
+        if of.single():
+            return (of.low,)
+        if of.step is None:
+            return None
+        if isinstance(of.low, int):
+            return range(of.low, int(of.high) + 1, int(of.step))
+        first, last, by = (Decimal(str(v)) for v in (of.low, of.high, of.step))  # 0.1 + 2 * 0.1 is 0.3
+        return [float(first + n * by) for n in range(int((last - first) / by) + 1)]
 
-    def active(self, chosen: Mapping[str, Any]) -> bool:
+    @property
+    def largest(self) -> Any:
+        """The largest value."""
+        of = self.distribution
+        return max(self.values or ()) if hasattr(of, "choices") else of.high
+
+    def active(self, chosen: Values) -> bool:
         return all(chosen.get(other) == value for other, value in self.when.items())
 
 
@@ -53,28 +81,28 @@ class Space:
     """
 
     axes: tuple[Axis, ...]
-    defaults: Mapping[str, Any]
+    defaults: Values
     file: str = ""
 
-    def nearest_to_defaults(self) -> dict[str, Any]:
+    def nearest_to_defaults(self) -> dict[str, Value]:
         """Return the defaults, each moved to the nearest end if outside of its axis (0 on a log axis)."""
         return {a.name: _inside(a.distribution, self.defaults[a.name]) for a in self.axes}
 
-    def start(self) -> dict[str, Any]:
+    def start(self) -> dict[str, Value]:
         """Return the defaults of the axes that are active there."""
-        chosen: dict[str, Any] = {}
+        chosen: dict[str, Value] = {}
         for axis in self.axes:
             if axis.active({**self.defaults, **chosen}):
                 chosen[axis.name] = self.defaults[axis.name]
         return chosen
 
-    def points(self, most: int, where: str) -> list[dict[str, Any]]:
+    def points(self, most: int, where: str) -> list[dict[str, Value]]:
         """Return every combination of values of the active axes.
 
         Raises:
             ConfigError: an axis is continuous, or there are more than `most` points.
         """
-        points: list[dict[str, Any]] = [{}]
+        points: list[dict[str, Value]] = [{}]
         for axis in self.axes:
             values = axis.values
             if values is None:
@@ -96,16 +124,16 @@ class Space:
             ]
         return points
 
-    def suggest(self, trial: Any) -> dict[str, Any]:
+    def suggest(self, trial: Trial) -> dict[str, Value]:
         """Return values of the active axes, proposed by the trial's sampler."""
-        chosen: dict[str, Any] = {}
+        chosen: dict[str, Value] = {}
         for axis in self.axes:
             if axis.active({**self.defaults, **chosen}):
                 chosen[axis.name] = _suggest(trial, axis.name, axis.distribution)
         return chosen
 
 
-def parse(model: Mapping[str, Any]) -> Space:
+def parse(model: Config) -> Space:
     """Return the space of a model's configuration.
 
     Raises:
@@ -133,7 +161,7 @@ def parse(model: Mapping[str, Any]) -> Space:
     return Space(_in_order(axes, file), {name: signature[name] for name in axes}, file)
 
 
-def _declared(model: Mapping[str, Any]) -> dict[str, Parameter]:
+def _declared(model: Config) -> dict[str, Parameter]:
     """Return the model's parameters with their ranges; none if its annotations cannot be evaluated."""
     try:
         result = parameters_of(import_object(model["build"]["_target_"], "model.build._target_"))
@@ -142,7 +170,7 @@ def _declared(model: Mapping[str, Any]) -> dict[str, Parameter]:
     return {parameter.name: parameter for parameter in result}
 
 
-def _axis(name: str, spec: Any, where: str, signature: Mapping[str, Any], declared: Parameter | None) -> Axis:
+def _axis(name: str, spec: Config, where: str, signature: Config, declared: Parameter | None) -> Axis:
     if not isinstance(spec, Mapping) or "_target_" not in spec:
         raise ConfigError(f"{where}={spec!r}: expected a distribution with a `_target_`")
     when = spec.get("when") or {}
@@ -174,11 +202,10 @@ def _axis(name: str, spec: Any, where: str, signature: Mapping[str, Any], declar
     return Axis(name, distribution, when, frozenset((*hard, *bounds)))
 
 
-def _check_ends(model: Mapping[str, Any], axis: Axis, where: str) -> None:
+def _check_ends(model: Config, axis: Axis, where: str) -> None:
     """Build the model at the ends of an axis, so that its own checks run before the first trial."""
-    choices = getattr(axis.distribution, "choices", None)
-    ends = choices if choices is not None else (axis.distribution.low, axis.distribution.high)
-    for value in ends:
+    of = axis.distribution
+    for value in of.choices if hasattr(of, "choices") else (of.low, of.high):
         try:
             build_model(model, **{axis.name: value})
         except ConfigError as error:
@@ -197,35 +224,20 @@ def _in_order(axes: Mapping[str, Axis], file: str) -> tuple[Axis, ...]:
     return tuple(ordered.values())
 
 
-def _values(distribution: Any) -> Sequence[Any] | None:
-    """Return the values of an axis in order, or None if it is continuous."""
+def _inside(distribution: Distribution, value: Any) -> Value:
     if hasattr(distribution, "choices"):
-        return tuple(distribution.choices)
+        return value if value in distribution.choices else distribution.choices[0]
     low, high, step = distribution.low, distribution.high, distribution.step
-    if low == high:
-        return (low,)
-    if step is None:
-        return None
-    if isinstance(low, int):
-        return range(low, high + 1, step)
-    first, by = Decimal(str(low)), Decimal(str(step))  # 0.1 + 2 * 0.1 is 0.3
-    return [float(first + n * by) for n in range(int((Decimal(str(high)) - first) / by) + 1)]
+    inside: float = min(max(value, low), high)
+    if step and not distribution.log:
+        inside = min(low + round((inside - low) / step) * step, high)
+    return inside
 
 
-def _inside(distribution: Any, value: Any) -> Any:
-    choices = getattr(distribution, "choices", None)
-    if choices is not None:
-        return value if value in choices else choices[0]
-    value = min(max(value, distribution.low), distribution.high)
-    if distribution.step and not distribution.log:
-        value = distribution.low + round((value - distribution.low) / distribution.step) * distribution.step
-        value = min(value, distribution.high)
-    return value
-
-
-def _suggest(trial: Any, name: str, distribution: Any) -> Any:
-    choices = getattr(distribution, "choices", None)
-    if choices is not None:
-        return trial.suggest_categorical(name, choices)
-    suggest = trial.suggest_int if isinstance(distribution.low, int) else trial.suggest_float
+def _suggest(trial: Trial, name: str, distribution: Distribution) -> Value:
+    if hasattr(distribution, "choices"):
+        return trial.suggest_categorical(name, distribution.choices)
+    suggest: Callable[..., Value] = (
+        trial.suggest_int if isinstance(distribution.low, int) else trial.suggest_float
+    )
     return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from bakeoff.errors import ConfigError, check_choice, check_range, nearest
 from bakeoff.evaluation.catalogue import resolve, shipped, suggestion
 from bakeoff.evaluation.metric import Metric
 from bakeoff.parameters import Count, Positive, Range, check_parameters
-from bakeoff.run.cell import OLD_TUNE_KEYS
+from bakeoff.run.cell import OLD_TUNE_KEYS, Config
 from bakeoff.storage.record import Direction
 
 SAMPLERS = ("tpe", "random", "qmc", "cmaes", "grid")
@@ -43,9 +43,7 @@ class TuningSpec:
     seconds: Positive | None = None
     metric: str = "ndcg@10"
     objectives: Sequence[str] = ()
-    pareto_selection: Mapping[str, Any] = field(
-        default_factory=lambda: {"rule": "tolerance", "tolerance": 0.01}
-    )
+    pareto_selection: Config = field(default_factory=lambda: {"rule": "tolerance", "tolerance": 0.01})
     sampler: str = "tpe"
     pruner: Pruner = "pace"
     repeats: Count = 1
@@ -83,7 +81,7 @@ class TuningSpec:
         elif objectives:
             self._check_weights(selection.get("weights"), f"{key}.weights")
 
-    def _check_weights(self, weights: Any, key: str) -> None:
+    def _check_weights(self, weights: object, key: str) -> None:
         if (
             not isinstance(weights, Sequence)
             or isinstance(weights, str)
@@ -96,7 +94,7 @@ class TuningSpec:
             raise ConfigError(f"{key}={list(weights)!r}: expected one above 0")
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> TuningSpec:
+    def of(cls, config: Config) -> TuningSpec:
         """Return the specification that the group `tune` describes.
 
         Raises:

@@ -16,10 +16,17 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from bakeoff.errors import BakeoffError, ConfigError, UsageError
 from bakeoff.storage.record import Direction
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages.journal._file import BaseJournalFileLock
+    from optuna.trial import FrozenTrial, Trial
+    from sqlalchemy import URL
 
 _GRACE_SECONDS = 5
 """A lock of the journal that is older, while nothing is written, belongs to a process that was killed."""
@@ -75,7 +82,7 @@ def check_url(url: str | None) -> None:
 
 
 @contextmanager
-def open_study(key: str, folder: Path, url: str | None, directions: Sequence[Direction]) -> Iterator[Any]:
+def open_study(key: str, folder: Path, url: str | None, directions: Sequence[Direction]) -> Iterator[Study]:
     """Open the study of a cell, or create it: in a journal `folder/key.log`, or in a database.
 
     Connections are closed with the block.
@@ -94,12 +101,12 @@ def open_study(key: str, folder: Path, url: str | None, directions: Sequence[Dir
             )
         yield study
     finally:
-        if url is not None:
+        if isinstance(storage, optuna.storages.RDBStorage):
             storage.remove_session()
             storage.engine.dispose()
 
 
-def _journal(key: str, folder: Path) -> Any:
+def _journal(key: str, folder: Path) -> JournalStorage:
     import optuna
     from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
@@ -112,7 +119,7 @@ def _journal(key: str, folder: Path) -> Any:
     return optuna.storages.JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
 
 
-def _database(url: str) -> Any:
+def _database(url: str) -> RDBStorage:
     import optuna
     import sqlalchemy
 
@@ -131,12 +138,12 @@ def _database(url: str) -> Any:
             time.sleep(_RETRY_SECONDS)
 
 
-def _with_driver(url: Any) -> Any:
+def _with_driver(url: URL) -> URL:
     """Return the URL with the driver of the extra `postgres`: SQLAlchemy's default depends on its version."""
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
-def _cut_torn_line(path: Path, lock: Any) -> None:
+def _cut_torn_line(path: Path, lock: BaseJournalFileLock) -> None:
     """Remove half a line, left by a process that was killed while it wrote; the next entry would join it."""
     lock.acquire()
     try:
@@ -159,7 +166,7 @@ _HEARTBEATS = 6
 """Heartbeats in one timeout: some may be late."""
 
 
-def counted(trials: list[Any]) -> list[Any]:
+def counted(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     """Return the trials that count against the budget, in order; running ones are among them."""
     return [t for t in trials if NOT_COUNTED not in t.user_attrs]
 
@@ -185,7 +192,7 @@ def is_alive(name: str, heartbeats: Mapping[str, Any], timeout: float) -> bool:
         return False
 
 
-def discard(study: Any, trial: Any, reason: str) -> None:
+def discard(study: Study, trial: Trial | FrozenTrial, reason: str) -> None:
     """Fail a trial that is not to count; one that has finished meanwhile stays as it is."""
     import optuna
 
@@ -204,7 +211,7 @@ class Worker:
         timeout: seconds without a heartbeat after which workers on other hosts take it for dead.
     """
 
-    def __init__(self, study: Any, timeout: float) -> None:
+    def __init__(self, study: Study, timeout: float) -> None:
         import psutil
 
         started = psutil.Process().create_time()
@@ -226,7 +233,7 @@ class Worker:
         self._thread.join()
         self._write_heartbeat(0)
 
-    def sign(self, trial: Any) -> None:
+    def sign(self, trial: Trial) -> None:
         """Enter this worker as the owner of a trial."""
         trial.set_user_attr(OWNER, self.name)
 
@@ -280,7 +287,7 @@ class Worker:
             if trial.number == ticket:
                 discard(self._study, trial, _FINAL)
 
-    def _claims(self) -> list[Any]:
+    def _claims(self) -> list[FrozenTrial]:
         import optuna
 
         running = self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
+from bakeoff.run.cell import Config
 from bakeoff.storage.record import Budget, Direction, TrialRecord, TrialState, TuningRecord
 from bakeoff.tuning.edges import edges
 from bakeoff.tuning.objective import NOTE
 from bakeoff.tuning.space import Space
 from bakeoff.tuning.spec import TuningSpec
 from bakeoff.tuning.storage import OWNER
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 ORDER_FREE = ("random", "qmc", "grid")
 """Samplers whose proposals do not depend on the results of other trials."""
@@ -19,7 +23,7 @@ _STATES: Mapping[str, TrialState] = {"COMPLETE": "complete", "PRUNED": "pruned"}
 
 
 def tuning_record(
-    trials: Sequence[Any],
+    trials: Sequence[FrozenTrial],
     space: Space,
     spec: TuningSpec,
     directions: Sequence[Direction],
@@ -69,10 +73,11 @@ def tuning_record(
     )
 
 
-def workers_at_once(trials: Sequence[Any]) -> int:
+def workers_at_once(trials: Sequence[FrozenTrial]) -> int:
     """Return how many workers ran trials while trials of others were running; 1 if they took turns."""
     sharing: set[str] = set()
-    runs = sorted((t.datetime_start, t.datetime_complete, t.user_attrs.get(OWNER, "")) for t in trials)
+    timed = [(t.datetime_start, t.datetime_complete, t.user_attrs.get(OWNER, "")) for t in trials]
+    runs = sorted((start, end, owner) for start, end, owner in timed if start and end)
     for at, (_, end, owner) in enumerate(runs):
         others = {other for start, _, other in runs[at + 1 :] if start < end and other != owner}
         sharing |= {owner, *others} if others else set()
@@ -92,7 +97,7 @@ def _notes(spec: TuningSpec, workers: int) -> list[str]:
     return notes
 
 
-def _trial_record(number: int, trial: Any, spec: TuningSpec) -> TrialRecord:
+def _trial_record(number: int, trial: FrozenTrial, spec: TuningSpec) -> TrialRecord:
     attributes = trial.user_attrs
     state = _STATES.get(trial.state.name, "failed")
     values = None
@@ -126,9 +131,7 @@ def front(values: Sequence[Sequence[float]], directions: Sequence[Direction]) ->
     ]
 
 
-def select(
-    values: Sequence[Sequence[float]], directions: Sequence[Direction], rule: Mapping[str, Any]
-) -> int:
+def select(values: Sequence[Sequence[float]], directions: Sequence[Direction], rule: Config) -> int:
     """Return the position of the row that a rule selects from the Pareto set; of equal ones the first.
 
     `tolerance`: of the rows whose first objective is at most this share of its best value away from it, the

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bakeoff.errors import ModelError, Unsupported
 from bakeoff.run.cell import Cell
@@ -19,10 +19,14 @@ from bakeoff.tuning import storage
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.pruning import pruner, prunes_trial
 from bakeoff.tuning.sampling import SamplerPlan, derive_seed, ordinal, sampler_plan
-from bakeoff.tuning.space import Space
+from bakeoff.tuning.space import Space, Values
 from bakeoff.tuning.spec import TuningSpec, goals
 from bakeoff.tuning.storage import Worker, counted, discard
 from bakeoff.tuning.summary import tuning_record
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial, Trial
 
 _POLL_SECONDS = 0.5
 _WAIT_SECONDS = 0.05
@@ -93,7 +97,7 @@ def final_fit(cell: Cell, store: Store, before: Record | None) -> Iterator[Recor
             worker.release(ticket)
 
 
-def _study(cell: Cell, store: Store, spec: TuningSpec) -> AbstractContextManager[Any]:
+def _study(cell: Cell, store: Store, spec: TuningSpec) -> AbstractContextManager[Study]:
     directions = [goal.direction for goal in goals(spec, cell.depth)]
     return storage.open_study(cell.key, store.root / "studies", spec.storage, directions)
 
@@ -119,14 +123,14 @@ class Search:
         limit: number of trials, or None.
     """
 
-    study: Any
+    study: Study
     worker: Worker
     space: Space
     objective: Objective
     spec: TuningSpec
     limit: int | None
 
-    def run(self) -> list[Any]:
+    def run(self) -> list[FrozenTrial]:
         """Run trials until the budget is spent; return all that count.
 
         Raises:
@@ -137,7 +141,7 @@ class Search:
             self._next_trial()
         return self._counted()
 
-    def _counted(self) -> list[Any]:
+    def _counted(self) -> list[FrozenTrial]:
         return counted(self.study.get_trials(deepcopy=False))
 
     def _budget_left(self) -> bool:
@@ -180,7 +184,7 @@ class Search:
         except UpdateFinishedTrialError:
             return  # others took this process for dead and failed the trial: it does not count
 
-    def _evaluate(self, trial: Any, at: int, parameters: Mapping[str, Any]) -> None:
+    def _evaluate(self, trial: Trial, at: int, parameters: Values) -> None:
         """Fit and score; an error fails the trial, except that the model cannot run at all."""
         import optuna
 
@@ -205,7 +209,7 @@ class Search:
         trial.set_user_attr("seconds", time.perf_counter() - start)
         self.study.tell(trial, values, state=state, skip_if_finished=True)
 
-    def _same_trial(self, number: int, parameters: Mapping[str, Any]) -> Any:
+    def _same_trial(self, number: int, parameters: Values) -> FrozenTrial | None:
         """Return the earlier finished trial with the same parameters, or None.
 
         Waits for one that still runs in another process, or that has yet to store its parameters.
@@ -222,7 +226,7 @@ class Search:
             time.sleep(_WAIT_SECONDS)
             self.worker.reap_dead_trials()
 
-    def _copy_result(self, trial: Any, same: Any) -> None:
+    def _copy_result(self, trial: Trial, same: FrozenTrial) -> None:
         """Give a trial the state, values and reason of an earlier one."""
         import optuna
 
