@@ -56,6 +56,17 @@ def test_what_is_no_number_or_below_zero_is_refused(path: str, name: str, value:
         replace(made, **{name: value})
 
 
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.rpartition(".")[2])
+def test_a_choice_that_does_not_exist_is_answered_with_the_nearest(path: str) -> None:
+    made = import_object(f"bakeoff.models.{path}", "model")()
+    for parameter in parameters_of(type(made)):
+        for choice in parameter.choices:
+            with pytest.raises(
+                ConfigError, match=rf"^model\.build\.{parameter.name}='{choice}s': did you mean"
+            ):
+                replace(made, **{parameter.name: f"{choice}s"})
+
+
 @dataclass
 class Shape:
     """A class of the user's.

@@ -19,7 +19,6 @@ from bakeoff.evaluation.catalogue import (
 )
 from bakeoff.evaluation.metric import Metric, metric
 from bakeoff.tuning.spec import TuningSpec, goals
-from bakeoff.verify import formulas
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -47,10 +46,6 @@ def test_the_default_set_holds_every_metric_of_its_modules_except_optional_ones(
     assert not {"diversity_features", "ndcg_rectools"} & names.keys()
     expected = [m for m in shipped().values() if not m.optional and "conventions" not in m.path]
     assert names == {m.name: m.path for m in expected}
-
-
-def test_every_second_formula_of_verify_is_of_a_shipped_metric() -> None:
-    assert {*formulas.PER_USER, *formulas.OF_ALL} == set(shipped())
 
 
 @pytest.mark.parametrize(

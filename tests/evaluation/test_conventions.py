@@ -82,80 +82,6 @@ def test_the_toy_gives_each_library_its_answer(library, name, answer):
     assert round(mean, digits) == answer
 
 
-def lists_of(inputs, k):
-    """For each user the hits of the first k places, without pads, and the number of test items."""
-    test = inputs.test.toarray() > 0
-    rows = inputs.lists.items[:, :k]
-    hits = [[int(test[u, i]) for i in row if i >= 0] for u, row in enumerate(rows)]
-    return list(zip(hits, test.sum(axis=1).tolist(), strict=True))
-
-
-def dcg(hits):
-    return sum(h / np.log2(i + 2) for i, h in enumerate(hits))
-
-
-def dcg_flat_top(hits):
-    return sum(h / np.log2(max(i + 1, 2)) for i, h in enumerate(hits))
-
-
-def ap(hits):
-    return sum(h * sum(hits[: i + 1]) / (i + 1) for i, h in enumerate(hits))
-
-
-def misses_above(hits):
-    return [i - sum(hits[:i]) for i, h in enumerate(hits) if h]
-
-
-def divided(a, b):
-    return a / b if b else 0.0
-
-
-# h: hits of the first k places without pads; r: number of test items; w: hits of the whole list.
-BY_HAND = {
-    "precision_recommenders": lambda h, r, k, w: sum(h) / k if h else np.nan,
-    "recall_recommenders": lambda h, r, k, w: sum(h) / r if h else np.nan,
-    "map_recommenders": lambda h, r, k, w: ap(h) / r if h else np.nan,
-    "map_at_k_recommenders": lambda h, r, k, w: ap(h) / min(k, r) if h else np.nan,
-    "r_precision_recommenders": lambda h, r, k, w: sum(h[:r]) / r if sum(h[:r]) else np.nan,
-    "ndcg_rectools": lambda h, r, k, w: dcg(h) / dcg([1] * k),
-    "map_rectools_by_k": lambda h, r, k, w: ap(h) / k,
-    "partial_auc_rectools": lambda h, r, k, w: sum(max(k - x, 0) for x in misses_above(w)) / (k * r),
-    "pap_rectools": lambda h, r, k, w: sum(max(k - x, 0) for x in misses_above(w)[:k]) / (k * min(k, r)),
-    "f1": lambda h, r, k, w: divided(2 * (sum(h) / k) * (sum(h) / r), sum(h) / k + sum(h) / r),
-    "precision_lenskit": lambda h, r, k, w: divided(sum(h), len(h)),
-    "min_precision_recsys2019": lambda h, r, k, w: divided(sum(h), min(len(h), r)),
-    "ndcg_lenskit": lambda h, r, k, w: dcg_flat_top(h) / dcg_flat_top([1] * min(k, r)),
-    "map_lenskit": lambda h, r, k, w: divided(ap(h), min(len(h), r)),
-    "ndcg_irspack": lambda h, r, k, w: divided(dcg(h), dcg([1] * min(len(h), r))),
-    "ndcg_recsys2019": lambda h, r, k, w: dcg(h) / dcg([1] * r),
-    "ndcg_daisyrec": lambda h, r, k, w: divided(dcg(h), dcg(sorted(h, reverse=True))),
-    "map_daisyrec": lambda h, r, k, w: divided(ap(h), sum(h)),
-    "map_elliot": lambda h, r, k, w: sum(sum(h[: i + 1]) / (i + 1) for i in range(k)) / k,
-    "auc_replay": lambda h, r, k, w: (
-        1 - sum(misses_above(h)) / (sum(h) * (len(h) - sum(h))) if 0 < sum(h) < len(h) else float(any(h))
-    ),
-}
-
-
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("name", BY_HAND)
-def test_a_convention_is_its_formula_user_by_user(name, seed):
-    inputs = at_random(seed, m=20, n_items=30)
-    whole = [hits for hits, _ in lists_of(inputs, 20)]
-    ks = [1, 4, 20]
-    for row, k in zip(METRICS[name](inputs, ks), ks, strict=True):
-        rows = zip(lists_of(inputs, k), whole, strict=True)
-        expected = [BY_HAND[name](h, r, k, w) for (h, r), w in rows]
-        assert row == pytest.approx(expected, abs=1e-12, nan_ok=True)
-
-
-def test_the_precision_of_implicit_pools_the_users():
-    inputs = at_random(0)
-    rows = lists_of(inputs, 5)
-    pooled = sum(sum(h) for h, _ in rows) / sum(min(5, r) for _, r in rows)
-    assert conventions.precision_implicit(inputs, [5]) == pytest.approx([pooled])
-
-
 def test_the_auc_of_lightfm_is_ours_where_nothing_ties_and_lower_where_test_items_tie_with_others():
     plain = at_random(0)
     assert conventions.auc_lightfm(plain) == pytest.approx(ranking.auc(plain), abs=1e-12)
@@ -170,12 +96,6 @@ def test_a_user_to_whom_every_candidate_is_relevant_tells_no_auc():
     inputs = from_scores(np.array([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0]]), train, test, 2)
     assert conventions.auc_lightfm(inputs).tolist() == [0.5, 1.0]
     assert conventions.auc_recbole(inputs).tolist() == [1.0]
-
-
-def test_the_auc_of_recbole_weighs_users_by_their_test_items():
-    inputs = at_random(0)
-    expected = np.average(ranking.auc(inputs), weights=inputs.lists.n_relevant)
-    assert conventions.auc_recbole(inputs) == pytest.approx([expected])
 
 
 @pytest.mark.parametrize("name", ["auc_lightfm", "reciprocal_rank_lightfm", "auc_recbole"])

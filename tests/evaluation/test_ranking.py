@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation import ranking
-from bakeoff.evaluation.metric import EvaluationInputs, Metric
+from bakeoff.evaluation.metric import Metric
 from evaluation.made_inputs import at_random, from_scores, toy
 
 KS = [1, 2, 5, 20]
@@ -20,49 +20,6 @@ AT_K = {
     name: metric for name, metric in vars(ranking).items() if isinstance(metric, Metric) and metric.cutoff
 }
 seeds = st.integers(0, 10_000)
-
-
-def dcg(hits):
-    return sum(h / math.log2(i + 2) for i, h in enumerate(hits))
-
-
-def average_precision(hits):
-    return sum(h * sum(hits[: i + 1]) / (i + 1) for i, h in enumerate(hits))
-
-
-# Each formula in a line: h are the hits in the first k places, r the number of test items.
-BY_HAND = {
-    "precision": lambda h, r, k: sum(h) / k,
-    "recall": lambda h, r, k: sum(h) / r,
-    "recall_capped": lambda h, r, k: sum(h) / min(k, r),
-    "hit_rate": lambda h, r, k: float(any(h)),
-    "ndcg": lambda h, r, k: dcg(h) / dcg([1] * min(k, r)),
-    "map": lambda h, r, k: average_precision(h) / min(k, r),
-    "map_r": lambda h, r, k: average_precision(h) / r,
-    "mrr": lambda h, r, k: max([x / (i + 1) for i, x in enumerate(h)], default=0.0),
-    "r_precision": lambda h, r, k: sum(h[: min(k, r)]) / min(k, r),
-}
-
-
-def hits_by_user(inputs: EvaluationInputs, k: int):
-    test = inputs.test.toarray() > 0
-    return [[int(i >= 0 and test[u, i]) for i in row[:k]] for u, row in enumerate(inputs.lists.items)]
-
-
-def test_every_metric_with_a_cutoff_has_its_brute_force():
-    assert set(BY_HAND) == set(AT_K)
-
-
-@given(seed=seeds)
-@settings(max_examples=15, deadline=None)
-@pytest.mark.parametrize("name", BY_HAND)
-def test_a_metric_is_its_formula_user_by_user(name, seed):
-    inputs = at_random(seed, m=12, n_items=30)
-    relevant = inputs.lists.n_relevant.tolist()
-    got = AT_K[name](inputs, KS)
-    for row, k in zip(got, KS, strict=True):
-        rows = zip(hits_by_user(inputs, k), relevant, strict=True)
-        assert row == pytest.approx([BY_HAND[name](h, r, k) for h, r in rows], abs=1e-12)
 
 
 def test_the_toy_gives_the_fractions_computed_by_hand():

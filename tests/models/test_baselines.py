@@ -8,7 +8,7 @@ from scipy import sparse, stats
 
 from bakeoff.arrays import CSR
 from bakeoff.data.interactions import Ids, Interactions
-from bakeoff.errors import ConfigError, ModelError, Unsupported
+from bakeoff.errors import ModelError, Unsupported
 from bakeoff.hashing import combine
 from bakeoff.models import baselines
 from bakeoff.models.base import Ranked
@@ -98,11 +98,6 @@ def test_recent_popularity_needs_times() -> None:
     without = rows_of([0, 1], [0, 1], [1, 1], None)
     with pytest.raises(Unsupported, match="needs timestamps"):
         Popularity(by="recent").fit(without, seed=1)
-
-
-def test_a_wrong_parameter_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"model\.build\.by='user': did you mean 'users'"):
-        Popularity(by="user")  # type: ignore[arg-type]
 
 
 def test_random_depends_on_the_seed_and_on_nothing_else() -> None:

@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import ConfigError, ModelError, Unsupported
+from bakeoff.errors import ModelError, Unsupported
 from bakeoff.models.fitting import limit_threads
 from bakeoff.models.implicit import ALS, BPR, LMF
 from numerics import assert_close
@@ -187,18 +187,3 @@ def test_the_librarys_warning_of_blas_threads_has_no_cause(monkeypatch: pytest.M
     monkeypatch.setattr("implicit.utils._checked_blas_config", False)
     with limit_threads(2):
         ALS(factors=4, iterations=1).fit(TRAIN, seed=1)
-
-
-@pytest.mark.parametrize(
-    ("make", "says"),
-    [
-        (lambda: ALS(factors=0), r"model\.build\.factors=0: expected a whole number >= 1"),
-        (lambda: ALS(weights="log"), r"model\.build\.weights='log': did you mean 'log1p'"),
-        (lambda: ALS(dtype="float16"), r"model\.build\.dtype='float16'"),
-        (lambda: BPR(num_threads=0), r"model\.build\.num_threads=0: expected a whole number >= 1"),
-        (lambda: LMF(neg_prop=1.5), r"model\.build\.neg_prop=1\.5: expected a whole number"),
-    ],
-)
-def test_a_wrong_parameter_is_refused_by_name(make: Any, says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
-        make()

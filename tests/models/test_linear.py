@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from bakeoff.data.interactions import Ids, Interactions
-from bakeoff.errors import ConfigError, Unsupported
+from bakeoff.errors import Unsupported
 from bakeoff.models import linear
 from bakeoff.models.linear import EASE, Eigendecomposition, RidgeSolution
 from numerics import assert_close
@@ -80,11 +80,6 @@ def test_what_does_not_fit_in_memory_is_told_with_the_figure() -> None:
         pytest.raises(Unsupported, match=r"EASE for 16 items needs [\d.]+ GB of memory"),
     ):
         EASE().fit(blocks(), seed=1)
-
-
-def test_a_penalty_of_nothing_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"model\.build\.l2=0"):
-        EASE(l2=0)
 
 
 def data(n_users: int, n_items: int, values: bool = False, seed: int = 3) -> Interactions:

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from bakeoff.data.interactions import Ids, Interactions
-from bakeoff.errors import ConfigError, Unsupported
+from bakeoff.errors import Unsupported
 from bakeoff.models import neighbours
 from bakeoff.models.neighbours import ItemKNN, Similarities
 from numerics import assert_close
@@ -94,11 +94,6 @@ def test_pairs_that_weigh_nothing_leave_no_hole(similarity: str) -> None:
     model = ItemKNN(similarity=similarity, K=4, weights="raw")  # type: ignore[arg-type]
     model.fit(train, seed=1)
     assert np.isfinite(model.scores(USERS[:3], train.matrix())).all()
-
-
-def test_a_wrong_parameter_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"model\.build\.similarity='cosin': did you mean 'cosine'"):
-        ItemKNN(similarity="cosin")  # type: ignore[arg-type]
 
 
 def by_library(weighted: sparse.csr_matrix, k: int) -> np.ndarray:

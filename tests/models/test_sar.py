@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from bakeoff.data.interactions import Ids, Interactions
-from bakeoff.errors import ConfigError, Unsupported
+from bakeoff.errors import Unsupported
 from bakeoff.models.sar import SAR, Similarity
 from numerics import assert_close
 from toys import blocks
@@ -166,16 +166,3 @@ def test_what_does_not_fit_in_memory_is_told_with_the_figure() -> None:
         pytest.raises(Unsupported, match=r"SAR for up to 9 pairs of items needs [\d.]+ GB"),
     ):
         SAR().fit(FEW, seed=1)
-
-
-@pytest.mark.parametrize(
-    ("parameters", "says"),
-    [
-        ({"similarity_type": "jacard"}, r"model\.build\.similarity_type='jacard': did you mean 'jaccard'"),
-        ({"threshold": 0}, r"model\.build\.threshold=0"),
-        ({"time_decay_coefficient": 0}, r"model\.build\.time_decay_coefficient=0"),
-    ],
-)
-def test_a_wrong_parameter_is_refused_by_name(parameters: dict[str, Any], says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
-        SAR(**parameters)

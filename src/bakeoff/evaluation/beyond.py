@@ -11,6 +11,7 @@ A user without a list, or for whom a denominator is 0, has no value and is not i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from bakeoff.arrays import Array, Doubles
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation.metric import EvaluationInputs, metric
 from bakeoff.evaluation.stats import Closeness, ItemCosine
+
+list_metric = partial(metric, kind="lists")
 
 
 def exposure_at(inputs: EvaluationInputs, ks: Sequence[int]) -> Array:
@@ -44,11 +47,10 @@ def _divided(sums: Doubles, counts: Array) -> Doubles:
     return quotients
 
 
-@metric(
+@list_metric(
     "items in any list / items in train",
     "0 to 1",
     'Shani and Gunawardana 2010, "Evaluating recommendation systems", section 8.3.3',
-    kind="lists",
     per_user=False,
 )
 def catalog_coverage(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
@@ -57,11 +59,10 @@ def catalog_coverage(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     return np.asarray(np.count_nonzero(exposure_at(inputs, ks), axis=1) / in_train)
 
 
-@metric(
+@list_metric(
     "entropy of the exposure: - sum of p_i log2 p_i, p_i = x_i / sum of x",
     "0 to log2(I), in bits",
     'Shani and Gunawardana 2010, "Evaluating recommendation systems", formula 21',
-    kind="lists",
     per_user=False,
 )
 def distributional_coverage(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
@@ -72,17 +73,12 @@ def distributional_coverage(inputs: EvaluationInputs, ks: Sequence[int]) -> Doub
     return np.array(entropies)
 
 
-@metric(
-    (
-        "Gini index of the exposure: sum over r of (2 r - I - 1) x_(r) / (I * sum of x), x_(r) "
-        "ascending over all I items"
-    ),
+@list_metric(
+    "Gini index of the exposure: sum over r of (2 r - I - 1) x_(r) / (I * sum of x), x_(r) "
+    "ascending over all I items",
     "0 (all items equally often) to 1 - 1 / I (one item only)",
-    (
-        'Fleder and Hosanagar 2009, "Blockbuster culture\'s next rise or fall", Management Science'
-        " 55(5); over the whole catalogue as in Shani and Gunawardana 2010"
-    ),
-    kind="lists",
+    'Fleder and Hosanagar 2009, "Blockbuster culture\'s next rise or fall", Management Science'
+    " 55(5); over the whole catalogue as in Shani and Gunawardana 2010",
     higher_is_better=False,
     per_user=False,
 )
@@ -94,14 +90,11 @@ def gini(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     return _divided(weighted, n * x.sum(axis=1))
 
 
-@metric(
+@list_metric(
     "mean over all positions of all lists of -log2(n_i / P)",
     "from 0, in bits",
-    (
-        'Castells, Vargas and Wang 2011, "Novelty and diversity metrics for recommender systems",'
-        " ECIR workshop, item choice model"
-    ),
-    kind="lists",
+    'Castells, Vargas and Wang 2011, "Novelty and diversity metrics for recommender systems",'
+    " ECIR workshop, item choice model",
     per_user=False,
 )
 def novelty(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
@@ -113,14 +106,11 @@ def novelty(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     return _divided(x @ rarity, x.sum(axis=1))
 
 
-@metric(
+@list_metric(
     "mean of n_i over the list",
     "0 to the number of users, in train users per item",
-    (
-        'Yin et al. 2012, "Challenging the long tail recommendation", VLDB; average '
-        "recommendation popularity (ARP) in Abdollahpouri et al. 2019"
-    ),
-    kind="lists",
+    'Yin et al. 2012, "Challenging the long tail recommendation", VLDB; average '
+    "recommendation popularity (ARP) in Abdollahpouri et al. 2019",
     higher_is_better=None,
 )
 def mean_popularity(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
@@ -128,14 +118,11 @@ def mean_popularity(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     return mean_over_list(inputs, ks, counts[inputs.lists.items[:, : max(ks)]])
 
 
-@metric(
+@list_metric(
     "share of the list's items that are in the long tail",
     "0 to 1",
-    (
-        "average percentage of long tail items (APLT) in Abdollahpouri, Burke and Mobasher 2019, "
-        '"Managing popularity bias in recommender systems with personalized re-ranking", FLAIRS'
-    ),
-    kind="lists",
+    "average percentage of long tail items (APLT) in Abdollahpouri, Burke and Mobasher 2019, "
+    '"Managing popularity bias in recommender systems with personalized re-ranking", FLAIRS',
     higher_is_better=None,
 )
 def long_tail_share(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
@@ -146,25 +133,21 @@ def long_tail_share(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     return mean_over_list(inputs, ks, tail[inputs.lists.items[:, : max(ks)]])
 
 
-@metric(
+@list_metric(
     "1 - mean of s(i, j) over the pairs of the list, s the cosine by users",
     "0 to 1",
-    (
-        'Ziegler et al. 2005, "Improving recommendation lists through topic diversification", '
-        'WWW; Zhang et al. 2012, "Auralist", WSDM, formula 3'
-    ),
-    kind="lists",
+    'Ziegler et al. 2005, "Improving recommendation lists through topic diversification", '
+    'WWW; Zhang et al. 2012, "Auralist", WSDM, formula 3',
 )
 def diversity(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """NaN for a list of fewer than two items."""
     return _diversity(inputs, ks, "users")
 
 
-@metric(
+@list_metric(
     "as diversity, s the cosine of the items' features",
     "0 to 1 where no feature is negative",
     "as diversity",
-    kind="lists",
     optional=True,
 )
 def diversity_features(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
@@ -174,25 +157,21 @@ def diversity_features(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     return _diversity(inputs, ks, "features")
 
 
-@metric(
-    ("mean over the list of 1 - mean of s(i, j), j in the user's history, s the cosine by users"),
+@list_metric(
+    "mean over the list of 1 - mean of s(i, j), j in the user's history, s the cosine by users",
     "0 to 1",
-    (
-        'Zhang et al. 2012, "Auralist: introducing serendipity into music recommendation", WSDM, '
-        "formula 6; serendipity in recommenders without a relevance column"
-    ),
-    kind="lists",
+    'Zhang et al. 2012, "Auralist: introducing serendipity into music recommendation", WSDM, '
+    "formula 6; serendipity in recommenders without a relevance column",
 )
 def unexpectedness(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """NaN for an empty list or an empty history."""
     return mean_over_list(inputs, ks, _unexpected(inputs, ks, "users"))
 
 
-@metric(
+@list_metric(
     "as unexpectedness, s the cosine of the items' features",
     "0 to 1 where no feature is negative",
     "as unexpectedness",
-    kind="lists",
     optional=True,
 )
 def unexpectedness_features(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
@@ -202,25 +181,21 @@ def unexpectedness_features(inputs: EvaluationInputs, ks: Sequence[int]) -> Doub
     return mean_over_list(inputs, ks, _unexpected(inputs, ks, "features"))
 
 
-@metric(
+@list_metric(
     "as unexpectedness, items that are not hits counting 0",
     "0 to H / n",
-    (
-        'Zhang et al. 2012, "Auralist: introducing serendipity into music recommendation", WSDM, '
-        "with relevance = being a test item"
-    ),
-    kind="lists",
+    'Zhang et al. 2012, "Auralist: introducing serendipity into music recommendation", WSDM, '
+    "with relevance = being a test item",
 )
 def serendipity(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """NaN for an empty list or an empty history."""
     return mean_over_list(inputs, ks, _unexpected(inputs, ks, "users") * _hits(inputs, ks))
 
 
-@metric(
+@list_metric(
     "as serendipity, s the cosine of the items' features",
     "0 to H / n where no feature is negative",
     "as serendipity",
-    kind="lists",
     optional=True,
 )
 def serendipity_features(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:

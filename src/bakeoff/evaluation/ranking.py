@@ -65,7 +65,7 @@ def first_hit_rank(lists: TopK) -> Doubles:
 @metric(
     "H / k",
     "0 to min(k, R) / k",
-    ('Herlocker et al. 2004, "Evaluating collaborative filtering recommender systems", ACM TOIS 22(1)'),
+    'Herlocker et al. 2004, "Evaluating collaborative filtering recommender systems", ACM TOIS 22(1)',
 )
 def precision(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     return hits_at(inputs.lists, ks) / np.array(ks, dtype=np.float64)[:, None]
@@ -74,7 +74,7 @@ def precision(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
 @metric(
     "H / R",
     "0 to min(k, R) / R",
-    ('Herlocker et al. 2004, "Evaluating collaborative filtering recommender systems", ACM TOIS 22(1)'),
+    'Herlocker et al. 2004, "Evaluating collaborative filtering recommender systems", ACM TOIS 22(1)',
 )
 def recall(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     return hits_at(inputs.lists, ks) / inputs.lists.n_relevant
@@ -83,7 +83,7 @@ def recall(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
 @metric(
     "H / min(k, R)",
     "0 to 1",
-    ('Liang et al. 2018, "Variational autoencoders for collaborative filtering", WWW, as Recall@k'),
+    'Liang et al. 2018, "Variational autoencoders for collaborative filtering", WWW, as Recall@k',
 )
 def recall_capped(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     return hits_at(inputs.lists, ks) / reachable(inputs.lists, ks)
@@ -92,7 +92,7 @@ def recall_capped(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
 @metric(
     "1 if H > 0, else 0",
     "0 to 1",
-    ('Deshpande and Karypis 2004, "Item-based top-N recommendation algorithms", ACM TOIS 22(1)'),
+    'Deshpande and Karypis 2004, "Item-based top-N recommendation algorithms", ACM TOIS 22(1)',
 )
 def hit_rate(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     return np.asarray(first_hit_rank(inputs.lists) <= np.asarray(ks)[:, None], dtype=np.float64)
@@ -101,10 +101,8 @@ def hit_rate(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
 @metric(
     "DCG / IDCG(min(k, R)) with binary relevance",
     "0 to 1",
-    (
-        'Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques", ACM '
-        "TOIS 20(4), with the discount log2(rank + 1)"
-    ),
+    'Järvelin and Kekäläinen 2002, "Cumulated gain-based evaluation of IR techniques", ACM '
+    "TOIS 20(4), with the discount log2(rank + 1)",
 )
 def ndcg(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     """The base of the logarithm cancels out."""
@@ -120,7 +118,7 @@ def map(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:  # noqa: A001 -
 @metric(
     "AP / R",
     "0 to min(k, R) / R",
-    ('Manning, Raghavan and Schütze 2008, "Introduction to Information Retrieval", section 8.4, cut at k'),
+    'Manning, Raghavan and Schütze 2008, "Introduction to Information Retrieval", section 8.4, cut at k',
 )
 def map_r(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     return average_precision_at(inputs.lists, ks) / inputs.lists.n_relevant
@@ -139,10 +137,8 @@ def mrr(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
 @metric(
     "hits in the first min(k, R) / min(k, R)",
     "0 to 1",
-    (
-        'Manning, Raghavan and Schütze 2008, "Introduction to Information Retrieval", section '
-        "8.4, with R capped at k"
-    ),
+    'Manning, Raghavan and Schütze 2008, "Introduction to Information Retrieval", section '
+    "8.4, with R capped at k",
 )
 def r_precision(inputs: EvaluationInputs, ks: Sequence[int]) -> Doubles:
     return hits_in_first(inputs.lists, reachable(inputs.lists, ks)) / reachable(inputs.lists, ks)
@@ -156,9 +152,9 @@ def hits_in_first(lists: TopK, counts: Array) -> Doubles:
 
 
 @metric(
-    ("share of pairs (test item, other candidate) in which the test item scores higher; a tie counts half"),
+    "share of pairs (test item, other candidate) in which the test item scores higher; a tie counts half",
     "0 to 1, 0.5 by chance",
-    ('Rendle et al. 2009, "BPR: Bayesian personalized ranking from implicit feedback", UAI, section 6.2'),
+    'Rendle et al. 2009, "BPR: Bayesian personalized ranking from implicit feedback", UAI, section 6.2',
     cutoff=False,
 )
 def auc(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:

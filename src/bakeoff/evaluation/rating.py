@@ -6,12 +6,15 @@ y is the value of a test pair, p the model's prediction for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from bakeoff.arrays import Doubles
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation.metric import EvaluationInputs, metric
+
+rating_error = partial(metric, per_user=False, cutoff=False, kind="rating")
 
 
 def _pairs(inputs: EvaluationInputs) -> tuple[Doubles, Doubles]:
@@ -20,41 +23,32 @@ def _pairs(inputs: EvaluationInputs) -> tuple[Doubles, Doubles]:
     return inputs.test.data.astype(np.float64), inputs.predicted.astype(np.float64)
 
 
-@metric(
+@rating_error(
     "square root of the mean of (y - p)^2",
     "from 0, in the unit of the values",
     "scikit-learn, `sklearn.metrics.root_mean_squared_error`",
     higher_is_better=False,
-    per_user=False,
-    cutoff=False,
-    kind="rating",
 )
 def rmse(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
     y, p = _pairs(inputs)
     return np.sqrt([np.mean((y - p) ** 2)])
 
 
-@metric(
+@rating_error(
     "mean of |y - p|",
     "from 0, in the unit of the values",
     "scikit-learn, `sklearn.metrics.mean_absolute_error`",
     higher_is_better=False,
-    per_user=False,
-    cutoff=False,
-    kind="rating",
 )
 def mae(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
     y, p = _pairs(inputs)
     return np.array([np.mean(np.abs(y - p))])
 
 
-@metric(
+@rating_error(
     "1 - sum of (y - p)^2 / sum of (y - mean y)^2",
     "up to 1",
     "scikit-learn, `sklearn.metrics.r2_score`",
-    per_user=False,
-    cutoff=False,
-    kind="rating",
 )
 def r2(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
     """Raises:
@@ -64,13 +58,10 @@ def r2(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
     return np.array([1.0 - np.mean((y - p) ** 2) / _variance(y)])
 
 
-@metric(
+@rating_error(
     "1 - variance of (y - p) / variance of y",
     "up to 1",
     "scikit-learn, `sklearn.metrics.explained_variance_score`",
-    per_user=False,
-    cutoff=False,
-    kind="rating",
 )
 def explained_variance(inputs: EvaluationInputs, ks: Sequence[int] = ()) -> Doubles:
     """A constant error does not lower it.

@@ -91,6 +91,25 @@ class Serializable(Protocol):
         ...
 
 
+class StoredAttributes:
+    """A model whose fitted state is a few of its attributes.
+
+    Attributes:
+        fitted: their names; the file has them without a leading underscore.
+    """
+
+    fitted: ClassVar[tuple[str, ...]]
+
+    def state(self) -> State:
+        """Return the fitted attributes; see :class:`Serializable`."""
+        return {name.lstrip("_"): getattr(self, name) for name in self.fitted}
+
+    def restore(self, state: State) -> None:
+        """Load what `state` returned."""
+        for name in self.fitted:
+            setattr(self, name, state[name.lstrip("_")])
+
+
 @runtime_checkable
 class ItemSimilarity(Protocol):
     """A model that defines a similarity of items."""

@@ -14,7 +14,7 @@ from bakeoff.arrays import CSR, Array, Codes, Doubles, Floats, Hashes
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import ModelError, Unsupported
 from bakeoff.hashing import combine, hash_text, mix
-from bakeoff.models.base import OnEpoch, Ranked, State
+from bakeoff.models.base import OnEpoch, Ranked, State, StoredAttributes
 from bakeoff.models.topk import concatenate_blocks, entries
 from bakeoff.parameters import NonNegative, Positive, check_parameters
 
@@ -62,22 +62,15 @@ class OrderedModel(ABC):
         return concatenate_blocks(_ranked_blocks(self.order(), users, history, k, targets), k)
 
 
-class StaticModel(OrderedModel):
+class StaticModel(StoredAttributes, OrderedModel):
     """A model with one score an item, the same for every user; ties by item code.
 
     Attributes:
         item_scores: float32 [I], set by `fit`.
     """
 
+    fitted: ClassVar[tuple[str, ...]] = ("item_scores",)
     item_scores: Floats
-
-    def state(self) -> State:
-        """Return the scores; see :class:`bakeoff.models.base.Serializable`."""
-        return {"item_scores": self.item_scores}
-
-    def restore(self, state: State) -> None:
-        """Load the scores."""
-        self.item_scores = state["item_scores"]
 
     def order(self) -> Order:
         """Return the items by falling score, then rising code.

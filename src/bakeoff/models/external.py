@@ -15,13 +15,13 @@ from bakeoff.data.download import sha256
 from bakeoff.data.file_formats import CsvDialect, Kind, check_columns, column_names, read_batches, row_number
 from bakeoff.data.interactions import Ids, Interactions
 from bakeoff.errors import DataError, Unsupported
-from bakeoff.models.base import OnEpoch, State
+from bakeoff.models.base import OnEpoch, State, StoredAttributes
 
 _DIALECT = CsvDialect()
 
 
 @dataclass
-class External:
+class External(StoredAttributes):
     """Evaluate recommendation lists made elsewhere, from a CSV or Parquet file with one row per user and
     item.
 
@@ -37,6 +37,7 @@ class External:
     """
 
     folds_in: ClassVar[bool] = True
+    fitted: ClassVar[tuple[str, ...]] = ("_starts", "_items", "_scores")
 
     path: str
     split_seed: int | None = None
@@ -59,7 +60,7 @@ class External:
             DataError: the file or one of its columns is missing.
         """
         selectors = {"split_seed": self.split_seed, "fold": self.fold}
-        return {"sha256": sha256(self._file)} | {k: v for k, v in selectors.items() if k in self._kinds}
+        return {"sha256": sha256(Path(self.path))} | {k: v for k, v in selectors.items() if k in self._kinds}
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
         """Read the lists of this run.
@@ -99,26 +100,18 @@ class External:
         items[rows, ranks], scores[rows, ranks] = self._items[entries], self._scores[entries]
         return items, scores
 
-    def state(self) -> State:
-        """Return the lists of this run, so that the file is not needed again."""
-        return {"starts": self._starts, "items": self._items, "scores": self._scores}
-
     def restore(self, state: State) -> None:
-        """Load what `state` returned."""
-        self._starts, self._items, self._scores = state["starts"], state["items"], state["scores"]
+        """Load the lists of a run, so that the file is not needed again."""
+        super().restore(state)
         self._remarks = ()
-
-    @property
-    def _file(self) -> Path:
-        return Path(self.path)
 
     @cached_property
     def _kinds(self) -> dict[str, Kind]:
         """The columns that are read; rank takes precedence over score."""
-        present = column_names(self._file, _DIALECT)
+        present = column_names(Path(self.path), _DIALECT)
         order = next((name for name in ("rank", "score") if name in present), "score")
         required = dict.fromkeys(("user", "item", order), "a file of lists (user, item, and rank or score)")
-        check_columns(self._file, _DIALECT, required, verb="needs")
+        check_columns(Path(self.path), _DIALECT, required, verb="needs")
         kinds: dict[str, Kind] = {"user": "id", "item": "id", order: "number"}
         return kinds | {name: "number" for name in ("split_seed", "fold", "seed") if name in present}
 
@@ -128,7 +121,7 @@ class External:
             name: IdEncoder() if kind == "id" else GrowableArray(np.float64)
             for name, kind in self._kinds.items()
         }
-        for batch in read_batches(self._file, _DIALECT, self._kinds):
+        for batch in read_batches(Path(self.path), _DIALECT, self._kinds):
             for (name, column), field in zip(columns.items(), batch.columns, strict=True):
                 ids = self._kinds[name] == "id"
                 column.add(field if ids else field.fill_null(np.nan).to_numpy(zero_copy_only=False))
@@ -147,7 +140,7 @@ class External:
             rows = rows[values == value] if value is not None else rows[:0]
             if not len(rows):
                 held = ", ".join(f"{v:g}" for v in np.unique(values)[:5]) or "no rows"
-                raise Unsupported(f"{self._file.name} has no lists for {name}={value}: it has {held}")
+                raise Unsupported(f"{Path(self.path).name} has no lists for {name}={value}: it has {held}")
         return rows
 
     def _codes(self, name: str, columns: dict[str, Any], rows: Array, ids: Ids) -> Codes:
@@ -184,7 +177,7 @@ class External:
                     f"{self.path}: every row has {what}; expected its own ids, as {ids.values[0]!r}"
                 )
             if unknown:
-                notes.append(f"{self._file.name}: {unknown} of {len(codes)} rows left out, of {what}")
+                notes.append(f"{Path(self.path).name}: {unknown} of {len(codes)} rows left out, of {what}")
         return tuple(notes)
 
     def _refuse_repeats(self, rows: Array, users: Array, others: Array, fault: str) -> None:
@@ -195,7 +188,7 @@ class External:
 
     def _refuse(self, rows: Array, wrong: Array, fault: str) -> None:
         if wrong.any():
-            row = row_number(self._file, _DIALECT, int(rows[np.argmax(wrong)]))
+            row = row_number(Path(self.path), _DIALECT, int(rows[np.argmax(wrong)]))
             raise DataError(f"{self.path}: row {row} {fault}")
 
 

@@ -108,6 +108,7 @@ class ALS(_Factorisation):
     """
 
     folds_in: ClassVar[bool] = True
+    fitted: ClassVar[tuple[str, ...]] = (*FactorModel.fitted, "_fitted")
     advice: ClassVar[str] = "raise regularization, or lower alpha"
 
     factors: Count = 64
@@ -163,14 +164,10 @@ class ALS(_Factorisation):
             factors[new] = solved
         return factors
 
-    def state(self) -> State:
-        """Return the factors, and which users have any."""
-        return {**super().state(), "fitted": self._fitted}
-
     def restore(self, state: State) -> None:
         """Load what `state` returned."""
         super().restore(state)
-        self._fitted, self._solver = state["fitted"], None
+        self._solver = None
 
     def _for_new_users(self) -> Any:
         """Return a library object with these item factors alone: the one being fitted caches products of

@@ -12,7 +12,7 @@ from scipy import sparse
 from bakeoff.arrays import CSR, Array, Codes, Doubles, Floats
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import ModelError
-from bakeoff.models.base import OnEpoch, State
+from bakeoff.models.base import OnEpoch, State, StoredAttributes
 from bakeoff.models.fitting import FEWER_ITEMS, Weights, check_memory, limit_threads, weighted
 from bakeoff.models.topk import ScoringModel
 from bakeoff.parameters import Count, Positive, check_parameters
@@ -26,7 +26,7 @@ beside it."""
 
 
 @dataclass
-class EASE(ScoringModel):
+class EASE(StoredAttributes, ScoringModel):
     """EASE of Steck (2019), Embarrassingly Shallow Autoencoders for Sparse Data, equation 8.
 
     With P = (XᵀX + l2·I)⁻¹ the item-to-item weights are B = I - P·diag(1 / diag P), and a user's scores X·B.
@@ -40,6 +40,7 @@ class EASE(ScoringModel):
 
     stochastic: ClassVar[bool] = False
     folds_in: ClassVar[bool] = True
+    fitted: ClassVar[tuple[str, ...]] = ("item_weights",)
     shared_over: ClassVar[tuple[str, ...]] = ("l2",)
 
     l2: Positive = 300.0
@@ -116,13 +117,10 @@ class EASE(ScoringModel):
     def _weighted(self, matrix: CSR) -> CSR:
         return weighted(matrix, self.weights, model="EASE", negative=True)
 
-    def state(self) -> State:
-        """Return the item weights."""
-        return {"item_weights": self.item_weights}
-
     def restore(self, state: State) -> None:
         """Load what `state` returned."""
-        self._ridge, self.item_weights = None, state["item_weights"]
+        super().restore(state)
+        self._ridge = None
 
     def similar(self, item: int) -> Floats:
         """Return what having the item adds to the score of each, float32 [I]."""

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Bools, Codes, Doubles, Floats
 from bakeoff.data.interactions import Interactions
-from bakeoff.models.base import OnEpoch, Ranked, State
+from bakeoff.models.base import OnEpoch, Ranked, StoredAttributes
 from bakeoff.models.fitting import Weights, check_memory, weighted
 from bakeoff.models.topk import (
     ScoringModel,
@@ -29,7 +29,7 @@ _DENSE_SHARE = 0.1  # share of a block's items with a score above which whole ro
 
 
 @dataclass
-class ItemKNN(ScoringModel):
+class ItemKNN(StoredAttributes, ScoringModel):
     """Item neighbours: a user's score of an item is the weighted sum of its similarities to the history.
 
     Similarities are those of implicit's CosineRecommender, TFIDFRecommender and BM25Recommender, each item
@@ -48,6 +48,7 @@ class ItemKNN(ScoringModel):
 
     stochastic: ClassVar[bool] = False
     folds_in: ClassVar[bool] = True
+    fitted: ClassVar[tuple[str, ...]] = ("_similarities",)
     floor: ClassVar[float] = 0.0
 
     similarity: Similarity = "cosine"
@@ -112,14 +113,6 @@ class ItemKNN(ScoringModel):
     def scores(self, users: Codes, history: CSR) -> Floats:
         """Return the weighted histories times the similarities, float32 [b, I]."""
         return np.ascontiguousarray(self._scored(history).toarray())
-
-    def state(self) -> State:
-        """Return the similarities."""
-        return {"similarities": self._similarities}
-
-    def restore(self, state: State) -> None:
-        """Load what `state` returned."""
-        self._similarities = state["similarities"]
 
     def similar(self, item: int) -> Floats:
         """Return what having the item adds to the score of each, float32 [I]."""

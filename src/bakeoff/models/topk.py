@@ -11,7 +11,7 @@ from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Bools, Codes, Floats
 from bakeoff.errors import ModelError
-from bakeoff.models.base import Ranked, State
+from bakeoff.models.base import Ranked, StoredAttributes
 
 _SIGN = np.uint32(0x80000000)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -226,7 +226,7 @@ class ScoringModel(ABC):
             )
 
 
-class FactorModel(ScoringModel):
+class FactorModel(StoredAttributes, ScoringModel):
     """A model whose score is a dot product; a bias is one more dimension.
 
     Attributes:
@@ -235,17 +235,10 @@ class FactorModel(ScoringModel):
         biases: so many of the last dimensions are biases, which say nothing of what an item is like.
     """
 
+    fitted: ClassVar[tuple[str, ...]] = ("user_factors", "item_factors")
     biases: ClassVar[int] = 0
     user_factors: Floats
     item_factors: Floats
-
-    def state(self) -> State:
-        """Return the factors; see :class:`bakeoff.models.base.Serializable`."""
-        return {"user_factors": self.user_factors, "item_factors": self.item_factors}
-
-    def restore(self, state: State) -> None:
-        """Load the factors."""
-        self.user_factors, self.item_factors = state["user_factors"], state["item_factors"]
 
     def similar(self, item: int) -> Floats:
         """Return the cosine of the items' factors without biases, float32 [I]; 0 where one of the two has
