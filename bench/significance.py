@@ -23,6 +23,7 @@ from bakeoff.evaluation.significance import (
     all_pairs,
     corrected,
     interval,
+    mean_half_widths,
     p_of_pairs,
     p_values,
 )
@@ -90,7 +91,7 @@ def timed(name: str, work: Callable[[], object]) -> None:
 
 
 def times() -> None:
-    """Marks of a table of 100 models, and one comparison, from values in memory."""
+    """Print the cost of the marks of tables of 100 models, and of one comparison, from values in memory."""
     rng = np.random.default_rng(SEED)
     print("| work | wall s | CPU s |\n|---|---|---|")
     users = np.arange(10_000)
@@ -100,7 +101,18 @@ def times() -> None:
         for _ in range(10):  # 80 columns, eight at a time
             corrected(p_of_pairs([some], all_pairs(100), TestConfig()), "holm")
 
-    timed("marks: t, Holm over 4,950 pairs, 80 columns", marks)
+    timed("marks: 100 models, t, Holm over 4,950 pairs, 80 columns", marks)
+    base = rng.random((12, 1, 1_000))
+    splits = []
+    for _ in range(2):
+        fits = {m: (base + 0.1 * rng.random((12, 3, 1_000))).transpose(1, 0, 2) for m in range(100)}
+        means = np.stack([of_model.mean(axis=0) for of_model in fits.values()], axis=1)
+        splits.append(Sample(np.arange(1_000), means, fits))
+    timed(
+        "marks: 100 models, 3 seeds, 2 splits of 1,000 users, 12 columns",
+        lambda: corrected(p_of_pairs(splits, all_pairs(100), TestConfig()), "holm"),
+    )
+    timed("intervals of their means", lambda: mean_half_widths(splits, TestConfig()))
     two = Sample(users, rng.random((20, 2, 10_000)))
     rules = TestConfig(test="randomization")
     timed("one pair, 20 metrics: 10,000 sign flips", lambda: p_values(two, PAIR, rules))

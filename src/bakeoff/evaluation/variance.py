@@ -52,6 +52,9 @@ _NODES = {1: 64, 2: 32}
 _MANY = 200.0
 """Degrees of freedom from which Student's t is taken for normal."""
 
+_ROUNDING = 1e-14
+"""Relative width of the root's bracket, or of a step, at which Newton's method ends."""
+
 
 @dataclass(frozen=True, eq=False)
 class Spread:
@@ -78,20 +81,6 @@ class Spread:
     fits_by_users: Doubles
     fits_df: Doubles
     fits_groups: Doubles
-
-    def take(self, index: Array) -> Spread:
-        """Return the spread of the estimates at `index` (integers or booleans)."""
-        return Spread(
-            self.users[index],
-            self.users_df,
-            self.splits[index],
-            self.splits_by_users[index],
-            self.n_splits,
-            self.fits[index],
-            self.fits_by_users[index],
-            self.fits_df[index],
-            self.fits_groups[index],
-        )
 
     def fixed(self) -> Spread:
         """Return the spread over users alone: the question about these fitted models."""
@@ -125,23 +114,15 @@ class Spread:
         sign test, 2 ** (1 - users).
         """
         weight, variance = self._posterior()
-        tail = _two_tails(np.abs(estimate)[:, None], variance, self.users_df)
-        p = np.einsum("nk,nk->n", weight, tail)
+        p = _mixture(_two_tails(np.abs(estimate)[:, None], variance, self.users_df), weight)
         certain = variance.max(axis=1) == 0
         p = np.where(certain, np.where(estimate == 0, 1.0, 2.0**-self.users_df), p)
         return np.clip(p, np.finfo(np.float64).tiny, 1.0)
 
     def half_widths(self, confidence: float = 0.95) -> Doubles:
         """Return half the width of the central interval of each estimate, float64 [n]; NaN with one user."""
-        weight, variance = self._posterior()
-        low = np.zeros(len(variance))
-        high = _upper(variance.max(axis=1), confidence, self.users_df)
-        for _ in range(60):
-            middle = (low + high) / 2
-            tail = np.einsum("nk,nk->n", weight, _two_tails(middle[:, None], variance, self.users_df))
-            wider = tail > 1 - confidence
-            low, high = np.where(wider, middle, low), np.where(wider, high, middle)
-        return high if self.users_df >= 1 else np.full(len(high), np.nan)
+        halves = _half_widths(*self._posterior(), self.users_df, confidence)
+        return halves if self.users_df >= 1 else np.full(len(halves), np.nan)
 
     def with_splits(self, n: int) -> Spread:
         """Return the spread to expect of n splits, from the effects as they are estimated (n >= 2)."""
@@ -213,6 +194,7 @@ def _log_likelihood(mean_square: Doubles, by_users: Doubles, effect: Doubles, df
 
 
 def _two_tails(distance: Doubles, variance: Doubles, df: float) -> Doubles:
+    """Return the probability of Student's t, scaled to a variance, beyond a distance on either side."""
     from scipy.special import ndtr, stdtr
 
     deviation = np.sqrt(variance)
@@ -221,11 +203,50 @@ def _two_tails(distance: Doubles, variance: Doubles, df: float) -> Doubles:
     return np.asarray(2 * (ndtr(-t) if df > _MANY else stdtr(df, -t)))
 
 
-def _upper(variance: Doubles, confidence: float, df: float) -> Doubles:
+def _density(distance: Doubles, variance: Doubles, df: float) -> Doubles:
+    """Return the derivative of `_two_tails` by the distance, with its sign turned; 0 without a variance."""
+    from scipy.special import gammaln
+
+    positive = variance > 0
+    t = np.divide(distance**2, variance, out=np.zeros(variance.shape), where=positive)
+    if df > _MANY:
+        density = np.exp(-t / 2) / np.sqrt(2 * np.pi)
+    else:
+        scale = np.exp(gammaln((df + 1) / 2) - gammaln(df / 2)) / np.sqrt(df * np.pi)
+        density = scale * np.exp(-(df + 1) / 2 * np.log1p(t / df))
+    scaled: Doubles = np.zeros(variance.shape)
+    np.divide(2 * density, np.sqrt(variance), out=scaled, where=positive)
+    return scaled
+
+
+def _mixture(values: Doubles, weight: Doubles) -> Doubles:
+    return np.asarray(np.einsum("nk,nk->n", weight, values))
+
+
+def _half_widths(weight: Doubles, variance: Doubles, df: float, confidence: float) -> Doubles:
+    """Return the distances that mixtures of Student's t leave 1 - confidence beyond, float64 [n].
+
+    By Newton's method, with a bisection where a step would leave the bracket of the root.
+
+    Args:
+        weight, variance: float64 [n, nodes], of each mixture.
+    """
     from scipy.special import ndtri, stdtrit
 
     quantile = ndtri((1 + confidence) / 2) if df > _MANY else stdtrit(max(df, 1.0), (1 + confidence) / 2)
-    return np.asarray(np.sqrt(variance) * (1.001 * quantile))
+    low, high = np.zeros(len(variance)), 1.001 * quantile * np.sqrt(variance.max(axis=1))
+    at: Doubles = quantile * np.sqrt(_mixture(variance, weight))
+    for _ in range(100):
+        excess = _mixture(_two_tails(at[:, None], variance, df), weight) - (1 - confidence)
+        low, high = np.where(excess > 0, at, low), np.where(excess > 0, high, at)
+        slope = _mixture(_density(at[:, None], variance, df), weight)
+        step = np.divide(excess, slope, out=np.full(len(at), np.inf), where=slope > 0)
+        done = (np.abs(step) <= _ROUNDING * at) | (high - low <= _ROUNDING * high)
+        if done.all():
+            break
+        inside = (at + step > low) & (at + step < high)
+        at = np.where(done, at, np.where(inside, at + step, (low + high) / 2))
+    return at
 
 
 @dataclass(frozen=True, eq=False)
@@ -474,23 +495,13 @@ def combined(
     squares = sum(part**2 / df for part, df in zip(parts, degrees, strict=True))
     users_df = sum(parts) ** 2 / squares if squares > 0 else sum(degrees)
     difference = float(sum(w * pair.difference for w, pair in zip(weights, pairs, strict=True)))
-    variance = sum(parts) + effects
-    return Combined(difference, *_of_draws(difference, variance, users_df, confidence))
-
-
-def _of_draws(difference: float, variance: Doubles, df: float, confidence: float) -> tuple[float, float]:
-    """Return half width and p of a difference whose variance is one of the draws, float64 [n]."""
-
-    def tail(distance: float) -> float:
-        return float(_two_tails(np.array(distance), variance, df).mean())
-
+    variance = (sum(parts) + effects)[None, :]
     if variance.max() == 0:
-        return 0.0, 1.0 if difference == 0 else float(2.0**-df)
-    low, high = 0.0, float(_upper(variance.max(), confidence, df))
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if tail(middle) > 1 - confidence else (low, middle)
-    return high, max(tail(abs(difference)), float(np.finfo(np.float64).tiny))
+        return Combined(difference, 0.0, 1.0 if difference == 0 else float(2.0**-users_df))
+    weight = np.full(variance.shape, 1 / EFFECT_DRAWS)
+    half = float(_half_widths(weight, variance, users_df, confidence)[0])
+    p = float(_two_tails(np.array(abs(difference)), variance, users_df).mean())
+    return Combined(difference, half, max(p, float(np.finfo(np.float64).tiny)))
 
 
 def scatter_half_width(means: Sequence[Sequence[float]], confidence: float = 0.95) -> float | None:

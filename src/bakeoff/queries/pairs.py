@@ -356,25 +356,30 @@ def _with_marks(table: Table, metrics: Mapping[str, Metric], store: Store, confi
     values.
     """
     tied: dict[tuple[int, Column], bool] = {}
+    matrices: dict[Column, Doubles] = {}
     untested: dict[Column, str] = {}
     finest = 0.0
     columns = [c for c in table.columns if _has_best(table, c) or not metrics[c.metric].per_user]
     for family in families(table, metrics, store, columns, untested):
-        n = len(family.rows)
-        pairs = all_pairs(n)
+        rows = np.array(family.rows)
+        pairs = all_pairs(len(rows))
         p = corrected(significance.p_of_pairs(family.samples, pairs, config), config.correction)
         modelled = significance.needs_variance_model(family.samples, config)
         if config.test == "randomization" and not modelled:
             finest = max(finest, _finest(len(pairs), config))
+        first, second = rows[pairs].T
         for at, column in enumerate(family.columns):
-            matrix = np.ones((n, n))
-            matrix[pairs[:, 0], pairs[:, 1]] = matrix[pairs[:, 1], pairs[:, 0]] = p[at]
-            best = np.array([table.rows[r].values[column].best for r in family.rows])
+            matrix = np.full((len(table.rows), len(table.rows)), np.nan)
+            matrix[first, second] = matrix[second, first] = p[at]
+            best = np.array([column in row.values and row.values[column].best for row in table.rows])
             ties = not_significantly_worse(best, matrix, config.level)
-            tied |= {(r, column): bool(t) for r, t in zip(family.rows, ties, strict=True)}
-    rows = tuple(_with_ties(row, at, tied) for at, row in enumerate(table.rows))
+            tied |= {(r, column): bool(ties[r]) for r in family.rows}
+            matrices[column] = matrix
+    of_rows = tuple(_with_ties(row, at, tied) for at, row in enumerate(table.rows))
     fits = max((row.fits for row in table.rows), default=0)
-    return replace(table, rows=rows, marks=Marks(config, len(table.parts), fits, finest, untested))
+    return replace(
+        table, rows=of_rows, marks=Marks(config, len(table.parts), fits, finest, untested, matrices)
+    )
 
 
 def _finest(n_pairs: int, config: TestConfig) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from bakeoff.arrays import Doubles
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.evaluation.variance import Needed
 from bakeoff.queries.select import Result
@@ -140,6 +141,7 @@ class Marks:
         n_fits: largest number of distinct fits of a row.
         finest: the least corrected p that could be reached, 0 where the test has no such bound.
         untested: why columns have no test.
+        p: float64 [rows, rows], the corrected p of every pair of rows; NaN where a pair has no test.
     """
 
     test_config: TestConfig
@@ -147,6 +149,7 @@ class Marks:
     n_fits: int
     finest: float
     untested: Mapping[Column, str]
+    p: Mapping[Column, Doubles] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

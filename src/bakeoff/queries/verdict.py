@@ -7,12 +7,14 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from bakeoff.evaluation.catalogue import leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
-from bakeoff.evaluation.significance import TestConfig, pair_spread
+from bakeoff.evaluation.significance import TestConfig, compare, pair_spread
 from bakeoff.evaluation.variance import Needed, repetitions_needed
 from bakeoff.queries.comparison import complete, is_popularity
-from bakeoff.queries.pairs import Pairwise, cells_without_values, pairwise, read_sample, split_cells
+from bakeoff.queries.pairs import cells_without_values, families, read_sample, split_cells
 from bakeoff.queries.tables import Agreement, Column, Contender, Lead, Row, Run, Table, Verdict
 from bakeoff.storage.store import Store
 
@@ -43,15 +45,9 @@ def verdict(table: Table, metrics: Mapping[str, Metric], store: Store | None, co
     if not ranked or higher is None:
         return base
     leader = ranked[0]
-    tests = pairwise(table, metrics, store, config, [column], intervals=False) if store is not None else None
-    pair = tests.pairs.get(column) if tests is not None else None
+    leads = _leads(table, column, leader, metrics, store, config) if store is not None else {}
     ties = [row for row in ranked[1:] if row.values[column].tied or row.values[column].best]
     others = [row for row in ranked[1:] if row not in ties]
-    leads = (
-        {id(row): _lead(pair, table, leader, row, config.confidence) for row in ranked[1:]}
-        if pair is not None
-        else {}
-    )
     at_cutoffs = {f"k = {c.k}": _best(table, c) for c in table.columns if _other_k(c, column)}
     in_metrics = {c.metric: _best(table, c) for c in table.columns if _other_metric(c, column)}
     in_runs = {_run_name(run): _best_of_run(ranked, column, run, higher) for run in table.runs}
@@ -61,12 +57,12 @@ def verdict(table: Table, metrics: Mapping[str, Metric], store: Store | None, co
         ties=tuple(_contender(row, column) for row in ties),
         behind=leads.get(id(others[0])) if others else None,
         against_ties=tuple(lead for row in ties if (lead := leads.get(id(row))) is not None),
-        tested=pair is not None,
-        untested="" if tests is None else tests.untested.get(column, ""),
+        tested=bool(leads),
+        untested="" if table.marks is None else table.marks.untested.get(column, ""),
         cutoffs=_agreement(leader, at_cutoffs),
         metrics=_agreement(leader, in_metrics),
         runs=_agreement(leader, in_runs) if len(table.runs) > 1 else None,
-        needed=_needed(table, column, leader, ties[0], store, config) if ties and pair is not None else None,
+        needed=_needed(table, column, leader, ties[0], store, config) if ties and leads else None,
     )
 
 
@@ -114,19 +110,29 @@ def _contender(row: Row, column: Column) -> Contender:
     )
 
 
-def _lead(pair: Pairwise, table: Table, leader: Row, other: Row, confidence: float) -> Lead | None:
-    positions = {id(table.rows[at]): n for n, at in enumerate(pair.rows)}
-    i, j = positions.get(id(leader)), positions.get(id(other))
-    if i is None or j is None:
-        return None
-    return Lead(
-        other.label,
-        float(pair.difference[i, j]),
-        float(pair.low[i, j]),
-        float(pair.high[i, j]),
-        float(pair.corrected[i, j]),
-        confidence,
-    )
+def _leads(
+    table: Table,
+    column: Column,
+    leader: Row,
+    metrics: Mapping[str, Metric],
+    store: Store,
+    config: TestConfig,
+) -> dict[int, Lead]:
+    """Return id(row) -> the lead over it, with p as corrected for the marks; empty without a test."""
+    if table.marks is None or column not in table.marks.p:
+        return {}
+    p, leads = table.marks.p[column], dict[int, Lead]()
+    for family in families(table, metrics, store, [column], {}):
+        rows = [table.rows[at] for at in family.rows]
+        first = next(at for at, row in enumerate(rows) if row is leader)
+        others = [at for at in range(len(rows)) if at != first]
+        pairs = np.array([(first, at) for at in others])
+        result = compare(family.samples, pairs, config, intervals=np.zeros(len(pairs), dtype=bool))
+        for q, at in enumerate(others):
+            difference, low, high = (float(of[0, q]) for of in (result.mean, result.low, result.high))
+            corrected = float(p[family.rows[first], family.rows[at]])
+            leads[id(rows[at])] = Lead(rows[at].label, difference, low, high, corrected, config.confidence)
+    return leads
 
 
 def _needed(
