@@ -43,7 +43,7 @@ def timeless(folder: Path) -> dict[str, object]:
             continue
         if path.name == "record.json":
             record = json.loads(path.read_text())
-            for volatile in ("seconds", "peak_mb", "started"):
+            for volatile in ("seconds", "peak_mb", "started", "blake2b"):
                 del record[volatile]
             files[name] = record
         elif path.name == "cells.parquet":  # the rows of cells.csv, seconds and all

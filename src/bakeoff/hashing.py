@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,21 @@ def digest_rows(*columns: Hashes) -> str:
 def canonical_json(value: Any) -> str:
     """Return JSON with sorted keys and no spaces, which identities are hashed from; NaN is refused."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def content_hash(content: bytes) -> str:
+    """Return the 128-bit BLAKE2b of bytes as 32 hex digits."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """Return the `content_hash` of a file, read in blocks.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def identity(prefix: str, value: Any) -> str:

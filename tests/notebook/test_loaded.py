@@ -17,6 +17,7 @@ import pytest
 import bakeoff as bo
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.evaluation.variance import summarise
+from bakeoff.storage.store import write_json
 
 TOYS = f"--config-dir={Path(__file__).parents[1] / 'conf'}"
 GRID = {
@@ -198,9 +199,8 @@ def test_a_run_shows_a_leader_board_in_which_names_are_data(results: Path, tmp_p
     shutil.copytree(results / "toys", tmp_path / "toys")
     text = (tmp_path / "toys" / "experiment.json").read_text()
     hostile = "<script>alert(1)</script>"
-    (tmp_path / "toys" / "experiment.json").write_text(
-        text.replace('"name": "by_item"', f'"name": "{hostile}"')
-    )
+    renamed = text.replace('"name": "by_item"', f'"name": "{hostile}"')
+    write_json(tmp_path / "toys" / "experiment.json", json.loads(renamed))
     page = bo.load(tmp_path / "toys", store=results / "store")._repr_html_()
     assert "<script" not in page and "&lt;script&gt;" in page
     assert "0." in page and "shuffled" in page
@@ -250,9 +250,8 @@ def test_tables_that_are_not_whole_are_refused(bare: bo.Loaded) -> None:
 
 def test_no_class_of_the_experiment_is_imported_to_read_its_tables(bare: bo.Loaded) -> None:
     stored = bare.folder / "experiment.json"
-    stored.write_text(
-        stored.read_text().replace("toys.", "gone_since.").replace("bakeoff.splits.", "gone.since.")
-    )
+    moved = stored.read_text().replace("toys.", "gone_since.").replace("bakeoff.splits.", "gone.since.")
+    write_json(stored, json.loads(moved))
     pd.testing.assert_frame_equal(
         bo.load(bare.folder).leaderboard(4, metrics="ndcg"), bare.leaderboard(4, metrics="ndcg")
     )

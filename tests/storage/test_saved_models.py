@@ -34,7 +34,7 @@ from bakeoff.storage.saved_models import (
     to_arrays,
     write_arrays,
 )
-from bakeoff.storage.store import Store
+from bakeoff.storage.store import Store, write_json
 
 WANTED = EvaluationSpec((5,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}, save_model=True)
 
@@ -191,7 +191,7 @@ def test_the_class_is_the_records_own_whatever_the_folder_says(tmp_path: Path) -
     path = workspace.store.cell_folder(cell.key) / "model.json"
     about = json.loads(path.read_text())
     for change in ({"target": "os.system"}, {"split_fingerprint": "s0"}):
-        path.write_text(json.dumps({**about, **change}))
+        write_json(path, {**about, **change})
         with pytest.raises(UsageError, match=r"model\.json: (target|split_fingerprint): expected"):
             load_model(record, workspace.store)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 
 from bakeoff.errors import UsageError
 from bakeoff.run.cell import Cell, build_splitter
+from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure, run_cell
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import Measurement, Record
 from bakeoff.storage.store import DamagedRecordError, Store, StoredLists, replacing, write_json
@@ -119,8 +121,9 @@ def test_a_split_is_stored_whole_and_once(tmp_path: Path) -> None:
     config = {"_target_": "bakeoff.splits.per_user.Random", "ratio": 0.8}
     split = build_splitter(config).split(Blocks().load().interactions, 1)
     assert not store.has_split("p0")
-    store.write_split("p0", split)
-    store.write_split("p0", split)
+    store.write_data("d0", Blocks().load())
+    store.write_split("p0", split, "d0")
+    store.write_split("p0", split, "d0")
     assert store.has_split("p0")
     assert store.split("p0").fingerprint == split.fingerprint
     assert [p.name for p in (tmp_path / "splits").iterdir()] == ["p0"]
@@ -134,11 +137,79 @@ def test_a_data_set_is_stored_with_the_story_of_its_preparation(tmp_path: Path) 
     assert loaded.steps == dataset.steps
 
 
+def test_a_record_names_the_hashes_of_its_files_and_of_what_it_was_computed_from(tmp_path: Path) -> None:
+    cell = Cell(
+        {"_target_": "toys.Blocks", "name": "blocks"},
+        {"_target_": "bakeoff.splits.per_user.Random", "name": "random", "ratio": 0.7},
+        {"name": "m", "build": {"_target_": "toys.ByItem"}},
+        depth=6,
+    )
+    workspace, ndcg = Workspace(Store(tmp_path)), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}
+    store = workspace.store
+    record = run_cell(cell, workspace, EvaluationSpec((5,), ndcg), debug=True)
+    assert record == store.record(cell.key)
+    assert set(record.files) == {"items.npy", "scores.npy", "per_user.parquet"}
+    deeper = remeasure(record, cell, workspace, EvaluationSpec((3,), ndcg))
+    assert deeper.files["items.npy"] == record.files["items.npy"]
+    assert deeper.files["per_user.parquet"] != record.files["per_user.parquet"]
+    folders = (
+        (store.cell_folder(cell.key), deeper.files, "record.json"),
+        *(
+            (folder, json.loads((folder / "manifest.json").read_text())["files"], "manifest.json")
+            for folder in (store.split_folder(cell.split_key), store.data_folder(cell.data_key))
+        ),
+    )
+    for folder, files, names_them in folders:
+        assert files == {
+            path.name: hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+            for path in folder.iterdir()
+            if path.name != names_them
+        }
+    content = {
+        name: hashlib.blake2b(
+            json.dumps(
+                {n: h for n, h in files.items() if n.endswith(".npy")}, sort_keys=True, separators=(",", ":")
+            ).encode(),
+            digest_size=16,
+        ).hexdigest()
+        for name, (_, files, _) in zip(("split", "data"), folders[1:], strict=True)
+    }
+    assert record.inputs == content
+    cut_from = json.loads((store.split_folder(cell.split_key) / "manifest.json").read_text())["inputs"]
+    assert cut_from == {"data": content["data"]}
+    for folder in (store.split_folder(cell.split_key), store.data_folder(cell.data_key)):
+        (folder / "manifest.json").unlink()  # as an earlier version stored it
+    assert store.inputs(cell.split_key) == {"split": content["split"]}
+
+
+def test_each_byte_of_a_record_is_under_its_own_hash(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write_record(a_record())
+    path = tmp_path / "cells" / "c0" / "record.json"
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        for bit in (0, 2, 5):
+            damaged = bytearray(whole)
+            damaged[position] ^= 1 << bit
+            path.write_bytes(damaged)
+            with pytest.raises(DamagedRecordError, match=r"record\.json: "):
+                store.record("c0")
+
+
+def test_a_record_of_a_version_without_hashes_is_read(tmp_path: Path) -> None:
+    stored = a_record().as_json()
+    del stored["files"], stored["inputs"]
+    path = tmp_path / "cells" / "c0" / "record.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(stored))
+    assert Store(tmp_path).record("c0") == a_record()
+
+
 def test_json_is_written_sorted_and_refuses_what_is_no_number(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"b": 1, "a": 2})
-    assert list(json.loads((tmp_path / "a.json").read_text())) == ["a", "b"]
+    assert list(json.loads((tmp_path / "a.json").read_text())) == ["a", "b", "blake2b"]
     with pytest.raises(ValueError, match="Out of range"):
-        write_json(tmp_path / "b.json", float("nan"))
+        write_json(tmp_path / "b.json", {"a": float("nan")})
 
 
 CELL = '"cell": {"dataset": {}, "split": {}, "model": {}}'

@@ -19,7 +19,7 @@ from commands import HERE, Warm
 from tuning_studies import Child, made, split_of, timeless, with_tuning
 
 FLOAT = "optuna.distributions.FloatDistribution"
-VOLATILE = ("seconds", "peak_mb", "started")
+VOLATILE = ("seconds", "peak_mb", "started", "blake2b")
 
 
 def lines(path: Path) -> int:

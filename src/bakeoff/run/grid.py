@@ -129,7 +129,7 @@ def _check_split(
         catalogue = split.train.n_items
         check_ks(spec, catalogue, cell)
         store.write_data(cell.data_key, dataset)
-        store.write_split(cell.split_key, split)
+        store.write_split(cell.split_key, split, cell.data_key)
     check_ks(spec, catalogue, cell)
 
 

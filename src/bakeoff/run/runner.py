@@ -76,7 +76,7 @@ class Workspace:
                 split = cut(cell, dataset)
             with clock.phase("write"):
                 self.store.write_data(cell.data_key, dataset)
-                self.store.write_split(key, split)
+                self.store.write_split(key, split, cell.data_key)
         self._split = key, split
         return split
 
@@ -127,10 +127,12 @@ class Outcome:
 
     Args:
         split: None until it is loaded.
+        inputs: hashes of the stored split and data.
         epoch_losses: training loss by epoch, as reported by the model.
     """
 
     split: Split | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     tuning: TuningRecord | None = None
     epoch_losses: list[float] = field(default_factory=list)
@@ -161,6 +163,7 @@ class Outcome:
             peak_mb=meter.peak_mb,
             environment=environment(),
             started=started,
+            inputs=self.inputs,
         )
 
 
@@ -189,8 +192,7 @@ def run_cell(cell: Cell, workspace: Workspace, spec: EvaluationSpec, *, debug: b
                 raise
             status, reason, trace = "failed", _one_line(error), traceback.format_exc()
         record = replace(outcome.record(cell, status, reason, meter, started), traceback=trace)
-        store.write_record(record)
-    return record
+        return store.write_record(record)
 
 
 def _run(
@@ -211,6 +213,7 @@ def _run(
     """
     store, before = workspace.store, workspace.store.record(cell.key)
     split = outcome.split = workspace.split(cell, meter)
+    outcome.inputs = store.inputs(cell.split_key)
     outcome.parameters = parameters(cell.model_build, "model.build")
     model = build_model(cell.model)
     outcome.notes += _notes(cell, model, split)
@@ -274,8 +277,7 @@ def remeasure(record: Record, cell: Cell, workspace: Workspace, spec: Evaluation
     )
     earlier_columns = workspace.store.per_user(record.key) or {}
     _write_per_user(workspace.store, record.key, split, lists, measured, earlier_columns)
-    workspace.store.write_record(updated)
-    return updated
+    return workspace.store.write_record(updated)
 
 
 def _by_metric(measured: Measurements) -> dict[str, dict[str, Measurement]]:

@@ -175,6 +175,9 @@ class Record(msgspec.Struct, frozen=True):
         environment: where it ran.
         started: ISO 8601, UTC.
         traceback: of a failure, else "".
+        files: name -> BLAKE2b of the other files in the cell's folder (`bakeoff.hashing.file_hash`).
+        inputs: "data", "split" -> hash of the stored arrays that it was computed from (`Manifest.content`).
+            Both are empty in a record of a version that did not hash.
     """
 
     key: str
@@ -197,6 +200,8 @@ class Record(msgspec.Struct, frozen=True):
     environment: Environment = Environment()
     started: str = ""
     traceback: str = ""
+    files: Mapping[str, str] = {}
+    inputs: Mapping[str, str] = {}
 
     @property
     def done(self) -> bool:

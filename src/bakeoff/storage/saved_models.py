@@ -21,7 +21,7 @@ from bakeoff.models.base import Model, Serializable, State
 from bakeoff.run.cell import Cell, build_model
 from bakeoff.splits.base import Split
 from bakeoff.storage.record import Record
-from bakeoff.storage.store import Store, read_json, replacing, write_json
+from bakeoff.storage.store import Store, read_json, write_json
 
 _COMPARED_USERS = 64
 _CSR_PARTS = ("data", "indices", "indptr", "shape")
@@ -64,10 +64,11 @@ def save_model(
             reason = _difference(model, cell, parameters, arrays, split, depth)
     else:
         reason = f"{type(model).__name__} has no state() and restore()"
-    folder = store.cell_folder(cell.key)
     if not reason:
-        write_arrays(folder / "model.npz", arrays)
-    write_json(folder / "model.json", ModelFile(cell.model_target, split.fingerprint, not reason, reason))
+        with store.writing(cell.key, "model.npz") as path:
+            write_arrays(path, arrays)
+    with store.writing(cell.key, "model.json") as path:
+        write_json(path, ModelFile(cell.model_target, split.fingerprint, not reason, reason))
     return reason
 
 
@@ -166,7 +167,7 @@ def _difference(
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write an .npz file whose bytes depend on the arrays alone."""
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)

@@ -2,8 +2,11 @@
 
     <root>/cells/<key>/   record.json  items.npy  scores.npy  [above.npy ties.npy predicted.npy]
                           per_user.parquet  [model.npz model.json]
-    <root>/splits/<key>/  the arrays of a split and split.json
-    <root>/data/<key>/    a prepared data set
+    <root>/splits/<key>/  the arrays of a split, split.json and manifest.json
+    <root>/data/<key>/    a prepared data set, likewise
+
+Every file has its hash: in the record of its cell or in the manifest of its folder, and these hold their own.
+A record and a manifest also name the hashes of what they were computed from.
 
 Every file and folder is written under a temporary name beside its place and moved there whole; a cell's
 record comes last, so a cell without a record was never finished. Two processes on one key are harmless: both
@@ -17,22 +20,29 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from bakeoff.arrays import Array, Codes, Floats
 from bakeoff.data.serialization import load_dataset, save_dataset
 from bakeoff.data.source import Dataset
 from bakeoff.errors import UsageError
+from bakeoff.hashing import canonical_json, content_hash, file_hash
 from bakeoff.splits.base import Split, load_split, save_split
 from bakeoff.storage.record import STORED, Record
 
 T = TypeVar("T")
+
+_MANIFEST = "manifest.json"
+
+_HASHED_TEXT = "this file while the digest is empty"
+_BEFORE_DIGEST = '\n "blake2b": {\n  "digest": "'
 
 
 class StoredLists(NamedTuple):
@@ -43,6 +53,24 @@ class StoredLists(NamedTuple):
     above: Codes | None
     ties: Codes | None
     predicted: Floats | None
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """The file `manifest.json` of a stored split or data set.
+
+    Args:
+        files: name -> BLAKE2b of every other file in the folder.
+        inputs: "data" -> content of the data set that a split was cut from.
+    """
+
+    files: Mapping[str, str]
+    inputs: Mapping[str, str] = {}
+
+    @property
+    def content(self) -> str:
+        """Return the hash of the arrays; texts for people and labels do not change it."""
+        arrays = {name: hash_ for name, hash_ in self.files.items() if name.endswith(".npy")}
+        return content_hash(canonical_json(arrays).encode())
 
 
 class DamagedRecordError(UsageError):
@@ -61,6 +89,7 @@ class Store:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
+        self._written: dict[str, dict[str, str]] = {}
 
     def cell_folder(self, key: str) -> Path:
         return self.root / "cells" / key
@@ -115,7 +144,8 @@ class Store:
     def write_lists(self, key: str, lists: StoredLists) -> None:
         for name, array in lists._asdict().items():
             if array is not None:
-                write_array(self.cell_folder(key) / f"{name}.npy", array)
+                with self.writing(key, f"{name}.npy") as path:
+                    write_array(path, array)
 
     def lists(self, key: str) -> StoredLists:
         """Return the stored lists, memory-mapped.
@@ -143,7 +173,7 @@ class Store:
         import pyarrow as pa
         from pyarrow import parquet
 
-        with replacing(self.cell_folder(key) / "per_user.parquet") as path:
+        with self.writing(key, "per_user.parquet") as path:
             parquet.write_table(pa.table(columns), path, compression="zstd")
 
     def per_user(self, key: str, columns: Sequence[str] | None = None) -> dict[str, Array] | None:
@@ -163,16 +193,34 @@ class Store:
             table = file.read(columns=names, use_threads=False)
         return {name: table.column(name).to_numpy() for name in names}
 
-    def write_record(self, record: Record) -> None:
+    @contextmanager
+    def writing(self, key: str, name: str) -> Iterator[Path]:
+        """Give a path to write a file of a cell to; the next record of the cell names its hash."""
+        with replacing(self.cell_folder(key) / name) as path:
+            yield path
+            self._written.setdefault(key, {})[name] = file_hash(path)
+
+    def write_record(self, record: Record) -> Record:
+        """Write the record of a cell, with the hashes of the files written before it, and return it."""
+        files = {**record.files, **self._written.pop(record.key, {})} if record.done else {}
+        record = replace(record, files=files)
         write_json(self.cell_folder(record.key) / "record.json", record)
+        return record
 
     # -- splits and data -------------------------------------------------------------------------
 
     def has_split(self, key: str) -> bool:
         return self.split_folder(key).is_dir()
 
-    def write_split(self, key: str, split: Split) -> None:
-        self._fill(self.split_folder(key), lambda folder: save_split(split, folder))
+    def write_split(self, key: str, split: Split, data_key: str) -> None:
+        """Write a split that was cut from a stored data set."""
+        inputs = {"data": _manifest(self.data_folder(data_key)).content}
+        self._fill(self.split_folder(key), lambda folder: save_split(split, folder), inputs)
+
+    def inputs(self, split_key: str) -> dict[str, str]:
+        """Return the hashes of what a cell on a stored split is computed from: the split, and its data."""
+        manifest = _manifest(self.split_folder(split_key))
+        return {**manifest.inputs, "split": manifest.content}
 
     def split(self, key: str) -> Split:
         return load_split(self.split_folder(key))
@@ -181,19 +229,20 @@ class Store:
         return self.data_folder(key).is_dir()
 
     def write_data(self, key: str, dataset: Dataset) -> None:
-        self._fill(self.data_folder(key), lambda folder: save_dataset(dataset, folder))
+        self._fill(self.data_folder(key), lambda folder: save_dataset(dataset, folder), {})
 
     def data(self, key: str) -> Dataset:
         return load_dataset(self.data_folder(key))
 
-    def _fill(self, target: Path, fill: Callable[[Path], None]) -> None:
-        """Write a folder atomically: it exists with all its files, or not at all."""
+    def _fill(self, target: Path, fill: Callable[[Path], None], inputs: Mapping[str, str]) -> None:
+        """Write a folder and its manifest atomically: it exists with all its files, or not at all."""
         if target.is_dir():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             fill(temporary)
+            write_json(temporary / _MANIFEST, Manifest(_hashes(temporary), inputs))
             temporary.chmod(0o755)  # mkdtemp gives a folder nobody else may read
             temporary.replace(target)
         except OSError:
@@ -201,6 +250,16 @@ class Store:
                 raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _manifest(folder: Path) -> Manifest:
+    """Return the manifest of a folder; one that an earlier version stored without is hashed now."""
+    path = folder / _MANIFEST
+    return read_json(path, Manifest) if path.exists() else Manifest(_hashes(folder))
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {path.name: file_hash(path) for path in sorted(folder.iterdir())}
 
 
 @contextmanager
@@ -216,34 +275,44 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_array(path: Path, array: Array) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with path.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a record, or plain JSON values, with sorted keys.
+    """Write a record, or a mapping, as JSON with sorted keys and the hash of its own text.
 
     Raises:
         ValueError: it holds NaN or an infinite number.
     """
-    plain = msgspec.to_builtins(value)
-    write_text(path, json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    plain = {**msgspec.to_builtins(value), "blake2b": {"digest": "", "of": _HASHED_TEXT}}
+    text = json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(path, text.replace(_BEFORE_DIGEST, _BEFORE_DIGEST + content_hash(text.encode()), 1))
 
 
 def read_json(path: Path, kind: type[T]) -> T:
-    """Read a record that `write_json` wrote; unknown fields are ignored.
+    """Read a record that `write_json` wrote; unknown fields are ignored, and earlier versions had no hash.
 
     Raises:
         ValueError: the file is not JSON, or not of this kind: "<path>: metrics.ndcg.10[0]: expected float,
-            found str".
+            found str"; or it is not as it was written.
     """
     content = path.read_bytes()
     try:
-        return msgspec.json.decode(content, type=kind)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{path}: {_located(error, json.loads(content), kind)}") from error
+        try:
+            value = msgspec.json.decode(content, type=kind)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{path}: {_located(error, msgspec.json.decode(content), kind)}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not JSON ({error})") from error
+    if b'"blake2b"' in content or _HASHED_TEXT.encode() in content:
+        # Each alone is proof of a hash, so that one damaged byte cannot pass for an earlier version.
+        start = content.find(_BEFORE_DIGEST.encode()) + len(_BEFORE_DIGEST)
+        digest = content[start : start + 32].decode(errors="replace")
+        actual = content_hash(content[:start] + content[start + 32 :])
+        if digest != actual:
+            raise ValueError(f"{path}: expected the BLAKE2b {digest!r}, found {actual!r}")
+    return value
 
 
 def _located(error: msgspec.ValidationError, value: Any, kind: Any) -> str:
@@ -255,7 +324,10 @@ def _located(error: msgspec.ValidationError, value: Any, kind: Any) -> str:
     path, node = "", value
     for part in re.findall(r"\.\w+|\[\d+\]|\[\.\.\.\]", steps):
         if part == "[...]":
-            part = "." + next(key for key in list(node) if _fails_alone(node, key, value, kind, error))
+            wrong = next((key for key in list(node) if _fails_alone(node, key, value, kind, error)), None)
+            if wrong is None:
+                break
+            part = f".{wrong}"
         node = node[int(part[1:-1])] if part.startswith("[") else node[part[1:]]
         path += part
     text = re.sub("^Expected (.*), got (.*)$", r"expected \1, found \2", text)
