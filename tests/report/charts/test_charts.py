@@ -11,7 +11,7 @@ import pytest
 
 from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import Chart, ChartSection, charts
-from bakeoff.report.charts.spec import SCHEMA
+from bakeoff.report.charts.vega import SCHEMA
 
 NASTY = 'it\'s "a" [b].c\\d </script> & {e}'
 

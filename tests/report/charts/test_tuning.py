@@ -23,7 +23,7 @@ def tuned(make: Any, metrics: Any) -> dict[str, Any]:
             "parameters": {"factors": 2**n, "kind": "a"},
             "state": "failed" if value is None else "complete",
             "value": value,
-            "by_epoch": {},
+            "by_epoch": {2: {1: 0.4}, 5: {1: 0.3, 2: 0.5}}.get(n, {}),
             "seconds": 1.0,
             "from_memory": False,
             "reason": "",
@@ -42,8 +42,8 @@ def tuned(make: Any, metrics: Any) -> dict[str, Any]:
     result = result._replace(request=dataclasses.replace(result.request, cell=cell))
     results = [result, make("als", {"ndcg": {"10": (0.3, 0.01)}})]
     sections = charts(comparison(results, [10], metrics), metrics, None)
-    section = next(s for s in sections if s.id == "tuning")
-    return {c.id: next(iter(c.spec["datasets"].values())) for c in section.charts}
+    shown = [c for s in sections if s.id in ("tuning", "learning") for c in s.charts]
+    return {c.id: next(iter(c.spec["datasets"].values())) for c in shown}
 
 
 def test_the_best_so_far_is_told_where_it_changes_and_at_the_end(tuned: Any) -> None:
@@ -59,6 +59,30 @@ def test_the_best_on_an_edge_of_its_space_is_marked(tuned: Any) -> None:
     assert row["parameter"] == "als (tune=optuna): factors"
     assert row["at"] == [0, 0.2, 0.4, 0.6, 0.8, 1, 1.2]
     assert row["best"] == [0, 0, 0, 0, 0, 2, 0]
+
+
+def test_what_was_recorded_by_epoch_is_drawn_as_the_mean_over_the_fits(make: Any, metrics: Any) -> None:
+    losses = ((8.0, 4.0, 2.0), (4.0, 1.0))  # the second fit ended earlier
+    results = [
+        make("als", {"ndcg": {"10": (0.3, 0.01)}}, seed=seed, key=f"c{seed}", training_loss=loss)
+        for seed, loss in enumerate(losses)
+    ]
+    results.append(make("ease", {"ndcg": {"10": (0.2, 0.01)}}))
+    sections = {s.id: s for s in charts(comparison(results, [10], metrics), metrics, None)}
+    (chart,) = sections["learning"].charts
+    ((row,),) = chart.spec["datasets"].values()
+    assert (row["model"], row["at"], row["best"]) == ("als", [1, 2], [1, pytest.approx((0.5 + 0.25) / 2)])
+    silent = {s.id for s in charts(comparison(results[2:], [10], metrics), metrics, None)}
+    assert "learning" not in silent
+
+
+def test_every_trial_shows_its_scores_by_epoch_and_the_best_a_wide_line(tuned: Any) -> None:
+    rows = tuned["score-by-epoch"]
+    assert [(row["trial"], row["at"], row["best"]) for row in rows] == [
+        ("1.2", [1], [0.4]),
+        ("1.5", [1, 2], [0.3, 0.5]),
+    ]
+    assert rows[1]["line"] > rows[0]["line"]
 
 
 def test_a_place_in_a_space_is_taken_on_its_own_scale() -> None:

@@ -6,18 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from bakeoff.evaluation.metric import Metric
 from bakeoff.queries.tables import Table
-from bakeoff.report.charts import (
-    differences,
-    distributions,
-    leaderboard,
-    overlap,
-    ranks,
-    segments,
-    tradeoffs,
-    tuning,
-)
+from bakeoff.report.charts import leaders, pairs, tradeoffs, tuning, users
 from bakeoff.report.charts.frame import frame
-from bakeoff.report.charts.spec import Chart, ChartSection
+from bakeoff.report.charts.vega import Chart, ChartSection
 from bakeoff.storage.store import Store
 
 __all__ = ["Chart", "ChartSection", "charts"]
@@ -39,14 +30,14 @@ def charts(
     shared = frame(tables, metrics, store)
     if shared is None:
         return ()
-    rows = leaderboard.measured(shared)
+    leading, *ranks = leaders.sections(shared)
     return (
-        *leaderboard.sections(shared, rows),
-        *differences.sections(shared),
+        leading,
         *tradeoffs.sections(shared),
-        *ranks.sections(shared, rows),
-        *distributions.sections(shared),
-        *segments.sections(shared),
-        *overlap.sections(shared),
+        *pairs.differences(shared),
+        *ranks,
+        *users.spread(shared),
+        *users.segments(shared),
+        *pairs.agreement(shared),
         *tuning.sections(shared),
     )

@@ -11,24 +11,9 @@ import numpy as np
 from bakeoff.arrays import Array, Bools
 from bakeoff.queries.tables import Column, Table
 from bakeoff.queries.tables import Row as TableRow
-from bakeoff.report.charts.frame import Frame, TableView
-from bakeoff.report.charts.palette import NEUTRAL
-from bakeoff.report.charts.spec import (
-    Chart,
-    ChartSection,
-    Row,
-    Spec,
-    listed,
-    mark,
-    model_legend,
-    model_style,
-    numbers,
-    points,
-    rounded,
-    short,
-    specification,
-    tooltip,
-)
+from bakeoff.report.charts import vega
+from bakeoff.report.charts.frame import NEUTRAL, Frame, TableView
+from bakeoff.report.charts.vega import Chart, ChartSection, Row, Spec, short
 
 _NAME = "min(130, 0.45 * width)"
 """Pixels of a model's name at most: on one side of any point there is space for it."""
@@ -159,7 +144,7 @@ def _rows(frame: Frame, view: TableView, accuracy: Sequence[str], goals: Sequenc
                     values = [number for one in against for number in _value_and_front(one, at)]
                     entry = [k, short(row.values[column].mean), *values]
                     entries.setdefault((model, column.metric), []).append(entry)
-    return [listed(view.keys(*key), _lists(goals), of_key) for key, of_key in entries.items()]
+    return [vega.listed(view.keys(*key), _lists(goals), of_key) for key, of_key in entries.items()]
 
 
 def _lists(goals: Sequence[Goal]) -> list[str]:
@@ -174,41 +159,35 @@ def _value_and_front(one: Tradeoff, row: int) -> tuple[float | int | None, int]:
 
 
 def _chart(frame: Frame, accuracy: Sequence[str], rows: Sequence[Row], goals: Sequence[Goal]) -> Chart:
-    values = {g.id: [v for row in rows for v in row[g.id] if v is not None] for g in goals}
-    about = {
-        g.id: {
-            "words": f"{g.name}, {'higher' if g.higher else 'lower'} is better",
-            "unit": g.unit,
-            "higher": g.higher,
-            "log": bool(g.cost)
-            and min(values[g.id]) > 0
-            and max(values[g.id]) > LOG_FROM * min(values[g.id]),
+    about = {}
+    for goal in goals:
+        values = [v for row in rows for v in row[goal.id] if v is not None]
+        about[goal.id] = {
+            "words": f"{goal.name}, {'higher' if goal.higher else 'lower'} is better",
+            "unit": goal.unit,
+            "higher": goal.higher,
+            "log": bool(goal.cost) and min(values) > 0 and max(values) > LOG_FROM * min(values),
         }
-        for g in goals
-    }
-    select = {
-        "input": "select",
-        "options": [g.id for g in goals],
-        "labels": [g.name for g in goals],
-        "name": "Accuracy against ",
-    }
-    legend = model_legend(frame)
     scaled = "goals[goal].log ? log(datum[goal]) / LN10 : datum[goal]"
     single = "domain('x')[0] == domain('x')[1] ? format(datum.value, '.4~r') : datum.label"
-    line = mark("line", {"order": {"field": "value", "type": "quantitative"}}, where="datum.front == 1")
-    line["mark"] |= {
-        "color": NEUTRAL,
-        "strokeWidth": 1.5,
-        "interpolate": {"expr": "goals[goal].higher ? 'step-before' : 'step-after'"},
-    }
-    tips = tooltip(("mean_text", "accuracy"), ("against", "against"))
-    spec = specification(
+    label = f"goals[goal].log ? format(pow(10, datum.value), '.2~r') : {single}"
+    steps = {"expr": "goals[goal].higher ? 'step-before' : 'step-after'"}
+    order = {"order": {"field": "value", "type": "quantitative"}}
+    style = vega.model_style(frame, "color", "shape", legend=True)
+    tips = vega.tooltip(("mean_text", "accuracy"), ("against", "against"))
+    spec = vega.specification(
         frame,
         rows,
         _lists([g for g in GOALS if g.id in rows[0]]),
         [
-            line,
-            points({**model_style(frame, "color", "shape", legend=legend), "tooltip": tips}),
+            vega.mark(
+                *("line", order),
+                where="datum.front == 1",
+                color=NEUTRAL,
+                strokeWidth=1.5,
+                interpolate=steps,
+            ),
+            vega.points({**style, **vega.PICKED, "tooltip": tips}),
             _front_names(),
         ],
         metrics=accuracy,
@@ -218,32 +197,26 @@ def _chart(frame: Frame, accuracy: Sequence[str], rows: Sequence[Row], goals: Se
             "'x axis: ' + goals[goal].unit",
         ),
         encoding={
-            "x": numbers(
+            "x": vega.numbers(
                 *("value", "x", None),
-                {
-                    "grid": False,
-                    "tickCount": 4,
-                    "labelPadding": 7,
-                    "labelExpr": f"goals[goal].log ? format(pow(10, datum.value), '.2~r') : {single}",
-                },
+                {"grid": False, "tickCount": 4, "labelPadding": 7, "labelExpr": label},
                 padding=30,
             ),
-            "y": numbers("mean", "y", axis={"tickCount": 6}, padding=18, nice=True),
+            "y": vega.numbers("mean", "y", axis={"tickCount": 6}, padding=18, nice=True),
         },
         transform=[
             {"filter": "isValid(datum[goal])"},
             {"calculate": scaled, "as": "value"},
             {"calculate": "datum[goal + '_front']", "as": "front"},
             {"calculate": "format(datum[goal], '.4~r') + ' ' + goals[goal].unit", "as": "against"},
-            *rounded("mean"),
+            *vega.rounded("mean"),
         ],
-        params={
-            "goals": about,
-            "right": {"expr": "goals[goal].higher"},
-        },
+        params={"goals": about, "right": {"expr": "goals[goal].higher"}},
         height=280,
     )
-    spec["params"].insert(0, {"name": "goal", "value": goals[0].id, "bind": select})
+    select = {"input": "select", "options": [g.id for g in goals], "labels": [g.name for g in goals]}
+    bind = {**select, "name": "Accuracy against "}
+    spec["params"].insert(0, {"name": "goal", "value": goals[0].id, "bind": bind})
     caption = (
         "The best corner is at the side where the goal is better, at the top where more of the metric is "
         "better. Models on the front bear their names where there is space; point at or tap any model."

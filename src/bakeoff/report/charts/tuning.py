@@ -1,33 +1,15 @@
-"""What tuning found: best value so far, expected best by budget, importance, the best in its search space."""
+"""What tuning found, and how models learned: best so far, expected best, importance, spaces, losses."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-from bakeoff.report.charts.frame import Frame, TableView
-from bakeoff.report.charts.palette import NEUTRAL
-from bakeoff.report.charts.spec import (
-    Chart,
-    ChartSection,
-    Row,
-    Spec,
-    least,
-    listed,
-    mark,
-    model_legend,
-    model_style,
-    names,
-    numbers,
-    points,
-    rounded,
-    row_height,
-    short,
-    span,
-    specification,
-    tooltip,
-)
+from bakeoff.report.charts import vega
+from bakeoff.report.charts.frame import NEUTRAL, Frame, TableView
+from bakeoff.report.charts.vega import Chart, ChartSection, Row, Spec, short
 from bakeoff.report.tuned.searches import Search, Study, searches
 from bakeoff.report.wording import visible
 
@@ -44,27 +26,33 @@ Searches = Sequence[tuple[TableView, str, Search]]
 
 
 def sections(frame: Frame) -> list[ChartSection]:
-    """Return one section where something was tuned; it needs no store."""
+    """Return the section of tuning and that of learning, where anything was recorded; they need no store."""
     tuned = [
         (view, model, search)
         for view in frame.views
         for model, search in zip(view.models, searches(view.table), strict=True)
         if search is not None and model in frame.styles
     ]
-    if not tuned:
-        return []
-    charts = [
-        *_progress(frame, tuned),
-        *_expected(frame, tuned),
-        *_importance(frame, tuned),
-        *_spaces(frame, tuned),
-    ]
-    text = (
+    learned = _losses(frame) + _scores(frame, tuned)
+    makers = (_progress, _expected, _importance, _spaces)
+    found = [chart for make in makers for chart in make(frame, tuned)] if tuned else []
+    of_tuning = (
         "Values are validation scores, from the inner split of train; test is not used. A curve that still "
         "rises at its end suggests a larger budget for that model, a best value at the edge of its search "
         "space a wider space."
     )
-    return [ChartSection("tuning", "What tuning found", text, tuple(charts))]
+    of_learning = (
+        "What a model recorded while it was trained. A loss that still falls at its end suggests more "
+        "epochs; losses of different models are not comparable. Scores are of validation."
+    )
+    return [
+        section
+        for section in (
+            ChartSection("tuning", "What tuning found", of_tuning, tuple(found)),
+            ChartSection("learning", "How the models learned", of_learning, tuple(learned)),
+        )
+        if section.charts
+    ]
 
 
 def _keys(view: TableView, model: str, search: Search) -> Row:
@@ -77,30 +65,87 @@ def _spec(
     frame: Frame, rows: Sequence[Row], lists: Sequence[str], layers: Sequence[Spec], words: str, **more: Any
 ) -> Spec:
     by = ("dataset", "split")
-    return specification(frame, rows, lists, layers, by=by, heading=(f"'{words}'",), **more)
+    return vega.specification(frame, rows, lists, layers, by=by, heading=(f"'{words}'",), **more)
 
 
 def _curve(
     frame: Frame, rows: Sequence[Row], words: str, x: Spec, tips: Sequence[Sequence[str]], **line: Any
 ) -> Spec:
     """Return a line with points for each model; where the rows have `low` and `high`, on a band of them."""
-    legend = model_legend(frame)
-    tooltips = tooltip(("objective", "objective"), *tips)
-    layers = [
-        mark("line", model_style(frame, "strokeDash", legend=legend), strokeWidth=2, **line),
-        points({**model_style(frame, "shape", legend=legend), "tooltip": tooltips}, size=36),
-    ]
+    about = [("objective", "objective")] if "objective" in rows[0] else []
+    layers = vega.traces(frame, vega.tooltip(*about, *tips), size=36, **line)
     lists = ["at", "best"]
     if "low" in rows[0]:
         lists += ["low", "high"]
-        layers.insert(0, mark("area", span("y"), opacity=0.18))
-    encoding = {
-        "x": x,
-        "y": numbers("best", "y", axis={"tickCount": 6}, nice=True),
-        **model_style(frame, "color", legend=legend),
+        layers.insert(0, vega.mark("area", vega.span("y"), opacity=0.18))
+    return _spec(
+        *(frame, rows, lists, layers, words),
+        encoding={
+            "x": x,
+            "y": vega.numbers("best", "y", axis={"tickCount": 6}, nice=True),
+            **vega.model_style(frame, "color", legend=True),
+        },
+        transform=vega.rounded(*lists[1:], of="best"),
+        height=280,
+    )
+
+
+# -- learning --------------------------------------------------------------------------------------------
+
+
+def _losses(frame: Frame) -> list[Chart]:
+    """Return one chart of the losses that models report; each is scaled to its first epoch."""
+    rows = []
+    for view in frame.views:
+        for model, row in view.rows:
+            losses = {r.request.key: r.record.training_loss for r in row.results}.values()
+            relative = [{n: v / loss[0] for n, v in enumerate(loss, 1)} for loss in losses if any(loss[:1])]
+            rows.append(_by_epoch(view.keys(model), relative))
+    caption = (
+        "Loss as a share of that of the first epoch, mean over the fits of a model: each model minimises a "
+        "loss of its own."
+    )
+    return _epochs(frame, rows, "loss", "Training loss by epoch", "share of the first epoch's loss", caption)
+
+
+def _scores(frame: Frame, tuned: Searches) -> list[Chart]:
+    """Return one chart of the validation scores by epoch: a line for each trial, a wide one for the best."""
+    rows = []
+    for view, model, search in tuned:
+        for number, study in enumerate(search.studies):
+            for trial in study.record.trials:
+                best = trial.number == study.best_number
+                keys = {"trial": f"{number + 1}.{trial.number}", "line": 2.5 if best else 0.8}
+                points = [(epoch, short(score)) for epoch, score in sorted(trial.by_epoch.items())]
+                rows.append(vega.listed({**_keys(view, model, search), **keys}, ("at", "best"), points))
+    caption = "A line is a trial, the wide one the best of each fit, at the epochs that the pruner compared."
+    encoding: dict[str, Spec] = {
+        "detail": {"field": "trial", "type": "nominal"},
+        "strokeWidth": {"field": "line", "type": "quantitative", "scale": None},
     }
-    transform = rounded(*lists[1:], of="best")
-    return _spec(frame, rows, lists, layers, words, encoding=encoding, transform=transform, height=280)
+    return _epochs(frame, rows, "score-by-epoch", "Validation score by epoch", "score", caption, **encoding)
+
+
+def _by_epoch(keys: Row, fits: Sequence[Mapping[int, float]]) -> Row:
+    """Return a row with the mean over fits at the epochs that all of them have, POINTS at most."""
+    epochs = _thinned(sorted(set.intersection(*(set(fit) for fit in fits)) if fits else ()))
+    means = [(epoch, short(fmean(fit[epoch] for fit in fits))) for epoch in epochs]
+    return vega.listed(keys, ("at", "best"), means)
+
+
+def _epochs(
+    frame: Frame, rows: Sequence[Row], id_: str, title: str, value: str, caption: str, **encoding: Spec
+) -> list[Chart]:
+    rows = [row for row in rows if row["at"]]
+    if not rows:
+        return []
+    x = vega.numbers("at", "x", "epoch", {"grid": False, "tickMinStep": 1, "tickCount": 6})
+    spec = _curve(frame, rows, title.lower(), x, [("at", "epoch", "d"), ("best_text", value)])
+    spec["encoding"] |= encoding
+    return [Chart(id_, title, caption, spec)]
+
+
+# -- tuning ----------------------------------------------------------------------------------------------
 
 
 def _progress(frame: Frame, tuned: Searches) -> list[Chart]:
@@ -110,8 +155,8 @@ def _progress(frame: Frame, tuned: Searches) -> list[Chart]:
         values = [search.after_trials(n) for n in range(1, trials + 1)]
         steps = [(n, short(v.mean)) for n, v in enumerate(values, 1) if v is not None]
         keys = _keys(view, model, search)
-        by_trial.append(listed(keys, ("at", "best"), _changes(steps)))
-        by_second.append(listed(keys, ("at", "best"), _changes(list(_by_second(search)))))
+        by_trial.append(vega.listed(keys, ("at", "best"), _changes(steps)))
+        by_second.append(vega.listed(keys, ("at", "best"), _changes(list(_by_second(search)))))
     charts = []
     for unit, axis, scale, rows in (
         ("trial", "trials", "linear", by_trial),
@@ -119,7 +164,7 @@ def _progress(frame: Frame, tuned: Searches) -> list[Chart]:
     ):
         rows = [row for row in rows if row["at"]]
         if rows:
-            x = numbers("at", "x", axis, {"grid": False, "tickCount": 6}, type=scale)
+            x = vega.numbers("at", "x", axis, {"grid": False, "tickCount": 6}, type=scale)
             tips = ("at", axis, ".4~r"), ("best_text", "best so far")
             spec = _curve(frame, rows, "best validation score so far", x, tips, interpolate="step-after")
             caption = "Mean over the fits of a model of the best score so far."
@@ -159,12 +204,12 @@ def _expected(frame: Frame, tuned: Searches) -> list[Chart]:
             (p.trials, *(short(v) for v in (p.mean, p.low, p.high) if v is not None))[: len(columns)]
             for p in _thinned(search.expected.points)
         ]
-        rows.append(listed(_keys(view, model, search), columns, points))
+        rows.append(vega.listed(_keys(view, model, search), columns, points))
     absent = dict.fromkeys(f"{model}: {s.expected.absent}" for _, model, s in tuned if s.expected.absent)
     caption = "Expected best score of a search with this many trials"
     caption += ", and its 95 % interval over searches." if banded else " (Dodge et al. 2019)."
     caption += f" Not available: {'; '.join(absent)}." if absent else ""
-    x = numbers("at", "x", "trials", {"grid": False, "tickMinStep": 1, "tickCount": 6})
+    x = vega.numbers("at", "x", "trials", {"grid": False, "tickMinStep": 1, "tickCount": 6})
     tips = [("at", "trials", "d"), ("best_text", "expected best")]
     tips += [("low_text", "interval from"), ("high_text", "interval to")] if banded else []
     spec = _curve(frame, rows, "expected best validation score", x, tips)
@@ -173,7 +218,7 @@ def _expected(frame: Frame, tuned: Searches) -> list[Chart]:
 
 def _importance(frame: Frame, tuned: Searches) -> list[Chart]:
     rows = [
-        listed(
+        vega.listed(
             _keys(view, model, search),
             ("parameter", "share"),
             [(visible(n), short(s, 3)) for n, s in search.importances.items()],
@@ -183,25 +228,24 @@ def _importance(frame: Frame, tuned: Searches) -> list[Chart]:
     ]
     if not rows:
         return []
-    tips = tooltip(("parameter", "hyperparameter"), ("share", "share", ".1%"))
-    style = model_style(frame, "color")
+    tips = vega.tooltip(("parameter", "hyperparameter"), ("share", "share", ".1%"))
+    style = vega.model_style(frame, "color")
     axis = {"format": ".0%", "labelExpr": "datum.label"}
+    one_each = [{**r, "parameter": name} for r in rows for name in r["parameter"]]
     spec = _spec(
         *(frame, rows, ("parameter", "share")),
-        [mark("bar", {**style, "tooltip": tips}, height=12, cornerRadiusEnd=2)],
+        [vega.mark("bar", {**style, "tooltip": tips}, height=12, cornerRadiusEnd=2)],
         "importance of hyperparameters",
         encoding={
-            "x": numbers("share", "x", "share of the importance", axis, domain=[0, 1]),
-            "y": names("label", least("order"), labelLimit=190),
+            "x": vega.numbers("share", "x", "share of the importance", axis, domain=[0, 1]),
+            "y": vega.names("label", vega.least("order"), labelExpr="datum.label"),
         },
         transform=[
             {"calculate": "datum.model + ': ' + datum.parameter", "as": "label"},
             {"calculate": "indexof(models, datum.model) * 10 - datum.share", "as": "order"},
         ],
         params={"models": list(frame.styles)},
-        height=row_height(
-            19, [{**r, "parameter": k} for r in rows for k in r["parameter"]], "model", "parameter"
-        ),
+        height=vega.row_height(19, one_each, "model", "parameter"),
     )
     caption = "Share of what distinguishes the best trials from all (PED-ANOVA); rough with few trials."
     return [Chart("importance", "Which hyperparameters matter", caption, spec)]
@@ -212,34 +256,29 @@ def _spaces(frame: Frame, tuned: Searches) -> list[Chart]:
     rows = [row for view, model, search in tuned for row in _space_rows(_keys(view, model, search), search)]
     if not rows:
         return []
-    x = {
-        "field": "at",
-        "type": "quantitative",
-        "scale": {"domain": [0, 1], "clamp": True, "padding": 10, "nice": False},
-        "axis": {
-            "title": None,
-            "values": [0, 0.5, 1],
-            "labelExpr": "datum.value == 0 ? 'low end' : datum.value == 1 ? 'high end' : 'middle'",
-        },
-    }
-    tips = tooltip(("parameter", "hyperparameter"), ("value", "value", ".4~g"))
-    style = model_style(frame, "color")
+    ends = "datum.value == 0 ? 'low end' : datum.value == 1 ? 'high end' : 'middle'"
+    axis = {"values": [0, 0.5, 1], "labelExpr": ends}
+    tips = vega.tooltip(("parameter", "hyperparameter"), ("value", "value", ".4~g"))
+    style = vega.model_style(frame, "color")
     on_edge = "datum.best == 2"
     best = {
         "color": {"condition": {"test": on_edge, "value": EDGE}, **style["color"]},
         "size": {"condition": {"test": on_edge, "value": 190}, "value": 100},
         "tooltip": tips,
     }
-    trials = {**style, "tooltip": tips}
+    look = {"thickness": 1.5, "size": 12, "opacity": 0.45}
     spec = _spec(
         *(frame, rows, ("at", "value", "best")),
         [
-            mark("tick", trials, where="datum.best == 0", thickness=1.5, size=12, opacity=0.45),
-            mark("point", best, where="datum.best > 0", filled=True, opacity=1, stroke=NEUTRAL),
+            vega.mark("tick", {**style, "tooltip": tips}, where="datum.best == 0", **look),
+            vega.mark("point", best, where="datum.best > 0", filled=True, opacity=1, stroke=NEUTRAL),
         ],
         "trials and the best in the search space",
-        encoding={"x": x, "y": names("parameter", labelLimit=190, grid=True)},
-        height=row_height(24, rows, "parameter"),
+        encoding={
+            "x": vega.numbers("at", "x", None, axis, domain=[0, 1], clamp=True, padding=10),
+            "y": vega.names("parameter", grid=True, labelExpr="datum.label"),
+        },
+        height=vega.row_height(24, rows, "parameter"),
     )
     caption = (
         "A tick is a trial, the circle the best of each fit. The ends of the axis are the ends of the space, "
@@ -254,7 +293,7 @@ def _space_rows(keys: Row, search: Search) -> Iterator[Row]:
         trials = [t for study in search.studies for t in _positions(study, parameter, distribution)]
         if trials:
             label = f"{keys['model']}: {visible(parameter)}"
-            yield listed({**keys, "parameter": label}, ("at", "value", "best"), trials)
+            yield vega.listed({**keys, "parameter": label}, ("at", "value", "best"), trials)
 
 
 def _positions(study: Study, parameter: str, distribution: Mapping[str, Any]) -> list[tuple[Any, Any, int]]:

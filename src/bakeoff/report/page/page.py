@@ -12,7 +12,7 @@ from bakeoff.evaluation.metric import Metric
 from bakeoff.queries.select import Result
 from bakeoff.queries.tables import Column, Table, Value
 from bakeoff.report.charts import ChartSection
-from bakeoff.report.charts.spec import short
+from bakeoff.report.charts.vega import short
 from bakeoff.report.document import Document, definition
 from bakeoff.report.layout import Grid
 from bakeoff.report.page.board import Board, boards, ordered

@@ -1,4 +1,4 @@
-"""From rows of numbers to a Vega-Lite specification: what all charts share is said here once.
+"""From rows of numbers to a Vega-Lite specification.
 
 A chart gives its rows, the encodings and the marks. Selection by data set, split, metric and k, headings,
 legends, sizes and the digits of numbers are the same for all.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from bakeoff.hashing import identity
 from bakeoff.report.charts.frame import Frame
@@ -32,14 +32,11 @@ EMPTY = 40
 PADDING = {"left": 5, "top": 5, "right": 15, "bottom": 5}
 """Pixels around a chart. The last label of an axis may reach beyond the width that was reserved for it."""
 
-_PHONE = 330
-"""Pixels that a chart has on a phone of 390, without its padding at the right."""
-
-_LETTER, _AXIS, _SYMBOL, _NAME = 7, 40, 26, 150
-"""Pixels of a letter, of an axis with numbers, of a legend's symbol with its gaps, of a name on an axis."""
-
 _SLANTED = 7
 """Up to this many names on a horizontal axis are slanted; more are upright, to fit on a phone."""
+
+_NAME = {"expr": "max(140, 0.42 * (isFinite(containerSize()[0]) ? containerSize()[0] : 480))"}
+"""Pixels of a name on the axis at the left at most."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Chart:
         title: what it shows, plain text.
         caption: how to read it, plain text.
         spec: a whole Vega-Lite specification with inline data. Parameters named dataset, split, metric and k
-            are those that a page may set.
+            are those that a page may set; `picked` lists the models to highlight.
     """
 
     id: str
@@ -70,15 +67,10 @@ class ChartSection:
     charts: tuple[Chart, ...] = ()
 
 
-@dataclass(frozen=True)
-class RowHeight:
-    """The height of a chart with a band for each name.
+class RowHeight(NamedTuple):
+    """The height of a chart with a band for each name: pixels of one, and data set -> split -> their number.
 
     Vega-Lite's own step sizes exclude a width that follows the container.
-
-    Args:
-        pixels: of one band.
-        counts: data set -> split -> number of bands.
     """
 
     pixels: float
@@ -116,11 +108,6 @@ def listed(keys: Row, fields: Sequence[str], entries: Iterable[Sequence[Any]]) -
     return {**keys, **{name: [entry[at] for entry in values] for at, name in enumerate(fields)}}
 
 
-def data_name(rows: Sequence[Row]) -> str:
-    """Return a name made from the content, so that charts of the same rows share them on a page."""
-    return identity("rows", list(rows))
-
-
 # -- encodings ---------------------------------------------------------------------------------------
 
 
@@ -137,18 +124,20 @@ def numbers(field: str, channel: str, title: Any = None, axis: Spec | None = Non
 
 
 def names(field: str = "model", sort: Any = None, **axis: Any) -> Spec:
-    """Return the encoding of names on an axis."""
+    """Return the encoding of names on an axis; what stands in brackets has a line of its own."""
+    lines = {"labelExpr": "split(replace(datum.label, ' (', '\\n('), '\\n')", "labelLimit": _NAME}
     return {
         "field": field,
         "type": "nominal",
         "sort": sort,
-        "axis": {"title": None, "labelLimit": 140, "domain": False, "ticks": False, **axis},
+        "axis": {"title": None, "domain": False, "ticks": False, **lines, **axis},
     }
 
 
 def below(n: int) -> Spec:
     """Return the properties of a horizontal axis with n names."""
-    return {"labelAngle": -40 if n <= _SLANTED else -90, "labelLimit": 130, "orient": "bottom"}
+    angle = -40 if n <= _SLANTED else -90
+    return {"labelAngle": angle, "labelLimit": 200, "labelExpr": "datum.label", "orient": "bottom"}
 
 
 def least(field: str, order: str = "ascending") -> Spec:
@@ -156,55 +145,40 @@ def least(field: str, order: str = "ascending") -> Spec:
     return {"op": "min", "field": field, "order": order}
 
 
-def model_style(frame: Frame, *channels: str, legend: Spec | None = None) -> Spec:
+def model_style(frame: Frame, *channels: str, legend: bool = False) -> Spec:
     """Return the encodings of a model's style: of `color`, `shape`, `strokeDash` or `stroke`."""
     styles = frame.styles.values()
-    ranges: dict[str, list[Any]] = {
-        "color": [s.colour for s in styles],
-        "stroke": [s.colour for s in styles],
-        "shape": [s.shape for s in styles],
-        "strokeDash": [list(s.dash) for s in styles],
-    }
+    colours = [s.colour for s in styles]
+    ranges = {"shape": [s.shape for s in styles], "strokeDash": [list(s.dash) for s in styles]}
+    shown = {**names_below(frame.styles), "values": {"expr": "legend_models"}} if legend else None
     return {
         channel: {
             "field": "model",
             "type": "nominal",
-            "scale": {"domain": list(frame.styles), "range": ranges[channel]},
-            "legend": legend,
+            "scale": {"domain": list(frame.styles), "range": ranges.get(channel, colours)},
+            "legend": shown,
         }
         for channel in channels
     }
 
 
-def legend(names: Iterable[str], beside: Iterable[str] = ()) -> Spec:
-    """Return a legend below the chart, in as many columns as whole names allow on a phone, three at most.
+def names_below(names: Iterable[str]) -> Spec:
+    """Return a legend below the chart, in as many columns as whole names allow, three at most.
 
-    The number of columns does not depend on the width: the height is laid out before the width is known.
-
-    Args:
-        beside: names on the axis at the left, where the legend begins; none where numbers stand there.
-
-    >>> [legend(n, b)["columns"] for n, b in ((["als"], []), (["itemknn_cosine"], ["itemknn_cosine"]))]
+    >>> [names_below(n)["columns"] for n in (["als"], ["als (factors=8, tune=optuna)"])]
     [3, 1]
     """
-    longest, at_left = (max(map(len, some), default=0) * _LETTER for some in (names, beside))
-    width = _PHONE - (min(at_left, _NAME) + 10 if at_left else _AXIS)
-    columns = next((n for n in (3, 2) if longest + _SYMBOL <= width / n), 1)
+    columns = max(1, min(3, 310 // (7 * max(map(len, names), default=0) + 26)))
     return {
         "orient": "bottom",
         "title": None,
         "columns": columns,
-        "labelLimit": {"expr": f"max(60, (width + 10) / {columns} - {_SYMBOL})"},
+        "labelLimit": 0,
         "symbolSize": 90,
         "symbolStrokeWidth": 2,
         "symbolDash": [1, 0],
         "symbolOpacity": 1,
     }
-
-
-def model_legend(frame: Frame, beside: Iterable[str] = ()) -> Spec:
-    """Return a legend of the models that the selection shows."""
-    return {**legend(frame.styles, beside), "values": {"expr": "legend_models"}}
 
 
 def tooltip(*fields: Sequence[str], model: str = "model") -> list[Spec]:
@@ -225,18 +199,12 @@ def rounded(*fields: str, of: str = "mean", figures: int = FIGURES, sign: str = 
     As in the tables, the largest value of the field `of` has so many significant figures.
     """
     digits = f"datum.size > 0 ? clamp({figures - 1} - floor(log(datum.size) / LN10 + 1e-9), 0, 9) : {figures}"
-    pattern = f"'{sign}.' + datum.digits + 'f'"
+    text = f"isValid(datum.{{0}}) ? format(datum.{{0}}, '{sign}.' + datum.digits + 'f') : '{NOTHING}'"
     return [
         {"calculate": f"abs(datum.{of})", "as": "size"},
         {"joinaggregate": [{"op": "max", "field": "size", "as": "size"}]},
         {"calculate": digits, "as": "digits"},
-        *(
-            {
-                "calculate": f"isValid(datum.{f}) ? format(datum.{f}, {pattern}) : '{NOTHING}'",
-                "as": f"{f}_text",
-            }
-            for f in fields
-        ),
+        *({"calculate": text.format(f), "as": f"{f}_text"} for f in fields),
     ]
 
 
@@ -247,6 +215,9 @@ def span(channel: str) -> Spec:
 
 INTERVAL = ("mean_text", "mean"), ("low_text", "interval from"), ("high_text", "interval to")
 """Fields of a tooltip, after `rounded("mean", "low", "high")`."""
+
+
+# -- marks -----------------------------------------------------------------------------------------------
 
 
 def mark(type_: str, encoding: Mapping[str, Any], *, where: str = "", **properties: Any) -> Spec:
@@ -260,6 +231,39 @@ def points(encoding: Mapping[str, Any], **properties: Any) -> Spec:
     return mark("point", encoding, **{"filled": True, "size": 90, "opacity": 1, **properties})
 
 
+_IS_PICKED = "!length(picked) || indexof(picked, datum.model) >= 0"
+PICKED: Spec = {"opacity": {"condition": {"test": _IS_PICKED, "value": 1}, "value": 0.12}}
+"""The encoding that fades all models but those that were picked."""
+
+
+def traces(
+    frame: Frame, tips: Sequence[Spec], *, width: float = 2, size: float = 60, **line: Any
+) -> list[Spec]:
+    """Return a line and points for each model, with a legend."""
+    dashes, shapes = (model_style(frame, channel, legend=True) for channel in ("strokeDash", "shape"))
+    return [
+        mark("line", {**dashes, **PICKED}, strokeWidth=width, **line),
+        points({**shapes, **PICKED, "tooltip": list(tips)}, size=size),
+    ]
+
+
+def cells(
+    frame: Frame, rows: Sequence[Row], colour: Spec, tips: Sequence[Spec], text: Spec, *, fits: str
+) -> dict[str, Any]:
+    """Return layers, axes and height of a map with a cell for each pair of models.
+
+    Args:
+        text: the encoding of the figure in a cell; it is hidden unless the expression `fits` holds.
+    """
+    order, n = list(frame.styles), len({row["model"] for row in rows})
+    figures = mark("text", text, fontSize=10, opacity={"expr": f"{fits} ? 1 : 0"})
+    return {
+        "layers": [mark("rect", {"color": colour, "tooltip": list(tips)}, cornerRadius=2), figures],
+        "encoding": {"x": names("other", order, **below(n)), "y": names("model", order)},
+        "height": row_height(30, rows),
+    }
+
+
 # -- the whole -------------------------------------------------------------------------------------------
 
 
@@ -271,7 +275,7 @@ def specification(
     *,
     height: int | RowHeight,
     by: Sequence[str] = BY,
-    metrics: Sequence[str] = (),
+    metrics: Sequence[str] | None = None,
     heading: Sequence[str] = (),
     encoding: Mapping[str, Any] | None = None,
     transform: Sequence[Spec] = (),
@@ -284,7 +288,8 @@ def specification(
         lists: fields of the rows that are lists of one length; a mark stands for an item of them.
         layers: marks, see `mark`.
         by: what the rows are chosen by, some of BY.
-        metrics: where `by` has "metric", those that the rows hold; the first is shown for any other choice.
+        metrics: where `by` has "metric", those to choose from, by default all that the rows hold; the first
+            is shown for any other choice.
         heading: expressions, each a line; without any, the metric with its direction.
         encoding: what all layers share.
         transform: after the choice of rows.
@@ -294,32 +299,31 @@ def specification(
     keys = [k for k in ("dataset", "split") if k in by]
     if not any(all(row[k] == getattr(start, k) for k in keys) for row in rows):
         start = start._replace(**{k: rows[0][k] for k in keys})
-    parameters: list[Spec] = [{"name": name, "value": getattr(start, name)} for name in BY if name in by]
+    values: dict[str, Any] = {name: getattr(start, name) for name in BY if name in by}
     if "metric" in by:
-        offered = sorted(metrics, key=lambda m: (m != start.metric, list(frame.metrics).index(m)))
-        parameters += [
-            {"name": "offered", "value": offered},
-            {"name": "shown", "expr": "indexof(offered, metric) < 0 ? offered[0] : metric"},
-            {"name": "directions", "value": {m: frame.direction(m) for m in offered}},
-            {"name": "without_k", "value": [m for m in offered if not frame.metrics[m].cutoff]},
-        ]
+        offered = {row["metric"] for row in rows} if metrics is None else metrics
+        first = sorted(offered, key=lambda m: (m != start.metric, list(frame.metrics).index(m)))
+        values |= {
+            "offered": first,
+            "shown": {"expr": "indexof(offered, metric) < 0 ? offered[0] : metric"},
+            "directions": {m: frame.direction(m) for m in first},
+            "without_k": [m for m in first if not frame.metrics[m].cutoff],
+        }
         with_k = "(indexof(without_k, shown) < 0 ? '@' + k : '')" if "k" in by else "''"
         heading = heading or (f"shown + {with_k} + ', ' + directions[shown]",)
-    extra: dict[str, Any] = dict(params or {})
-    if "legend_models" in str(layers) + str(encoding):
-        extra |= _legend_models(frame, rows, keys)
+    values |= params or {}
+    written = f"{layers} {encoding}"
+    values |= {"picked": []} if "picked" in written else {}
+    values |= _legend_models(frame, rows, keys) if "legend_models" in written else {}
     if isinstance(height, RowHeight):
-        counts = {dataset: dict(by_split) for dataset, by_split in height.counts.items()}
-        extra |= {
-            "bands": counts,
+        values |= {
+            "bands": {dataset: dict(by_split) for dataset, by_split in height.counts.items()},
             "drawn": {"expr": "bands[dataset] && bands[dataset][split] || 0"},
             "height": {"expr": f"drawn > 0 ? {height.pixels:g} * drawn : {EMPTY}"},
         }
         height = EMPTY
-    for name, value in extra.items():
-        is_expr = isinstance(value, dict) and set(value) <= {"expr"} and value
-        parameters.append({"name": name, **(value if is_expr else {"value": value})})
     choose = [f"datum.{k} == {k}" for k in keys] + ["datum.metric == shown"] * ("metric" in by)
+    data = identity("rows", list(rows))  # a name made from the content: charts of the same rows share them
     return {
         "$schema": SCHEMA,
         "title": _title([*heading, " + ', ' + ".join(keys)]),
@@ -328,8 +332,8 @@ def specification(
         "autosize": {"type": "fit-x", "contains": "padding", "resize": True},
         "padding": PADDING,
         "view": {"stroke": None},
-        "params": parameters,
-        "data": {"name": data_name(rows)},
+        "params": [{"name": name, **_value_or_expression(value)} for name, value in values.items()],
+        "data": {"name": data},
         "transform": [
             *([{"filter": " && ".join(choose)}] if choose else []),
             {"flatten": list(lists)},
@@ -338,8 +342,12 @@ def specification(
         ],
         "encoding": dict(encoding or {}),
         "layer": list(layers),
-        "datasets": {data_name(rows): list(rows)},
+        "datasets": {data: list(rows)},
     }
+
+
+def _value_or_expression(value: Any) -> Spec:
+    return value if isinstance(value, dict) and "expr" in value and len(value) == 1 else {"value": value}
 
 
 def _title(lines: Sequence[str]) -> Spec:

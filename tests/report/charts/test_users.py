@@ -1,4 +1,4 @@
-"""Means by groups of users, against loops."""
+"""Spread over users, means by groups of users, recall by popularity of items: against numpy and loops."""
 
 from __future__ import annotations
 
@@ -10,7 +10,25 @@ import pytest
 from scipy import sparse, stats
 
 import toys
-from bakeoff.report.figures.user_groups import mean_by_group
+from bakeoff.report.charts.users import LEVELS, band_recall, band_shares, mean_by_group, summarize
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 100])
+def test_quantiles_mean_and_zeros_are_those_of_the_known_values(n: int) -> None:
+    rng = np.random.default_rng(n)
+    values = rng.integers(0, 4, size=(3, n)) / 4
+    values[1, : n // 2] = np.nan
+    for row, summary in zip(values, summarize(values), strict=True):
+        measured = row[~np.isnan(row)]
+        assert summary is not None
+        assert summary.n == len(measured)
+        assert summary.mean == pytest.approx(measured.mean())
+        assert summary.quantiles == pytest.approx(np.quantile(measured, LEVELS))
+        assert summary.zeros == pytest.approx((measured == 0).mean())
+
+
+def test_nothing_is_said_where_nobody_has_a_value() -> None:
+    assert summarize(np.full((1, 4), np.nan)) == [None]
 
 
 def by_loop(users: Any, values: Any, members: Any) -> dict[tuple[int, int], tuple[int, float, float]]:
@@ -74,7 +92,7 @@ def test_bands_of_history_say_their_ends(split: Any) -> None:
 
 
 def test_a_user_has_one_code_in_all_splits() -> None:
-    from bakeoff.report.figures.store_access import SplitFits, shared_user_codes
+    from bakeoff.report.charts.frame import SplitFits, shared_user_codes
     from bakeoff.splits.kfold import KFold
 
     rows = toys.blocks(60, 30)
@@ -97,3 +115,26 @@ def split() -> Any:
     from bakeoff.splits.per_user import Random
 
     return Random(ratio=0.7).split(toys.blocks(60, 30), seed=3)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_recall_of_a_band_is_that_of_its_test_items_alone(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    m, width, ks = 12, 20, [1, 3, 6]
+    test = sparse.csr_matrix((rng.random((m, width)) < 0.25).astype(np.float32))
+    bands = rng.integers(0, 3, width)
+    items = np.stack([rng.permutation(width)[:6] for _ in range(m)]).astype(np.int32)
+    items[0, 2:] = -1
+    got = band_recall(test, items, bands, 3, ks)
+    shares = band_shares(items, bands, 3, ks)
+    for at, k in enumerate(ks):
+        shown = [i for row in items for i in row[:k] if i >= 0]
+        for band in range(3):
+            assert shares[at, band] == pytest.approx(sum(bands[i] == band for i in shown) / len(shown))
+            for user in range(m):
+                relevant = {int(i) for i in test[user].indices if bands[i] == band}
+                recall = got[at * 3 + band, user]
+                if not relevant:
+                    assert math.isnan(recall)
+                else:
+                    assert recall == len(relevant & set(items[user, :k].tolist())) / len(relevant)

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from bakeoff.queries.comparison import comparison
 from bakeoff.queries.tables import Column
-from bakeoff.report.charts.ranks import ranked, run_ranks, table_ranks
+from bakeoff.report.charts.leaders import ranked, run_ranks, table_ranks
 
 
 @pytest.mark.parametrize("seed", range(5))

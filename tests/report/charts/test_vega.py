@@ -10,7 +10,7 @@ import pytest
 
 from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import Chart, charts
-from bakeoff.report.charts.spec import row_height
+from bakeoff.report.charts.vega import row_height
 from bakeoff.report.page.static import WIDTH
 
 

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from bakeoff.report.charts.palette import COLOURS, GREYS, NEUTRAL, styles
+from bakeoff.report.charts.frame import COLOURS, GREYS, NEUTRAL, styles
 
 # Machado, Oliveira and Fernandes 2009, severity 1, for linear RGB
 VISIONS = {
