@@ -312,7 +312,8 @@ class TestPublishedCounts:
 
     def test_a_published_fold_is_read_like_the_whole(self):
         whole, train = shipped("ml_100k"), shipped("ml_100k", path="u1.base")
-        parts = [train.load().interactions, train.rows("u1.test")]
+        train_pairs = train.load().interactions
+        parts = [train_pairs, train.part("u1.test", "test", train_pairs)[0]]
         assert [len(p) for p in parts] == [80_000, 20_000]
         pairs = set()
         for part in (*parts,):

@@ -207,7 +207,7 @@ class TestIds:
 class TestMerging:
     TWICE = "user,item,plays,when\na,x,3,200\nb,y,1,100\na,x,2,300\na,x,5,100\n"
 
-    @pytest.mark.parametrize(("rule", "value"), [("sum", 10), ("max", 5), ("last", 5)])
+    @pytest.mark.parametrize(("rule", "value"), [("sum", 10), ("max", 5)])
     def test_pairs_are_merged_at_once_where_there_are_no_times(self, table, rule, value):
         dataset = table(self.TWICE, merge=rule).load()
         assert rows(dataset)[0] == ("a", "x", value)
@@ -218,7 +218,7 @@ class TestMerging:
     def test_events_stay_where_there_are_times_and_are_counted(self, table):
         dataset = table(self.TWICE, merge="last", time="when").load()
         assert len(dataset.interactions) == 4
-        assert "2 rows repeat a pair; kept as events" in dataset.steps[1].note
+        assert "a split by time cuts the rows" in dataset.steps[1].note
         assert rows(dataset.interactions.merged())[0] == ("a", "x", 2, 300)
 
     def test_rows_without_values_sum_to_their_number(self, table):
@@ -520,10 +520,11 @@ class TestIdentity:
 
 
 def test_another_file_of_the_same_columns_is_read_alike(tmp_path, table):
-    source = table(filters=[{"min_user_interactions": 2}], transform="log1p")
+    source = table(transform="log1p")
     (tmp_path / "test.csv").write_text("user,item,plays\nz,x,1\nz,x,2\n")
-    other = source.rows(str(tmp_path / "test.csv"))
+    other, steps = source.part(str(tmp_path / "test.csv"), "test", source.load().interactions)
     assert rows(other) == [("z", "x", pytest.approx(np.log1p(3)))]
+    assert [(s.name, s.part, s.rows) for s in steps][:2] == [("read", "test", 2), ("merge (sum)", "test", 1)]
 
 
 @settings(max_examples=30, deadline=None)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bakeoff.data.describe import Description, describe
 from bakeoff.data.interactions import Ids, Interactions
-from bakeoff.data.source import Dataset, Step
+from bakeoff.data.source import Dataset
 from bakeoff.data.synthetic import Simulated
 from bakeoff.report.render.describe import render
 from bakeoff.splits.temporal import Temporal
@@ -94,7 +94,7 @@ def test_text_from_the_data_is_never_markup_nor_control(description: Description
     nasty = replace(
         description,
         name="[red]a[/red]\x1b[2J",
-        steps=(Step("where [bold]x", *step[1:4], "a note: [/] :smile:"),),
+        steps=(replace(step, name="where [bold]x", note="a note: [/] :smile:"),),
         splits=tuple(replace(s, name=f"[link=x]{s.name}") for s in description.splits),
     )
     text = _drawn(nasty)

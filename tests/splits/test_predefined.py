@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -187,3 +188,63 @@ def test_the_published_folds_of_movielens_are_read_whole(ml_100k: Path) -> None:
     assert info["dropped_cold_user_pairs"] == 0
     assert info["test_pairs"] + info["dropped_cold_item_pairs"] == 20_000
     assert info["catalogue"] == 1650
+
+
+ML_100K = Path(os.environ.get("BAKEOFF_DATA", "")) / "ml-100k"
+
+
+@pytest.mark.skipif(not (ML_100K / "u1.base").is_file(), reason="needs ml-100k in BAKEOFF_DATA")
+@pytest.mark.parametrize("times", [{}, {"time": "when", "merge": "last"}])
+def test_filters_by_value_reach_the_test_part(times) -> None:
+    columns = ["user", "item", "rating", "when"]
+    parameters = {"columns": columns, "separator": "\t", "value": "rating", "filters": [{"min_value": 4}]}
+    table = Table(path=str(ML_100K / "u1.base"), **parameters, **times)
+    policy = {"cold_users": "keep", "cold_items": "keep"}
+    split = Predefined(table=table, test=str(ML_100K / "u1.test"), **policy).split(
+        table.load().interactions, seed=0
+    )
+    rows = np.loadtxt(ML_100K / "u1.test", dtype=int)
+    assert split.info["test_pairs"] == (rows[:, 2] >= 4).sum() == 11_235
+    assert split.test.data.min() == 4
+    (last_read, left) = [s for s in split.steps if s.part == "test"][1:3]
+    assert (last_read.rows, left.rows, left.total) == (20_000, 11_235, rows[rows[:, 2] >= 4, 2].sum())
+
+
+def test_conditions_transforms_and_filters_by_count_reach_each_part(table, written, test_of) -> None:
+    rows = ["bob,a,2", "dan,a,1"]
+    table = replace(
+        table,
+        path=written("more.csv", [*TRAIN, *rows]),
+        filters=[{"min_user_interactions": 2}, {"min_value": 2}],
+        transform="log1p",
+        where=[{"column": "plays", "max": 4}],
+    )
+    rows = ["ann,a,9", "ann,c,4", "bob,b,1", "dan,a,3", "ann,b,1", "cat,b,2"]
+    keep = {"cold_users": "keep", "cold_items": "keep"}
+    parts = {"test": written("t.csv", rows), "validation": written("v.csv", [*rows, "ann,a,4"])}
+    splitter = Predefined(table=table, **parts, **keep)
+    # Of train, cat and dan have one row of at most 4: they are in no part.
+    split = splitter.split(table.load().interactions, seed=0)
+    assert test_of(split) == {("ann", "c")}
+    assert split.test.data.tolist() == pytest.approx([np.log(5)])
+    names = [step.name for step in split.steps if step.part == "validation"]
+    assert names[1:] == [
+        "plays <= 4",
+        "merge (sum)",
+        "users with at least 2 items in train",
+        "value at least 2",
+        "transform (log1p)",
+    ]
+
+
+def test_the_identity_changes_where_the_test_part_does(table, written) -> None:
+    test = written("test.csv", TEST)
+    keep = {"cold_users": "keep"}
+    for filters, policy, changed in (
+        ([], {}, False),
+        ([{"k_core": 2}], {}, False),
+        ([{"k_core": 2}], keep, True),
+        ([{"min_value": 2}], {}, True),
+    ):
+        splitter = Predefined(table=replace(table, filters=filters), test=test, **policy)
+        assert ("filters" in splitter.identity()) == changed

@@ -109,6 +109,7 @@ class SplitSummary:
         sought: the test items of an evaluated user.
         popular: share of the test pairs whose item is among the tenth of the catalogue most popular in train.
         info: all counts and dates of the split, by name.
+        steps: the ledger of its parts.
     """
 
     name: str
@@ -124,6 +125,7 @@ class SplitSummary:
     test_sizes: Distribution
     share_of_top_items: float
     info: Mapping[str, Any]
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,8 @@ class SplitLike(Protocol):
     @property
     def info(self) -> Mapping[str, Any]: ...
     @property
+    def steps(self) -> tuple[Step, ...]: ...
+    @property
     def fingerprint(self) -> str: ...
 
 
@@ -204,7 +208,7 @@ def describe(dataset: Dataset, splits: Sequence[tuple[str, SplitLike]] = ()) -> 
         histories=distribution(lengths),
         popularity=distribution(counts),
         long_tail=_long_tail(counts, len(lengths)),
-        values=None if data.values is None else distribution(data.values),
+        values=None if pairs.values is None or data.values is None else distribution(pairs.values),
         times=None if data.times is None else _time_span(data.users, data.times),
         user_features=_feature_summary(data.user_features),
         item_features=_feature_summary(data.item_features),
@@ -304,4 +308,5 @@ def _split_summary(name: str, split: SplitLike) -> SplitSummary:
         test_sizes=distribution(np.diff(test.indptr)[users]),
         share_of_top_items=float(top[test.indices].mean()),
         info=split.info,
+        steps=split.steps,
     )

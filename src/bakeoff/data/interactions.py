@@ -90,6 +90,35 @@ class Ids:
 Merge = Literal["sum", "max", "last"]
 
 
+@dataclass(frozen=True)
+class ValueOperation:
+    """An operation on the values of merged pairs: `min_value` leaves out those below the bound, the others
+    transform each value (`binary` to 1, `log1p`, `clip` to at most the bound).
+    """
+
+    name: Literal["min_value", "binary", "log1p", "clip"]
+    bound: float = 0.0
+
+    def apply(self, pairs: Interactions) -> Interactions:
+        """Return the pairs after the operation. A pair without a value counts 1.
+
+        Raises:
+            DataError: log1p of a value of -1 or less.
+        """
+        values = np.ones(len(pairs), dtype=np.float32) if pairs.values is None else pairs.values
+        if self.name == "min_value":
+            return pairs.take(values >= self.bound)
+        if self.name == "binary":  # the maximum, so that pairs of two parts are 1 together, too
+            return replace(pairs, values=np.ones_like(values), merge="max")
+        if self.name == "clip":
+            return replace(pairs, values=np.minimum(values, np.float32(self.bound)))
+        if (values <= -1).any():
+            raise DataError(
+                "the transform log1p needs values above -1; choose another, or a min_value filter"
+            )
+        return replace(pairs, values=np.log1p(values))
+
+
 @dataclass(frozen=True, eq=False)
 class Features:
     """Side features as a sparse matrix with column names: CSR float32 [n users or items, n features]."""
@@ -111,7 +140,8 @@ class Interactions:
     """Interactions of U users and I items, n rows in one canonical order.
 
     Rows are sorted by user, item, time and value; build one with :meth:`of`, which sorts. A (user, item) pair
-    may occur in several rows (events of a log); :meth:`merged` merges them as `merge` says.
+    may occur in several rows (events of a log); :meth:`merged` merges them as `merge` says, and applies
+    `operations` to the merged pairs: a split by time cuts events first, and each part is merged by itself.
 
     Args:
         users: int32 [n], codes into user_ids.
@@ -121,6 +151,7 @@ class Interactions:
         user_ids: the U users' own ids; users without a row are allowed.
         item_ids: the I items' own ids.
         merge: value of a repeated pair: the sum, the maximum, or the last in time of its values.
+        operations: what is still to be done with the merged pairs, in order.
         user_features: side features, one row a user, or None.
         item_features: side features, one row an item, or None.
     """
@@ -132,6 +163,7 @@ class Interactions:
     user_ids: Ids
     item_ids: Ids
     merge: Merge = "sum"
+    operations: tuple[ValueOperation, ...] = ()
     user_features: Features | None = None
     item_features: Features | None = None
 
@@ -231,13 +263,21 @@ class Interactions:
         )
 
     def merged(self) -> Interactions:
-        """Merge the rows of each pair: its value follows `merge`, its time is the last one.
+        """Merge the rows of each pair, and apply the operations: nothing is left to be done with the result.
 
-        Where there are no values, the sum is the number of events, and the other rules leave none.
+        The value of a pair follows `merge`, its time is the last one. Where there are no values, the sum is
+        the number of events, and the other rules leave none.
+
+        Raises:
+            DataError: the last value of a repeated pair is asked for, and there are no times.
         """
         first = self.starts
-        if first.all():
-            return self
+        pairs = self if first.all() else self._merge_repeats(first)
+        for operation in self.operations:
+            pairs = operation.apply(pairs)
+        return replace(pairs, operations=()) if self.operations else pairs
+
+    def _merge_repeats(self, first: Bools) -> Interactions:
         starts = np.flatnonzero(first)
         ends = np.append(starts[1:], len(self))
         values, times = self.values, self.times
@@ -245,7 +285,11 @@ class Interactions:
             ones = np.ones(len(self)) if values is None else values.astype(np.float64)
             values = np.add.reduceat(ones, starts).astype(np.float32)
         elif values is not None:
-            # Rows of a pair are sorted by time, then value: without times the last is the largest.
+            if self.merge == "last" and times is None:
+                raise DataError(
+                    f"{int((~first).sum())} rows repeat a pair, and merge=last cannot tell which value is "
+                    "the last: name the column of times (dataset.time), or use merge=max or merge=sum"
+                )
             values = np.maximum.reduceat(values, starts) if self.merge == "max" else values[ends - 1]
         return replace(
             self,
@@ -335,6 +379,7 @@ def concatenate(parts: Sequence[Interactions]) -> Interactions:
         first.user_ids,
         first.item_ids,
         merge=first.merge,
+        operations=first.operations,
         user_features=first.user_features,
         item_features=first.item_features,
     )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bakeoff.arrays import Bools
-from bakeoff.data.interactions import Interactions
+from bakeoff.data.interactions import Interactions, ValueOperation
 from bakeoff.data.source import Step
 from bakeoff.errors import ConfigError, DataError, check_range, nearest
 
@@ -100,10 +100,11 @@ class Condition:
         return np.asarray(pc.fill_null(passed, False).to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def count_step(name: str, data: Interactions, note: str = "") -> Step:
+def count_step(name: str, data: Interactions, note: str = "", part: str = "") -> Step:
     """Return the counts after a step."""
     users, items = (int((np.bincount(codes) > 0).sum()) for codes in (data.users, data.items))
-    return Step(name, len(data), users, items, note)
+    total = len(data) if data.values is None else data.values.sum(dtype=np.float64)
+    return Step(name, len(data), users, items, note, float(total), part)
 
 
 def check_filters(filters: Sequence[Mapping[str, Any]]) -> None:
@@ -122,43 +123,83 @@ def check_filters(filters: Sequence[Mapping[str, Any]]) -> None:
             check_range(f"dataset.filters[{at}].{name}", value, 1, integer=True)
 
 
-def apply_filters(
-    data: Interactions, filters: Sequence[Mapping[str, Any]], name: str
+def prepare(
+    data: Interactions,
+    filters: Sequence[Mapping[str, Any]],
+    transform: Transform,
+    clip: float | None,
+    *,
+    events: bool,
+    where: str,
+    part: str = "",
+    train: Interactions | None = None,
 ) -> tuple[Interactions, list[Step]]:
-    """Apply filter after filter; return the data and a step for each.
+    """Merge the pairs, filter them in the declared order, transform their values; return a step for each.
+
+    All of it acts on merged pairs, whether or not there are times. Filters by count choose users and items,
+    in the whole data set; filters by value and transforms concern one pair each, and are done in each part of
+    a split.
+
+    Args:
+        data: the rows.
+        filters: see `FILTERS`.
+        transform: of the values.
+        clip: bound of the transform clip.
+        events: return the rows of the users and items that are left, in which a split by time cuts, with the
+            operations for their pairs; otherwise return the prepared pairs.
+        where: the file, for messages.
+        part: name of the part of a split in files, for the steps.
+        train: prepared train part of such a split: filters by count take its users and items.
 
     Raises:
         DataError: nothing is left.
     """
-    steps = []
+    pairs, operations = data.merged(), list[ValueOperation]()
+    repeats = len(data) - len(pairs)
+    note = f"{repeats} rows merged into the pair that they repeat" if repeats else "no row repeats a pair"
+    if repeats and events:
+        note += "; a split by time cuts the rows, and merges inside each part"
+    steps = [count_step(f"merge ({data.merge})", pairs, note, part)]
     for entry in filters:
-        ((key, value),) = entry.items()
-        label, function = FILTERS[key]
-        before, data = data, function(data, value)
-        label = label.format(value)
-        if not len(data):
+        ((key, bound),) = entry.items()
+        label, sides, count_filter = FILTERS[key]
+        label, before = label.format(bound), pairs
+        if count_filter is None:
+            operations.append(ValueOperation("min_value", bound))
+            pairs = operations[-1].apply(pairs)
+        elif train is None:
+            pairs = count_filter(pairs, bound)
+        else:
+            label += " in train"
+            for side in sides:
+                known = np.isin(getattr(pairs, f"{side}_ids").hashes, getattr(train, f"{side}_ids").hashes)
+                pairs = pairs.take(known[getattr(pairs, f"{side}s")])
+        if not len(pairs):
             raise DataError(
-                f"{name}: the filter '{label}' leaves nothing of {len(before)} rows, "
+                f"{where}: the filter '{label}' leaves nothing of {len(before)} pairs, "
                 f"{before.n_users} users and {before.n_items} items; loosen dataset.filters"
             )
-        steps.append(count_step(label, data, f"{len(before) - len(data)} rows removed"))
-    return data, steps
-
-
-def _min_value(data: Interactions, minimum: float) -> Interactions:
-    if data.values is None:
-        raise ConfigError("dataset.filters: min_value needs values; name their column with dataset.value")
-    return data.take(data.values >= minimum)
+        steps.append(count_step(label, pairs, f"{len(before) - len(pairs)} pairs removed", part))
+    if transform != "none":
+        operations.append(ValueOperation(transform, clip or 0.0))
+        pairs = operations[-1].apply(pairs)
+        label = transform if clip is None else f"clip at {clip:g}"
+        steps.append(count_step(f"transform ({label})", pairs, part=part))
+    if events:
+        used = [
+            np.bincount(codes, minlength=size) > 0
+            for codes, size in ((pairs.users, data.n_users), (pairs.items, data.n_items))
+        ]
+        pairs = replace(data.take(used[0][data.users] & used[1][data.items]), operations=tuple(operations))
+    return drop_unused_ids(pairs), steps
 
 
 def _min_user_interactions(data: Interactions, minimum: int) -> Interactions:
-    counts = np.bincount(data.users[data.starts], minlength=data.n_users)
-    return data.take((counts >= minimum)[data.users])
+    return data.take((np.bincount(data.users, minlength=data.n_users) >= minimum)[data.users])
 
 
 def _min_item_interactions(data: Interactions, minimum: int) -> Interactions:
-    counts = np.bincount(data.items[data.starts], minlength=data.n_items)
-    return data.take((counts >= minimum)[data.items])
+    return data.take((np.bincount(data.items, minlength=data.n_items) >= minimum)[data.items])
 
 
 def _k_core(data: Interactions, k: int) -> Interactions:
@@ -170,31 +211,13 @@ def _k_core(data: Interactions, k: int) -> Interactions:
         data = smaller
 
 
-FILTERS: dict[str, tuple[str, Callable[..., Interactions]]] = {
-    "min_value": ("value at least {}", _min_value),
-    "min_user_interactions": ("users with at least {} items", _min_user_interactions),
-    "min_item_interactions": ("items with at least {} users", _min_item_interactions),
-    "k_core": ("{}-core", _k_core),
+# What each filter is called, whose number it counts, and the function that counts; None: it looks at values.
+FILTERS: dict[str, tuple[str, tuple[str, ...], Callable[[Interactions, int], Interactions] | None]] = {
+    "min_value": ("value at least {}", (), None),
+    "min_user_interactions": ("users with at least {} items", ("user",), _min_user_interactions),
+    "min_item_interactions": ("items with at least {} users", ("item",), _min_item_interactions),
+    "k_core": ("{}-core", ("user", "item"), _k_core),
 }
-
-
-def apply_transform(data: Interactions, transform: Transform, bound: float | None) -> Interactions:
-    """Transform the values row by row; events are transformed before their pairs are merged.
-
-    `binary` makes every pair 1, however often it stands: its merge rule becomes the maximum.
-    """
-    if transform == "none":
-        return data
-    values = np.ones(len(data), dtype=np.float32) if data.values is None else data.values
-    if transform == "binary":
-        return replace(data, values=np.ones(len(data), dtype=np.float32), merge="max")
-    if transform == "log1p":
-        if (values <= -1).any():
-            raise DataError(
-                "the transform log1p needs values above -1; choose another, or a min_value filter"
-            )
-        return replace(data, values=np.log1p(values))
-    return replace(data, values=np.minimum(values, np.float32(bound)))
 
 
 def drop_unused_ids(data: Interactions) -> Interactions:

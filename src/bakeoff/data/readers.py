@@ -28,12 +28,10 @@ from bakeoff.data.interactions import Interactions, Merge
 from bakeoff.data.prepare import (
     Condition,
     Transform,
-    apply_filters,
-    apply_transform,
     check_filters,
     check_size,
     count_step,
-    drop_unused_ids,
+    prepare,
 )
 from bakeoff.data.side_tables import SideTable, TitleTable
 from bakeoff.data.source import Dataset, Step
@@ -66,29 +64,36 @@ class CodedRows:
     def __len__(self) -> int:
         return len(self.stages)
 
-    def steps(self) -> list[Step]:
+    def steps(self, part: str) -> list[Step]:
         """Return the counts of the file, and after each condition."""
-        steps = [self._step("read", np.ones(len(self), dtype=bool), 0)]
+        steps = [self._step("read", np.ones(len(self), dtype=bool), 0, part)]
         remaining = np.ones(len(self), dtype=bool)
         for number, label in [*enumerate(self.labels, 1), (_MISSING, "nothing missing")]:
             dropped = self.stages == number
             if number == _MISSING and not dropped.any():
                 continue
             remaining &= ~dropped
-            steps.append(self._step(label, remaining, int(dropped.sum())))
+            steps.append(self._step(label, remaining, int(dropped.sum()), part))
         return steps
 
-    def _step(self, name: str, remaining: Bools, removed: int) -> Step:
+    def _step(self, name: str, remaining: Bools, removed: int, part: str) -> Step:
         counts = []
         for codes, distinct in (self.users, self.items):
             rows = codes if remaining.all() else codes[remaining]
             counts.append(int((np.bincount(rows + 1, minlength=len(distinct) + 1)[1:] > 0).sum()))
-        return Step(
-            name, int(remaining.sum()), counts[0], counts[1], f"{removed} rows removed" if removed else ""
-        )
+        note, left = f"{removed} rows removed" if removed else "", int(remaining.sum())
+        total = float(left)
+        if self.values is not None:  # a row that is dropped may hold anything
+            total = float(self.values.sum(where=remaining & np.isfinite(self.values), dtype=np.float64))
+        return Step(name, left, counts[0], counts[1], note, total, part)
 
-    def interactions(self, merge: Merge) -> Interactions:
-        """Return the remaining rows in canonical order. The object is used up: its arrays are released."""
+    def interactions(self, merge: Merge, *, in_order: bool) -> Interactions:
+        """Return the remaining rows in canonical order. The object is used up: its arrays are released.
+
+        Args:
+            merge: of the interactions.
+            in_order: take the row numbers for the times that there are not.
+        """
         selected = self.stages == 0
         self.stages = np.zeros(0, dtype=np.uint8)
 
@@ -101,6 +106,7 @@ class CodedRows:
         items, item_ids = sorted_ids(take(codes), distinct)
         del codes, distinct
         values, times, self.values, self.times = take(self.values), take(self.times), None, None
+        times = np.arange(len(users)) if in_order else times
         return Interactions.of(users, items, values, times, user_ids, item_ids, merge=merge)
 
 
@@ -241,9 +247,11 @@ Columns = str | Sequence[str]
 class Table(CsvDialect):
     """A log of interactions in one file, optionally with side tables: the class behind `dataset=csv`.
 
-    Everything is done in one order: rows are read, kept by `where`, refused or dropped where something is
-    missing, merged (unless they have times), filtered, transformed. Rows with times stay events, because
-    splits by time cut events; their pairs are merged inside each part of a split.
+    Everything is done in one order: rows are read, selected by `where`, refused or dropped where something
+    is missing; their pairs are merged, then filtered, then transformed. `where` acts on rows; all that
+    follows acts on pairs, whether or not there are times. A split by time cuts the rows, then merges, filters
+    by value and transforms inside each part; a split in files treats each file alike. Filters by count are
+    decided once, on the whole data set (for a split in files: on train).
 
     Args:
         path: the file: CSV, TSV or Parquet, compressed or not, as its suffix says.
@@ -252,7 +260,9 @@ class Table(CsvDialect):
         item: column of the item's id, or several columns that are one key (joined by " | ").
         value: column of counts, ratings or quantities; null counts each row as 1.
         time: column of times: unix numbers, ISO 8601 texts or Parquet timestamps; null has none.
-        merge: value of a pair in several rows: their sum, their max, or the last in time.
+        merge: value of a pair in several rows: their sum, their max, or the last in time (or in `order`).
+        order: file takes the order of the rows for their order in time, where there are no times; null does
+            not.
         negative: refuse or keep values below 0.
         missing: refuse or drop rows without a user, an item, a value or a time.
         where: conditions on columns; rows that fail one are left out (see `Condition`).
@@ -283,6 +293,7 @@ class Table(CsvDialect):
     value: str | None = None
     time: str | None = None
     merge: Merge = "sum"
+    order: Literal["file"] | None = None
     negative: Literal["refuse", "keep"] = "refuse"
     missing: Literal["refuse", "drop"] = "refuse"
     where: Sequence[Mapping[str, Any]] = ()
@@ -311,6 +322,18 @@ class Table(CsvDialect):
                 f"dataset.clip={self.clip!r}: expected a bound with dataset.transform=clip, and only there"
             )
         check_filters(self.filters)
+        if self.merge == "last" and self.time is None and self.order is None and not self.layouts:
+            raise ConfigError(
+                "dataset.merge=last: expected times, which tell the last value of a pair; name their column "
+                "with dataset.time, or declare dataset.order=file where later rows are later in time"
+            )
+        if self.order is not None and (self.merge != "last" or self.time is not None):
+            raise ConfigError(
+                f"dataset.order={self.order}: expected with dataset.merge=last and without dataset.time; "
+                "leave it out"
+            )
+        if self.value is None and self.merge != "sum" and any("min_value" in entry for entry in self.filters):
+            raise ConfigError("dataset.filters: min_value needs values; name their column with dataset.value")
         try:
             zoneinfo.ZoneInfo(self.timezone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError):
@@ -336,6 +359,12 @@ class Table(CsvDialect):
             del values[name]
         for role, side in table._sides.items():
             values[role] = side.identity()
+        if table.order is None:
+            del values["order"]
+        by_value = any("min_value" in entry for entry in table.filters)
+        if table.time is not None and (by_value or table.transform in ("log1p", "clip")):
+            # Before, these acted on rows: what was computed from them has another identity.
+            values["prepared"] = "pairs"
         return {**values, "files": {role: sha256(path) for role, path in self.files().items()}}
 
     def load(self) -> Dataset:
@@ -345,10 +374,11 @@ class Table(CsvDialect):
             DataError: a file does not match its declared schema, or too little is left.
         """
         table, files = self._resolved, self.files()
-        data, steps = table._prepared(table._read(files["rows"]), str(files["rows"]))
+        data, steps = table._prepare(files["rows"])
+        check_size(data, str(files["rows"]))
         changed = [] if table._origin is None else table._origin.changed(files)
         notes = [n for n in (table.note, *changed) if n]
-        steps[0] = steps[0]._replace(note="; ".join(notes))
+        steps[0] = replace(steps[0], note="; ".join(notes))
         features: dict[str, Any] = {}
         for role, side in table._sides.items():
             ids = data.user_ids if role == "users" else data.item_ids
@@ -377,37 +407,29 @@ class Table(CsvDialect):
             raise DataError(f"{file} of {origin.folder} is not here")
         return names.read(table._find(file), table)
 
-    def rows(self, path: str) -> Interactions:
-        """Read another file of the same columns, such as a test part; unfiltered, without features."""
+    def part(self, path: str, name: str, train: Interactions) -> tuple[Interactions, list[Step]]:
+        """Return the pairs of another file with the same columns, prepared as train was, and the steps."""
         table = self._resolved
-        data = table._read(table._find(path)).interactions(table.merge)
-        return apply_transform(data if data.times is not None else data.merged(), table.transform, table.clip)
+        return table._prepare(table._find(path), name, train)
 
-    def _read(self, path: Path) -> CodedRows:
-        return _RowReader(self).read(path)
-
-    def _prepared(self, rows: CodedRows, file: str) -> tuple[Interactions, list[Step]]:
-        steps = rows.steps()
+    def _prepare(
+        self, path: Path, part: str = "", train: Interactions | None = None
+    ) -> tuple[Interactions, list[Step]]:
+        rows = _RowReader(self).read(path)
+        steps = rows.steps(part)
         if not steps[-1].rows:
-            raise DataError(f"{file}: none of {len(rows)} rows passes dataset.where; loosen it")
-        data = rows.interactions(self.merge)
-        repeats = int((~data.starts).sum())
-        if data.times is not None:
-            note = f"{repeats} rows repeat a pair; kept as events, merged inside each part of a split"
-        else:
-            data, note = data.merged(), f"{repeats} rows merged into the pair that they repeat"
-        steps.append(count_step(f"merge ({self.merge})", data, note if repeats else "no row repeats a pair"))
-        data, filter_steps = apply_filters(data, self.filters, file)
-        steps += filter_steps
-        if self.transform != "none":
-            data = apply_transform(data, self.transform, self.clip)
-            label = self.transform if self.clip is None else f"clip at {self.clip:g}"
-            steps.append(
-                count_step(f"transform ({label})", data, "" if data.times is None else "of each event")
-            )
-        data = drop_unused_ids(data)
-        check_size(data, file)
-        return data, steps
+            raise DataError(f"{path}: none of {len(rows)} rows passes dataset.where; loosen it")
+        data, more = prepare(
+            rows.interactions(self.merge, in_order=self.order == "file"),
+            self.filters,
+            self.transform,
+            self.clip,
+            events=self.time is not None and not part,
+            where=str(path),
+            part=part,
+            train=train,
+        )
+        return replace(data, times=None) if self.time is None else data, [*steps, *more]
 
     @property
     def _conditions(self) -> list[Condition]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import CSR, Array
-from bakeoff.data.interactions import Features, Ids, Interactions
+from bakeoff.data.interactions import Features, Ids, Interactions, ValueOperation
 from bakeoff.data.source import Dataset, Step
 
 _COLUMNS = ("users", "items", "values", "times")
@@ -33,7 +34,13 @@ def save_interactions(data: Interactions, folder: Path, prefix: str = "") -> Non
         if features is not None:
             save_matrix(features.matrix, folder, f"{prefix}{side}_features")
             names[side] = list(features.names)
-    about = {"merge": data.merge, "n_users": data.n_users, "n_items": data.n_items, "features": names}
+    about = {
+        "merge": data.merge,
+        "n_users": data.n_users,
+        "n_items": data.n_items,
+        "features": names,
+        "operations": [asdict(operation) for operation in data.operations],
+    }
     save_json(about, folder, f"{prefix}interactions")
 
 
@@ -50,7 +57,13 @@ def load_interactions(folder: Path, prefix: str = "") -> Interactions:
         shape = (about[f"n_{side}s"], len(names or ()))
         matrix = None if names is None else load_matrix(folder, f"{prefix}{side}_features", shape)
         rest[f"{side}_features"] = None if matrix is None else Features(matrix, tuple(names))
+    rest["operations"] = operations_of(about)
     return _unchecked({**_load_columns(folder, prefix), **rest, "merge": about["merge"]})
+
+
+def operations_of(about: Mapping[str, Any]) -> tuple[ValueOperation, ...]:
+    """Return the operations that stored JSON names; none in what an earlier version stored."""
+    return tuple(ValueOperation(**one) for one in about.get("operations", ()))
 
 
 def save_rows(data: Interactions, folder: Path, prefix: str) -> None:
@@ -59,16 +72,18 @@ def save_rows(data: Interactions, folder: Path, prefix: str) -> None:
         _save_optional(getattr(data, name), folder, prefix + name)
 
 
-def load_rows(folder: Path, prefix: str, like: Interactions) -> Interactions:
+def load_rows(
+    folder: Path, prefix: str, like: Interactions, operations: tuple[ValueOperation, ...] = ()
+) -> Interactions:
     """Read rows whose ids, features and merge rule are those of other interactions."""
     fields = {name: getattr(like, name) for name in like.__dataclass_fields__}
-    return _unchecked({**fields, **_load_columns(folder, prefix)})
+    return _unchecked({**fields, **_load_columns(folder, prefix), "operations": operations})
 
 
 def save_dataset(dataset: Dataset, folder: Path) -> None:
     """Write a prepared data set and its steps into an existing folder."""
     save_interactions(dataset.interactions, folder)
-    save_json({"name": dataset.name, "steps": [step._asdict() for step in dataset.steps]}, folder, "dataset")
+    save_json({"name": dataset.name, "steps": [asdict(step) for step in dataset.steps]}, folder, "dataset")
 
 
 def load_dataset(folder: Path) -> Dataset:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from bakeoff.data.interactions import Interactions
 
 
-class Step(NamedTuple):
-    """One step of preparation, with the counts after it.
+@dataclass(frozen=True)
+class Step:
+    """One line of the ledger: a step of preparation, with the counts after it (those before it are the
+    counts after the step above).
 
-    name: what was done ("merge (sum)", "at least 5 interactions a user", ...).
-    rows, users, items: how many were left after it.
-    note: what is worth saying, else "".
+    Args:
+        name: what was done ("merge (sum)", "5-core", ...).
+        rows: rows of the file (events) up to the merge, pairs from it on.
+        users, items: those that have any.
+        note: what is worth saying, else "".
+        total: sum of the values, where each row or pair without a value counts 1; None: not recorded.
+        part: the part of a split, else "": the data set.
     """
 
     name: str
@@ -23,6 +29,8 @@ class Step(NamedTuple):
     users: int
     items: int
     note: str = ""
+    total: float | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True, eq=False)

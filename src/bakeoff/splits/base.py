@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -12,6 +12,7 @@ import numpy as np
 
 from bakeoff.arrays import CSR, Array, Bools, Codes, Doubles, Hashes, Times, frozen
 from bakeoff.data.interactions import Interactions, concatenate
+from bakeoff.data.prepare import count_step
 from bakeoff.data.serialization import (
     csr,
     load_array,
@@ -19,12 +20,14 @@ from bakeoff.data.serialization import (
     load_json,
     load_matrix,
     load_rows,
+    operations_of,
     save_array,
     save_interactions,
     save_json,
     save_matrix,
     save_rows,
 )
+from bakeoff.data.source import Step
 from bakeoff.errors import DataError
 from bakeoff.hashing import combine, digest_rows, hash_numbers, hash_text
 from bakeoff.parameters import check_parameters
@@ -50,6 +53,7 @@ class Split:
         held_out: whether the evaluated users are unknown to train.
         validation: rows of train that came as a validation part: the inner split's test. None: there is none.
         info: counts and dates for people: what was dropped and why. Plain JSON.
+        steps: the ledger of the parts: how many rows, users and items each had, step by step.
         level: 0 for a split of the data, 1 for the inner split of one, and so on. It enters the draws, so
             that one seed does not choose the same rows twice.
     """
@@ -62,6 +66,7 @@ class Split:
     held_out: bool = False
     validation: Interactions | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
     level: int = 0
 
     def __post_init__(self) -> None:
@@ -174,14 +179,16 @@ def assemble(
     cold: ColdPolicy | None = None,
     level: int = 0,
     info: Mapping[str, Any] | None = None,
+    steps: Sequence[Step] = (),
 ) -> Split:
     """Build a Split from rows (events) of its parts, which share their ids.
 
-    Duplicates are merged inside each part. A test pair that train or the fold-in history holds is dropped,
-    and counted. The catalogue is the items of train; test rows of an item outside it, and of a user without
-    history, are dropped and counted, unless the policy is to keep them. A validation part is a part of train,
-    as what an inner split cuts off always is: the winner of tuning is fitted on all of it. Validation rows
-    whose pair is in test are dropped and counted: what tuning sees must not hold what is tested.
+    Inside each part duplicates are merged, filtered by value and transformed. A test pair that train or the
+    fold-in history holds is dropped, and counted. The catalogue is the items of train; test rows of an item
+    outside it, and of a user without history, are dropped and counted, unless the policy is to keep them. A
+    validation part is a part of train, as what an inner split cuts off always is: the winner of tuning is
+    fitted on all of it. Validation rows whose pair is in test are dropped and counted: what tuning sees must
+    not hold what is tested.
 
     Raises:
         DataError: nothing is left to train on, or to test.
@@ -195,9 +202,9 @@ def assemble(
         validation = validation.take(~tested)
         counts = {"validation_rows": len(validation), "dropped_validation_rows_in_test": int(tested.sum())}
     events, train = train, train if validation is None else concatenate([train, validation])
-    known_items = np.bincount(train.items, minlength=train.n_items) > 0
-    catalogue = np.ones_like(known_items) if policy.cold_items == "keep" else known_items
     history = train_pairs = train.merged()
+    known_items = np.bincount(train_pairs.items, minlength=train.n_items) > 0
+    catalogue = np.ones_like(known_items) if policy.cold_items == "keep" else known_items
     counts |= {"train_rows": len(train), "test_rows": len(test), "train_pairs": len(train_pairs)}
     if fold_in is not None:
         outside = ~catalogue[fold_in.items]
@@ -206,6 +213,17 @@ def assemble(
     evaluated, dropped = _evaluable_pairs(test_pairs, history, known_items, policy)
     counts |= {"catalogue": int(catalogue.sum()), **dropped, **_dates(train, evaluated)}
 
+    ledger = []
+    for part, rows, pairs in (("train", train, train_pairs), ("test", test, test_pairs)):
+        ledger.append(count_step("cut", rows, part=part))
+        if pairs is not rows:
+            ledger.append(count_step("merge and filter", pairs, part=part))
+    reasons = {"dropped_seen_in_train": "in train", "dropped_cold_user_pairs": "of unknown users"}
+    reasons |= {"dropped_cold_item_pairs": "of unknown items"}
+    removed = [f"{dropped[name]} {why}" for name, why in reasons.items() if dropped[name]]
+    ledger.append(
+        count_step("evaluated", evaluated, (removed and f"{', '.join(removed)} removed") or "", "test")
+    )
     split_users = np.bincount(history.users, minlength=history.n_users) > 0
     split_users[evaluated.users] = True
     encoder = _Encoder(train, split_users, catalogue)
@@ -219,6 +237,7 @@ def assemble(
         held_out=fold_in is not None,
         validation=None if validation is None else encoder.rows(validation),
         info={**counts, **(info or {})},
+        steps=(*steps, *ledger),
         level=level,
     )
 
@@ -478,6 +497,8 @@ def save_split(split: Split, folder: Path) -> None:
         "own_history": own_history,
         "own_events": split.events is not train,
         "validation": split.validation is not None,
+        "operations": [asdict(operation) for operation in split.events.operations],
+        "steps": [asdict(step) for step in split.steps],
     }
     save_json(about, folder, "split")
 
@@ -492,15 +513,19 @@ def load_split(folder: Path) -> Split:
     else:
         values = np.ones(len(train), dtype=np.float32) if train.values is None else train.values
         history = csr(values, train.items, load_array(folder, "train.indptr"), shape)
+    events, operations = train, operations_of(about)
+    if about["own_events"]:
+        events = load_rows(folder, "events.", train, operations)
     split = Split(
         train=train,
         test=load_matrix(folder, "test", shape),
         users=load_array(folder, "users"),
         history=history,
-        events=load_rows(folder, "events.", train) if about["own_events"] else train,
+        events=events,
         held_out=about["held_out"],
         validation=load_rows(folder, "validation.", train) if about["validation"] else None,
         info=about["info"],
+        steps=tuple(Step(**step) for step in about.get("steps", ())),
         level=about["level"],
     )
     split.__dict__["fingerprint"] = about["fingerprint"]  # computing it would read every row

@@ -29,7 +29,8 @@ class Predefined(ColdPolicy):
     catalogue is the items of train.
 
     Args:
-        table: the data set, which tells how the files are read; its filters are not applied to them.
+        table: the data set, which tells how the files are read and prepared. Users and items that its filters
+            by count remove from train are removed from the other parts, too.
         test: path of the test part.
         validation: path of the validation part; null has none.
         ratio: share of train in the random inner cut, where there is no validation part.
@@ -59,13 +60,24 @@ class Predefined(ColdPolicy):
         """
         parts = {name: self._sha256(path) for name, path in self._paths.items()}
         identity: dict[str, Any] = {"ratio": self.ratio, **asdict(self.cold), "files": parts}
+        assert self.table is not None
+        filters = {name for entry in self.table.filters for name in entry}
+        if "min_value" in filters or (filters and "keep" in asdict(self.cold).values()):
+            identity["filters"] = "all parts"  # before, they reached train alone
         return {**identity, "validation_in_train": True} if self.validation else identity
 
     def split(self, data: Interactions, seed: int) -> Split:
         assert self.table is not None
-        parts = {name: self.table.rows(path) for name, path in self._paths.items()}
-        train, test, *validation = align_ids([data, *parts.values()])
-        split = assemble(train, test, validation=validation[0] if validation else None, cold=self.cold)
+        pairs = data.merged()
+        parts = {name: self.table.part(path, name, pairs) for name, path in self._paths.items()}
+        train, test, *validation = align_ids([pairs, *(part for part, _ in parts.values())])
+        split = assemble(
+            train,
+            test,
+            validation=validation[0] if validation else None,
+            cold=self.cold,
+            steps=[step for _, steps in parts.values() for step in steps],
+        )
         if split.validation is not None and not len(split.validation):
             raise DataError(
                 f"{self.validation}: none of {len(validation[0])} rows is left to validate on: all are in "

@@ -49,10 +49,7 @@ def render(description: Description, console: Console) -> None:
         + (f" in {d.rows:,} rows" if d.rows != d.pairs else "")
         + f"; {d.density:.3%} of all possible pairs"
     )
-    if d.steps:
-        writer.table(
-            "Preparation", ("step", "rows left", "users", "items", "note"), _steps(d.steps), (1, 2, 3)
-        )
+    _ledger(writer, "Preparation", d.steps)
     _quantiles(writer, d)
     _histogram(writer, "Items a user", d.histories)
     _histogram(writer, "Users an item", d.popularity)
@@ -68,8 +65,19 @@ def render(description: Description, console: Console) -> None:
         _splits(writer, d.splits)
 
 
-def _steps(steps: Sequence[Step]) -> list[Row]:
-    return [(s.name, f"{s.rows:,}", f"{s.users:,}", f"{s.items:,}", s.note) for s in steps]
+def _ledger(writer: TextWriter, title: str, steps: Sequence[Step]) -> None:
+    if steps:
+        heads = ("step", "left", "users", "items", "sum of values", "note")
+        rows = [
+            (
+                ": ".join(filter(None, (s.part, s.name))),
+                *(f"{n:,}" for n in (s.rows, s.users, s.items)),
+                "" if s.total is None else f"{s.total:,.6g}",
+                s.note,
+            )
+            for s in steps
+        ]
+        writer.table(title, heads, rows, range(1, 5))
 
 
 def _quantiles(writer: TextWriter, d: Description) -> None:
@@ -165,6 +173,8 @@ def _splits(writer: TextWriter, cuts: Sequence[SplitSummary]) -> None:
         rows.append(("fingerprint", *(c.fingerprint for c in part)))
         title = "Splits (items of a user: least / median / most)"
         writer.table(title, ("", *(c.name for c in part)), rows, range(1, len(part) + 1))
+    for cut in cuts:
+        _ledger(writer, f"Parts of {cut.name}", cut.steps)
 
 
 def _middle(spread: Distribution) -> str:
