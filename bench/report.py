@@ -30,7 +30,7 @@ from bakeoff.report.charts import charts
 from bakeoff.report.document import document
 from bakeoff.report.page.page import page
 from bakeoff.report.page.static import drawings
-from bakeoff.report.render import html, script
+from bakeoff.report.render import html
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.store import Store
 
@@ -78,11 +78,11 @@ def report(results: Path) -> None:
     shown = timed(
         "page, with the data sets described", lambda: page(words, cells, tables, metrics, sections, look)
     )
-    timed("script of the charts", script.bundle)
+    timed("script of the charts", html.bundle)
     text = timed("HTML", lambda: html.render(shown))
     drawn = timed("SVG beside the Markdown report", lambda: drawings(sections, shown.boards))
     n_charts = sum(len(section.charts) for section in sections)
-    print(f"report.html {len(text.encode()) / 1e6:.2f} MB: script {len(script.bundle()) / 1e6:.2f}, ")
+    print(f"report.html {len(text.encode()) / 1e6:.2f} MB: script {len(html.bundle()) / 1e6:.2f}, ")
     print(f"  data {len(shown.data.encode()) / 1e6:.2f} with {n_charts} charts; {len(drawn)} SVG files")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000:.0f} MB")
 

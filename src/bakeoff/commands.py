@@ -25,7 +25,7 @@ from bakeoff.storage.record import CellRequest, Record
 from bakeoff.storage.store import Store
 
 if TYPE_CHECKING:
-    from bakeoff.queries.tables import Table
+    from bakeoff.queries.comparison import Table
 
 NOT_STORED = "not stored: run its command again (it stands in experiment.json)"
 
@@ -70,7 +70,7 @@ class Request:
 def run(request: Request) -> int:
     """Run what is missing and write the reports; return 1 if a cell failed, else 0."""
     from bakeoff.report.render import json
-    from bakeoff.report.render.progress import progress
+    from bakeoff.report.render.run import progress
 
     settings, spec = request.settings, request.settings.evaluation
     metrics = resolve(spec.metrics)
@@ -130,7 +130,7 @@ def _planned(request: Request, requests: Sequence[CellRequest]) -> grid.Plan:
 def plan(request: Request) -> int:
     """Print what would run, what is stored, what will be skipped, and an estimate; write nothing."""
     from bakeoff.report.render import json
-    from bakeoff.report.render.plan import cell_rows, print_plan
+    from bakeoff.report.render.run import cell_rows, print_plan
 
     rows = []
     for name, requests in request.experiments.items():

@@ -25,8 +25,7 @@ from urllib.parse import urlsplit
 from bakeoff._version import __version__
 from bakeoff.errors import ConfigError
 from bakeoff.log import logger
-from bakeoff.report import logged
-from bakeoff.run.naming import cell_label
+from bakeoff.run.naming import cell_label, tune_name
 from bakeoff.storage.record import CellRequest, Record
 
 FILES = ("report.html", "report.md", "report.tex", "metrics.csv", "cells.csv", "experiment.json")
@@ -153,14 +152,14 @@ class Tracker:
         while True:
             runs = client.search_runs([self._experiment], max_results=1000, page_token=token)
             for run in runs:
-                if logged.KEY in run.data.tags:
-                    of_key = self._digests.setdefault(run.data.tags[logged.KEY], {})
+                if KEY in run.data.tags:
+                    of_key = self._digests.setdefault(run.data.tags[KEY], {})
                     of_key[run.info.run_id] = run.data.tags.get(_DIGEST, "")
             token = runs.token
             if not token:
                 break
         if "" not in self._digests:
-            tags = {logged.KEY: "", "mlflow.source.name": "bakeoff"}
+            tags = {KEY: "", "mlflow.source.name": "bakeoff"}
             made = client.create_run(self._experiment, tags=tags, run_name=self.name).info.run_id
             self._digests[""] = {made: ""}
         self._parent = next(iter(self._digests[""]))
@@ -169,17 +168,17 @@ class Tracker:
     def _cell(self, request: CellRequest, record: Record) -> None:
         from mlflow.entities import Metric, Param
 
-        digest = _digest({name: value for name, value in record.as_json().items() if name in logged.TELLING})
+        digest = _digest({name: value for name, value in record.as_json().items() if name in _CHANGES})
         before = self._digests.get(record.key, {})
         if digest in before.values():
             return
         start = int(datetime.fromisoformat(record.started).timestamp() * 1000) if record.started else None
-        tags = {**logged.tags(request, record), "mlflow.parentRunId": self._parent}
+        tags = {**_tags(request, record), "mlflow.parentRunId": self._parent}
         run = self._client.create_run(self._experiment, start, tags, cell_label(request.cell)).info.run_id
-        metrics = [Metric(name, value, start or 0, step) for name, value, step in logged.metrics(record)]
-        for some in _chunks(metrics, 1000):
+        points = [Metric(name, value, start or 0, step) for name, value, step in metrics(record)]
+        for some in _chunks(points, 1000):
             self._client.log_batch(run, metrics=some)
-        for some in _chunks([Param(*one) for one in logged.params(request, record)], 100):
+        for some in _chunks([Param(*one) for one in params(request, record)], 100):
             self._client.log_batch(run, params=some)
         end = None if start is None else start + int(1000 * sum(record.seconds.values()))
         self._client.set_terminated(run, "FAILED" if record.status == "failed" else "FINISHED", end)
@@ -221,3 +220,73 @@ def _chunks(rows: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """So many in one request as MLflow takes."""
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
+
+
+# -- what is logged of a cell -------------------------------------------------------------------------
+
+KEY = "bakeoff.key"
+"""The tag by which a cell's run is found again."""
+
+_CHANGES = (
+    *("key", "status", "reason", "cell", "parameters", "metrics", "absent", "n_users"),
+    *("split_fingerprint", "notes", "training_loss"),
+)
+"""What of a record is worth another run when it changes: not when it ran, nor how long."""
+
+_LONGEST, _LONGEST_NAME = 5000, 250
+"""Letters of a value and of a name, below what every store of MLflow takes."""
+
+
+def _tags(request: CellRequest, record: Record) -> dict[str, str]:
+    commit = record.environment.git
+    texts = {
+        KEY: record.key,
+        "bakeoff.status": record.status,
+        "bakeoff.reason": record.reason,
+        "bakeoff.split_fingerprint": record.split_fingerprint,
+        "bakeoff.version": record.environment.bakeoff,
+        "mlflow.source.name": "bakeoff",
+        "mlflow.source.git.commit": str(commit or ""),
+        "mlflow.note.content": record.reason,
+    }
+    return {name: text[:_LONGEST] for name, text in texts.items() if text}
+
+
+def params(request: CellRequest, record: Record) -> list[tuple[str, str]]:
+    """Return the coordinates of the cell and the hyperparameters of its model."""
+    cell = request.cell
+    values: dict[str, Any] = {
+        "dataset": cell.dataset_name,
+        "dataset_variant": cell.dataset_variant,
+        "split": cell.split_name,
+        "split_variant": cell.split_variant,
+        "split_seed": cell.split_seed,
+        "fold": cell.fold,
+        "model": cell.model_name,
+        "variant": cell.variant,
+        "tune": tune_name(cell),
+        "seed": cell.seed,
+        "depth": cell.depth,
+        **{f"model.{name}": value for name, value in record.parameters.items()},
+    }
+    texts = {n: v if isinstance(v, str) else json.dumps(v, sort_keys=True) for n, v in values.items()}
+    return [(_name(n), text[:_LONGEST]) for n, text in texts.items() if text and values[n] is not None]
+
+
+def metrics(record: Record) -> list[tuple[str, float, int]]:
+    """Return name, value and step: `ndcg_at_10` at step 10, its `_stderr`; seconds, memory, loss by epoch."""
+    points: list[tuple[str, float, int]] = []
+    for metric, by_k in record.metrics.items():
+        for k, (mean, error) in by_k.items():
+            name = f"{metric}_at_{k}" if k else metric
+            points.append((name, mean, int(k or 0)))
+            points += [] if error is None else [(f"{name}_stderr", error, int(k or 0))]
+    points += [(f"{phase}_seconds", seconds, 0) for phase, seconds in record.seconds.items()]
+    points.append(("peak_mb", record.peak_mb, 0))
+    points += [("training_loss", loss, epoch) for epoch, loss in enumerate(record.training_loss, 1)]
+    return [(_name(name), value, step) for name, value, step in points]
+
+
+def _name(text: str) -> str:
+    """Return a name with only the characters that MLflow allows."""
+    return re.sub(r"[^\w./: -]", "_", text)[:_LONGEST_NAME]

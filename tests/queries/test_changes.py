@@ -8,9 +8,9 @@ import pytest
 import toys
 from bakeoff.evaluation.significance import Sample
 from bakeoff.queries.compare import match_cells, pair_samples
+from bakeoff.queries.comparison import Column
 from bakeoff.queries.segments import largest_changes
 from bakeoff.queries.select import Result
-from bakeoff.queries.tables import Column
 from bakeoff.run.cell import Cell
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.record import CellRequest

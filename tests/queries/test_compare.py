@@ -21,8 +21,7 @@ from bakeoff.queries.compare import (
     match_experiments,
     match_models,
 )
-from bakeoff.queries.comparison import comparison
-from bakeoff.queries.tables import Column
+from bakeoff.queries.comparison import Column, comparison
 
 NDCG = Column("ndcg", 10)
 RULES = TestConfig(resamples=500)

@@ -4,9 +4,8 @@ import msgspec
 import pytest
 
 from bakeoff.errors import UsageError
-from bakeoff.queries.comparison import comparison
+from bakeoff.queries.comparison import Column, Run, comparison
 from bakeoff.queries.select import Result
-from bakeoff.queries.tables import Column, Run
 from bakeoff.storage.record import CellRequest
 
 NDCG = Column("ndcg", 10)

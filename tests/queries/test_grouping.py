@@ -12,7 +12,7 @@ from scipy import sparse
 import toys
 from bakeoff.data.interactions import Features
 from bakeoff.evaluation.stats import TrainStats
-from bakeoff.queries.grouping import (
+from bakeoff.queries.segments import (
     MOST_VALUES,
     by_features,
     by_history,

@@ -9,9 +9,8 @@ from scipy import stats
 from bakeoff.errors import UsageError
 from bakeoff.evaluation.significance import TestConfig, holm
 from bakeoff.evaluation.variance import summarise
-from bakeoff.queries.comparison import comparison
+from bakeoff.queries.comparison import Column, comparison
 from bakeoff.queries.pairs import SplitCells, cells_without_values, pairwise, read_sample
-from bakeoff.queries.tables import Column
 
 NDCG = Column("ndcg", 10)
 RULES = TestConfig(resamples=500)

@@ -10,12 +10,11 @@ from rich.console import Console
 
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.evaluation.variance import summarise
-from bakeoff.queries.comparison import comparison
+from bakeoff.queries.comparison import Column, comparison
 from bakeoff.queries.pairs import with_uncertainty
-from bakeoff.queries.tables import Column
 from bakeoff.report.document import document
 from bakeoff.report.render import console, latex, markdown
-from bakeoff.report.wording import how_tested, legend, notes
+from bakeoff.report.view import how_tested, legend, notes
 from bakeoff.storage.store import Store
 
 NDCG = Column("ndcg", 10)

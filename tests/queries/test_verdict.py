@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from bakeoff.evaluation.significance import TestConfig
-from bakeoff.queries.comparison import comparison
+from bakeoff.queries.comparison import Column, comparison
 from bakeoff.queries.pairs import pairwise, with_uncertainty
-from bakeoff.queries.tables import Column
 from bakeoff.queries.verdict import best_first, with_verdicts
-from bakeoff.report.verdict import paragraphs, text_of
+from bakeoff.report.view import paragraphs, text_of
 
 NDCG = Column("ndcg", 10)
 

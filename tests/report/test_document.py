@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from bakeoff.queries.comparison import comparison
 from bakeoff.report.document import definition, document
-from bakeoff.report.wording import NOTHING
+from bakeoff.report.view import NOTHING
 
 
 def written(results, metrics, ks=(5, 10), commands=(), per_grid=None):

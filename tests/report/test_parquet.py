@@ -10,7 +10,6 @@ import pytest
 from pyarrow import parquet as reference
 
 from bakeoff.report import rows
-from bakeoff.report.render import csv, parquet
 
 
 @pytest.fixture
@@ -33,15 +32,15 @@ def text_of(value) -> str:
 
 @pytest.mark.parametrize(("header", "rows_of"), TABLES, ids=["metrics", "cells"])
 def test_parquet_holds_the_fields_of_the_csv(header, rows_of, results) -> None:
-    table = reference.read_table(pa.BufferReader(parquet.render(header, rows_of(results))))
-    written = list(reader.DictReader(io.StringIO(csv.render(header, rows_of(results)), newline="")))
+    table = reference.read_table(pa.BufferReader(rows.parquet_bytes(header, rows_of(results))))
+    written = list(reader.DictReader(io.StringIO(rows.csv_text(header, rows_of(results)), newline="")))
     assert [{k: text_of(v) for k, v in row.items()} for row in table.to_pylist()] == written
     assert len(written) > 1
 
 
 @pytest.mark.parametrize(("header", "rows_of"), TABLES, ids=["metrics", "cells"])
 def test_types_do_not_depend_on_the_rows(header, rows_of, results) -> None:
-    full, empty = (parquet.table(header, some) for some in (rows_of(results), []))
+    full, empty = (rows.arrow_table(header, some) for some in (rows_of(results), []))
     assert full.schema == empty.schema
     kinds = {name: str(full.schema.field(name).type) for name in header}
     assert {kinds[n] for n in ("split_seed", "fold", "seed")} == {"int64"}
@@ -50,5 +49,7 @@ def test_types_do_not_depend_on_the_rows(header, rows_of, results) -> None:
 
 
 def test_the_same_rows_give_the_same_bytes(results) -> None:
-    first, second = (parquet.render(rows.CELL_COLUMNS, rows.cell_rows(r)) for r in (results, results[::-1]))
+    first, second = (
+        rows.parquet_bytes(rows.CELL_COLUMNS, rows.cell_rows(r)) for r in (results, results[::-1])
+    )
     assert first == second

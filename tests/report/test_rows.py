@@ -3,8 +3,7 @@ from __future__ import annotations
 import csv as reader
 import io
 
-from bakeoff.report.render import csv
-from bakeoff.report.rows import CELL_COLUMNS, METRIC_COLUMNS, cell_rows, metric_rows
+from bakeoff.report.rows import CELL_COLUMNS, METRIC_COLUMNS, cell_rows, csv_text, metric_rows
 
 NUMBERS = {
     "ndcg": {"5": (0.25, 0.01), "10": (0.5, 0.02)},
@@ -80,17 +79,17 @@ def test_csv_reads_back_to_the_same_numbers_and_texts(make) -> None:
         {"ndcg": {"5": (0.1 + 0.2, 1e-17)}},
         parameters={"x": "é", "a": [1, 2.5]},
     )
-    text = csv.render(METRIC_COLUMNS, metric_rows([odd], (5,)))
+    text = csv_text(METRIC_COLUMNS, metric_rows([odd], (5,)))
     (row,) = reader.DictReader(io.StringIO(text))
     assert row["model"] == odd.request.cell.model["name"]
     assert (float(row["value"]), float(row["stderr"]), row["fold"]) == (0.1 + 0.2, 1e-17, "")
-    (cell,) = reader.DictReader(io.StringIO(csv.render(CELL_COLUMNS, cell_rows([odd]))))
+    (cell,) = reader.DictReader(io.StringIO(csv_text(CELL_COLUMNS, cell_rows([odd]))))
     assert cell["parameters"] == '{"a": [1, 2.5], "x": "é"}'
 
 
 def test_control_characters_never_break_a_row_of_csv(make) -> None:
     odd = make("a\nb\rc\x00d\ud800e\u202ef", status="failed", reason="one\ttwo\u2028three")
-    text = csv.render(CELL_COLUMNS, cell_rows([odd]))
+    text = csv_text(CELL_COLUMNS, cell_rows([odd]))
     assert text.count("\n") == 2
     assert "\r" not in text
     assert r"a\nb\rc\x00d\ud800e\u202ef" in text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bakeoff.errors import UsageError
-from bakeoff.report.render.progress import progress
+from bakeoff.report.render.run import progress
 from bakeoff.run import grid
 from bakeoff.run.cell import Cell, with_content_hashes
 from bakeoff.run.runner import EvaluationSpec, Workspace

@@ -18,8 +18,7 @@ from pyarrow import parquet
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.evaluation.catalogue import shipped
 from bakeoff.queries.select import Result
-from bakeoff.report.render.csv import render
-from bakeoff.report.rows import METRIC_COLUMNS, metric_rows
+from bakeoff.report.rows import METRIC_COLUMNS, csv_text, metric_rows
 from bakeoff.run.cell import Cell, with_content_hashes
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.experiment import Experiment
@@ -53,7 +52,7 @@ def make(folder: Path, *cells: Cell, ks: tuple[int, ...] = (1, 3, 8), metrics: A
     experiment = Experiment("e", tuple(requests))
     experiment.write(folder / "e")
     results = [Result(a, r) for a, r in zip(requests, records, strict=True)]
-    (folder / "e" / "metrics.csv").write_text(render(METRIC_COLUMNS, metric_rows(results, ks)), "utf-8")
+    (folder / "e" / "metrics.csv").write_text(csv_text(METRIC_COLUMNS, metric_rows(results, ks)), "utf-8")
     return experiment, folder / "e", store
 
 

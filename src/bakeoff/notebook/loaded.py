@@ -28,13 +28,12 @@ from bakeoff.evaluation.catalogue import (
 )
 from bakeoff.evaluation.metric import EvaluationInputs, Metric
 from bakeoff.evaluation.significance import TestConfig
-from bakeoff.queries.comparison import comparison
+from bakeoff.queries.comparison import Column, Table, comparison, row_names
 from bakeoff.queries.pairs import pairwise, with_intervals
 from bakeoff.queries.select import CellFilter, Result, experiment_names, select
-from bakeoff.queries.tables import Column, Table, row_names
-from bakeoff.report import frames, readback, rows
+from bakeoff.report import readback, rows
 from bakeoff.report.charts import Chart
-from bakeoff.report.wording import legend, visible
+from bakeoff.report.view import legend, visible
 from bakeoff.run.naming import matches, row_labels
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
 from bakeoff.splits.base import Split
@@ -126,12 +125,12 @@ class Loaded:
     @property
     def metrics(self) -> Any:
         """The rows of `metrics.csv`, one for each cell, metric and cutoff, never averaged."""
-        return frames.of_rows(rows.METRIC_COLUMNS, rows.metric_rows(self.results, self._ks))
+        return rows.frame_of(rows.METRIC_COLUMNS, rows.metric_rows(self.results, self._ks))
 
     @property
     def cells(self) -> Any:
         """The rows of `cells.csv`, with the status, parameters, seconds and memory of each cell."""
-        return frames.of_rows(rows.CELL_COLUMNS, rows.cell_rows(self.results))
+        return rows.frame_of(rows.CELL_COLUMNS, rows.cell_rows(self.results))
 
     def leaderboard(
         self,
@@ -155,7 +154,7 @@ class Loaded:
         query = metric_query(self.results, k, metrics)
         tables = self._tables(self._measured(query, dataset, split), query.ks, query.metrics)
         higher = {name: m.higher_is_better for name, m in query.metrics.items()}
-        return frames.leaderboard(tables, query.columns(tables), higher)
+        return rows.leaderboard(tables, query.columns(tables), higher)
 
     def compare(
         self,
@@ -198,7 +197,7 @@ class Loaded:
                 raise UsageError(f"{table.title}: {column.metric} cannot be tested: {reason}")
             sides = [None if name is None else _labels(name, table) for name in (first, second)]
             for pair in tests.pairs.values():
-                pairs += frames.pairs(table, pair, *sides)
+                pairs += rows.pairs(table, pair, *sides)
         return pd.DataFrame(pairs)
 
     # -- what the store holds of each cell -------------------------------------------------------
@@ -285,12 +284,12 @@ class Loaded:
         return visible(text)
 
     def _repr_html_(self) -> str:
-        from bakeoff.report.render import fragment
+        from bakeoff.report.render import html
 
         k = leading_k(self._ks)
         tables = self._tables(self.results, (k,), metric_query(self.results, k, None).metrics)
         notes = dict.fromkeys(legend(table) for table in tables if legend(table))
-        return fragment.render(repr(self), (fragment.grid(t, k, OVERVIEW) for t in tables), notes)
+        return html.fragment(repr(self), (html.grid(t, k, OVERVIEW) for t in tables), notes)
 
     # -- inside ----------------------------------------------------------------------------------
 

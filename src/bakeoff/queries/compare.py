@@ -20,7 +20,7 @@ from bakeoff.evaluation import significance
 from bakeoff.evaluation.catalogue import leading_k, metric_paths, prominence, resolve, shipped
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.significance import Differences, Sample, TestConfig, all_pairs, corrected
-from bakeoff.queries.comparison import comparison
+from bakeoff.queries.comparison import Column, Part, Row, Table, comparison, row_names
 from bakeoff.queries.pairs import SplitCells, read_sample, samples_to_test, split_cells
 from bakeoff.queries.segments import Segment, UserChange, largest_changes, segments
 from bakeoff.queries.select import (
@@ -31,7 +31,6 @@ from bakeoff.queries.select import (
     select,
     stored_experiment,
 )
-from bakeoff.queries.tables import Column, Part, Row, Table, row_names
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import Name, instance_label, label, matches, no_match, one_row
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure

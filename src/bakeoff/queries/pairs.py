@@ -20,9 +20,8 @@ from bakeoff.errors import Unsupported, UsageError
 from bakeoff.evaluation import significance
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.significance import Differences, Sample, TestConfig, all_pairs, corrected, testable
-from bakeoff.queries.comparison import complete
+from bakeoff.queries.comparison import Column, Marks, Part, Row, Table, complete
 from bakeoff.queries.select import Result, keys_by_split
-from bakeoff.queries.tables import Column, Marks, Part, Row, Table
 from bakeoff.storage.store import Store
 
 _AT_ONCE = 2**24

@@ -13,9 +13,19 @@ from bakeoff.evaluation.catalogue import leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.significance import TestConfig, compare, pair_spread
 from bakeoff.evaluation.variance import Needed, repetitions_needed
-from bakeoff.queries.comparison import complete, is_popularity
+from bakeoff.queries.comparison import (
+    Agreement,
+    Column,
+    Contender,
+    Lead,
+    Row,
+    Run,
+    Table,
+    Verdict,
+    complete,
+    is_popularity,
+)
 from bakeoff.queries.pairs import cells_without_values, families, read_sample, split_cells
-from bakeoff.queries.tables import Agreement, Column, Contender, Lead, Row, Run, Table, Verdict
 from bakeoff.storage.store import Store
 
 ACCURACY = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc")

@@ -9,20 +9,18 @@ from dataclasses import dataclass
 
 from bakeoff.evaluation.metric import Metric
 from bakeoff.hashing import canonical_json
+from bakeoff.queries.comparison import Column, Part, Row, Table
 from bakeoff.queries.select import Result
-from bakeoff.queries.tables import Column, Part, Row, Table
 from bakeoff.queries.verdict import best_first
-from bakeoff.report.layout import Grid as Grid
-from bakeoff.report.layout import Head as Head
-from bakeoff.report.tuned.notes import notes as tuning_notes
-from bakeoff.report.tuned.words import grids as tuning_grids
-from bakeoff.report.tuned.words import tuned
-from bakeoff.report.verdict import paragraphs
-from bakeoff.report.wording import (
+from bakeoff.report.tuning import grids as tuning_grids
+from bakeoff.report.tuning import notes as tuning_notes
+from bakeoff.report.tuning import tuned
+from bakeoff.report.view import (
     NOTHING,
     Entry,
     decimals,
     notes,
+    paragraphs,
     reason_texts,
     runs_text,
     seconds_entry,
@@ -32,6 +30,8 @@ from bakeoff.report.wording import (
     value_entry,
     visible,
 )
+from bakeoff.report.view import Grid as Grid
+from bakeoff.report.view import Head as Head
 from bakeoff.storage.record import STORED, Environment
 
 DEFINITIONS = (

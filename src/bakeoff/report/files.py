@@ -9,16 +9,15 @@ from pathlib import Path
 from bakeoff.data.describe import Description, describe
 from bakeoff.errors import ConfigError
 from bakeoff.evaluation.metric import Metric
-from bakeoff.queries.comparison import comparison
+from bakeoff.queries.comparison import Table, comparison
 from bakeoff.queries.select import Result
-from bakeoff.queries.tables import Table
 from bakeoff.report import rows
 from bakeoff.report.charts import charts
 from bakeoff.report.document import document
 from bakeoff.report.page.compared import Describe, unknown
 from bakeoff.report.page.page import page
 from bakeoff.report.page.static import FOLDER, drawings
-from bakeoff.report.render import csv, html, latex, markdown, parquet
+from bakeoff.report.render import html, latex, markdown
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store, replacing
 
@@ -52,13 +51,13 @@ def write(
     compared = [_with_notes(table, store) for table in compared]
     files = _charted(name, results, compared, metrics, commands, store)
     files |= {
-        "metrics.csv": csv.render(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
-        "metrics.parquet": parquet.render(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
-        "cells.csv": csv.render(rows.CELL_COLUMNS, rows.cell_rows(results)),
-        "cells.parquet": parquet.render(rows.CELL_COLUMNS, rows.cell_rows(results)),
+        "metrics.csv": rows.csv_text(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
+        "metrics.parquet": rows.parquet_bytes(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
+        "cells.csv": rows.csv_text(rows.CELL_COLUMNS, rows.cell_rows(results)),
+        "cells.parquet": rows.parquet_bytes(rows.CELL_COLUMNS, rows.cell_rows(results)),
     }
     if trials := rows.tuning_rows(results):
-        files["tuning.csv"] = csv.render(rows.TUNING_COLUMNS, trials)
+        files["tuning.csv"] = rows.csv_text(rows.TUNING_COLUMNS, trials)
     for file, content in files.items():
         with replacing(folder / file) as temporary:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
-from bakeoff.queries.comparison import comparison
-from bakeoff.queries.tables import Column
+from bakeoff.queries.comparison import Column, comparison
 from bakeoff.report.charts.leaders import ranked, run_ranks, table_ranks
 
 

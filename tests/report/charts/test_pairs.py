@@ -10,9 +10,8 @@ import pytest
 from scipy import stats
 
 from bakeoff.evaluation import significance
-from bakeoff.queries.comparison import comparison
+from bakeoff.queries.comparison import Column, comparison
 from bakeoff.queries.pairs import pairwise
-from bakeoff.queries.tables import Column
 from bakeoff.report.charts import charts
 from bakeoff.report.charts.pairs import PERSISTENCE, list_overlap
 

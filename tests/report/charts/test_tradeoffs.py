@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.queries.comparison import comparison
-from bakeoff.queries.tables import Column
+from bakeoff.queries.comparison import Column, comparison
 from bakeoff.report.charts.tradeoffs import GOALS, goal_value, pareto, tradeoff
 
 

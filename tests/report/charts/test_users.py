@@ -74,7 +74,7 @@ def _entries(values: list[float]) -> tuple[Any, Any, Any]:
 
 
 def test_the_groups_of_users_hold_everybody_once(split: Any) -> None:
-    from bakeoff.queries.grouping import by_history, by_known_history, history_edges
+    from bakeoff.queries.segments import by_history, by_known_history, history_edges
 
     for grouping in (by_history(split, history_edges(split)), by_known_history(split)):
         assert grouping.members.sum(axis=1).ravel().tolist() == [[1.0] * len(split.users)]
@@ -82,7 +82,7 @@ def test_the_groups_of_users_hold_everybody_once(split: Any) -> None:
 
 
 def test_bands_of_history_say_their_ends(split: Any) -> None:
-    from bakeoff.queries.grouping import by_history
+    from bakeoff.queries.segments import by_history
 
     lengths = np.diff(split.history.indptr)[split.users]
     edges = (int(np.median(lengths)), int(lengths.max()))

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bakeoff.queries.comparison import comparison
-from bakeoff.queries.tables import Column
+from bakeoff.queries.comparison import Column, comparison
 from bakeoff.report.page.board import boards, cell_text, column_header, ordered
 
 NDCG = Column("ndcg", 10)

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import json
 
-from bakeoff.queries.comparison import comparison
-from bakeoff.queries.tables import Column
+from bakeoff.queries.comparison import Column, comparison
 from bakeoff.report.document import document
 from bakeoff.report.page.page import BESIDE_N, page
 

@@ -11,12 +11,12 @@ from rich.console import Console
 
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.queries.compare import Comparison, Difference, Match, MetricComparison, SplitBreakdown
+from bakeoff.queries.comparison import Column
 from bakeoff.queries.pairs import SplitCells
 from bakeoff.queries.recommend import Item, ListedItem
 from bakeoff.queries.segments import Segment, UserChange
-from bakeoff.queries.tables import Column
 from bakeoff.report.render.compare import print_answer, print_comparison
-from bakeoff.report.wording import p_text
+from bakeoff.report.view import p_text
 
 HOSTILE = "[bold]x[/bold] <b>\x1b[31m\u202e:smile:"
 SHOWN = "[bold]x[/bold] <b>\\x1b[31m\\u202e:smile:"

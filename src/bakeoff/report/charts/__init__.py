@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bakeoff.evaluation.metric import Metric
-from bakeoff.queries.tables import Table
+from bakeoff.queries.comparison import Table
 from bakeoff.report.charts import leaders, pairs, tradeoffs, tuning, users
 from bakeoff.report.charts.frame import frame
 from bakeoff.report.charts.vega import Chart, ChartSection

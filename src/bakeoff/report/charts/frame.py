@@ -13,9 +13,9 @@ import numpy as np
 from bakeoff.arrays import Array, Codes, Doubles
 from bakeoff.evaluation.catalogue import leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
+from bakeoff.queries.comparison import Column, Row, Table
 from bakeoff.queries.select import keys_by_split
-from bakeoff.queries.tables import Column, Row, Table
-from bakeoff.report.wording import visible
+from bakeoff.report.view import visible
 from bakeoff.splits.base import Split
 from bakeoff.storage.store import Store
 

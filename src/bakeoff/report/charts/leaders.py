@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.arrays import Array, Doubles
-from bakeoff.queries.tables import Column, Run, Table
+from bakeoff.queries.comparison import Column, Run, Table
 from bakeoff.report.charts import vega
 from bakeoff.report.charts.frame import Frame, TableView
 from bakeoff.report.charts.vega import Chart, ChartSection, Row, Spec, short

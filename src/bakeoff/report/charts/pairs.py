@@ -16,12 +16,12 @@ import numpy as np
 from bakeoff.arrays import Array, Codes, Doubles
 from bakeoff.errors import Unsupported
 from bakeoff.evaluation.significance import MIN_DATA_SETS, CriticalDifference, TestConfig, critical_difference
+from bakeoff.queries.comparison import Column
 from bakeoff.queries.pairs import Pairwise, pairwise
-from bakeoff.queries.tables import Column
 from bakeoff.report.charts import vega
 from bakeoff.report.charts.frame import Frame, SplitFits, TableView
 from bakeoff.report.charts.vega import Chart, ChartSection, Row, short
-from bakeoff.report.wording import CORRECTIONS, TESTS
+from bakeoff.report.view import CORRECTIONS, TESTS
 
 LISTS = ("k", "at", "difference", "low", "high", "p", "effect", "won", "lost")
 RANK_LISTS = ("k", "rank", "reach", "p")

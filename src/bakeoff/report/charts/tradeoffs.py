@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bakeoff.arrays import Array, Bools
-from bakeoff.queries.tables import Column, Table
-from bakeoff.queries.tables import Row as TableRow
+from bakeoff.queries.comparison import Column, Table
+from bakeoff.queries.comparison import Row as TableRow
 from bakeoff.report.charts import vega
 from bakeoff.report.charts.frame import NEUTRAL, Frame, TableView
 from bakeoff.report.charts.vega import Chart, ChartSection, Row, Spec, short

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from bakeoff.queries.searches import Search, Study, searches
 from bakeoff.report.charts import vega
 from bakeoff.report.charts.frame import NEUTRAL, Frame, TableView
 from bakeoff.report.charts.vega import Chart, ChartSection, Row, Spec, short
-from bakeoff.report.tuned.searches import Search, Study, searches
-from bakeoff.report.wording import visible
+from bakeoff.report.view import visible
 
 POINTS = 60
 """Points of a curve by seconds or by budget at most."""

@@ -15,7 +15,8 @@ from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Codes, Doubles
 from bakeoff.evaluation.significance import t_quantile
-from bakeoff.queries.grouping import (
+from bakeoff.queries.comparison import Column
+from bakeoff.queries.segments import (
     BAND_NAMES,
     Grouping,
     by_features,
@@ -24,11 +25,10 @@ from bakeoff.queries.grouping import (
     history_edges,
     popularity_bands,
 )
-from bakeoff.queries.tables import Column
 from bakeoff.report.charts import vega
 from bakeoff.report.charts.frame import NEUTRAL, Frame, SplitFits, TableView, shared_user_codes
 from bakeoff.report.charts.vega import Chart, ChartSection, Row, Spec, short
-from bakeoff.report.wording import visible
+from bakeoff.report.view import visible
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 _SPREAD_LISTS = ("k", "mean", *(f"q{100 * level:g}" for level in LEVELS), "zeros", "n")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from bakeoff.hashing import identity
 from bakeoff.report.charts.frame import Frame
-from bakeoff.report.wording import NOTHING
+from bakeoff.report.view import NOTHING
 
 Spec = dict[str, Any]
 Row = dict[str, Any]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from bakeoff.queries.tables import Column, Row, Table, Value
+from bakeoff.queries.comparison import Column, Row, Table, Value
 from bakeoff.report.charts.frame import table_labels
 from bakeoff.report.page.detail import Detail, detail, distinct_fits, whole
-from bakeoff.report.wording import (
+from bakeoff.report.view import (
     NOTHING,
     TIED,
     Entry,

@@ -8,11 +8,10 @@ from typing import Any
 
 from bakeoff.data.describe import Description
 from bakeoff.hashing import canonical_json
+from bakeoff.queries.comparison import Part, Table
 from bakeoff.queries.select import Result
-from bakeoff.queries.tables import Part, Table
-from bakeoff.report.layout import Grid, Head
 from bakeoff.report.page.detail import budget_text
-from bakeoff.report.wording import NOTHING, Entry, reason_texts, settings_text, title, visible
+from bakeoff.report.view import NOTHING, Entry, Grid, Head, reason_texts, settings_text, title, visible
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import dataset_label
 from bakeoff.storage.record import STORED, Budget

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.hashing import canonical_json
+from bakeoff.queries.comparison import Row
 from bakeoff.queries.select import Result
-from bakeoff.queries.tables import Row
-from bakeoff.report.layout import Grid, Head
-from bakeoff.report.wording import NOTHING, Entry, seconds_entry, visible
+from bakeoff.report.view import NOTHING, Entry, Grid, Head, seconds_entry, visible
 from bakeoff.storage.record import Budget, Record, TrialRecord, TrialState, TuningRecord
 
 _FILE = re.compile(r'(?<=File ")[^"]+(?=")')

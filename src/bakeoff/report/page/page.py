@@ -9,12 +9,11 @@ from typing import Any
 
 from bakeoff.evaluation.catalogue import LEADING_K, OVERVIEW, PROMINENT, leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
+from bakeoff.queries.comparison import Column, Table, Value
 from bakeoff.queries.select import Result
-from bakeoff.queries.tables import Column, Table, Value
 from bakeoff.report.charts import ChartSection
 from bakeoff.report.charts.vega import short
 from bakeoff.report.document import Document, definition
-from bakeoff.report.layout import Grid
 from bakeoff.report.page.board import Board, boards, ordered
 from bakeoff.report.page.compared import (
     Describe,
@@ -26,7 +25,7 @@ from bakeoff.report.page.compared import (
     unknown,
 )
 from bakeoff.report.page.packing import packed
-from bakeoff.report.wording import TIED, how_tested
+from bakeoff.report.view import TIED, Grid, how_tested
 
 BESIDE_N = 4
 """Number of metrics of OVERVIEW beside the chosen one."""

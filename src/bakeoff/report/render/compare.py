@@ -9,9 +9,8 @@ from bakeoff.evaluation.significance import TestConfig
 from bakeoff.queries.compare import Answer, Comparison, Match, MetricComparison, SplitBreakdown
 from bakeoff.queries.recommend import ListedItem
 from bakeoff.queries.segments import Segment
-from bakeoff.report.render.console import say
-from bakeoff.report.render.fitted import print_table
-from bakeoff.report.wording import CORRECTIONS, NOTHING, TESTS, p_text, random_effects, visible
+from bakeoff.report.render.console import print_table, say
+from bakeoff.report.view import CORRECTIONS, NOTHING, TESTS, p_text, random_effects, visible
 
 if TYPE_CHECKING:
     from rich.console import Console

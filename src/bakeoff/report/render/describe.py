@@ -17,7 +17,7 @@ from bakeoff.data.describe import (
     TimeSpan,
 )
 from bakeoff.data.source import Step
-from bakeoff.report.wording import visible
+from bakeoff.report.view import visible
 
 if TYPE_CHECKING:
     from rich.console import Console

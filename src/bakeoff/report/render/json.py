@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bakeoff.queries.compare import Comparison, MetricComparison
+from bakeoff.queries.comparison import Table
 from bakeoff.queries.select import Result
-from bakeoff.queries.tables import Table
 from bakeoff.report import rows
-from bakeoff.report.verdict import text_of
+from bakeoff.report.view import text_of
 
 
 class Reported(NamedTuple):

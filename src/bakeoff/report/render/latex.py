@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable
 
 from bakeoff.report.document import Document
-from bakeoff.report.layout import Grid, Head
-from bakeoff.report.wording import Entry
+from bakeoff.report.view import Entry, Grid, Head
 
 COLUMNS = 4
 """Metric columns of one table: more do not fit on a page."""

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from bakeoff.report.document import DEFINITIONS, Document, Section
-from bakeoff.report.layout import Grid
 from bakeoff.report.page.static import Drawing
-from bakeoff.report.wording import Entry
+from bakeoff.report.view import Entry, Grid
 
 COLUMNS = 9
 """Metric columns of one table: more do not fit on a page."""

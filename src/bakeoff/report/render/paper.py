@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bakeoff.evaluation.metric import Metric
-from bakeoff.queries.comparison import complete
-from bakeoff.queries.tables import Column, Row, Table, Value
+from bakeoff.queries.comparison import Column, Row, Table, Value, complete
 from bakeoff.report.render import latex, markdown
-from bakeoff.report.wording import NOTHING, TIED, decimals, how_tested, visible
+from bakeoff.report.view import NOTHING, TIED, decimals, how_tested, visible
 
 PaperForm = Literal["latex", "markdown", "html", "json"]
 

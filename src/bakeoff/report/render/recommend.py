@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.errors import check_choice
 from bakeoff.queries.recommend import Item, ListedItem, ModelList, Recommendations, as_dict, overlap
-from bakeoff.report.render import csv
 from bakeoff.report.render.console import say
-from bakeoff.report.wording import visible
+from bakeoff.report.rows import csv_text
+from bakeoff.report.view import visible
 from bakeoff.splits.base import iso
 from bakeoff.storage.store import write_text
 
@@ -80,7 +80,7 @@ def as_csv(answer: Recommendations) -> str:
         ]
         if not m.listed:
             rows.append((m.model, m.key, None, None, None, None, None, None, m.reason))
-    return csv.render(COLUMNS, rows)
+    return csv_text(COLUMNS, rows)
 
 
 def as_json(answer: Recommendations) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.queries.reference import Entry, ParameterEntry, Reference
 from bakeoff.report.render.console import say
-from bakeoff.report.wording import visible
+from bakeoff.report.view import visible
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bakeoff.report.render.console import say
-from bakeoff.report.wording import NOTHING, visible
+from bakeoff.report.view import NOTHING, visible
 from bakeoff.verify.check import TOLERANCE, MetricCheck, Verification
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from bakeoff.report.render.plan import print_plan
+from bakeoff.report.render.run import print_plan
 from bakeoff.run.cell import Cell
 from bakeoff.run.grid import Plan, plan
 from bakeoff.run.preflight import DurationEstimator, PreflightResult

@@ -20,9 +20,8 @@ from bakeoff.evaluation.expected_best import (
 )
 from bakeoff.evaluation.variance import scatter_half_width
 from bakeoff.hashing import canonical_json
-from bakeoff.queries.comparison import mean_of
+from bakeoff.queries.comparison import Column, Row, Run, Table, Value, mean_of
 from bakeoff.queries.select import Result
-from bakeoff.queries.tables import Column, Row, Run, Table, Value
 from bakeoff.run.cell import Cell
 from bakeoff.storage.record import Record, TuningRecord
 

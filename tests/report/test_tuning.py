@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from bakeoff.queries.comparison import comparison
-from bakeoff.report.tuned.notes import lines, notes
-from bakeoff.report.tuned.words import NO_SPACE, grids, tuned
-from bakeoff.report.wording import NOTHING
+from bakeoff.report.tuning import NO_SPACE, grids, lines, notes, tuned
+from bakeoff.report.view import NOTHING
 from bakeoff.storage.record import Budget
 from tuned_records import FAILED, PRUNED, SPACE, TUNE, trial, tuning
 

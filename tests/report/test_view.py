@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bakeoff.queries.comparison import comparison
-from bakeoff.report.wording import (
+from bakeoff.report.view import (
     NO_POPULARITY,
     NOTHING,
     decimals,

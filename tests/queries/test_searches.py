@@ -8,9 +8,8 @@ import pytest
 from scipy import stats
 
 from bakeoff.evaluation.significance import t_half_width
-from bakeoff.queries.comparison import comparison
-from bakeoff.queries.tables import Value
-from bakeoff.report.tuned.searches import Point, searches, without_space
+from bakeoff.queries.comparison import Value, comparison
+from bakeoff.queries.searches import Point, searches, without_space
 from tuned_records import FAILED, PRUNED, SPACE, TUNE, trial, tuning
 
 NDCG = {"ndcg": {"10": (0.3, 0.01)}}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import vl_convert
 
-from bakeoff.report.render import script
+from bakeoff.report.render import html as script
 
 
 @pytest.fixture(autouse=True)

@@ -1,1 +1,0 @@
-"""What tuning found: numbers, tables of text, notes."""
