@@ -1,17 +1,7 @@
 """Parameters of a class: the range of each, declared in its annotation, and its meaning, from the docstring.
 
-@dataclass
-class Model:
-    '''A model.
-
-    Args:
-        factors: number of latent dimensions.
-    '''
-
-    factors: Count = 64
-
-    def __post_init__(self) -> None:
-        check_parameters(self, "model.build")
+A dataclass with the field `factors: Count = 64`, whose docstring explains `factors`, and which calls
+`check_parameters(self, "model.build")` in `__post_init__`, needs no more.
 """
 
 from __future__ import annotations

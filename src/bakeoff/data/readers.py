@@ -456,7 +456,7 @@ class Table(CsvDialect):
 
     @property
     def _resolved(self) -> Table:
-        """This table with the parameters of its file's layout."""
+        """Return the table with the parameters of its file's layout."""
         if not self.layouts:
             return self
         if self.path:

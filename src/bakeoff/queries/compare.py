@@ -1,4 +1,4 @@
-"""Compare a candidate with a baseline: is it better, for whom, and by enough to ship?
+"""Compare a candidate with a baseline: whether it is better, for whom, and by enough to ship.
 
 (one,) = compare(CompareRequest("als", "popularity", Path("results"), name="first", gate="ndcg@10"))
 one.answer, one.leading.tested.low

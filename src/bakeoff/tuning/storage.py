@@ -204,7 +204,7 @@ def discard(study: Study, trial: Trial | FrozenTrial, reason: str) -> None:
 
 
 class Worker:
-    """This process as a worker of a study, inside a `with` block; a thread writes its heartbeat.
+    """A process as a worker of a study, inside a `with` block; a thread writes its heartbeat.
 
     Args:
         study: Optuna's.
