@@ -68,7 +68,7 @@ def _console(console: Console | None) -> Console:
 
 
 def _print_same(one: Comparison, console: Console) -> None:
-    """Return a sentence that there is nothing to compare, and what both have."""
+    """Print that there is nothing to compare, and what both have."""
     keys = one.match.same
     some = ", ".join(keys[:SAME_SHOWN]) + (", ..." if len(keys) > SAME_SHOWN else "")
     are = f"the same cell, {some}" if len(keys) == 1 else f"the same {len(keys)} cells ({some})"
