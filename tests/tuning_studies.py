@@ -46,7 +46,7 @@ class Child:
 
     def __init__(self, cell: Cell, root: Path) -> None:
         self._result, sender = _FORKSERVER.Pipe(duplex=False)
-        self._process = _FORKSERVER.Process(target=_tune, args=(cell.as_json(), str(root), sender))
+        self._process = _FORKSERVER.Process(target=_tune, args=(cell, str(root), sender))
         self._process.start()
         sender.close()
 
@@ -65,6 +65,5 @@ class Child:
         return record
 
 
-def _tune(cell: dict[str, Any], root: str, sender: Any) -> None:
-    own = Cell(**cell)
-    sender.send_bytes(msgspec.json.encode(tune(own, split_of(own), Store(Path(root)))))
+def _tune(cell: Cell, root: str, sender: Any) -> None:
+    sender.send_bytes(msgspec.json.encode(tune(cell, split_of(cell), Store(Path(root)))))

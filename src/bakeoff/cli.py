@@ -514,6 +514,7 @@ SELECTION = (
 CELLS = ("models", "dataset", "split", "split_seed", "fold", "seed", "tune")
 RESULTS_DIR = _option("results_dir", FOLDER, "folder of results; its store is DIR/store", default="./results")
 NAME = _option("name", EXPERIMENT, "the experiment")
+TRUST = _option("trust", None, "import the classes that stored files name, though bakeoff does not ship them")
 
 
 def _statistics(test: str | None = None) -> tuple[Any, ...]:
@@ -646,7 +647,7 @@ def report_command() -> None:
     _names("KEY|NAME"),
     _option("to", FOLDER, "where the tables are written; of a NAME to DIR/KEY for each cell"),
     _option("preset", Value("DIR/model/NAME.yaml", _path), "write the model of a cell, of KEY or NAME/MODEL"),
-    *(*SELECTION, NAME, RESULTS_DIR, FORMAT),
+    *(*SELECTION, NAME, RESULTS_DIR, TRUST, FORMAT),
 )
 def export_command() -> None:
     """Write train, test and lists as plain tables.
@@ -711,7 +712,7 @@ def _comparable(context: click.Context) -> list[str]:
     *SELECTION,
     _option("format", _choice("table", "csv", "json"), "form of the output (default: by --to, else a table)"),
     _option("to", FILE, "write to a file, .csv or .json"),
-    *(NAME, RESULTS_DIR),
+    *(NAME, RESULTS_DIR, TRUST),
 )
 def recommend_command() -> None:
     """Show what each model recommends, side by side.
@@ -723,7 +724,8 @@ def recommend_command() -> None:
 
     Ids are those of your data; one that holds a comma stands in double quotes. --items and --similar-to ask
     the fitted models: they need cells that were run with save_model=true. A model that cannot answer is
-    listed with the reason. Beside the lists stand the history, the hits and the overlap.
+    listed with the reason; one of a class of your own needs --trust. Beside the lists stand the history,
+    the hits and the overlap.
     """
 
 

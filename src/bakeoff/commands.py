@@ -280,6 +280,7 @@ def export(
     cells: CellFilter = EVERY_CELL,
     form: Form = "table",
     preset: Path | None = None,
+    trust: bool = False,
 ) -> int:
     """Write train, test and lists of a cell (KEY), or of every cell of an experiment (NAME), as Parquet.
 
@@ -287,6 +288,7 @@ def export(
         to: the folder; None writes the preset alone.
         cells: which cells of the experiment.
         preset: the YAML file for the model of a cell (KEY or NAME/MODEL) with its final hyperparameters.
+        trust: whether the preset may name a class that bakeoff does not ship.
 
     Raises:
         UsageError: no such cell or experiment, a folder that holds something else, or a cell without lists;
@@ -299,7 +301,7 @@ def export(
         raise ConfigError("export: no folder to write to; give one as --to DIR")
     store = Store(results_dir / "store")
     if preset is not None:
-        params_from.write(name, preset, results_dir)
+        params_from.write(name, preset, results_dir, trust=trust)
         logger.info("wrote %s", preset)
     if to is None:
         return 0
@@ -405,15 +407,21 @@ def recommend(
     cells: CellFilter,
     format: str | None,
     to: Path | None,
+    trust: bool = False,
 ) -> int:
-    """Show what each model of an experiment recommends, or write it (see `render.recommend.deliver`)."""
+    """Show what each model of an experiment recommends, or write it (see `render.recommend.deliver`).
+
+    Args:
+        trust: whether classes that the experiment names may be imported, though bakeoff does not ship them.
+    """
     from bakeoff.queries.recommend import RecommendRequest, answer
     from bakeoff.report.render.recommend import deliver, form_of
 
     if sum(value is not None for value in (user, items, similar_to)) != 1:
         raise ConfigError("recommend: expected one of --user ID, --items A,B,C and --similar-to ITEM")
     request, form = RecommendRequest(user, items, similar_to, k), form_of(format, to)
-    experiment, store = stored_experiment(name, results_dir), Store(results_dir / "store")
+    experiment = stored_experiment(name, results_dir, trust=trust)
+    store = Store(results_dir / "store")
     deliver(answer(request, experiment, cells, store), form, to)
     return 0
 

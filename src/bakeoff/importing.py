@@ -29,7 +29,7 @@ def import_object(path: str, where: str) -> Any:
         ConfigError: the path names no module, the module cannot be imported or raises an error meanwhile, or
             it has no such attribute.
     """
-    module_name, _, attribute = str(path).rpartition(".")
+    module_name, _, attribute = path.rpartition(".") if isinstance(path, str) else ("", "", "")
     if not module_name:
         raise ConfigError(f"{where}={path!r}: expected an import path such as package.module.Name")
     module = import_module(module_name, f"{where}={path!r}")

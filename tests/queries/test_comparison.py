@@ -116,8 +116,10 @@ def test_failed_and_skipped_models_stay_as_rows(make, metrics) -> None:
 
 
 def test_a_cell_that_failed_before_its_split_stands_with_the_others(make, metrics) -> None:
-    lost = make("warp", status="failed", reason="broke", fingerprint="", split_family="")
-    other = make("als", ndcg(0.9), split_family=lost.request.cell.split_family)
+    lost = make(
+        "warp", target="toys.ByItem", status="failed", reason="broke", fingerprint="", split_family=""
+    )
+    other = make("als", ndcg(0.9), target="toys.ByItem", split_family=lost.request.cell.split_family)
     (table,) = comparison([lost, other], (10,), metrics)
     assert [row.model for row in table.rows] == ["als", "warp"]
 

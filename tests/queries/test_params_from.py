@@ -37,7 +37,7 @@ def a_cell(factors: int, **more: Any) -> Cell:
 def stored(results: Path, *cells: Cell, status: Any = "done") -> list[str]:
     for cell in cells:
         parameters = {"factors": cell.model_build["factors"] + 100, "alpha": 3.5}
-        record = Record(cell.key, status, "", cell.as_json(), parameters=parameters)
+        record = Record(cell.key, status, "", cell, parameters=parameters)
         Store(results / "store").write_record(record)
     Experiment("first").with_cells([CellRequest(c.key, c) for c in cells], "").write(results / "first")
     return [c.key for c in cells]
@@ -128,7 +128,7 @@ def test_tuned_values_by_key_by_hand_and_by_preset_are_one_cell(bakeoff: Bakeoff
     assert [taken[c] for c in same] == [given[c] for c in same]
     assert f"first={first}" in taken["variant"] and taken["tune"] == "none"
 
-    out = bakeoff("export", tuned["key"], "--preset", "mine/model/tuned_toy.yaml")
+    out = bakeoff("export", tuned["key"], "--preset", "mine/model/tuned_toy.yaml", "--trust")
     assert out.returncode == 0, out.stderr
     out = bakeoff("run", *TOY, "model=tuned_toy", f"hydra.searchpath=[file://{tmp_path}/mine]", "name=c")
     assert out.returncode == 0, out.stderr

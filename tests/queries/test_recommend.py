@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ class TestAUser:
 
     def test_without_times_the_largest_values_come_first(self, tmp_path: Path) -> None:
         timeless = cell("popularity")
-        timeless = Cell(**{**timeless.__dict__, "dataset": {**timeless.dataset, "with_times": False}})
+        timeless = replace(timeless, dataset={**timeless.dataset, "with_times": False})
         answer = ask(run(tmp_path, timeless), user="u004")
         values = [item.value for item in answer.history]
         assert answer.ordered_by == "value" and values == sorted(values, reverse=True)  # type: ignore[type-var]
@@ -180,7 +180,7 @@ def test_a_model_that_breaks_leaves_the_others_alone(
 
 def test_items_go_by_their_names_where_the_source_knows_them(tmp_path: Path) -> None:
     named = cell("popularity")
-    named = Cell(**{**named.__dict__, "dataset": {"_target_": "test_recommend.Named", "name": "blocks"}})
+    named = replace(named, dataset={"_target_": "test_recommend.Named", "name": "blocks"})
     sys.modules["test_recommend"] = sys.modules[__name__]
     saved = run(tmp_path, named)
     assert ask(saved, similar_to="i003").history == (Item("i003", "Item <3>"),)
@@ -234,7 +234,7 @@ class TestWhich:
         last = {"_target_": "bakeoff.splits.leave_last_out.LeaveLastOut", "name": "last"}
         both = [cell("popularity"), cell("popularity", last)]
         named = {"_target_": f"{__name__}.Named", "name": "blocks"}
-        experiment, store = run(tmp_path, *(Cell(**{**c.__dict__, "dataset": named}) for c in both))
+        experiment, store = run(tmp_path, *(replace(c, dataset=named) for c in both))
         with pytest.raises(UsageError, match=says):
             answer(question, experiment, CellFilter(), store)
 
@@ -254,10 +254,8 @@ class TestWhich:
             self.chosen(self.cells(*cells), split_seed=7)
 
     def test_variants_of_a_model_are_told_apart(self) -> None:
-        wide = Cell(**{**cell("als").__dict__, "variant": "factors=9"})
-        wide = Cell(
-            **{**wide.__dict__, "model": {**wide.model, "build": {**wide.model["build"], "factors": 9}}}
-        )
+        wide = replace(cell("als"), variant="factors=9")
+        wide = replace(wide, model={**wide.model, "build": {**wide.model["build"], "factors": 9}})
         experiment = self.cells(cell("als"), wide, cell("ease"))
         assert self.chosen(experiment).labels == ("als", "als (factors=9)", "ease")
         assert self.chosen(experiment, models=("als (factors=9)",)).labels == ("als (factors=9)",)

@@ -371,10 +371,10 @@ def _same_for(results: Sequence[Result], runs: Iterable[Run]) -> Iterator[Result
         same = [r for r in results if _run(r.request)._replace(seed=run.seed) == run and r.record.done]
         if run in requested or not same:
             continue
-        key, cell = same[0].request.key, replace(same[0].request.cell, seed=run.seed)
+        key, cell = same[0].request.key, same[0].request.cell
         with contextlib.suppress(ConfigError):  # its class is not at hand: nobody knows whether it has chance
-            if cell.key == key:
-                yield Result(CellRequest(key, cell), same[0].record)
+            if not cell.seeded:
+                yield Result(CellRequest(key, cell.with_seed(run.seed)), same[0].record)
 
 
 def _row(results: Sequence[Result], columns: Sequence[Column], differs: str) -> Row:

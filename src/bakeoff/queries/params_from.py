@@ -9,6 +9,7 @@ from typing import Any
 
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.queries.select import one_cell, stored_experiment
+from bakeoff.run.cell import check_shipped
 from bakeoff.storage.record import Record
 from bakeoff.storage.store import Store, replacing
 
@@ -57,15 +58,20 @@ def with_params_from(
             f"params_from={reference}: its model {record.cell.model_name!r} is a {stored}, and "
             f"model {model.get('name')!r} a {own}; expected the same class"
         )
-    values = {k: v for k, v in record.parameters.items() if k not in given}
+    values = {k: v for k, v in record.parameters.items() if k not in ("_target_", *given)}
+    other = {k: v for k, v in values.items() if v != model["build"].get(k)}
+    check_shipped(other, f"params_from={reference}: model.build", "set this hyperparameter yourself")
     return {**model, "build": {**model["build"], **values}}
 
 
-def write(reference: str, path: Path, results: Path) -> None:
+def write(reference: str, path: Path, results: Path, *, trust: bool = False) -> None:
     """Write the model of a stored cell, with its final hyperparameters, as an option of the group `model`.
 
+    Args:
+        trust: whether it may name a class that bakeoff does not ship, which a run would import.
+
     Raises:
-        UsageError: no such cell, or the file cannot be an option's or is there already.
+        UsageError: no such cell, a class that is not trusted, or the file cannot be an option's or is there.
     """
     import yaml
 
@@ -79,6 +85,10 @@ def write(reference: str, path: Path, results: Path) -> None:
     build = {"_target_": record.cell.model_target, **record.parameters}
     rest = {k: v for k, v in record.cell.model.items() if k not in ("name", "build")}
     option = {"name": path.stem, "build": build, **rest}
+    if not trust:
+        check_shipped(option, "model")
+    if "${" in json.dumps(option):
+        raise ConfigError(f"--preset {path}: a stored value holds '${{', which a run would resolve")
     text = yaml.safe_dump(option, sort_keys=False, allow_unicode=True, width=110)
     with replacing(path) as temporary:
         temporary.write_text(f"{_origin(record)}{text}", encoding="utf-8")

@@ -17,13 +17,13 @@ from bakeoff.errors import ConfigError, DataError, UsageError, check_range
 from bakeoff.models.base import ItemSimilarity
 from bakeoff.models.fitting import limit_threads
 from bakeoff.queries.select import CellFilter, Selection, one_split, select
-from bakeoff.run.cell import Cell, build_model, build_source
+from bakeoff.run.cell import Cell, StoredCell, build_source, check_shipped
 from bakeoff.run.naming import dataset_split_label
 from bakeoff.run.runner import Workspace
 from bakeoff.splits.base import Split
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest, Record
-from bakeoff.storage.saved_models import ModelNotSaved, load_model
+from bakeoff.storage.saved_models import ModelNotSaved, build_stored, load_model
 from bakeoff.storage.store import Store
 
 HISTORY = 10
@@ -251,7 +251,7 @@ def _for_user(
             lists = store.lists(record.key)
             return context.listed(lists.items[at, :k], lists.scores[at, :k], hits), "stored lists"
         try:
-            model = load_model(record, store)
+            model = load_model(record, store, trust=_trusted(cell))
         except ModelNotSaved as error:
             raise ModelNotSaved(
                 f"nothing of this user was held out, so no list is stored; {error}"
@@ -277,9 +277,10 @@ def _for_items(
     users = np.array([train.n_users], dtype=np.int32)
 
     def model_answer(record: Record, cell: Cell) -> tuple[tuple[ListedItem, ...], str]:
-        if not build_model(cell.model, **dict(record.parameters)).folds_in:
+        if not build_stored(record, trust=_trusted(cell)).folds_in:
             raise ModelNotSaved("it cannot serve users it was not fitted on")
-        items, scores = load_model(record, store).recommend(users, history, request.k)
+        model = load_model(record, store, trust=_trusted(cell))
+        items, scores = model.recommend(users, history, request.k)
         return context.listed(items[0], scores[0], _NO_HITS), "saved model"
 
     shown = tuple(map(context.item, codes.tolist()))
@@ -292,9 +293,9 @@ def _similar_items(
     code = context.code(str(request.similar_to))
 
     def model_answer(record: Record, cell: Cell) -> tuple[tuple[ListedItem, ...], str]:
-        if not isinstance(build_model(cell.model, **dict(record.parameters)), ItemSimilarity):
+        if not isinstance(build_stored(record, trust=_trusted(cell)), ItemSimilarity):
             raise ModelNotSaved("it defines no similarity between items")
-        model = load_model(record, store)
+        model = load_model(record, store, trust=_trusted(cell))
         assert isinstance(model, ItemSimilarity)
         similarity: Floats = np.array(model.similar(code), dtype=np.float32)
         similarity[code] = -np.inf
@@ -326,12 +327,19 @@ def _history(code: int, context: SplitContext) -> tuple[tuple[Item, ...], str]:
     return tuple(items), by if rank is not None else ""
 
 
+def _trusted(cell: Cell) -> bool:
+    """Return whether classes of a cell may be imported, though bakeoff does not ship them."""
+    return not isinstance(cell, StoredCell)
+
+
 def _titles(cell: Cell) -> tuple[Mapping[str, str], tuple[str, ...]]:
     """Return the titles of the items of a data set, and a note if they cannot be read."""
     try:
+        if not _trusted(cell):
+            check_shipped(cell.dataset, "dataset")
         source = build_source(cell.dataset)
         return (source.names_of_items() if isinstance(source, ItemTitles) else {}), ()
-    except DataError as error:
+    except (ConfigError, DataError) as error:
         return {}, (f"items are shown by their ids: {error}",)
 
 

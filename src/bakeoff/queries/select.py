@@ -84,11 +84,14 @@ def experiment_names(results: Path) -> list[str]:
     return sorted(path.parent.name for path in results.glob("*/experiment.json"))
 
 
-def stored_experiment(name: str, results: Path, what: str = "experiment") -> Experiment:
+def stored_experiment(
+    name: str, results: Path, what: str = "experiment", *, trust: bool = False
+) -> Experiment:
     """Return a stored experiment.
 
     Args:
         what: what the name may be, for the message.
+        trust: whether classes that it names may be imported, though bakeoff does not ship them.
 
     Raises:
         UsageError: there is none of this name.
@@ -96,7 +99,7 @@ def stored_experiment(name: str, results: Path, what: str = "experiment") -> Exp
     names = experiment_names(results)
     if name not in names:
         raise UsageError(f"no {what} {name!r} in {results}: {nearest(name, names)}")
-    return Experiment.read(results / name, name)
+    return Experiment.read(results / name, name, trust=trust)
 
 
 # -- cells -------------------------------------------------------------------------------------------

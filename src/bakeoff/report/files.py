@@ -93,23 +93,25 @@ def _charted(
 def _with_notes(table: Table, store: Store | None) -> Table:
     """Return the table with the notes of its data's preparation, if the store holds the data."""
     cells = [result.request.cell for row in table.rows for result in row.results]
-    try:
-        key = cells[0].data_key if cells and store is not None else ""
-    except ConfigError:  # its source is a class that cannot be imported here
-        return table
+    key = _data_key(cells[0]) if cells else ""
     steps = store.data(key).steps if store is not None and key and store.has_data(key) else ()
     return replace(table, of_data=tuple(step.note for step in steps if step.note))
+
+
+def _data_key(cell: Cell) -> str:
+    """Return the name of a cell's data in the store; "" if a file does not tell it."""
+    try:
+        return cell.data_key
+    except ConfigError:
+        return ""
 
 
 def _describer(store: Store | None) -> Describe:
     """Return a function that describes a data set of a store."""
 
     def look(cell: Cell) -> Description | str:
-        try:
-            key = cell.data_key
-        except ConfigError as error:  # its source is a class that cannot be imported here
-            return f"the data are not at hand: {error}"
-        if store is None or not store.has_data(key):
+        key = _data_key(cell)
+        if store is None or not key or not store.has_data(key):
             return unknown(cell)
         return describe(store.data(key))
 

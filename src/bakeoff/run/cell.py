@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
-from typing import Any, cast
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from typing import Any, Self, cast
 
+from bakeoff import config_files
 from bakeoff.data.source import Source
 from bakeoff.errors import ConfigError, nearest
 from bakeoff.hashing import identity
@@ -25,6 +27,25 @@ _LABELS = ("_target_", "_partial_", "name")
 
 OLD_TUNE_KEYS = {"stale": "heartbeat_timeout", "pick": "pareto_selection", "users": "pruning_users"}
 """Names of `tune` options in cells that earlier versions stored; keys are still hashed with them."""
+
+
+@dataclass(frozen=True)
+class CellIdentity:
+    """The names of a cell in the store: hashes of what can change its numbers, and of nothing else.
+
+    Args:
+        key: of the cell.
+        split: of data set, splitter and split seed.
+        data: of the prepared data set.
+        family: shared by the repetitions of one split, which differ in seed and fold.
+        seeded: whether the seed of the model can change the numbers.
+    """
+
+    key: str
+    split: str
+    data: str
+    family: str
+    seeded: bool
 
 
 @dataclass(frozen=True)
@@ -55,6 +76,8 @@ class Cell:
     variant: str = ""
     split_variant: str = ""
     dataset_variant: str = ""
+    identity: CellIdentity | None = field(default=None, init=False, compare=False)
+    """Computed when it is first needed, and stored; files of earlier versions have none."""
 
     def __post_init__(self) -> None:
         if self.tune is not None and not self.tune.keys().isdisjoint(OLD_TUNE_KEYS):
@@ -92,42 +115,63 @@ class Cell:
     def fold(self) -> int | None:
         return cast("int | None", self.split.get("fold"))
 
-    @cached_property
+    @property
     def key(self) -> str:
         """Hash of everything that can change the cell's numbers, and of nothing else."""
-        model = build_model(self.model)
-        return identity(
-            "c",
-            _plain(
-                {
-                    "version": KEY_VERSION,
-                    "split": self._split_identity,
-                    "model": [
-                        self.model_target,
-                        self.contents.get("model") or parameters(self.model_build, "model.build"),
-                    ],
-                    "tune": self._tune_identity,
-                    "seed": self.seed if model.stochastic or self.tune is not None else None,
-                    "depth": self.depth,
-                }
-            ),
-        )
+        return self._identity.key
 
-    @cached_property
+    @property
     def split_key(self) -> str:
-        """Name of the split in the store, a hash of data set, splitter and split seed."""
-        return identity("p", _plain([KEY_VERSION, *self._split_identity]))
+        """Name of the split in the store."""
+        return self._identity.split
 
-    @cached_property
+    @property
     def data_key(self) -> str:
         """Name of the prepared data set in the store."""
-        return identity("d", _plain(self._data_identity))
+        return self._identity.data
 
-    @cached_property
+    @property
     def split_family(self) -> str:
-        """Name shared by the repetitions of one split, which differ in seed and fold."""
-        content = {k: v for k, v in self._split_content.items() if k != "fold"}
-        return identity("f", _plain([self._data_identity, self.split["_target_"], content]))
+        """Name shared by the repetitions of one split."""
+        return self._identity.family
+
+    @property
+    def seeded(self) -> bool:
+        """Whether the seed of the model can change the numbers."""
+        return self._identity.seeded
+
+    @property
+    def _identity(self) -> CellIdentity:
+        if self.identity is None:
+            object.__setattr__(self, "identity", self._identify())
+        return cast("CellIdentity", self.identity)
+
+    def _identify(self) -> CellIdentity:
+        """Build the objects behind the configuration and return the names that follow from them."""
+        chance = build_model(self.model).stochastic or self.tune is not None
+        data = self._data_identity
+        content = self.contents.get("split") or parameters(self.split, "split")
+        seed = self.split_seed if build_splitter(self.split).seeded else None
+        split = [data, self.split["_target_"], content, seed]
+        cell = {
+            "version": KEY_VERSION,
+            "split": split,
+            "model": [
+                self.model_target,
+                self.contents.get("model") or parameters(self.model_build, "model.build"),
+            ],
+            "tune": self._tune_identity,
+            "seed": self.seed if chance else None,
+            "depth": self.depth,
+        }
+        unfolded = {k: v for k, v in content.items() if k != "fold"}
+        return CellIdentity(
+            key=identity("c", _plain(cell)),
+            split=identity("p", _plain([KEY_VERSION, *split])),
+            data=identity("d", _plain(data)),
+            family=identity("f", _plain([data, self.split["_target_"], unfolded])),
+            seeded=chance,
+        )
 
     @property
     def _tune_identity(self) -> Config | None:
@@ -159,18 +203,70 @@ class Cell:
         content = self.contents.get("dataset") or parameters(self.dataset, "dataset")
         return [self.dataset["_target_"], {k: v for k, v in content.items() if k not in _LABELS}]
 
-    @property
-    def _split_content(self) -> Config:
-        return cast("Config", self.contents.get("split") or parameters(self.split, "split"))
+    def with_seed(self, seed: int) -> Self:
+        """Return the cell as it was requested with another seed, where no seed changes it (`seeded`)."""
+        cell = replace(self, seed=seed)
+        object.__setattr__(cell, "identity", self._identity)
+        return cell
 
-    @property
-    def _split_identity(self) -> list[Any]:
-        seeded = build_splitter(self.split).seeded
-        seed = self.split_seed if seeded else None
-        return [self._data_identity, self.split["_target_"], self._split_content, seed]
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+class StoredCell(Cell):
+    """A cell that was read from a file: nothing that it names is imported or built.
+
+    Its identity was read too. In a file of an earlier version there is none: then it is computed if every
+    class is a shipped one.
+    """
+
+    @classmethod
+    def of(cls, cell: Cell) -> StoredCell:
+        """Return the cell of a file."""
+        stored = cls(**{f.name: getattr(cell, f.name) for f in fields(cell) if f.init})
+        object.__setattr__(stored, "identity", cell.identity)
+        return stored
+
+    def __eq__(self, other: object) -> bool:
+        """Compare with any cell of the same configuration, stored or not."""
+        compared = (f.name for f in fields(self) if f.compare)
+        return isinstance(other, Cell) and all(getattr(self, n) == getattr(other, n) for n in compared)
+
+    __hash__ = Cell.__hash__
+
+    def _identify(self) -> CellIdentity:
+        for where in ("dataset", "split", "model"):
+            check_shipped(getattr(self, where), where, "an earlier version stored it: run its command again")
+        return super()._identify()
+
+
+def check_shipped(spec: Any, where: str, advice: str = "if the code is yours, add --trust") -> None:
+    """Refuse a stored configuration that names, at any depth, what is not an option of the shipped YAML.
+
+    Args:
+        advice: what to do; it ends the message.
+
+    Raises:
+        ConfigError: the first such `_target_`.
+    """
+    for target in _targets(spec):
+        if target not in _shipped():
+            raise ConfigError(
+                f"{where}._target_={target!r}: what a stored file names is run only if bakeoff ships it; "
+                f"{advice}"
+            )
+
+
+def _targets(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        yield from (value[key] for key in ("_target_",) if key in value)
+    if isinstance(value, Mapping | list | tuple):
+        inner = value.values() if isinstance(value, Mapping) else value
+        yield from (target for one in inner for target in _targets(one))
+
+
+@cache
+def _shipped() -> frozenset[str]:
+    """Return the `_target_`s of the shipped options: a closed list, as a module may hold other functions."""
+    files = (f for group in ("dataset", "split", "model") for f in (config_files.folder() / group).iterdir())
+    return frozenset(t for f in files for t in re.findall(r"_target_: ([\w.]+)", f.read_text("utf-8")))
 
 
 def parameters(spec: Config, where: str) -> dict[str, Any]:
@@ -247,7 +343,8 @@ def _complete(made: Any, protocol: type, config: Config, where: str) -> Any:
 def with_content_hashes(cell: Cell, identities: dict[str, Any] | None = None) -> Cell:
     """Return the cell with the identities of its objects that read files (method `identity`).
 
-    `known` remembers what has been identified, so that a grid reads each file once to hash it.
+    Args:
+        identities: what has been identified, so that a grid reads each file once to hash it.
     """
     memory: dict[str, Any] = {} if identities is None else identities
     contents: dict[str, Any] = {}
@@ -273,7 +370,10 @@ def with_content_hashes(cell: Cell, identities: dict[str, Any] | None = None) ->
 def _target(spec: Config, where: str) -> Any:
     if not isinstance(spec, Mapping) or "_target_" not in spec:
         raise ConfigError(f"{where}: no `_target_`; expected the import path of a class")
-    return import_object(spec["_target_"], f"{where}._target_")
+    target = import_object(spec["_target_"], f"{where}._target_")
+    if not callable(target):
+        raise ConfigError(f"{where}._target_={spec['_target_']!r}: not a class; expected the path of one")
+    return target
 
 
 def _is_json(value: Any) -> bool:

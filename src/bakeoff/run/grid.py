@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Protocol
 
-from bakeoff.errors import DataError, Unsupported, UsageError
+from bakeoff.errors import ConfigError, DataError, Unsupported, UsageError
 from bakeoff.parameters import Positive, Range, check_parameters
 from bakeoff.run.cell import Cell, build_source
 from bakeoff.run.isolated import run_isolated
@@ -150,13 +150,20 @@ def check_same_data(experiment: Experiment, requests: Iterable[CellRequest]) -> 
     stored = {coordinates(a): a.cell for a in experiment.requests}
     for new in requests:
         old = stored.get(coordinates(new))
-        if old is None or old.split_key == new.cell.split_key:
+        if old is None or _same_split(old, new.cell):
             continue
         raise DataError(
             f"data set {new.cell.dataset_name!r}{_changed(old, new.cell)} after experiment "
             f"{experiment.name!r} stored its split {new.cell.split_name!r}; "
             "one table never mixes two: restore it, or use fresh=true or another name"
         )
+
+
+def _same_split(old: Cell, new: Cell) -> bool:
+    try:
+        return old.split_key == new.split_key
+    except ConfigError:  # a class of the user's, in a file of an earlier version
+        return (old.dataset, old.split, old.contents) == (new.dataset, new.split, new.contents)
 
 
 def _changed(old: Cell, new: Cell) -> str:

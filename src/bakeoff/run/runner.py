@@ -18,7 +18,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from bakeoff.data.source import Dataset
-from bakeoff.errors import DataError, Unsupported
+from bakeoff.errors import DataError, Unsupported, UsageError
 from bakeoff.evaluation.catalogue import resolve
 from bakeoff.evaluation.measure import Measurements, measure, per_user_table
 from bakeoff.evaluation.stats import TrainStats
@@ -26,8 +26,9 @@ from bakeoff.evaluation.topk import TopK
 from bakeoff.importing import user_code_errors
 from bakeoff.models.base import HasDeterminism, HasNotes, Model
 from bakeoff.models.fitting import limit_threads
-from bakeoff.run.cell import Cell, build_model, build_source, build_splitter, parameters
+from bakeoff.run.cell import Cell, StoredCell, build_model, build_source, build_splitter, parameters
 from bakeoff.run.inference import evaluation_inputs, recommend
+from bakeoff.run.naming import cell_label
 from bakeoff.run.resources import ResourceMeter, environment
 from bakeoff.splits.base import Split
 from bakeoff.storage.record import Measurement, Record, Status, TuningRecord
@@ -58,6 +59,8 @@ class Workspace:
             if self.store.has_data(cell.data_key):
                 dataset = self.store.data(cell.data_key)
                 return replace_fields(dataset, name=str(cell.dataset.get("name", dataset.name)))
+            if isinstance(cell, StoredCell):
+                raise UsageError(f"{self.store.root}: it lacks the data of {cell_label(cell)}; run it again")
             with user_code_errors(cell.dataset["_target_"], "dataset", DataError):
                 return build_source(cell.dataset).load()
 
@@ -70,6 +73,8 @@ class Workspace:
         if self.store.has_split(key):
             with clock.phase("split"):
                 split = self.store.split(key)
+        elif isinstance(cell, StoredCell):
+            raise UsageError(f"{self.store.root}: it lacks the split of {cell_label(cell)}; run it again")
         else:
             dataset = self.dataset(cell, clock)
             with clock.phase("split"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from bakeoff.errors import UsageError
+from bakeoff.run.cell import StoredCell
 from bakeoff.storage.record import CellRequest
 from bakeoff.storage.store import read_json, write_json
 
@@ -20,8 +21,12 @@ class Experiment(msgspec.Struct, frozen=True):
     commands: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, folder: Path, name: str) -> Experiment:
+    def read(cls, folder: Path, name: str, *, trust: bool = False) -> Experiment:
         """Return the stored experiment, or an empty one if there is none.
+
+        Args:
+            name: of the folder; an experiment may have been copied to another.
+            trust: whether the classes that it names may be imported.
 
         Raises:
             UsageError: the file is not an experiment.
@@ -30,9 +35,12 @@ class Experiment(msgspec.Struct, frozen=True):
         if not path.exists():
             return cls(name)
         try:
-            return read_json(path, cls)
+            stored = read_json(path, cls)
         except ValueError as error:
             raise UsageError(f"{error}; use another name or fresh=true") from error
+        cells = (r.cell if trust else StoredCell.of(r.cell) for r in stored.requests)
+        requests = tuple(CellRequest(r.key, cell) for r, cell in zip(stored.requests, cells, strict=True))
+        return cls(name, requests, stored.commands)
 
     def with_cells(self, requests: Iterable[CellRequest], command: str) -> Experiment:
         """Return this experiment with more cells, each once, in the order of the tables."""

@@ -16,9 +16,9 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import Array
-from bakeoff.errors import UsageError
+from bakeoff.errors import ConfigError, UsageError
 from bakeoff.models.base import Model, Serializable, State
-from bakeoff.run.cell import Cell, build_model
+from bakeoff.run.cell import Cell, build_model, check_shipped
 from bakeoff.splits.base import Split
 from bakeoff.storage.record import Record
 from bakeoff.storage.store import Store, read_json, write_json
@@ -72,14 +72,28 @@ def save_model(
     return reason
 
 
-def load_model(record: Record, store: Store) -> Model:
-    """Return the saved model of a done cell.
+def build_stored(record: Record, *, trust: bool = False) -> Model:
+    """Return the model of a stored cell with its final parameters, not fitted.
 
-    Nothing in the cell's folder is executed or imported: the class is the one that the record's configuration
-    names, built with the record's parameters.
+    Args:
+        trust: whether classes may be imported that are not shipped.
 
     Raises:
-        ModelNotSaved: the cell has no saved model.
+        ModelNotSaved: its class is not shipped, and not trusted.
+    """
+    if not trust:
+        try:
+            check_shipped([record.cell.model_build, record.parameters], "model.build")
+        except ConfigError as error:
+            raise ModelNotSaved(str(error)) from error
+    return build_model(record.cell.model, **record.parameters)
+
+
+def load_model(record: Record, store: Store, *, trust: bool = False) -> Model:
+    """Return the saved model of a done cell, of a class as `build_stored` builds it.
+
+    Raises:
+        ModelNotSaved: the cell has no saved model, or its class is not trusted.
         UsageError: its files are damaged, or belong to another cell.
     """
     folder = store.cell_folder(record.key)
@@ -97,7 +111,7 @@ def load_model(record: Record, store: Store) -> Model:
         actual, value = getattr(about, name), getattr(expected, name)
         if actual != value:
             raise _damaged(f"{folder / 'model.json'}: {name}: expected {value!r}, found {actual!r}")
-    model = build_model(cell.model, **record.parameters)
+    model = build_stored(record, trust=trust)
     if not isinstance(model, Serializable):
         raise ModelNotSaved(f"{type(model).__name__} no longer has state() and restore()")
     try:

@@ -34,6 +34,7 @@ from bakeoff.data.serialization import load_dataset, save_dataset
 from bakeoff.data.source import Dataset
 from bakeoff.errors import UsageError
 from bakeoff.hashing import canonical_json, content_hash, file_hash
+from bakeoff.run.cell import StoredCell
 from bakeoff.splits.base import Split, load_split, save_split
 from bakeoff.storage.record import STORED, Record
 
@@ -118,7 +119,7 @@ class Store:
         for name, value, expected in (("key", record.key, (key,)), ("status", record.status, STORED)):
             if value not in expected:
                 raise DamagedRecordError(f"{path}: {name}: expected {' or '.join(expected)}, found {value!r}")
-        return record
+        return replace(record, cell=StoredCell.of(record.cell))
 
     def readable(self, key: str) -> tuple[Record | None, str]:
         """Return the stored record and "", or None and the fault of a damaged one ("" if there is none)."""

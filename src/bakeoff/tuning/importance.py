@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bakeoff.run.cell import build
+from bakeoff.errors import ConfigError
+from bakeoff.run.cell import build, check_shipped
 from bakeoff.storage.record import Direction, TrialRecord
 from bakeoff.tuning.space import AXIS_KEYS
 from bakeoff.tuning.storage import quiet
@@ -58,6 +59,10 @@ def importance(
         trials: `record.tuning.trials`.
         directions: "maximize" or "minimize", one for each objective.
     """
+    try:
+        check_shipped(space, "model.space", "the importance of its hyperparameters is not computed")
+    except ConfigError as error:
+        return Importance(absent=str(error))
     drawn = [t for t in trials if t.number > 0 and t.state in ("complete", "pruned")]
     finished = [t.objective_values for t in drawn if t.state == "complete"]
     n, top = len(drawn), n_best(len(drawn))
