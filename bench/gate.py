@@ -1,10 +1,10 @@
-"""Error rates of a gate over several comparisons: one answer for each and their vote, against one for all.
+"""Error rates of the gate over several comparisons: one decision by their mean, against a vote of each.
 
     python bench/gate.py                           # the tables of docs/statistics.md
 
 A comparison has its own users and splits; a user's difference on a split is drawn as in bench/variance.py.
-The vote is PROMOTED if every comparison is, REJECTED if one is. The pooled answer comes from the interval of
-the mean difference over the comparisons (`evaluation.variance.combined`).
+The decision comes from the interval of the mean difference (`evaluation.variance.combined`), the vote from
+each comparison's own interval: PROMOTED if all are, REJECTED if one is.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from bakeoff.arrays import Doubles
 from bakeoff.evaluation.significance import Sample, TestConfig, pair_spread
 from bakeoff.evaluation.variance import PairSpread, combined
+from bakeoff.queries.compare import answer_of
 
 REPEATS = 2000
 USERS = 100
@@ -39,56 +40,63 @@ def draw(rng: np.random.Generator, n_splits: int, difference: float, effect: flo
     return pair_spread(samples, (0, 1), TestConfig())
 
 
-def answers(
-    rng: np.random.Generator, n: int, n_splits: int, difference: float, effect: float
-) -> tuple[int, int, bool]:
-    """Return 1, -1 or 0 (promoted, rejected, undecided) by vote and pooled, and whether the latter covers."""
-    pairs = [draw(rng, n_splits, difference, effect) for _ in range(n)]
-    each = [side(pair.difference, float(pair.spread.half_widths()[0])) for pair in pairs]
-    vote = 1 if min(each) == 1 else -1 if min(each) == -1 else 0
-    result = combined(pairs, [str(at) for at in range(n)], np.full(n, 1 / n))
+def rates(
+    n: int, n_splits: int, difference: float, effect: float, repeats: int, margin: float | None = None
+) -> Doubles:
+    """Return shares: promoted and rejected by vote, the same pooled, pooled intervals that cover, and pooled
+    intervals that contradict one of the comparisons.
+
+    Args:
+        margin: of non-inferiority, in standard errors of one comparison; None for superiority.
+    """
+    rng = np.random.default_rng([SEED, n, n_splits, int(100 * abs(difference)), int(100 * effect)])
     share = 0.5 if n_splits > 1 else 1.0
-    truth = difference * np.sqrt((share + (1 - share) / n_splits) / USERS)
-    return vote, side(result.difference, result.half), abs(result.difference - truth) <= result.half
-
-
-def side(difference: float, half: float) -> int:
-    return 1 if difference > half else -1 if difference < -half else 0
-
-
-def rates(n: int, n_splits: int, difference: float, effect: float, repeats: int) -> Doubles:
-    """Return shares: promoted and rejected by vote, the same pooled, and pooled intervals that cover."""
-    rng = np.random.default_rng([SEED, n, n_splits, int(100 * difference), int(100 * effect)])
-    results = np.array([answers(rng, n, n_splits, difference, effect) for _ in range(repeats)])
-    vote, pooled, covers = results.T
-    return np.array(
-        [(vote == 1).mean(), (vote == -1).mean(), (pooled == 1).mean(), (pooled == -1).mean(), covers.mean()]
-    )
+    error = np.sqrt((share + (1 - share) / n_splits) / USERS)
+    bounds = (0.0, 0.0) if margin is None else (-margin * error, -margin * error)
+    results = np.zeros((repeats, 6))
+    for row in results:
+        pairs = [draw(rng, n_splits, difference, effect) for _ in range(n)]
+        halves = np.array([float(pair.spread.half_widths()[0]) for pair in pairs])
+        means = np.array([pair.difference for pair in pairs])
+        each = [answer_of(m - h, m + h, bounds) for m, h in zip(means, halves, strict=True)]
+        mean = combined(pairs, [str(at) for at in range(n)], np.full(n, 1 / n))
+        pooled = answer_of(mean.difference - mean.half, mean.difference + mean.half, bounds)
+        row[:] = (
+            all(answer == "PROMOTED" for answer in each),
+            any(answer == "REJECTED" for answer in each),
+            pooled == "PROMOTED",
+            pooled == "REJECTED",
+            abs(mean.difference - difference * error) <= mean.half,
+            np.any(np.abs(means - mean.difference) > halves + mean.half),
+        )
+    return np.asarray(results.mean(axis=0))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--repeats", type=int, default=REPEATS)
     repeats = parser.parse_args().repeats
-    heads = (
-        "comparisons",
-        "splits of each",
-        "split effect",
-        "true difference",
+    shares = (
         "vote: promoted %",
         "rejected %",
         "pooled: promoted %",
         "rejected %",
         "coverage %",
+        "contradicts %",
     )
-    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
-    for n_splits, effect in ((1, 0.0), (3, 0.0), (3, 1.0)):
-        for difference in (0.0, BETTER):
-            for n in (1, 3, 5, 10):
-                shares = rates(n, n_splits, difference, effect, repeats)
-                cells = [str(n), str(n_splits), f"{effect:g}", f"{difference:g}"]
-                cells += [f"{100 * share:.1f}" for share in shares]
-                print(f"| {' | '.join(cells)} |", flush=True)
+    heads = ("true difference", "splits of each", "split effect", "comparisons", *shares)
+    for title, margin, differences in (
+        ("Superiority", None, (0.0, BETTER)),
+        (f"Non-inferiority, margin {BETTER}", BETTER, (-BETTER, 0.0, -2 * BETTER)),
+    ):
+        print(f"\n{title}\n\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+        for difference in differences:
+            for n_splits, effect in ((1, 0.0), (3, 0.0), (3, 1.0)):
+                for n in (1, 3, 5, 10):
+                    of_row = rates(n, n_splits, difference, effect, repeats, margin)
+                    cells = [f"{difference:g}", str(n_splits), f"{effect:g}", str(n)]
+                    cells += [f"{100 * share:.1f}" for share in of_row]
+                    print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -670,6 +670,11 @@ def export_command() -> None:
     _option("metrics", METRICS, "metrics to compare (default: all that were measured)"),
     _option("gate", Value("METRIC@K"), "answer by exit code: 0 PROMOTED, 3 REJECTED, 4 UNDECIDED"),
     _option("tolerance", NUMBER, "of --gate: how far the interval must lie above 0 (or below)"),
+    _option(
+        "non_inferior",
+        Value("MARGIN", _number),
+        "of --gate, in place of --tolerance: by how much A may be worse, in units of the metric",
+    ),
     _option("users", INTEGER, "users with the largest gains, and losses, shown of each split", default="3"),
     *_statistics(test="randomization"),
     *(RESULTS_DIR, FORMAT),
@@ -691,8 +696,9 @@ def compare_command() -> None:
     the largest changes with both lists.
 
     The gate is PROMOTED if the interval of the difference lies above +tolerance, REJECTED if below
-    -tolerance. Where lower is better the sign is turned. Of several comparisons all must be promoted; one
-    rejected rejects.
+    -tolerance. With --non-inferior MARGIN it is PROMOTED above -MARGIN and REJECTED below -MARGIN. Where
+    lower is better the sign is turned. Several data sets, splits or models are one decision, by the interval
+    of their mean difference.
     """
 
 

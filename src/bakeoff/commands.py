@@ -338,6 +338,7 @@ def compare(
     metrics: Mapping[str, str] | None,
     gate: str | None,
     tolerance: float | None,
+    non_inferior: float | None,
     users: int,
     test_config: TestConfig,
     form: Form,
@@ -348,12 +349,13 @@ def compare(
     """
     from bakeoff.queries import compare as comparing
     from bakeoff.report.render import json
-    from bakeoff.report.render.compare import print_answer, print_comparison
+    from bakeoff.report.render.compare import print_comparison, print_decision
 
     if len(names) != 2:
         raise ConfigError(f"compare: expected two names, got {len(names)}; see bakeoff compare --help")
-    if tolerance is not None and gate is None:
-        raise ConfigError("compare: tolerance= belongs to a gate; give one as --gate ndcg@10")
+    for option, value in (("tolerance", tolerance), ("non_inferior", non_inferior)):
+        if value is not None and gate is None:
+            raise ConfigError(f"compare: {option}= belongs to a gate; give one as --gate ndcg@10")
     a, b = names
     request = comparing.CompareRequest(
         a,
@@ -365,20 +367,20 @@ def compare(
         metrics or {},
         gate,
         tolerance or 0.0,
+        non_inferior,
         users,
         test_config,
     )
     comparisons = comparing.compare(request)
-    answers = [one.answer for one in comparisons if one.answer is not None]
-    answer = None if gate is None else comparing.all_of(answers)
+    decision = None if gate is None else comparing.decide(comparisons, request)
     if form == "json":
-        json.write(json.comparisons(comparisons, gate, answer))
+        json.write(json.comparisons(comparisons, request, decision))
     else:
         for one in comparisons:
-            print_comparison(one, test_config, gate, request.tolerance)
-        if gate is not None and answer is not None and len(answers) > 1:
-            print_answer(gate, answer, answers)
-    return 0 if answer is None else comparing.EXIT_CODES[answer]
+            print_comparison(one, request)
+        if decision is not None:
+            print_decision(decision, comparisons, request)
+    return 0 if decision is None else comparing.EXIT_CODES[decision.answer]
 
 
 def _print_exported(folders: Mapping[str, Path], form: Form) -> None:

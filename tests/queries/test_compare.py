@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from bakeoff.errors import ConfigError
-from bakeoff.evaluation.significance import TestConfig, holm
+from bakeoff.evaluation.significance import TestConfig, holm, pair_spread
 from bakeoff.queries.compare import (
     EXIT_CODES,
+    CompareRequest,
     Difference,
     MetricComparison,
-    all_of,
+    answer_of,
     compare_matches,
+    decide,
     gate,
     match_cells,
     match_experiments,
     match_models,
+    pair_samples,
 )
 from bakeoff.queries.comparison import Column, comparison
 
@@ -86,7 +90,7 @@ def test_what_cannot_be_tested_says_why(make, store, metrics) -> None:
     why = {line.column.metric: line.untested for line in result.metrics}
     assert "no values by user" in why["ndcg"] and "whole set of lists" in why["gini"]
     with pytest.raises(ConfigError, match="gate=gini@10: it has no interval"):
-        gate(next(line for line in result.metrics if line.column.metric == "gini"), 0.0)
+        gate(next(line for line in result.metrics if line.column.metric == "gini"), (0.0, 0.0))
 
 
 def test_turns_of_few_columns_give_the_same(stored, store, metrics, monkeypatch) -> None:
@@ -94,6 +98,10 @@ def test_turns_of_few_columns_give_the_same(stored, store, metrics, monkeypatch)
     whole = compare_matches(cells, metrics, (10,), store, RULES)[0].metrics
     monkeypatch.setattr("bakeoff.queries.pairs._AT_ONCE", 1)
     assert compare_matches(cells, metrics, (10,), store, RULES)[0].metrics == whole
+
+
+def request(**options):
+    return CompareRequest("a", "b", Path("none"), gate="ndcg@10", **options)
 
 
 def line(low, high, higher=True):
@@ -114,21 +122,91 @@ def line(low, high, higher=True):
     ],
 )
 def test_a_gate_asks_where_the_interval_lies(low, high, tolerance, answer) -> None:
-    assert gate(line(low, high), tolerance) == answer
+    bounds = request(tolerance=tolerance).bounds
+    assert gate(line(low, high), bounds) == answer
     turned = {"PROMOTED": "REJECTED", "REJECTED": "PROMOTED"}.get(answer, answer)
-    assert gate(line(low, high, higher=False), tolerance) == turned
+    assert gate(line(low, high, higher=False), bounds) == turned
 
 
 def test_a_metric_without_a_better_end_promotes_nothing() -> None:
     with pytest.raises(ConfigError, match="no better end"):
-        gate(line(0.1, 0.2, higher=None), 0.0)
+        gate(line(0.1, 0.2, higher=None), (0.0, 0.0))
 
 
-def test_all_must_be_promoted_and_one_rejected_rejects() -> None:
-    assert all_of(["PROMOTED", "PROMOTED"]) == "PROMOTED"
-    assert all_of(["PROMOTED", "UNDECIDED"]) == "UNDECIDED"
-    assert all_of(["PROMOTED", "UNDECIDED", "REJECTED"]) == "REJECTED"
+def test_non_inferior_asks_whether_the_candidate_is_worse_by_more_than_the_margin() -> None:
+    bounds = request(non_inferior=0.01).bounds
+    ends = ((-0.009, 0.02), (-0.011, 0.02), (-0.03, -0.011), (-0.03, -0.009))
+    answers = ["PROMOTED", "UNDECIDED", "REJECTED", "UNDECIDED"]
+    assert [answer_of(low, high, bounds) for low, high in ends] == answers
+    assert [answer_of(-high, -low, bounds, higher_is_better=False) for low, high in ends] == answers
     assert EXIT_CODES == {"PROMOTED": 0, "REJECTED": 3, "UNDECIDED": 4}
+
+
+@pytest.mark.parametrize(
+    "options", [{"non_inferior": 0.0}, {"non_inferior": -1.0}, {"non_inferior": 0.1, "tolerance": 0.1}]
+)
+def test_a_margin_is_above_0_and_excludes_a_tolerance(options) -> None:
+    with pytest.raises(ConfigError, match="non_inferior="):
+        request(**options)
+
+
+@pytest.fixture
+def matched(stored, store, metrics):
+    """Return the comparisons of a with b on data sets where their mean difference and its noise are given."""
+
+    def make(*shifts, noise=0.2, n=100):
+        results = [
+            stored(m, values, key=f"{m}{at}", dataset=f"d{at}")
+            for at, shift in enumerate(shifts)
+            for m, values in zip("ab", pair_of(at, shift, noise, n), strict=True)
+        ]
+        made = compare_matches(
+            match_models("a", "b", comparison(results, (10,), metrics)), metrics, (10,), store, RULES
+        )
+        return [with_pair(one, store) for one in made]
+
+    return make
+
+
+def pair_of(seed, shift, noise, n):
+    rng = np.random.default_rng([7, seed])
+    base, differences = rng.random(n), rng.normal(0, noise, n)
+    return base + differences - differences.mean() + shift, base
+
+
+def with_pair(one, store, asked=None):
+    asked = asked or request()
+    leading = one.metrics[0]
+    pair = pair_spread(pair_samples(one.match, NDCG, store), (0, 1), RULES)
+    return replace(one, leading=leading, pair=pair, answer=gate(leading, asked.bounds))
+
+
+def test_several_matches_are_one_decision_by_the_interval_of_their_mean(matched) -> None:
+    matches = matched(0.03, 0.05, 0.03, 0.05)
+    assert {one.answer for one in matches} == {"UNDECIDED", "PROMOTED"}
+    decision = decide(matches, request())
+    tested = [one.leading.tested for one in matches]
+    half = np.sqrt(sum(((t.high - t.low) / 2) ** 2 for t in tested)) / 4
+    assert decision.answer == "PROMOTED" and decision.n_matches == 4
+    assert decision.difference == pytest.approx(0.04)
+    assert (decision.high - decision.low) / 2 == pytest.approx(half, rel=0.02)
+    assert decision.contradicted_by == ()
+    assert decide(matches, request(tolerance=0.03)).answer == "UNDECIDED"
+    assert decide(matches, request(non_inferior=0.001)).answer == "PROMOTED"
+
+
+def test_one_match_is_decided_by_its_own_interval(matched) -> None:
+    (one,) = matched(0.06)
+    decision = decide([one], request())
+    tested = one.leading.tested
+    assert (decision.answer, decision.low, decision.high) == ("PROMOTED", tested.low, tested.high)
+
+
+def test_matches_that_the_mean_contradicts_are_named(matched) -> None:
+    matches = matched(0.2, 0.2, -0.1)
+    decision = decide(matches, request())
+    assert decision.answer == "PROMOTED" and matches[2].answer == "REJECTED"
+    assert any(title.startswith("d2") for title in decision.contradicted_by)
 
 
 def test_a_candidate_behind_is_worse_by_the_direction() -> None:
@@ -150,7 +228,7 @@ def test_a_model_against_itself_is_never_decided_and_a_plainly_worse_one_always(
         (result,) = compare_matches(
             match_cells(a, b), metrics, (10,), store, TestConfig(seed=seed, resamples=1000)
         )
-        return gate(result.metrics[0], 0.002)
+        return gate(result.metrics[0], (0.002, -0.002))
 
     assert answer(cells[0], cells[0]) == answer(cells[0], cells[2]) == "UNDECIDED"
     assert (answer(cells[0], cells[1]), answer(cells[1], cells[0])) == ("PROMOTED", "REJECTED")

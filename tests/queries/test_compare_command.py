@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     experiment(folder, "three", list(cells(split_seeds=(1, 2, 3), seeds=(1,))))
     experiment(folder, "worse", list(cells(ease=BUILDS[2])))
     experiment(folder, "other", list(cells(n_users=50)))
+    experiment(folder, "other_models", list(cells(ease=BUILDS[2], by_item=POPULARITY)))
     return folder
 
 
@@ -99,6 +101,27 @@ def test_a_gate_answers_by_exit_code(run_compare, a, b, code, answer) -> None:
     exit_code, out, _ = run_compare(a, b, "name=one", "--gate", "ndcg@10", "--tolerance=0.002")
     assert exit_code == code
     assert out.rstrip().splitlines()[-1].startswith(f"{answer}: ndcg@10 ")
+
+
+def test_a_worse_candidate_within_the_margin_is_promoted(run_compare) -> None:
+    words = ("popularity", "ease", "name=one", "--gate=ndcg@10")
+    assert run_compare(*words, "--non-inferior", "0.99")[0] == 0
+    assert run_compare(*words, "non_inferior=0.0001")[0] == 3
+
+
+def test_several_models_are_one_decision_in_the_document(run_compare) -> None:
+    code, out, _ = run_compare("one", "other_models", "--gate=ndcg@10", "--format", "json")
+    document = json.loads(out)
+    each = [line for one in document["comparisons"] for line in one["metrics"] if line["k"] == 10]
+    differences = [line["difference"] for line in each if line["metric"] == "ndcg"]
+    decision = document["decision"]
+    assert len(differences) == decision["n_matches"] == 2
+    assert decision["difference"] == pytest.approx(sum(differences) / 2)
+    assert decision["low"] < decision["difference"] < decision["high"]
+    assert {"PROMOTED": 0, "REJECTED": 3, "UNDECIDED": 4}[document["answer"]] == code
+    assert [one["question"] for one in document["comparisons"]] == ["models", "models"]
+    assert all(one["n_splits"] == 1 and one["n_fits"] == [1, 1] for one in document["comparisons"])
+    assert all("smaller" in one for one in document["comparisons"])
 
 
 def test_a_tolerance_beyond_the_interval_leaves_it_undecided(run_compare) -> None:
@@ -230,6 +253,12 @@ def test_the_test_can_be_chosen(run_compare) -> None:
         (("ease", "popularity", "name=one", "--gate", "ndcg@10", "--tolerance", "nan"), "tolerance=nan"),
         (("ease", "popularity", "name=one", "--gate", "ndcg@10", "--tolerance", "x"), "expected a number"),
         (("ease", "popularity", "name=one", "--tolerance", "0.1"), "give one as --gate"),
+        (("ease", "popularity", "name=one", "--non-inferior", "0.1"), "give one as --gate"),
+        (("ease", "popularity", "name=one", "--gate=ndcg@10", "--non-inferior=0"), "non_inferior=0.0"),
+        (
+            ("ease", "popularity", "name=one", "--gate=ndcg@10", "--non-inferior=1", "tolerance=1"),
+            "two rules of a gate",
+        ),
         (("ease", "popularity", "name=one", "statistics.test=u"), "statistics.test='u'"),
         (("ease", "popularity", "name=one", "statistics.seed=x"), "expected a whole number"),
         (("one", "other"), "the data are not the same"),

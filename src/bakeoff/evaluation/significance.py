@@ -193,7 +193,7 @@ def compare(
     mean = moments.mean
     if needs_variance_model(samples, config):
         mean, p, low, high = over_repetitions(samples, pairs, config)
-        p = np.maximum(p, _least_p(outcomes.larger + outcomes.smaller))
+        p = np.maximum(p, least_p(outcomes.larger + outcomes.smaller))
     else:
         p = p_values(pooled, pairs, config)
         low, high = np.full(p.shape, np.nan), np.full(p.shape, np.nan)
@@ -203,7 +203,7 @@ def compare(
             low, high = mean - half, mean + half
         elif selected.any():
             low[:, selected], high[:, selected] = interval(pooled, pairs[selected], config)
-    few = _least_p(outcomes.larger + outcomes.smaller) > config.level
+    few = least_p(outcomes.larger + outcomes.smaller) > config.level
     low, high = np.where(few, np.minimum(low, 0.0), low), np.where(few, np.maximum(high, 0.0), high)
     return Differences(mean, p, effect, outcomes, low, high, moments.n_users, n_splits)
 
@@ -422,7 +422,7 @@ def _paired_t(sample: Sample, pairs: Array) -> Doubles:
     t = np.zeros(mean.shape)
     np.divide(mean * np.sqrt(n), deviation, out=t, where=varied)
     p = 2 * stdtr(np.broadcast_to(n - 1, t.shape), -np.abs(t))
-    p = np.where(varied, p, np.where(mean == 0, 1.0, _least_p(n)))
+    p = np.where(varied, p, np.where(mean == 0, 1.0, least_p(n)))
     return _not_below_flips(np.clip(p, SMALLEST, 1.0), sample, pairs)
 
 
@@ -436,11 +436,11 @@ def _not_below_flips(p: Doubles, sample: Sample, pairs: Array) -> Doubles:
     for c, q in np.argwhere((p < 0.5) & (p > _FEW_DIFFER)):
         a, b = pairs[q]
         differ = np.abs(sample.values[c, a] - sample.values[c, b]) > _EQUAL
-        p[c, q] = max(p[c, q], float(_least_p(int(np.count_nonzero(differ & users[c])))))
+        p[c, q] = max(p[c, q], float(least_p(int(np.count_nonzero(differ & users[c])))))
     return p
 
 
-def _least_p(n_different: Array | int) -> Doubles:
+def least_p(n_different: Array | int) -> Doubles:
     """Return the least p-value that n users who differ can have."""
     return np.minimum(2.0 ** (1 - np.asarray(n_different, dtype=np.float64)), 1.0)
 

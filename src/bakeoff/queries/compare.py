@@ -1,7 +1,8 @@
 """Compare a candidate with a baseline: whether it is better, for whom, and by enough to ship.
 
-(one,) = compare(CompareRequest("als", "popularity", Path("results"), name="first", gate="ndcg@10"))
-one.answer, one.leading.tested.low
+request = CompareRequest("als", "popularity", Path("results"), name="first", gate="ndcg@10")
+matches = compare(request)                    # one for each data set and split
+matches[0].leading.tested.low, decide(matches, request).answer
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from bakeoff.evaluation import significance
 from bakeoff.evaluation.catalogue import leading_k, metric_paths, prominence, resolve, shipped
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.significance import Differences, Sample, TestConfig, all_pairs, corrected
+from bakeoff.evaluation.variance import Needed, PairSpread, Question, combined, repetitions_needed
 from bakeoff.queries.comparison import Column, Part, Row, Table, comparison, row_names
 from bakeoff.queries.pairs import SplitCells, read_sample, samples_to_test, split_cells
 from bakeoff.queries.segments import Segment, UserChange, largest_changes, segments
@@ -62,8 +64,9 @@ class CompareRequest:
         metrics: name -> import path; none takes all that were measured.
         gate: the metric that decides on a deployment, `ndcg@10`; None for no gate.
         tolerance: by how much the interval must lie beyond 0, at least 0.
+        non_inferior: in place of the tolerance, by how much the candidate may be worse, above 0.
         users: number of users shown with the largest gains, and with the largest losses.
-        rules: how the difference is tested.
+        test_config: how the difference is tested.
     """
 
     a: str
@@ -75,15 +78,26 @@ class CompareRequest:
     metrics: Mapping[str, str] = field(default_factory=dict)
     gate: str | None = None
     tolerance: float = 0.0
+    non_inferior: float | None = None
     users: int = 3
     test_config: TestConfig = field(default_factory=lambda: TestConfig(test="randomization"))
 
     def __post_init__(self) -> None:
         check_range("tolerance", self.tolerance, 0)
+        if self.non_inferior is not None:
+            check_range("non_inferior", self.non_inferior, above=0)
+            if self.tolerance:
+                raise ConfigError("compare: tolerance= and non_inferior= are two rules of a gate; give one")
         check_range("users", self.users, 0, 1000, integer=True)
         for k in self.ks:
             check_range("k", k, 1, integer=True)
         _ = self.gate_column
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """A gate promotes if the interval lies above the first, and rejects if below the second."""
+        margin = self.non_inferior
+        return (self.tolerance, -self.tolerance) if margin is None else (-margin, -margin)
 
     @property
     def gate_column(self) -> Column | None:
@@ -198,6 +212,15 @@ class SplitBreakdown:
     absent: str = ""
 
 
+@dataclass(frozen=True)
+class SmallerDifference:
+    """What it is expected to take to tell a difference from a bound: the measured one, else half as far."""
+
+    difference: float
+    bound: float
+    needed: Needed
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """The result for one match.
@@ -207,7 +230,9 @@ class Comparison:
         family_size: pairs that the p-values were corrected for.
         leading: the gate's metric, else the most prominent one with a test; None without any.
         splits: each split by itself, in the leading metric.
-        answer: of the gate.
+        answer: that a gate would give for this match alone.
+        pair: the difference in the leading metric, and what it varies by.
+        smaller: what would be needed; None where the design cannot say.
     """
 
     match: Match
@@ -216,6 +241,8 @@ class Comparison:
     leading: MetricComparison | None = None
     splits: tuple[SplitBreakdown, ...] = ()
     answer: Answer | None = None
+    pair: PairSpread | None = None
+    smaller: SmallerDifference | None = None
 
     @property
     def n_splits(self) -> int:
@@ -223,9 +250,33 @@ class Comparison:
 
     @property
     def n_seeds(self) -> tuple[int, int]:
-        """Model seeds of the candidate and of the baseline, averaged per user."""
+        """Largest number of fits on a split, of the candidate and of the baseline."""
         candidate, baseline = (max(len(s.keys[side]) for s in self.match.splits) for side in (0, 1))
         return candidate, baseline
+
+    def question(self, test_config: TestConfig) -> Question:
+        """Return what is answered: one fit on one split cannot tell about the algorithms."""
+        return "models" if self.n_splits == max(self.n_seeds) == 1 else test_config.question
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer of a gate over all matches.
+
+    Args:
+        answer: by the interval.
+        difference, low, high: mean over the matches of candidate less baseline, and its interval; that of a
+            single match is its own. None where all matches are of the same cells.
+        n_matches: matches in the mean.
+        contradicted_by: matches whose own interval has no value in common with this one.
+    """
+
+    answer: Answer
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n_matches: int = 0
+    contradicted_by: tuple[str, ...] = ()
 
 
 # -- comparing ---------------------------------------------------------------------------------------
@@ -312,19 +363,27 @@ def _measured(result: Result, workspace: Workspace, spec: EvaluationSpec) -> Res
 
 def _with_breakdown(one: Comparison, request: CompareRequest, workspace: Workspace) -> Comparison:
     """Add the leading metric, the splits in it, and the answer of the gate."""
-    column, answer = request.gate_column, None
+    column, answer, config = request.gate_column, None, request.test_config
     if column is not None:
         leading = next((m for m in one.metrics if m.column == column), None)
         if leading is None:
             raise ConfigError(f"gate={request.gate}: {_why_not_measured(one.match, column)}")
-        answer = "UNDECIDED" if one.match.same else gate(leading, request.tolerance)
+        answer = "UNDECIDED" if one.match.same else gate(leading, request.bounds)
     else:
         tested = [m for m in one.metrics if m.tested is not None]
         leading = min(tested, key=lambda m: prominence(m.column.metric), default=None)
-    splits: tuple[SplitBreakdown, ...] = ()
-    if leading is not None and leading.tested is not None and not one.match.same:
-        splits = break_down(one.match, leading, workspace, request.test_config, request.users)
-    return replace(one, leading=leading, splits=splits, answer=answer)
+    if leading is None or leading.tested is None or one.match.same:
+        return replace(one, leading=leading, answer=answer)
+    samples = pair_samples(one.match, leading.column, workspace.store)
+    pair = significance.pair_spread(samples, (0, 1), config)
+    return replace(
+        one,
+        leading=leading,
+        splits=break_down(one.match, leading, samples, workspace, config, request.users),
+        answer=answer,
+        pair=pair,
+        smaller=_smaller(pair, leading.higher_is_better, max(one.n_seeds), request),
+    )
 
 
 def _why_not_measured(match: Match, column: Column) -> str:
@@ -489,10 +548,6 @@ class _MatchTests:
     p: dict[Column, Array] = field(default_factory=dict)
     untested: dict[Column, str] = field(default_factory=dict)
 
-    @property
-    def n_pairs(self) -> int:
-        return max((len(p) for p in self.p.values()), default=0)
-
 
 def compare_matches(
     pairs: Sequence[Match],
@@ -507,11 +562,20 @@ def compare_matches(
     """
     tests = [_tests(match, metrics, ks, store, test_config) for match in pairs]
     compared = []
-    for at, match in enumerate(pairs):
-        family = [tests[at]]
-        family += [t for n, t in enumerate(tests) if n != at and pairs[n].family == match.family]
-        each = tuple(_metric(match, column, family, metrics, test_config) for column in tests[at].columns)
-        compared.append(Comparison(match, each, sum(t.n_pairs for t in family)))
+    for own, match in zip(tests, pairs, strict=True):
+        family = [own]
+        family += [t for t, m in zip(tests, pairs, strict=True) if t is not own and m.family == match.family]
+        each = []
+        for column in own.columns:
+            tested = own.tested.get(column)
+            if tested is not None:
+                p = np.concatenate([of_match.p[column] for of_match in family if column in of_match.p])
+                tested = replace(tested, corrected=float(corrected(p, test_config.correction)[0]))
+            candidate, baseline = (_mean(side, column) for side in match.results)
+            higher, why = metrics[column.metric].higher_is_better, own.untested.get(column, "")
+            each.append(MetricComparison(column, higher, candidate, baseline, tested, why))
+        size = sum(max((len(p) for p in of_match.p.values()), default=0) for of_match in family)
+        compared.append(Comparison(match, tuple(each), size))
     return compared
 
 
@@ -548,23 +612,6 @@ def _difference(differences: Differences, at: int, higher: bool | None) -> Diffe
     )
 
 
-def _metric(
-    match: Match,
-    column: Column,
-    family: Sequence[_MatchTests],
-    metrics: Mapping[str, Metric],
-    test_config: TestConfig,
-) -> MetricComparison:
-    """One metric of a match; the first of the family is its own tests."""
-    tested = family[0].tested.get(column)
-    if tested is not None:
-        p = np.concatenate([tests.p[column] for tests in family if column in tests.p])
-        tested = replace(tested, corrected=float(corrected(p, test_config.correction)[0]))
-    candidate, baseline = (_mean(side, column) for side in match.results)
-    higher = metrics[column.metric].higher_is_better
-    return MetricComparison(column, higher, candidate, baseline, tested, family[0].untested.get(column, ""))
-
-
 def _value(result: Result, column: Column) -> float | None:
     measurement = result.record.measurement(column.metric, column.k)
     return None if measurement is None else measurement[0]
@@ -582,15 +629,21 @@ def _mean(results: Iterable[Result], column: Column) -> float:
 
 
 def break_down(
-    match: Match, metric: MetricComparison, workspace: Workspace, test_config: TestConfig, users: int
+    match: Match,
+    metric: MetricComparison,
+    samples: Sequence[Sample],
+    workspace: Workspace,
+    test_config: TestConfig,
+    users: int,
 ) -> tuple[SplitBreakdown, ...]:
     """Return every split of a match by itself, in a metric that has a test.
 
     Args:
+        samples: of the two sides, one for each split (`pair_samples`).
         users: number of users shown with the largest gains, and with the largest losses.
     """
     breakdowns = []
-    for split, sample in zip(match.splits, pair_samples(match, metric.column, workspace.store), strict=True):
+    for split, sample in zip(match.splits, samples, strict=True):
         name, cell = match.split_name(split), match.cell(split)
         differences = significance.compare([sample], np.array([[0, 1]]), test_config)
         alone = _difference(differences, 0, metric.higher_is_better)
@@ -613,10 +666,8 @@ def pair_samples(match: Match, column: Column, store: Store) -> list[Sample]:
     return [read_sample(store, replace(split, keys=split.keys[:2]), [column]) for split in match.splits]
 
 
-def gate(metric: MetricComparison, tolerance: float) -> Answer:
-    """Return PROMOTED if the interval of the difference lies above +tolerance, REJECTED if below -tolerance.
-
-    The difference is candidate less baseline, with the sign turned where lower is better.
+def gate(metric: MetricComparison, bounds: tuple[float, float]) -> Answer:
+    """Return the answer of a gate for one match: that of its own interval.
 
     Raises:
         ConfigError: the metric has no test, or no better end.
@@ -626,15 +677,59 @@ def gate(metric: MetricComparison, tolerance: float) -> Answer:
         raise ConfigError(f"gate={name}: the metric has no better end, so it cannot decide")
     if metric.tested is None:
         raise ConfigError(f"gate={name}: it has no interval ({metric.untested})")
-    low, high = metric.tested.low, metric.tested.high
-    if not metric.higher_is_better:
+    return answer_of(metric.tested.low, metric.tested.high, bounds, metric.higher_is_better)
+
+
+def answer_of(low: float, high: float, bounds: tuple[float, float], higher_is_better: bool = True) -> Answer:
+    """Return PROMOTED if an interval of candidate less baseline lies above the first bound, REJECTED if below
+    the second; with the sign turned where lower is better.
+    """
+    if not higher_is_better:
         low, high = -high, -low
-    return "PROMOTED" if low > tolerance else "REJECTED" if high < -tolerance else "UNDECIDED"
+    return "PROMOTED" if low > bounds[0] else "REJECTED" if high < bounds[1] else "UNDECIDED"
 
 
-def all_of(answers: Iterable[Answer]) -> Answer:
-    """Return one answer for several matches: promoted if all are, rejected if any is."""
-    distinct = set(answers)
-    if distinct == {"PROMOTED"}:
-        return "PROMOTED"
-    return "REJECTED" if "REJECTED" in distinct else "UNDECIDED"
+def decide(comparisons: Sequence[Comparison], request: CompareRequest) -> Decision:
+    """Return the answer of a gate over all matches: that of the interval of their mean difference."""
+    own = [
+        (one, one.leading.tested) for one in comparisons if one.leading and one.leading.tested and one.pair
+    ]
+    if not own:
+        return Decision("UNDECIDED")
+    first, tested = own[0]
+    assert first.leading is not None and first.answer is not None
+    if len(own) == 1:
+        return Decision(first.answer, tested.difference, tested.low, tested.high, 1)
+    data_sets = [repr(sorted(one.match.results[0][0].request.cell.dataset.items())) for one, _ in own]
+    weights, config = np.full(len(own), 1 / len(own)), request.test_config
+    mean = combined([one.pair for one, _ in own if one.pair], data_sets, weights, config.confidence)
+    low, high = mean.difference - mean.half, mean.difference + mean.half
+    n_differ: dict[str, int] = {}
+    for (_, of_match), name in zip(own, data_sets, strict=True):
+        n_differ[name] = max(n_differ.get(name, 0), of_match.wins + of_match.losses)
+    if significance.least_p(sum(n_differ.values())) > config.level:
+        low, high = min(low, 0.0), max(high, 0.0)
+    apart = [one.match for one, of_match in own if of_match.high < low or of_match.low > high]
+    return Decision(
+        answer_of(low, high, request.bounds, first.leading.higher_is_better is True),
+        *(mean.difference, low, high, len(own)),
+        tuple(f"{match.title}: {match.candidate}" for match in apart),
+    )
+
+
+def _smaller(
+    pair: PairSpread, higher: bool | None, n_fits: int, request: CompareRequest
+) -> SmallerDifference | None:
+    """Return what it takes to tell the difference, else half of it, from the nearest bound of a gate or 0."""
+    sign = -1 if higher is False else 1
+    upper, lower = request.bounds if request.gate else (0.0, 0.0)
+    bound = sign * (upper if sign * pair.difference > upper else lower)
+    distance = pair.difference - bound
+    if lower <= sign * pair.difference <= upper:
+        return None
+    for part in (1.0, 0.5):
+        confidence = request.test_config.confidence
+        needed = repetitions_needed(part * distance, pair.spread, n_fits, confidence)
+        if needed:
+            return SmallerDifference(bound + part * distance, bound, needed)
+    return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from bakeoff.evaluation.significance import TestConfig
+from bakeoff.evaluation.variance import Needed
 from bakeoff.queries.comparison import Agreement, Column, Contender, Lead, Marks, Row, Run, Table, Verdict
 from bakeoff.run.naming import escape_control_chars, settings
 
@@ -278,6 +279,16 @@ def _row_notes(table: Table) -> list[str]:
     ]
 
 
+def needed_text(needed: Needed) -> str:
+    """Return numbers of which any one, with all else as it is, is expected to be enough; "" without any.
+
+    >>> needed_text(Needed(splits=5, users=12000))
+    '5 splits or 12,000 users'
+    """
+    numbers = {"seeds": needed.fits, "splits": needed.splits, "users": needed.users}
+    return " or ".join(f"{n:,} {unit}" for unit, n in numbers.items() if n is not None)
+
+
 def p_text(p: float) -> str:
     """Return a p-value as text, never as 0.
 
@@ -450,13 +461,9 @@ def _needed(verdict: Verdict) -> list[str]:
     """Say what would be expected to tell the leader from the first of the ties."""
     if verdict.needed is None or verdict.leader is None or not verdict.ties:
         return []
-    needed = verdict.needed
-    ways = [f"{needed.fits} seeds"] if needed.fits is not None else []
-    ways += [f"{needed.splits} splits"] if needed.splits is not None else []
-    ways += [f"{needed.users:,} users"] if needed.users is not None else []
-    pair = f"{verdict.leader.label} from {verdict.ties[0].label}"
-    if ways:
-        return [f"To tell {pair} would take about {' or '.join(ways)}, if the difference is what it seems."]
+    pair, needed = f"{verdict.leader.label} from {verdict.ties[0].label}", needed_text(verdict.needed)
+    if needed:
+        return [f"To tell {pair} would take about {needed}, if the difference is what it seems."]
     return []
 
 

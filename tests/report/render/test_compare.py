@@ -5,17 +5,28 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from bakeoff.evaluation.significance import TestConfig
-from bakeoff.queries.compare import Comparison, Difference, Match, MetricComparison, SplitBreakdown
+from bakeoff.evaluation.variance import Needed
+from bakeoff.queries.compare import (
+    CompareRequest,
+    Comparison,
+    Decision,
+    Difference,
+    Match,
+    MetricComparison,
+    SmallerDifference,
+    SplitBreakdown,
+)
 from bakeoff.queries.comparison import Column
 from bakeoff.queries.pairs import SplitCells
 from bakeoff.queries.recommend import Item, ListedItem
 from bakeoff.queries.segments import Segment, UserChange
-from bakeoff.report.render.compare import print_answer, print_comparison
+from bakeoff.report.render.compare import print_comparison, print_decision
 from bakeoff.report.view import p_text
 
 HOSTILE = "[bold]x[/bold] <b>\x1b[31m\u202e:smile:"
@@ -39,10 +50,21 @@ def of_split(segments=(), gains=(), losses=(), name="split_seed 1", absent=""):
     return SplitBreakdown(name, alone, segments, gains, losses, absent)
 
 
-def printed(one, config=None, gate=None, tolerance=0.0):
+def printed(one, config=None, **options):
     out = io.StringIO()
     console = Console(file=out, width=180, no_color=True)
-    print_comparison(one, config or TestConfig(), gate, tolerance, console)
+    print_comparison(one, asked(config, **options), console)
+    return out.getvalue()
+
+
+def asked(config=None, **options):
+    return CompareRequest("a", "b", Path("none"), test_config=config or TestConfig(), **options)
+
+
+def decided(decision, *comparisons, **options):
+    out = io.StringIO()
+    console = Console(file=out, width=180, no_color=True)
+    print_decision(decision, comparisons, asked(gate="ndcg@10", **options), console)
     return out.getvalue()
 
 
@@ -77,13 +99,33 @@ def test_untested_metrics_are_listed_once_by_reason() -> None:
     assert out.count("No test: gini (no value for each user).") == 1
 
 
-def test_a_gate_shows_difference_interval_and_tolerance() -> None:
-    expected = comparison_of(line(), leading=line(), answer="PROMOTED")
-    out = printed(expected, gate="ndcg@10", tolerance=0.002)
-    assert "PROMOTED: ndcg@10 +0.1000, 95 % interval +0.0500 to +0.1500, tolerance 0.002" in out
+def test_a_gate_shows_difference_interval_and_rule() -> None:
+    one = comparison_of(line(), leading=line(), answer="PROMOTED")
+    decision = Decision("PROMOTED", 0.1, 0.05, 0.15, 1)
+    out = decided(decision, one, tolerance=0.002)
+    assert out == "PROMOTED: ndcg@10 +0.1000, 95 % interval +0.0500 to +0.1500, tolerance 0.002\n"
+    assert "no worse by more than 0.01" in decided(decision, one, non_inferior=0.01)
     falls = line(higher=False)
-    expected = comparison_of(falls, leading=falls, answer="REJECTED")
-    assert "tolerance 0.002, lower is better" in printed(expected, gate="ndcg@10", tolerance=0.002)
+    one = comparison_of(falls, leading=falls, answer="REJECTED")
+    assert "tolerance 0.002, lower is better" in decided(decision, one, tolerance=0.002)
+
+
+def test_several_comparisons_stand_above_their_one_decision() -> None:
+    ones = [
+        comparison_of(line(d=d), leading=line(d=d), answer=a)
+        for d, a in ((0.1, "PROMOTED"), (0.01, "UNDECIDED"))
+    ]
+    out = decided(Decision("PROMOTED", 0.055, 0.02, 0.09, 2, ("plays: als",)), *ones)
+    rows = out.splitlines()
+    assert [row.split()[-1] for row in rows[1:3]] == ["PROMOTED", "UNDECIDED"]
+    assert rows[3].startswith("PROMOTED: ndcg@10 +0.0550") and rows[3].endswith("mean of 2 comparisons")
+    assert "plays: als" in rows[4]
+
+
+def test_what_a_smaller_difference_needs_is_said() -> None:
+    smaller = SmallerDifference(0.01, -0.002, Needed(splits=7, users=1200))
+    out = printed(comparison_of(line(), leading=line(), smaller=smaller))
+    assert "+0.0100" in out and "-0.002" in out and "7 splits or 1,200 users" in out
 
 
 def test_how_it_was_tested_is_said() -> None:
@@ -135,13 +177,6 @@ def test_segments_count_users_who_are_better_off(higher, expected) -> None:
     assert expected in row
 
 
-def test_several_answers_are_counted() -> None:
-    out = io.StringIO()
-    answers = ["PROMOTED", "UNDECIDED", "PROMOTED"]
-    print_answer("ndcg@10", "UNDECIDED", answers, Console(file=out, width=100, no_color=True))
-    assert out.getvalue() == "UNDECIDED: ndcg@10 over 3 comparisons (2 PROMOTED, 1 UNDECIDED)\n"
-
-
 @pytest.mark.parametrize(("p", "text"), [(1e-300, "<0.0001"), (0.0001, "0.0001"), (1.0, "1.0000")])
 def test_p_is_never_shown_as_0(p, text) -> None:
     assert p_text(p) == text
@@ -150,7 +185,7 @@ def test_p_is_never_shown_as_0(p, text) -> None:
 def test_a_narrow_terminal_leaves_columns_out_and_names_them_rather_than_cutting_figures() -> None:
     out = io.StringIO()
     one = comparison_of(line("long_tail_share"))
-    print_comparison(one, TestConfig(), None, 0.0, Console(file=out, width=80, no_color=True))
+    print_comparison(one, asked(), Console(file=out, width=80, no_color=True))
     drawn = out.getvalue().splitlines()
     assert any("long_tail_share@10" in r and "+0.1000" in r and "7 / 2 / 1" in r for r in drawn)
     assert "On a wider terminal: d_z, p, better, baseline, candidate." in drawn

@@ -6,11 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bakeoff.evaluation.significance import TestConfig
-from bakeoff.queries.compare import Answer, Comparison, Match, MetricComparison, SplitBreakdown
+from bakeoff.queries.compare import (
+    CompareRequest,
+    Comparison,
+    Decision,
+    Match,
+    MetricComparison,
+    SplitBreakdown,
+)
 from bakeoff.queries.recommend import ListedItem
 from bakeoff.queries.segments import Segment
 from bakeoff.report.render.console import print_table, say
-from bakeoff.report.view import CORRECTIONS, NOTHING, TESTS, p_text, random_effects, visible
+from bakeoff.report.view import CORRECTIONS, NOTHING, TESTS, needed_text, p_text, random_effects, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,15 +35,15 @@ ITEM_WIDTH = 40
 _SPARE = ("d_z", "p", "better", "baseline", "candidate")
 
 
-def print_comparison(
-    one: Comparison,
-    test_config: TestConfig,
-    gate: str | None,
-    tolerance: float,
-    console: Console | None = None,
-) -> None:
-    """Print metrics, segments, users, and the answer of a gate; text from data is never markup."""
-    console = _console(console)
+_QUESTIONS = {
+    "algorithms": "the algorithms, trained again on another split with another seed",
+    "models": "these fitted models, on users like these",
+}
+
+
+def print_comparison(one: Comparison, request: CompareRequest, console: Console | None = None) -> None:
+    """Print metrics, segments and users; text from data is never markup."""
+    console, test_config = _console(console), request.test_config
     match, leading = one.match, one.leading
     say(console, f"{match.title}: {match.candidate} against {match.baseline}", style="bold")
     if match.same:
@@ -46,17 +53,51 @@ def print_comparison(
         _print_metrics(one, test_config, console)
     if leading is not None:
         _print_splits(match, leading, one.splits, test_config, console)
-        if one.answer is not None and gate is not None:
-            say(console, _gate_line(one.answer, leading, test_config, tolerance), style="bold")
+        if one.smaller is not None:
+            smaller = one.smaller
+            say(
+                console,
+                f"To tell {smaller.difference:+.4f} in {leading.column.name} from {smaller.bound:g} would "
+                f"take about {needed_text(smaller.needed)}.",
+            )
     console.print()
 
 
-def print_answer(
-    gate: str, answer: Answer, answers: Sequence[Answer], console: Console | None = None
+def print_decision(
+    decision: Decision,
+    comparisons: Sequence[Comparison],
+    request: CompareRequest,
+    console: Console | None = None,
 ) -> None:
-    """Print the answer for all matches together."""
-    counts = ", ".join(f"{answers.count(a)} {a}" for a in dict.fromkeys(answers))
-    say(_console(console), f"{answer}: {gate} over {len(answers)} comparisons ({counts})", style="bold")
+    """Print the answer of a gate, after those of each comparison by itself if there are several."""
+    console = _console(console)
+    leading = comparisons[0].leading
+    if decision.difference is None or decision.low is None or decision.high is None or leading is None:
+        say(console, f"{decision.answer}: {request.gate} +0.0000, the same cells", style="bold")
+        return
+    if len(comparisons) > 1:
+        say(console, f"Each by itself, in {request.gate}:")
+    for one in comparisons if len(comparisons) > 1 else ():
+        if one.leading is not None and one.leading.tested is not None:
+            own = one.leading.tested
+            interval = f"{own.difference:+.4f}, interval {own.low:+.4f} to {own.high:+.4f}"
+            say(console, f"  {one.match.title}: {one.match.candidate} {interval}, {one.answer}")
+    rule = (
+        f"tolerance {request.tolerance:g}"
+        if request.non_inferior is None
+        else f"no worse by more than {request.non_inferior:g}"
+    )
+    turned = ", lower is better" if leading.higher_is_better is False else ""
+    mean = f", mean of {decision.n_matches} comparisons" if decision.n_matches > 1 else ""
+    say(
+        console,
+        f"{decision.answer}: {request.gate} {decision.difference:+.4f}, "
+        f"{100 * request.test_config.confidence:.3g} % interval {decision.low:+.4f} to {decision.high:+.4f}, "
+        f"{rule}{turned}{mean}",
+        style="bold",
+    )
+    if decision.contradicted_by:
+        say(console, f"The interval of the mean contradicts that of {'; '.join(decision.contradicted_by)}.")
 
 
 def _console(console: Console | None) -> Console:
@@ -93,7 +134,8 @@ def _how_tested(one: Comparison, test_config: TestConfig) -> str:
         f"{CORRECTIONS[test_config.correction]} over {one.family_size} pairs of models for each metric and k"
     )
     corrected = f" p corrected by {family}." if one.family_size > 1 else " One pair: p needs no correction."
-    return f"Differences are candidate less baseline: {test}.{corrected}{seeds}"
+    about = f" About {_QUESTIONS[one.question(test_config)]}."
+    return f"Differences are candidate less baseline: {test}.{about}{corrected}{seeds}"
 
 
 def _print_metrics(one: Comparison, test_config: TestConfig, console: Console) -> None:
@@ -140,17 +182,6 @@ def _metric(metric: MetricComparison, test_config: TestConfig) -> tuple[str, ...
         *(p_text(tested.p), p_text(tested.corrected), f"{tested.effect:+.2f}"),
         outcomes(tested.wins, tested.ties, tested.losses),
         better,
-    )
-
-
-def _gate_line(answer: Answer, metric: MetricComparison, test_config: TestConfig, tolerance: float) -> str:
-    tested = metric.tested
-    if tested is None:  # a cell beside itself is compared by nothing
-        return f"{answer}: {metric.column.name} {metric.candidate - metric.baseline:+.4f}, the same cells"
-    turned = "" if metric.higher_is_better else ", lower is better"
-    return (
-        f"{answer}: {metric.column.name} {tested.difference:+.4f}, {100 * test_config.confidence:.3g} % "
-        f"interval {tested.low:+.4f} to {tested.high:+.4f}, tolerance {tolerance:g}{turned}"
     )
 
 

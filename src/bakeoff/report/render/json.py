@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bakeoff.queries.compare import Comparison, MetricComparison
+from bakeoff.queries.compare import CompareRequest, Comparison, Decision, MetricComparison
 from bakeoff.queries.comparison import Table
 from bakeoff.queries.select import Result
 from bakeoff.report import rows
@@ -67,11 +67,16 @@ def experiments(
     return {"experiments": folders, "verdict": verdicts, "cells": cells, "metrics": values}
 
 
-def comparisons(compared: Sequence[Comparison], gate: str | None, answer: str | None) -> dict[str, Any]:
+def comparisons(
+    compared: Sequence[Comparison], request: CompareRequest, decision: Decision | None
+) -> dict[str, Any]:
     """Return comparisons with a row for each metric and cutoff, and each split by itself."""
     return {
-        "gate": gate,
-        "answer": answer,
+        "gate": request.gate,
+        "tolerance": request.tolerance,
+        "non_inferior": request.non_inferior,
+        "answer": None if decision is None else decision.answer,
+        "decision": decision,
         "comparisons": [
             {
                 "split": one.match.title,
@@ -79,6 +84,10 @@ def comparisons(compared: Sequence[Comparison], gate: str | None, answer: str | 
                 "baseline": one.match.baseline,
                 "same_cells": bool(one.match.same),
                 "answer": one.answer,
+                "question": one.question(request.test_config),
+                "n_splits": one.n_splits,
+                "n_fits": one.n_seeds,
+                "smaller": one.smaller,
                 "family_size": one.family_size,
                 "metrics": [_metric(metric) for metric in one.metrics],
                 "splits": one.splits,
