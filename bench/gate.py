@@ -18,7 +18,7 @@ from bakeoff.evaluation.significance import Sample, TestConfig, pair_spread
 from bakeoff.evaluation.variance import PairSpread, combined
 from bakeoff.queries.compare import answer_of
 
-REPEATS = 2000
+REPEATS = 1000
 USERS = 100
 SEED = 20261124
 BETTER = 3.3
@@ -82,7 +82,7 @@ def main() -> None:
         "pooled: promoted %",
         "rejected %",
         "coverage %",
-        "contradicts %",
+        "contradicted %",
     )
     heads = ("true difference", "splits of each", "split effect", "comparisons", *shares)
     for title, margin, differences in (
@@ -91,8 +91,8 @@ def main() -> None:
     ):
         print(f"\n{title}\n\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
         for difference in differences:
-            for n_splits, effect in ((1, 0.0), (3, 0.0), (3, 1.0)):
-                for n in (1, 3, 5, 10):
+            for n_splits, effect in ((1, 0.0), (3, 1.0)):
+                for n in (1, 3, 10):
                     of_row = rates(n, n_splits, difference, effect, repeats, margin)
                     cells = [f"{difference:g}", str(n_splits), f"{effect:g}", str(n)]
                     cells += [f"{100 * share:.1f}" for share in of_row]
