@@ -28,7 +28,7 @@ from bakeoff import config_files
 from bakeoff.models.fitting import limit_threads
 from bakeoff.run.cell import Cell, build_source, build_splitter
 from bakeoff.storage.store import Store
-from bakeoff.tuning import check, tune
+from bakeoff.tuning.tune import check, tune
 
 DATA = ("ml_100k", "hetrec_lastfm", "simulated")
 MODELS = ("itemknn_bm25", "als")

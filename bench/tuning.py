@@ -26,10 +26,10 @@ from bakeoff.run.cell import Cell, build_model, build_source, build_splitter
 from bakeoff.run.inference import evaluation_inputs, recommend
 from bakeoff.splits.base import Split
 from bakeoff.storage.store import Store
-from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.sampling import derive_seed
 from bakeoff.tuning.spec import TuningSpec
+from bakeoff.tuning.tune import tune
 
 CHOICES = "optuna.distributions.CategoricalDistribution"
 

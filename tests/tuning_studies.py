@@ -14,7 +14,7 @@ from bakeoff.run.cell import Cell, build_source, build_splitter
 from bakeoff.splits.base import Split
 from bakeoff.storage.record import TuningRecord
 from bakeoff.storage.store import Store
-from bakeoff.tuning import tune
+from bakeoff.tuning.tune import tune
 
 _FORKSERVER = multiprocessing.get_context("forkserver")
 _FORKSERVER.set_forkserver_preload(["bakeoff.tuning", "bakeoff.tuning.importance", "sqlalchemy"])

@@ -9,12 +9,12 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from click import Group
 from click.shell_completion import CompletionItem, ShellComplete
 
 from bakeoff import config_files
+from bakeoff.config_files import Config
 from bakeoff.errors import ConfigError, nearest
 
 _BASH = """_bakeoff_complete() {
@@ -168,7 +168,7 @@ def override_candidates(incomplete: str, words: Sequence[str], path: Sequence[Pa
     elif dot:
         keys = [f"{group}.{k}" for k in _keys(group, words, path)]
     else:
-        keys = [*config_files.groups(), *config_files.scalars()]
+        keys = config_files.roots()
     return [f"{prefix}{k}=" for k in keys if k.startswith(key)]
 
 
@@ -211,7 +211,7 @@ def _chosen(group: str, words: Sequence[str], path: Sequence[Path]) -> list[str]
     return [name for name in names if name in config_files.options(group, path)]
 
 
-def _keys_of(config: Mapping[str, Any]) -> dict[str, Any]:
+def _keys_of(config: Config) -> Config:
     """Return the keys that a command may set, nested ones with dots, and their values."""
     hidden = ("space", "defaults")
     keys = config_files.flat({k: v for k, v in config.items() if k not in hidden})

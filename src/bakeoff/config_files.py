@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bakeoff.errors import ConfigError, nearest
+
+Config = Mapping[str, Any]
+"""Part of a configuration as plain values: an option, the arguments of a constructor, a search space."""
 
 
 def folder() -> Path:
@@ -72,7 +75,7 @@ def parameters(group: str, name: str, path: Sequence[Path] | None = None) -> lis
 
 
 @cache
-def primary() -> dict[str, Any]:
+def primary() -> Config:
     """Return the content of the shipped `config.yaml`, the defaults of every command."""
     return read(folder() / "config.yaml")
 
@@ -81,6 +84,11 @@ def default(group: str) -> str:
     """Return the option of a group that `config.yaml` chooses; "" for none."""
     chosen = [entry.get(group) for entry in primary()["defaults"] if isinstance(entry, dict)]
     return next((str(name) for name in chosen if name), "")
+
+
+def roots() -> list[str]:
+    """Return the keys that a command may set at the top: groups and scalars."""
+    return sorted([*groups(), *scalars()])
 
 
 def scalars() -> list[str]:
@@ -95,12 +103,12 @@ def comments() -> dict[str, str]:
     return {m[1]: f"{m[3] or ''} (default: {m[2]})".strip() for m in scalars if m is not None}
 
 
-def statistics() -> dict[str, Any]:
+def statistics() -> Config:
     """Return the default arguments of `TestConfig`."""
-    return dict(primary()["statistics"])
+    return cast("Config", primary()["statistics"])
 
 
-def flat(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def flat(config: Config) -> Iterator[tuple[str, Any]]:
     """Yield the values of a configuration with their keys, nested ones with dots."""
     for key, value in config.items():
         if isinstance(value, Mapping) and value:

@@ -17,7 +17,7 @@ import pytest
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
-from bakeoff.tuning import check, tune
+from bakeoff.tuning.tune import check, tune
 from tuning_studies import Child, split_of, timeless, with_tuning
 
 

@@ -13,10 +13,10 @@ from bakeoff.errors import ConfigError
 from bakeoff.run.cell import Cell, build_source, build_splitter
 from bakeoff.storage.record import TuningRecord
 from bakeoff.storage.store import Store
-from bakeoff.tuning import check, tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.spec import TuningSpec
 from bakeoff.tuning.summary import front, select
+from bakeoff.tuning.tune import check, tune
 from tuning_studies import with_tuning
 
 TWO = ["ndcg@5", "novelty@3"]

@@ -14,7 +14,7 @@ import pytest
 
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
-from bakeoff.tuning import tune
+from bakeoff.tuning.tune import tune
 from commands import HERE, Warm
 from tuning_studies import Child, made, split_of, timeless, with_tuning
 

@@ -13,9 +13,9 @@ from bakeoff.run.cell import Cell, build_model
 from bakeoff.run.inference import recommend
 from bakeoff.splits.base import Split
 from bakeoff.storage.store import Store
-from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.spec import TuningSpec
+from bakeoff.tuning.tune import tune
 from tuning_studies import split_of
 
 THREE = TuningSpec(metric="recall@5", repeats=3)

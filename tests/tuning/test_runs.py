@@ -15,10 +15,10 @@ from bakeoff.models.implicit import ALS, BPR, LMF
 from bakeoff.models.lightfm import LightFM
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
-from bakeoff.tuning import tune
 from bakeoff.tuning.objective import FitPlanner, FitRequest, Objective
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import TuningSpec
+from bakeoff.tuning.tune import tune
 from tuning_studies import Child, split_of, timeless, with_tuning
 from tuning_toys import Counts
 

@@ -10,11 +10,11 @@ import pytest
 from bakeoff.errors import ConfigError
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
-from bakeoff.tuning import check, tune
 from bakeoff.tuning.sampling import SamplerPlan, sampler_plan
 from bakeoff.tuning.space import Space, parse
 from bakeoff.tuning.spec import TuningSpec
 from bakeoff.tuning.storage import discard, quiet
+from bakeoff.tuning.tune import check, tune
 from tuning_studies import split_of
 
 INT = "optuna.distributions.IntDistribution"

@@ -11,10 +11,11 @@ from scipy import sparse
 
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
-from bakeoff.tuning import objective, tune
+from bakeoff.tuning import objective
 from bakeoff.tuning.objective import PrecomputeCache, expected_fits, size
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import TuningSpec
+from bakeoff.tuning.tune import tune
 from tuning_studies import split_of, timeless
 from tuning_toys import Shares
 

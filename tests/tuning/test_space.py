@@ -7,8 +7,8 @@ import pytest
 
 from bakeoff.errors import ConfigError
 from bakeoff.run.cell import Cell
-from bakeoff.tuning import check
 from bakeoff.tuning.space import parse
+from bakeoff.tuning.tune import check
 
 INT = "optuna.distributions.IntDistribution"
 FLOAT = "optuna.distributions.FloatDistribution"

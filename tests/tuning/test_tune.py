@@ -12,9 +12,9 @@ from bakeoff import config_files
 from bakeoff.errors import ModelError
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
-from bakeoff.tuning import tune
 from bakeoff.tuning.objective import Objective
 from bakeoff.tuning.spec import TuningSpec
+from bakeoff.tuning.tune import tune
 from toys import blocks
 from tuning_studies import made, split_of, timeless, with_tuning
 

@@ -14,11 +14,11 @@ from bakeoff.errors import BakeoffError
 from bakeoff.run.cell import Cell
 from bakeoff.storage.record import Record
 from bakeoff.storage.store import Store
-from bakeoff.tuning import final_fit, storage
+from bakeoff.tuning import storage
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import TuningSpec, goals
 from bakeoff.tuning.storage import NOT_COUNTED, OWNER, Worker, counted, discard, is_alive
-from bakeoff.tuning.tune import Search
+from bakeoff.tuning.tune import Search, final_fit
 
 STALE = 60.0
 ELSEWHERE = "another-host 4711 1.0 abcd"

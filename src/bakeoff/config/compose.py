@@ -16,6 +16,7 @@ from bakeoff.config import overrides as command_line
 from bakeoff.config.hydra_errors import explain
 from bakeoff.config.overrides import CommandLine, Compose, Grid, Job
 from bakeoff.config.settings import Settings
+from bakeoff.config_files import Config
 from bakeoff.errors import BakeoffError, ConfigError
 from bakeoff.queries.params_from import with_params_from
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter, with_content_hashes
@@ -273,7 +274,7 @@ def to_cell(config: DictConfig) -> Cell:
         dataset_variant=overrides_label("dataset", config, dataset),
     )
     if cell.tune is not None:
-        from bakeoff.tuning import check
+        from bakeoff.tuning.tune import check
 
         check(cell)
     return cell
@@ -285,7 +286,7 @@ def _hyperparameters_named(config: DictConfig) -> set[str]:
     return {k.removeprefix("model.build.") for k in keys if k.startswith("model.build.")}
 
 
-def overrides_label(group: str, config: DictConfig, values: Mapping[str, Any], inside: str = "") -> str:
+def overrides_label(group: str, config: DictConfig, values: Config, inside: str = "") -> str:
     """Return the parameters that differ from the YAML of an option, as `factors=128,iterations=30`.
 
     Args:
@@ -311,7 +312,7 @@ def _text(value: object) -> str:
     return f"[{'; '.join(_text(v) for v in value)}]" if isinstance(value, list) else str(value)
 
 
-def _option_as_written(group: str, config: DictConfig) -> Mapping[str, Any]:
+def _option_as_written(group: str, config: DictConfig) -> Config:
     """Return the YAML of the chosen option of a group, before any override."""
     choice = config.hydra.runtime.choices.get(group)
     for source in config.hydra.runtime.config_sources:
@@ -333,7 +334,7 @@ def experiment_name(config: DictConfig, cell: Cell) -> str:
     return name
 
 
-def _plain(config: DictConfig, *, resolve: bool = True) -> dict[str, Any]:
+def _plain(config: DictConfig, *, resolve: bool = True) -> Config:
     from omegaconf import OmegaConf
 
     task = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])

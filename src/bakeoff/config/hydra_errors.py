@@ -64,13 +64,13 @@ def _unreadable(override: str) -> str:
 def _missing_option(group: str, name: str, words: CommandLine) -> str:
     options = config_files.options(group, words.search_path)
     if group not in config_files.groups() and not options:
-        return f"{group}={name}: there is no such group; {nearest(group, _roots())}"
+        return f"{group}={name}: there is no such group; {nearest(group, config_files.roots())}"
     if similar := closest(name, options):
         return f"{group}={name}: did you mean {similar!r}? write {group}={similar}"
     return f"{group}={name}: {nearest(name, options)}"
 
 
-def _missing_key(key: str, cause: Any, words: CommandLine, grid: Grid | None) -> str:
+def _missing_key(key: str, cause: Exception, words: CommandLine, grid: Grid | None) -> str:
     """Return the message for an override of a key that the configuration does not have."""
     group, _, parameter = key.partition(".")
     if group == "tune" and not getattr(cause, "parent_node", None):
@@ -87,7 +87,3 @@ def _missing_key(key: str, cause: Any, words: CommandLine, grid: Grid | None) ->
         )
         return f"{message}; write {own}={value}"
     return f"{message}; {nearest(key.rpartition('.')[2], siblings) if siblings else 'it has none'}"
-
-
-def _roots() -> list[str]:
-    return sorted({*config_files.groups(), *config_files.scalars()})

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff import config_files
+from bakeoff.config_files import Config
 from bakeoff.errors import ConfigError, closest, nearest
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def is_for_master(override: Override) -> bool:
     """
     if root_of(override) == "hydra":
         return True
-    top_level = override.key_or_group in (*config_files.groups(), *config_files.scalars())
+    top_level = override.key_or_group in config_files.roots()
     return top_level and not override.is_sweep_override()
 
 
@@ -156,7 +157,7 @@ def check_overrides(overrides: Iterable[Override]) -> None:
     Raises:
         ConfigError: the first of them.
     """
-    roots = {*config_files.groups(), *config_files.scalars(), "hydra"}
+    roots = {*config_files.roots(), "hydra"}
     for override in overrides:
         key, root = override.key_or_group, root_of(override)
         if override.is_delete() and root == key:
@@ -193,7 +194,7 @@ class Grid:
         check_overrides(both)
         self._compose, self._path = compose, path
         self._keys = cache(self._keys_of)
-        roots = {*config_files.groups(), *config_files.scalars()}
+        roots = set(config_files.roots())
         self._jobs = _product([o for o in both if root_of(o) in roots])
         self._own: dict[tuple[str, str], dict[str, list[str]]] = {}
         self._unused: dict[tuple[str, str], str] = {}
@@ -318,7 +319,7 @@ class Grid:
         key, value = override.key_or_group, (override.input_line or "").partition("=")[2]
         option, dot, parameter = key.partition(".")
         message = f"{key}: there is no such option"
-        roots = {*config_files.groups(), *config_files.scalars()}
+        roots = set(config_files.roots())
         if dot:
             names = roots.union(*(self.choices(group) for group in _WITH_PARAMETERS))
             similar = closest(option, names)
@@ -347,7 +348,7 @@ def _key(word: str) -> str:
     return word.partition("=")[0].lstrip("+~")
 
 
-def check_keys(config: Mapping[str, Any]) -> None:
+def check_keys(config: Config) -> None:
     """Check for what the user's YAML files set and bakeoff does not read.
 
     Args:
@@ -356,7 +357,7 @@ def check_keys(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: the first such key.
     """
-    roots = {*config_files.groups(), *config_files.scalars(), "hydra"}
+    roots = {*config_files.roots(), "hydra"}
     for key in config:
         if key not in roots:
             raise ConfigError(f"{key}: there is no such option, and a preset sets it; {nearest(key, roots)}")
@@ -376,7 +377,7 @@ def check_keys(config: Mapping[str, Any]) -> None:
             raise ConfigError(f"model.{key}: bakeoff does not read it; {nearest(key, _MODEL_KEYS)}")
 
 
-def check_settings(configs: Iterable[Mapping[str, Any]]) -> None:
+def check_settings(configs: Iterable[Config]) -> None:
     """Check that all cells of a grid, and the presets it takes, agree in SETTINGS.
 
     Args:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
+from bakeoff.config_files import Config
 from bakeoff.errors import ConfigError, check_flag, check_range
 from bakeoff.evaluation.catalogue import expand
 from bakeoff.evaluation.significance import TestConfig
@@ -26,7 +25,7 @@ class Settings:
     mlflow: str | None
 
     @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> Settings:
+    def of(cls, plain: Config) -> Settings:
         """Return the settings of a configuration of plain values.
 
         Raises:

@@ -17,6 +17,7 @@ from bakeoff.models.topk import FactorModel
 from bakeoff.parameters import Count, NonNegative, Positive, check_parameters
 
 Dtype = Literal["float32", "float64"]
+Library = Any  # a model of `implicit`, which has no types
 
 
 class _Factorisation(FactorModel):
@@ -36,7 +37,7 @@ class _Factorisation(FactorModel):
         check_parameters(self, "model.build")
 
     @abstractmethod
-    def _unfitted(self, seed: int) -> Any:
+    def _unfitted(self, seed: int) -> Library:
         """Return the library's model with these hyperparameters."""
 
     def _pairs(self, train: Interactions) -> CSR:
@@ -60,7 +61,7 @@ class _Factorisation(FactorModel):
         with limit_threads(1):
             library = self._unfitted(seed)
 
-            def after(iteration: int, _seconds: float, *more: Any) -> None:
+            def after(iteration: int, _seconds: float, *more: float) -> None:
                 self._learnt(library)
                 if on_epoch is not None:
                     on_epoch(iteration + 1, self._loss(more))
@@ -71,7 +72,7 @@ class _Factorisation(FactorModel):
                 raise ModelError(f"{type(self).__name__}: the factors diverged; {self.advice}") from error
         self._learnt(library)
 
-    def _learnt(self, library: Any) -> None:
+    def _learnt(self, library: Library) -> None:
         factors = np.asarray(library.user_factors, dtype=np.float32)
         if not self._fitted.all():
             of_all = np.zeros((len(self._fitted), factors.shape[1]), dtype=np.float32)
@@ -80,7 +81,7 @@ class _Factorisation(FactorModel):
         self.user_factors = factors
         self.item_factors = np.asarray(library.item_factors, dtype=np.float32)
 
-    def _loss(self, more: tuple[Any, ...]) -> float | None:
+    def _loss(self, more: tuple[float, ...]) -> float | None:
         """Return the training loss among the extra arguments of the library's callback."""
         return None
 
@@ -122,7 +123,7 @@ class ALS(_Factorisation):
     dtype: Dtype = "float32"
     num_threads: Count = 1
 
-    def _unfitted(self, seed: int | None) -> Any:
+    def _unfitted(self, seed: int | None) -> Library:
         from implicit.cpu.als import AlternatingLeastSquares
 
         return AlternatingLeastSquares(
@@ -144,11 +145,11 @@ class ALS(_Factorisation):
     def _weighted(self, matrix: CSR) -> CSR:
         return weighted(matrix, self.weights, model="ALS", negative=True)
 
-    def _learnt(self, library: Any) -> None:
+    def _learnt(self, library: Library) -> None:
         super()._learnt(library)
-        self._solver: Any = None
+        self._solver: Library | None = None
 
-    def _loss(self, more: tuple[Any, ...]) -> float | None:
+    def _loss(self, more: tuple[float, ...]) -> float | None:
         return more[0] if more else None
 
     def factors_of(self, users: Codes, history: CSR) -> Floats:
@@ -169,7 +170,7 @@ class ALS(_Factorisation):
         super().restore(state)
         self._solver = None
 
-    def _for_new_users(self) -> Any:
+    def _for_new_users(self) -> Library:
         """Return a library object with these item factors alone: the one being fitted caches products of
         older ones.
         """
@@ -214,7 +215,7 @@ class BPR(_Factorisation):
         """The reason why the same seed may give other lists."""
         return None if self.num_threads == 1 else "num_threads > 1: the threads of BPR race for the factors"
 
-    def _unfitted(self, seed: int) -> Any:
+    def _unfitted(self, seed: int) -> Library:
         from implicit.cpu.bpr import BayesianPersonalizedRanking
 
         return BayesianPersonalizedRanking(
@@ -260,7 +261,7 @@ class LMF(_Factorisation):
     def _pairs(self, train: Interactions) -> CSR:
         return weighted(train.matrix(), self.weights, model="LMF")
 
-    def _unfitted(self, seed: int) -> Any:
+    def _unfitted(self, seed: int) -> Library:
         from implicit.cpu.lmf import LogisticMatrixFactorization
 
         return LogisticMatrixFactorization(

@@ -18,6 +18,7 @@ from bakeoff.parameters import Count, NonNegative, OpenShare, Positive, check_pa
 
 Loss = Literal["warp", "warp-kos", "bpr", "logistic"]
 Schedule = Literal["adagrad", "adadelta"]
+Library = Any  # a model of `lightfm`, which has no types
 
 
 @dataclass
@@ -127,7 +128,7 @@ class LightFM(FactorModel):
             if on_epoch is not None:
                 on_epoch(epoch, None)
 
-    def _unfitted(self, seed: int, n_items: int) -> Any:
+    def _unfitted(self, seed: int, n_items: int) -> Library:
         try:
             import lightfm
         except ImportError as error:
@@ -173,7 +174,7 @@ class LightFM(FactorModel):
             matrix = sparse.diags((1 / sums).astype(np.float32)) @ matrix
         return sparse.csr_matrix(matrix, dtype=np.float32)
 
-    def _samples(self, pairs: CSR, rng: np.random.Generator) -> tuple[Any, Any]:
+    def _samples(self, pairs: CSR, rng: np.random.Generator) -> tuple[CSR, CSR | None]:
         """Return the samples of an epoch as COO (1 for a pair, -1 for a negative), and their weights as
         COO.
         """
@@ -193,7 +194,7 @@ class LightFM(FactorModel):
         return positives, sparse.coo_matrix((weights.astype(np.float32), (users, items)), shape=pairs.shape)
 
     def _learnt(
-        self, library: Any, fitted: Bools, user_features: CSR | None, item_features: CSR | None
+        self, library: Library, fitted: Bools, user_features: CSR | None, item_features: CSR | None
     ) -> None:
         """Take over the representations; users without pairs have those of their side features, or 0."""
         _, of_users = library.get_user_representations(user_features)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
 import numpy as np
 from scipy import sparse
 
-from bakeoff.arrays import CSR, Array, Codes, Floats
+from bakeoff.arrays import CSR, Array, Codes, Floats, Times
 from bakeoff.data.interactions import Interactions
 from bakeoff.errors import Unsupported
 from bakeoff.models.base import OnEpoch, State
@@ -86,7 +86,7 @@ class SAR(ScoringModel):
         check_memory(_BYTES * pairs, f"SAR for up to {pairs:,} pairs of items needs", FEWER_ITEMS)
         self._decayed: CSR | None = None
         if self.timedecay_formula:
-            decayed = affinity.data * self._decay(train.merged().times)
+            decayed = affinity.data * self._decay(cast("Times", train.merged().times))
             # The last row, which is empty, is for new users.
             indptr, shape = np.append(affinity.indptr, affinity.nnz), (train.n_users + 1, train.n_items)
             self._decayed = sparse.csr_matrix((decayed, affinity.indices, indptr), shape)
@@ -121,7 +121,7 @@ class SAR(ScoringModel):
     def _weighted(self, matrix: CSR) -> CSR:
         return weighted(matrix, self.weights, model="SAR", negative=True)
 
-    def _decay(self, times: Any) -> Array:
+    def _decay(self, times: Times) -> Array:
         now = int(times.max()) if self.time_now is None else self.time_now
         halvings = (now - times) / (self.time_decay_coefficient * _DAY)
         decay: Array = np.minimum(1.0, 0.5**halvings).astype(np.float32)

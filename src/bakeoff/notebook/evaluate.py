@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -21,6 +21,12 @@ from bakeoff.models.external import External
 from bakeoff.models.fitting import limit_threads
 from bakeoff.run.inference import evaluation_inputs, recommend
 from bakeoff.splits.base import Split, assemble
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Columns = dict[str, Array]
+"""Columns of lists by name: user, item, and rank or score."""
 
 _FILE = "lists.parquet"
 
@@ -37,8 +43,8 @@ class Evaluation:
         absent: metric -> why it has no number.
     """
 
-    table: Any
-    per_user: Any
+    table: pd.DataFrame
+    per_user: pd.DataFrame
     notes: tuple[str, ...]
     absent: Mapping[str, str]
 
@@ -105,7 +111,7 @@ def evaluate(
     return _evaluation(measured, split, tuple(notes))
 
 
-def _read(columns: Mapping[str, Any], split: Split) -> External:
+def _read(columns: Columns, split: Split) -> External:
     """Read the lists as `model=external` does: the same checks, the same messages."""
     import pyarrow as pa
     from pyarrow import parquet
@@ -124,7 +130,7 @@ def _read(columns: Mapping[str, Any], split: Split) -> External:
 # -- lists in any form, as columns ---------------------------------------------------------------
 
 
-def _columns(lists: Any, split: Split) -> dict[str, Any]:
+def _columns(lists: Any, split: Split) -> Columns:
     """Return columns user, item and rank or score."""
     if isinstance(lists, Mapping):
         lengths = [len(items) for items in lists.values()]
@@ -141,7 +147,7 @@ def _columns(lists: Any, split: Split) -> dict[str, Any]:
     return _checked({name: frame[name].to_numpy() for name in ("user", "item", *order)})
 
 
-def _of_arrays(users: Array, items: Array, split: Split) -> dict[str, Any]:
+def _of_arrays(users: Array, items: Array, split: Split) -> Columns:
     if users.ndim != 1 or items.ndim != 2 or len(users) != len(items):
         raise UsageError(
             f"lists: expected users [m] and items [m, D], got arrays of {users.shape} and {items.shape}"
@@ -153,7 +159,7 @@ def _of_arrays(users: Array, items: Array, split: Split) -> dict[str, Any]:
     return {"user": users[rows], "item": items[rows, places], "rank": places + 1}
 
 
-def _checked(columns: dict[str, Any]) -> dict[str, Any]:
+def _checked(columns: Columns) -> Columns:
     """Make ids whole numbers or strings: one kind in a column, as in a file."""
     if not len(columns["user"]):
         raise UsageError("lists: no rows; expected lists")
@@ -177,11 +183,11 @@ def _objects(values: Sequence[Any]) -> Array:
     return objects
 
 
-def _frame(table: Any, what: str) -> Any:
+def _frame(table: Any, what: str) -> pd.DataFrame:
     """Return a pandas frame with columns user and item."""
     if not hasattr(table, "columns") and not hasattr(table, "to_pandas"):
         raise UsageError(f"{what}: expected a frame with columns user and item, got {type(table).__name__}")
-    frame = table.to_pandas() if hasattr(table, "to_pandas") else table
+    frame: pd.DataFrame = table.to_pandas() if hasattr(table, "to_pandas") else table
     for name in ("user", "item"):
         if name not in frame.columns:
             raise UsageError(f"{what}: no column {name!r}; found {', '.join(map(str, frame.columns))}")
@@ -224,7 +230,7 @@ def _split(split: Split | None, train: Any, test: Any) -> Split:
     return assemble(*parts)
 
 
-def _numbers(frame: Any, part: str, name: str, dtype: Any) -> Any:
+def _numbers(frame: pd.DataFrame, part: str, name: str, dtype: type[np.generic]) -> Array | None:
     """Return a column of finite numbers, or None if the frame does not have it."""
     if name not in frame.columns:
         return None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bakeoff.arrays import Doubles
 from bakeoff.errors import ConfigError, UsageError, check_range, nearest
@@ -40,7 +40,14 @@ from bakeoff.splits.base import Split
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.store import Store
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from altair import Chart as AltairChart
+
 Names = str | Sequence[str] | None
+
+Where = Mapping[str, str | int]
+"""Which cells: dataset, split, split_seed, fold, seed or tune, as in CellFilter."""
 
 
 # -- running and loading -----------------------------------------------------------------------------
@@ -70,7 +77,7 @@ def load(folder: str | Path, store: str | Path | None = None) -> Loaded:
     return Loaded(experiment, folder, tuple(results), workspace, bare)
 
 
-def run(*words: str, **options: Any) -> Loaded:
+def run(*words: str, **options: object) -> Loaded:
     """Run what is missing of a grid, write its reports, and return the experiment, as `bakeoff run` does.
 
         bo.run("model.build.factors=32,64", dataset="ml_100k", model="als", k=[5, 10], name="factors")
@@ -96,7 +103,7 @@ def run(*words: str, **options: Any) -> Loaded:
     return load(session.folders[0])
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return f"[{','.join(_word(v) for v in value)}]" if isinstance(value, list | tuple) else str(value)
@@ -123,14 +130,16 @@ class Loaded:
     # -- tables ----------------------------------------------------------------------------------
 
     @property
-    def metrics(self) -> Any:
+    def metrics(self) -> pd.DataFrame:
         """The rows of `metrics.csv`, one for each cell, metric and cutoff, never averaged."""
-        return rows.frame_of(rows.METRIC_COLUMNS, rows.metric_rows(self.results, self._ks))
+        frame: pd.DataFrame = rows.frame_of(rows.METRIC_COLUMNS, rows.metric_rows(self.results, self._ks))
+        return frame
 
     @property
-    def cells(self) -> Any:
+    def cells(self) -> pd.DataFrame:
         """The rows of `cells.csv`, with the status, parameters, seconds and memory of each cell."""
-        return rows.frame_of(rows.CELL_COLUMNS, rows.cell_rows(self.results))
+        frame: pd.DataFrame = rows.frame_of(rows.CELL_COLUMNS, rows.cell_rows(self.results))
+        return frame
 
     def leaderboard(
         self,
@@ -138,7 +147,7 @@ class Loaded:
         metrics: Names = None,
         dataset: str | None = None,
         split: str | None = None,
-    ) -> Any:
+    ) -> pd.DataFrame:
         """Return a row for each model: means, their 95 % intervals, and the number of repetitions.
 
         Args:
@@ -154,7 +163,8 @@ class Loaded:
         query = metric_query(self.results, k, metrics)
         tables = self._tables(self._measured(query, dataset, split), query.ks, query.metrics)
         higher = {name: m.higher_is_better for name, m in query.metrics.items()}
-        return rows.leaderboard(tables, query.columns(tables), higher)
+        board: pd.DataFrame = rows.leaderboard(tables, query.columns(tables), higher)
+        return board
 
     def compare(
         self,
@@ -165,7 +175,7 @@ class Loaded:
         dataset: str | None = None,
         split: str | None = None,
         **test_options: Any,
-    ) -> Any:
+    ) -> pd.DataFrame:
         """Return paired differences of two models over users, first less second, with interval and p.
 
         Args:
@@ -202,7 +212,7 @@ class Loaded:
 
     # -- what the store holds of each cell -------------------------------------------------------
 
-    def lists(self, model: str | None = None, **where: Any) -> Any:
+    def lists(self, model: str | None = None, **where: str | int) -> pd.DataFrame:
         """Return the stored lists in your own ids: a frame of key, model, user, item, rank and score.
 
         Args:
@@ -211,21 +221,21 @@ class Loaded:
         """
         from bakeoff.report.export import listed
 
-        def read(result: Result) -> Mapping[str, Any]:
+        def read(result: Result) -> Mapping[str, object]:
             split = self.workspace.split(result.request.cell)
             return listed(split, self.workspace.store.lists(result.request.key))
 
         return self._by_cell(model, where, "lists", read)
 
-    def per_user(self, model: str | None = None, **where: Any) -> Any:
+    def per_user(self, model: str | None = None, **where: str | int) -> pd.DataFrame:
         """Return values by user: key, model, user, and a column for each metric and cutoff (`ndcg@10`)."""
         store = self.workspace.store
         return self._by_cell(model, where, "values by user", lambda r: store.per_user(r.request.key) or {})
 
-    def tuning(self, model: str | None = None, **where: Any) -> Any:
+    def tuning(self, model: str | None = None, **where: str | int) -> pd.DataFrame:
         """Return the trials of tuned cells: key, model, number, state, value, seconds, and the parameters."""
 
-        def read(result: Result) -> Mapping[str, Any]:
+        def read(result: Result) -> Mapping[str, object]:
             trials = result.record.tuning.trials if result.record.tuning is not None else ()
             columns = {n: [getattr(t, n) for t in trials] for n in ("number", "state", "value", "seconds")}
             names = dict.fromkeys(n for t in trials for n in t.parameters)
@@ -233,7 +243,7 @@ class Loaded:
 
         return self._by_cell(model, where, "trials", read)
 
-    def split(self, **where: Any) -> Split:
+    def split(self, **where: str | int) -> Split:
         """Return the split of the selected cells, for `bo.evaluate`; `where` as for `lists`.
 
         Raises:
@@ -307,13 +317,14 @@ class Loaded:
     def _ks(self) -> list[int]:
         return sorted({k for r in self.results for k in r.record.ks})
 
-    def _select(self, model: str | None, where: Mapping[str, Any] | None = None) -> list[Result]:
+    def _select(self, model: str | None, where: Where | None = None) -> list[Result]:
         """Return the results of the selected cells, each cell once."""
         names = [f.name for f in fields(CellFilter) if f.name != "models"]
         for name in where or ():
             if name not in names:
                 raise UsageError(f"{name}=: {nearest(name, names)}")
-        which = CellFilter(models=() if model is None else (model,), **(where or {}))
+        options: dict[str, Any] = dict(where or {})
+        which = CellFilter(models=() if model is None else (model,), **options)
         return list({r.request.key: r for r in reversed(select(self.results, which))}.values())[::-1]
 
     def _measured(self, query: MetricQuery, dataset: str | None, split: str | None) -> list[Result]:
@@ -337,10 +348,10 @@ class Loaded:
     def _by_cell(
         self,
         model: str | None,
-        where: Mapping[str, Any],
+        where: Where,
         what: str,
-        read: Callable[[Result], Mapping[str, Any]],
-    ) -> Any:
+        read: Callable[[Result], Mapping[str, object]],
+    ) -> pd.DataFrame:
         """Return one frame with what `read` returns for each selected cell that is done."""
         import pandas as pd
 
@@ -478,7 +489,7 @@ class Drawing:
         drawn: str = vl_convert.vegalite_to_svg(json.dumps(self.spec))
         return drawn
 
-    def altair(self) -> Any:
+    def altair(self) -> AltairChart:
         """Return an `altair.Chart` (or layered, concatenated chart) of the same specification."""
         import altair
 
@@ -487,7 +498,7 @@ class Drawing:
     def __repr__(self) -> str:
         return f"{self.chart.title}\n{self.chart.caption}"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         version = str(self.spec.get("$schema", "")).rpartition("/v")[2].partition(".")[0]
         rich = {f"application/vnd.vegalite.v{version}+json": self.spec} if version else {}
         return {**rich, "image/svg+xml": self.svg, "text/plain": repr(self)}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import config_files
+from bakeoff.config_files import Config
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.importing import import_object
 from bakeoff.parameters import REQUIRED, Parameter, parameters_of
@@ -46,7 +47,7 @@ class ParameterEntry:
     type: str
     default: Any
     range: str = ""
-    space: Mapping[str, Any] | None = None
+    space: Config | None = None
     meaning: str = ""
 
 
@@ -64,7 +65,7 @@ class Reference:
     kind: str
     name: str
     description: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Config = field(default_factory=dict)
     text: str = ""
     parameters: tuple[ParameterEntry, ...] = ()
     example: str = ""
@@ -123,7 +124,7 @@ def reference(kind: str, name: str, results: Path, config_dirs: Sequence[str] = 
 # -- options of groups ---------------------------------------------------------------------------------
 
 
-def _target(kind: str, option: Mapping[str, Any]) -> str | None:
+def _target(kind: str, option: Config) -> str | None:
     """Return the import path of the class that an option configures."""
     if kind == "tune":
         return "bakeoff.tuning.spec.TuningSpec" if len(option) > 0 else None
@@ -131,9 +132,7 @@ def _target(kind: str, option: Mapping[str, Any]) -> str | None:
     return None if target is None else str(target)
 
 
-def _parameters(
-    kind: str, option: Mapping[str, Any], parameters: Sequence[Parameter]
-) -> Iterator[ParameterEntry]:
+def _parameters(kind: str, option: Config, parameters: Sequence[Parameter]) -> Iterator[ParameterEntry]:
     """Yield the keys below a group that a command may set, in the order of the class."""
     build, prefix = (option.get("build", {}), "model.build") if kind == "model" else (option, kind)
     space = option.get("space") or {}
@@ -180,7 +179,7 @@ def _prose(cls: Any) -> str:
     return text.strip()
 
 
-def _axes_first(option: Mapping[str, Any]) -> dict[str, Any]:
+def _axes_first(option: Config) -> dict[str, Any]:
     """Return a preset as the words that a command would give: the axes of its grid, then its other keys."""
     axes = option.get("hydra", {}).get("sweeper", {}).get("params", {})
     return {**axes, **{key: value for key, value in option.items() if key not in ("hydra", "defaults")}}

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Self, cast
 
 from bakeoff import config_files
+from bakeoff.config_files import Config
 from bakeoff.data.source import Source
 from bakeoff.errors import ConfigError, nearest
 from bakeoff.hashing import identity
@@ -19,8 +20,6 @@ from bakeoff.splits.base import Splitter
 
 KEY_VERSION = 3
 """Raised whenever a change can move a number of an unchanged configuration; see the changelog."""
-
-Config = Mapping[str, Any]
 
 _LABELS = ("_target_", "_partial_", "name")
 

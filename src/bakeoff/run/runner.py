@@ -225,7 +225,7 @@ def _run(
     if split.held_out and not model.folds_in:
         raise Unsupported(cold_user_reason(model, cell))
     if cell.tune is not None:
-        from bakeoff.tuning import final_fit, tune
+        from bakeoff.tuning.tune import final_fit, tune
 
         with meter.phase("tune"):
             outcome.tuning = tune(cell, split, store)

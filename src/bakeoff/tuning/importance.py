@@ -9,8 +9,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from bakeoff.config_files import Config
 from bakeoff.errors import ConfigError
 from bakeoff.run.cell import build, check_shipped
 from bakeoff.storage.record import Direction, TrialRecord
@@ -45,9 +45,7 @@ class Importance:
     remarks: tuple[str, ...] = ()
 
 
-def importance(
-    space: Mapping[str, Any], trials: Sequence[TrialRecord], directions: Sequence[Direction]
-) -> Importance:
+def importance(space: Config, trials: Sequence[TrialRecord], directions: Sequence[Direction]) -> Importance:
     """Return the importance of each hyperparameter of a space.
 
     The defaults (trial 0) are excluded: the sampler did not propose them, and they may lie outside of the
@@ -97,7 +95,7 @@ def _worse_than(values: Sequence[Sequence[float]], directions: Sequence[Directio
 
 
 def _ped_anova(
-    space: Mapping[str, Any],
+    space: Config,
     trials: Sequence[TrialRecord],
     values: Sequence[list[float]],
     directions: Sequence[Direction],

@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from bakeoff import config_files
+from bakeoff.config_files import Config
 from bakeoff.errors import ConfigError, nearest
 from bakeoff.importing import import_object
 from bakeoff.parameters import Parameter, parameters_of
-from bakeoff.run.cell import Config, build, build_model, parameters
+from bakeoff.run.cell import build, build_model, parameters
 
 if TYPE_CHECKING:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution

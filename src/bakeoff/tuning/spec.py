@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Literal
 
+from bakeoff.config_files import Config
 from bakeoff.errors import ConfigError, check_choice, check_range, nearest
 from bakeoff.evaluation.catalogue import resolve, shipped, suggestion
 from bakeoff.evaluation.metric import Metric
 from bakeoff.parameters import Count, Positive, Range, check_parameters
-from bakeoff.run.cell import OLD_TUNE_KEYS, Config
+from bakeoff.run.cell import OLD_TUNE_KEYS
 from bakeoff.storage.record import Direction
 
 SAMPLERS = ("tpe", "random", "qmc", "cmaes", "grid")

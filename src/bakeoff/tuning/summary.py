@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bakeoff.run.cell import Config
+from bakeoff.config_files import Config
 from bakeoff.storage.record import Budget, Direction, TrialRecord, TrialState, TuningRecord
 from bakeoff.tuning.edges import edges
 from bakeoff.tuning.objective import NOTE
