@@ -40,6 +40,16 @@ class ModelError(BakeoffError):
     """A model broke its contract, for example by recommending what the user has seen."""
 
 
+def shortened(value: object) -> str:
+    """Return the repr of a value for a message, cut after 60 characters.
+
+    >>> shortened("a" * 1000)
+    "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..."
+    """
+    text = repr(value[:60] if isinstance(value, str | bytes) else value)
+    return text if len(text) <= 60 and text == repr(value) else f"{text[:60]}..."
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Return the choice most like a wrong name (letter case aside) and all choices, for an error message.
 
@@ -51,7 +61,8 @@ def nearest(name: str, choices: Iterable[str]) -> str:
         return "there is none"
     close = closest(name, names)
     hint = f"did you mean {close!r}? " if close else ""
-    return f"{hint}choose one of: {', '.join(names)}"
+    listed = [n if len(n) <= 60 else f"{n[:60]}..." for n in names[:40]] + ["..."] * (len(names) > 40)
+    return f"{hint}choose one of: {', '.join(listed)}"
 
 
 def closest(name: str, choices: Iterable[str]) -> str | None:

@@ -115,7 +115,7 @@ class TestConditions:
     def test_nothing_left_is_said(self, tmp_path):
         path = tmp_path / "shop.csv"
         path.write_text("user,item\na,x\nb,y\n")
-        with pytest.raises(DataError, match=r"none of 2 rows passes dataset\.where"):
+        with pytest.raises(DataError, match=r"none of 2 rows is left by dataset\.where"):
             Table(path=str(path), where=[{"column": "user", "matches": "z"}]).load()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from bakeoff.data.columns import join_key, split_key, to_seconds
 from bakeoff.data.readers import Table
 from bakeoff.errors import ConfigError, DataError
+from bakeoff.splits.predefined import Predefined
 
 PLAYS = "user,item,plays,when\na,x,3,100\nb,x,1,200\na,y,2,300\n"
 
@@ -547,3 +549,34 @@ def test_any_table_comes_back_as_pandas_groups_it(tmp_path_factory, records):
     expected = frame.groupby(["user", "item"])["n"].sum().to_dict()
     got = {(u, i): v for u, i, v in rows(Table(path=str(path), value="n").load())}
     assert {(str(u), i): v for (u, i), v in got.items()} == expected
+
+
+def test_ids_that_differ_in_case_spaces_or_leading_zeros_alone_are_counted(table, tmp_path):
+    similar = table("user,item\nAnn,007\nann,7\n ann,b\nbob,c\n", value=None)
+    (read, *_) = similar.load().steps
+    assert "of the user ids 2 differ" in read.note and "of the item ids 1 differ" in read.note
+    assert similar.load().interactions.n_users == 4
+    assert table("user,item\n1,x\n01,y\n", value=None).load().steps[0].note
+    assert not table("user,item\n1,x\n10,y\n", value=None).load().steps[0].note
+    (tmp_path / "test.csv").write_text("user,item,plays\nA,y,1\nb,y,1\n")
+    split = Predefined(table=table(), test=str(tmp_path / "test.csv")).split(table().load().interactions, 0)
+    notes = [step.note for step in split.steps if step.part == "test"]
+    assert any("of the user ids of all parts 1 differ" in note for note in notes)
+
+
+def test_a_declared_unit_allows_what_looks_like_two(table):
+    mixed = "user,item,plays,when\na,x,1,0\nb,y,1,5000\nb,x,1,1700000000000\n"
+    refused(table(mixed, time="when"), "row 3", "found 5000", "dataset.time_unit")
+    data = table(mixed, time="when", time_unit="ms").load().interactions
+    assert sorted(data.times.tolist()) == [0, 5, 1_700_000_000]
+
+
+def test_the_memory_of_rows_is_bounded_while_they_are_read(table):
+    """Eight megabytes of rows in 20 kB are refused after two blocks; no key depends on the bound."""
+    packed = gzip.compress(b"user,item\n" + b"a,x\nb,y\n" * 1_000_000)
+    small = table(packed, "bomb.csv.gz", value=None, memory_limit=4)
+    rows_read = int(
+        re.search(r"([\d,]+) rows take", refused(small, "dataset.memory_limit"))[1].replace(",", "")
+    )
+    assert rows_read < 1_000_000
+    assert replace(small, memory_limit=100).identity() == small.identity()

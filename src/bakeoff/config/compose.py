@@ -18,6 +18,7 @@ from bakeoff.config.overrides import CommandLine, Compose, Grid, Job
 from bakeoff.config.settings import Settings
 from bakeoff.config_files import Config
 from bakeoff.errors import BakeoffError, ConfigError
+from bakeoff.hashing import identity
 from bakeoff.queries.params_from import with_params_from
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter, with_content_hashes
 from bakeoff.run.runner import Workspace, run_cell
@@ -309,7 +310,12 @@ def overrides_label(group: str, config: DictConfig, values: Config, inside: str 
 def _text(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
-    return f"[{'; '.join(_text(v) for v in value)}]" if isinstance(value, list) else str(value)
+    if isinstance(value, Mapping):
+        text = "; ".join(f"{k} {_text(v)}" for k, v in value.items())
+        return text if len(text) <= 40 else f"{' '.join(map(str, value))} {identity('#', dict(value))[:5]}"
+    if isinstance(value, list):
+        return f"[{'; '.join(_text(v) for v in value)}]"
+    return "/".join(str(value).split("/")[-2:])  # of a path, its end
 
 
 def _option_as_written(group: str, config: DictConfig) -> Config:

@@ -12,11 +12,12 @@ import numpy as np
 
 from bakeoff.arrays import Array, Codes, Doubles, Times
 from bakeoff.data.interactions import Ids
-from bakeoff.errors import DataError
+from bakeoff.errors import DataError, shortened
 
 TimeUnit = Literal["auto", "s", "ms", "us", "ns"]
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_YEAR_1, _YEAR_10000 = -62_135_596_800, 253_402_300_800  # in unix seconds
 _INTEGER = r"^(0|-?[1-9][0-9]{0,18})$"  # canonical integers: no leading zeros, no -0
 
 
@@ -26,6 +27,10 @@ class GrowableArray:
     def __init__(self, dtype: type[np.generic]) -> None:
         self._array: Array = np.empty(0, dtype=dtype)
         self._length = 0
+
+    @property
+    def nbytes(self) -> int:
+        return self._length * self._array.itemsize
 
     def add(self, batch: Array) -> None:
         end = self._length + len(batch)
@@ -52,13 +57,19 @@ class IdEncoder:
     def __init__(self) -> None:
         self._distinct: Any = None
         self._pending: list[Any] = []
-        self._length = 0
+        self._length = self._pending_bytes = 0
         self._codes = GrowableArray(np.int32)
+
+    @property
+    def nbytes(self) -> int:
+        distinct = 0 if self._distinct is None else self._distinct.nbytes
+        return self._codes.nbytes + int(distinct) + self._pending_bytes
 
     def add(self, column: Any) -> None:
         """Add a batch, an Arrow dictionary array; nulls get the code -1."""
         self._pending.append(column)
         self._length += len(column.dictionary)
+        self._pending_bytes += column.nbytes
         if self._length > max(1 << 20, 0 if self._distinct is None else len(self._distinct)):
             self._settle()
 
@@ -83,7 +94,7 @@ class IdEncoder:
         self._distinct = one.chunk(0).dictionary
         for chunk in one.chunks[len(chunks) - len(self._pending) :]:
             self._codes.add(pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False))
-        self._pending, self._length = [], 0
+        self._pending, self._length, self._pending_bytes = [], 0, 0
 
 
 def sorted_ids(codes: Codes, distinct: Any) -> tuple[Codes, Ids]:
@@ -130,6 +141,31 @@ def _to_ids(distinct: Any) -> Ids:
     offsets = np.frombuffer(cuts, dtype=np.int64, count=len(texts) + 1, offset=8 * texts.offset)
     utf8 = np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8)
     return Ids(utf8=utf8[offsets[0] : offsets[-1]], offsets=offsets - offsets[0])
+
+
+def similar_ids(ids: Ids) -> str:
+    """Return a sentence on ids that differ from another only in case, spaces around them or leading zeros.
+
+    Empty where there are none, as among whole numbers.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if ids.utf8 is None or ids.offsets is None or not len(ids):
+        return ""
+    buffers = pa.py_buffer(np.ascontiguousarray(ids.offsets)), pa.py_buffer(np.ascontiguousarray(ids.utf8))
+    texts = pa.LargeStringArray.from_buffers(len(ids), *buffers)
+    plain = pc.utf8_ltrim(pc.utf8_lower(pc.utf8_trim_whitespace(texts)), characters="0").dictionary_encode()
+    codes = plain.indices.to_numpy()
+    n_similar = len(ids) - len(plain.dictionary)
+    if not n_similar:
+        return ""
+    pair = np.flatnonzero(codes == np.argmax(np.bincount(codes) > 1))[:2]
+    one, other = (shortened(texts[int(at)].as_py()) for at in pair)
+    return (
+        f"{n_similar} differ from another only in case, in spaces around them or in leading zeros, "
+        f"as {one} and {other}"
+    )
 
 
 def join_columns(parts: Sequence[tuple[Codes, Any]]) -> tuple[Codes, Any]:
@@ -182,23 +218,38 @@ def split_key(key: str) -> list[str]:
 
 
 def to_seconds(numbers: Array, unit: TimeUnit) -> Times:
-    """Return unix seconds (int64, rounded down) of unix numbers; `auto` infers the unit from the largest.
+    """Return unix seconds (int64, rounded down) of unix numbers; `auto` infers the unit from their size.
 
-    Seconds stay below 10^11 until the year 5138; the smallest milliseconds above it are of March 1973.
+    Seconds stay below 10^11 until the year 5138; the smallest milliseconds above it are of March 1973. 0 is
+    of every unit.
 
     Raises:
-        DataError: the unit is to be told, and the numbers are dates written as 20200131.
+        UnreadableTimeError: the unit is to be inferred, and the numbers are dates written as 20200131 or of
+            several units; or a time is not of the years 1 to 9999.
     """
     if unit == "auto":
         if _are_dates(numbers):
-            raise DataError(
-                f"found {numbers[0]}, expected unix seconds, not a date in digits: write 2020-01-31, "
-                "or declare dataset.time_unit=s"
+            expected = "unix seconds, not a date in digits: write 2020-01-31, or declare dataset.time_unit=s"
+            raise UnreadableTimeError(0, int(numbers[0]), expected)
+        sizes = np.digitize(np.abs(numbers.astype(np.float64)), [1, 1e11, 1e14, 1e17])
+        largest = max(int(sizes.max(initial=1)), 1)
+        units: tuple[TimeUnit, ...] = ("s", "ms", "us", "ns")
+        unit = units[largest - 1]
+        others = np.flatnonzero((sizes > 0) & (sizes < largest))
+        if len(others):
+            at = int(others[0])
+            expected = (
+                f"one unit in the whole column: this looks like {units[sizes[at] - 1]}, and "
+                f"{numbers[np.argmax(sizes)]} like {unit}; declare dataset.time_unit if all are of one"
             )
-        largest = max(int(numbers.max(initial=0)), -int(numbers.min(initial=0)))
-        unit = "s" if largest < 10**11 else "ms" if largest < 10**14 else "us" if largest < 10**17 else "ns"
+            raise UnreadableTimeError(at, int(numbers[at]), expected)
     whole: Times = numbers.astype(np.int64, copy=False)
-    return whole if unit == "s" else whole // _PER_SECOND[unit]
+    seconds = whole if unit == "s" else whole // _PER_SECOND[unit]
+    outside = (seconds < _YEAR_1) | (seconds >= _YEAR_10000)
+    if outside.any():
+        at = int(np.argmax(outside))
+        raise UnreadableTimeError(at, int(numbers[at]), f"a time of the years 1 to 9999, in {unit}")
+    return seconds
 
 
 def _are_dates(numbers: Array) -> bool:
@@ -219,6 +270,20 @@ def read_times(column: Any, timezone: str) -> tuple[Array, bool]:
         UnreadableTimeError: the first text that is no time.
     """
     import pyarrow as pa
+
+    try:
+        return _numbers_or_seconds(column, timezone)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        for at in range(len(column)):
+            try:
+                _numbers_or_seconds(column.slice(at, 1), timezone)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                raise UnreadableTimeError(at, column[at].as_py()) from None
+        raise
+
+
+def _numbers_or_seconds(column: Any, timezone: str) -> tuple[Array, bool]:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     if pa.types.is_dictionary(column.type):
@@ -227,9 +292,9 @@ def read_times(column: Any, timezone: str) -> tuple[Array, bool]:
         return pc.cast(column.fill_null(0), pa.int64()).to_numpy(), True
     if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
         floats = pc.cast(column, pa.float64()).fill_null(0).to_numpy()
-        not_finite = np.flatnonzero(~np.isfinite(floats))
-        if len(not_finite):
-            raise UnreadableTimeError(int(not_finite[0]), float(floats[not_finite[0]]))
+        unreadable = np.flatnonzero(~(np.abs(floats) < 2.0**63))
+        if len(unreadable):
+            raise UnreadableTimeError(int(unreadable[0]), float(floats[unreadable[0]]))
         return np.floor(floats).astype(np.int64), True
     if pa.types.is_date(column.type):
         column = pc.cast(column, pa.timestamp("ms"))
@@ -241,8 +306,10 @@ def read_times(column: Any, timezone: str) -> tuple[Array, bool]:
 class UnreadableTimeError(DataError):
     """A value that is not a time, at a position in its batch."""
 
-    def __init__(self, at: int, value: object) -> None:
-        super().__init__(f"found {value!r}, expected unix seconds or milliseconds, or an ISO 8601 time")
+    def __init__(
+        self, at: int, value: object, expected: str = "unix seconds or milliseconds, or an ISO 8601 time"
+    ) -> None:
+        super().__init__(f"found {shortened(value)}, expected {expected}")
         self.at = at
 
 

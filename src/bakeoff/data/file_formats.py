@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import csv
 import io
+import itertools
 import lzma
 import zipfile
 import zlib
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from bakeoff.errors import ConfigError, DataError, nearest
+from bakeoff.errors import ConfigError, DataError, nearest, shortened
 
 STAND_IN = "\x1f"  # the unit separator, which replaces a separator of several characters
 
@@ -38,8 +38,8 @@ class CsvDialect:
 
     def __post_init__(self) -> None:
         try:
-            codecs.lookup(self.encoding)
-        except LookupError:
+            "a".encode(self.encoding)
+        except (LookupError, ValueError):
             raise ConfigError(f"encoding={self.encoding!r}: expected a name such as utf8 or latin1") from None
         if self.separator == "":
             raise ConfigError(
@@ -60,7 +60,15 @@ def data_errors(path: Path) -> Iterator[None]:
     """Turn what a damaged file raises into a DataError."""
     try:
         yield
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        zipfile.BadZipFile,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:
         reason = str(error).splitlines() or [type(error).__name__]
         raise DataError(f"{path}: cannot be opened or unpacked ({reason[0]})") from None
 
@@ -112,7 +120,8 @@ def records(path: Path, dialect: CsvDialect) -> Iterator[tuple[int, list[str]]]:
     """Yield the records of a text file with the line each ends on: slow, for headers and for errors."""
     separator = dialect.separator_of(path)
     with data_errors(path), open_stream(path) as stream:
-        lines = io.TextIOWrapper(stream, encoding=dialect.encoding, errors="surrogateescape", newline="")
+        text = io.TextIOWrapper(stream, encoding=dialect.encoding, errors="surrogateescape", newline="")
+        lines = _lines(path, text)
         source = lines if len(separator) == 1 else (line.replace(separator, STAND_IN) for line in lines)
         reader = csv.reader(
             source,
@@ -124,9 +133,27 @@ def records(path: Path, dialect: CsvDialect) -> Iterator[tuple[int, list[str]]]:
             for fields in reader:
                 if fields:
                     yield reader.line_num, fields
+        except UnicodeError:
+            raise DataError(
+                f"{path}: found bytes that are not {dialect.encoding}; set the encoding, for example "
+                "dataset.encoding=latin1"
+            ) from None
         except csv.Error as error:
             hint = "is a quote left open? quote=null takes quotes as text"
             raise DataError(f"{path}: row {reader.line_num}: {error}; {hint}") from None
+
+
+def _lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
+    """Yield the lines of a text; DataError for one that would not end."""
+    for number in itertools.count(1):
+        line = text.readline(_BLOCK)
+        if len(line) == _BLOCK:
+            raise DataError(
+                f"{path}: row {number}: found a line of {_BLOCK:,} characters or more, expected a shorter one"
+            )
+        if not line:
+            return
+        yield line
 
 
 def data_records(path: Path, dialect: CsvDialect) -> Iterator[tuple[int, list[str]]]:
@@ -161,8 +188,8 @@ def column_names(path: Path, dialect: CsvDialect) -> list[str]:
         raise DataError(f"{path}: the file is empty; expected a header and rows")
     if any("\0" in name for name in first[1]):
         raise DataError(
-            f"{path}: zero bytes in the first line, as UTF-16 has them; set the encoding, "
-            "for example dataset.encoding=utf16"
+            f"{path}: zero bytes in the first line; expected text, or Parquet called .parquet; "
+            "if it is UTF-16, set dataset.encoding=utf16"
         )
     return [name.removeprefix("\ufeff") for name in first[1]]
 
@@ -188,6 +215,8 @@ def check_columns(
 
 def _header_hint(path: Path, dialect: CsvDialect, header: Sequence[str]) -> str:
     """Return a hint on the first line of a text file that is not the expected header."""
+    if header[0].lstrip()[:1] in ("{", "[", "<"):
+        return " (is that JSON or HTML? expected CSV, TSV or Parquet)"
     if len(header) == 1:
         hint = f" (the whole line is one column: is {dialect.separator_of(path)!r} the separator?"
         likely = next((c for c in ";|\t," if c in header[0]), None)
@@ -247,7 +276,12 @@ def _parquet_batches(path: Path, kinds: Mapping[str, Kind]) -> Iterator[Any]:
     import pyarrow as pa
 
     record = 0
-    for batch in _parquet(path).iter_batches(batch_size=1 << 18, columns=list(kinds)):
+    batches = _parquet(path).iter_batches(batch_size=1 << 18, columns=list(kinds))
+    while True:
+        with data_errors(path):
+            batch = next(batches, None)
+        if batch is None:
+            return
         columns = []
         for name, kind in kinds.items():
             column = batch.column(batch.schema.get_field_index(name))
@@ -271,19 +305,29 @@ def _dictionary_encoded(path: Path, name: str, column: Any, record: int) -> Any:
 
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if pa.types.is_floating(column.type):
-        fractional = pc.fill_null(pc.not_equal(column, pc.floor(column)), False)
-        if pc.any(fractional).as_py():
-            at = pc.index(fractional, True).as_py()
-            raise DataError(
-                f"{path}: row {record + at + 1}, column {name!r}: found {column[at].as_py()!r}, "
-                "expected an id: a text or a whole number"
-            )
     whole = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-    texts = pc.cast(column, pa.int64() if whole else pa.string())
+    kind = pa.int64() if whole else pa.string()
+    try:
+        texts = pc.cast(column, kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        at = next((at for at in range(len(column)) if not _casts(column.slice(at, 1), kind)), 0)
+        raise DataError(
+            f"{path}: row {record + at + 1}, column {name!r}: found {shortened(column[at].as_py())} "
+            f"({str(column.type)[:60]}), expected an id: a text or a whole number below 2^63"
+        ) from None
     if not whole:
         texts = pc.if_else(pc.equal(texts, ""), None, texts)
     return texts.dictionary_encode()
+
+
+def _casts(column: Any, kind: Any) -> bool:
+    import pyarrow as pa
+
+    try:
+        column.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return False
+    return True
 
 
 def _numbers(path: Path, name: str, column: Any, record: int) -> Any:
@@ -346,7 +390,9 @@ def _diagnose(path: Path, dialect: CsvDialect, kinds: Mapping[str, Kind], error:
     """Return the first error of a text file that the fast reader could not read."""
     names = column_names(path, dialect)
     first = next(data_records(path, dialect), None)
-    times = {n: _time_type(path, dialect, n) for n, k in kinds.items() if k == "time"} if first else {}
+    if first is None:
+        return DataError(f"{path}: no rows; expected some after the header")
+    times = {n: _time_type(path, dialect, n) for n, k in kinds.items() if k == "time"}
     for line, fields in data_records(path, dialect):
         if len(fields) != len(names):
             return DataError(f"{path}: row {line}: found {len(fields)} fields, expected {len(names)}")
@@ -354,7 +400,7 @@ def _diagnose(path: Path, dialect: CsvDialect, kinds: Mapping[str, Kind], error:
             text = fields[names.index(name)]
             if kind == "number" and text and not _is_number(text):
                 return DataError(_field_error(path, line, name, text, "number"))
-            if kind == "time" and text and str(times[name]) != "string" and not _is_number(text):
+            if kind == "time" and text and not _fits(text, str(times[name])):
                 return DataError(_field_error(path, line, name, text, "time in unix seconds or milliseconds"))
             if any("\udc80" <= c <= "\udcff" for c in text):
                 return DataError(
@@ -365,7 +411,13 @@ def _diagnose(path: Path, dialect: CsvDialect, kinds: Mapping[str, Kind], error:
 
 
 def _field_error(path: Path, row: int, column: str, value: object, expected: str) -> str:
-    return f"{path}: row {row}, column {column!r}: found {value!r}, expected a {expected}"
+    return f"{path}: row {row}, column {column!r}: found {shortened(value)}, expected a {expected}"
+
+
+def _fits(text: str, arrow_type: str) -> bool:
+    if arrow_type == "int64":
+        return text.isascii() and text.lstrip("-").isdigit() and -(2**63) <= int(text[:40]) < 2**63
+    return arrow_type == "string" or _is_number(text)
 
 
 def _is_number(value: object) -> bool:
@@ -373,4 +425,4 @@ def _is_number(value: object) -> bool:
         float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return False
-    return "_" not in str(value)
+    return "_" not in str(value) and str(value).isascii()

@@ -43,6 +43,8 @@ class Condition:
                 f"dataset.where, column {self.column!r}: expected one test of "
                 f"present: true, matches, excludes, min, max; got {', '.join(tests) or 'none'}"
             )
+        if self.numeric:
+            check_range(f"dataset.where, column {self.column!r}: {tests[0]}", getattr(self, tests[0]))
         if self._pattern is not None:
             import pyarrow as pa
             import pyarrow.compute as pc

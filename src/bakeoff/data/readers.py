@@ -19,6 +19,7 @@ from bakeoff.data.columns import (
     UnreadableTimeError,
     join_columns,
     read_times,
+    similar_ids,
     sorted_ids,
     to_seconds,
 )
@@ -35,9 +36,10 @@ from bakeoff.data.prepare import (
 )
 from bakeoff.data.side_tables import SideTable, TitleTable
 from bakeoff.data.source import Dataset, Step
-from bakeoff.errors import ConfigError, DataError, nearest
+from bakeoff.errors import ConfigError, DataError, nearest, shortened
 from bakeoff.parameters import Positive, check_parameters
 
+MAX_ID_BYTES = 10_000
 _MISSING = 255  # the stage that drops rows without an id, a value or a time
 
 
@@ -139,6 +141,7 @@ class _RowReader:
         kinds = self._kinds()
         check_columns(path, self._table, {name: parameter for name, (_, parameter) in kinds.items()})
         for batch in read_batches(path, self._table, {name: kind for name, (kind, _) in kinds.items()}):
+            self._check_memory(path)
             try:
                 self._add(dict(zip(batch.schema.names, batch.columns, strict=True)))
             except _FieldError as error:
@@ -146,18 +149,31 @@ class _RowReader:
                 raise DataError(f"{path}: row {row}, column {error.column!r}: {error}") from None
         if not self._length:
             raise DataError(f"{path}: no rows; expected interactions after the header")
+        stages, times = self._stages.finish(), self._times.finish()
+        times[stages[: len(times)] > 0] = 0  # a row that is dropped may hold anything
         try:
-            seconds = to_seconds(self._times.finish(), self._table.time_unit if self._unix else "s")
-        except DataError as error:
-            raise DataError(f"{path}: column {self._table.time!r}: {error}") from None
+            seconds = to_seconds(times, self._table.time_unit if self._unix else "s")
+        except UnreadableTimeError as error:
+            row = row_number(path, self._table, error.at)
+            raise DataError(f"{path}: row {row}, column {self._table.time!r}: {error}") from None
         return CodedRows(
             self._user_encoder.finish(),
             join_columns([encoder.finish() for encoder in self._item_encoders]),
             None if self._table.value is None else self._values.finish(),
             None if self._table.time is None else seconds,
-            self._stages.finish(),
+            stages,
             tuple(map(str, self._conditions)),
         )
+
+    def _check_memory(self, path: Path) -> None:
+        encoders, arrays = (self._user_encoder, *self._item_encoders), (self._values, self._times)
+        used = sum(e.nbytes for e in encoders) + sum(a.nbytes for a in (*arrays, self._stages))
+        limit = self._table.memory_limit
+        if used > limit * 1e6:
+            raise DataError(
+                f"{path}: {self._length:,} rows take {used / 1e6:.3g} MB, expected at most {limit:g}; raise "
+                "dataset.memory_limit (to prepare them takes three times as much)"
+            )
 
     def _kinds(self) -> dict[str, tuple[Kind, str]]:
         """Return the kind of each column that is read, and the parameter that names it."""
@@ -180,9 +196,9 @@ class _RowReader:
     def _add(self, column: dict[str, Any]) -> None:
         """Add a batch; _FieldError for its first row that is refused."""
         table = self._table
-        self._user_encoder.add(column[table.user])
-        for encoder, name in zip(self._item_encoders, self._items, strict=True):
-            encoder.add(column[name])
+        encoders = [(table.user, self._user_encoder), *zip(self._items, self._item_encoders, strict=True)]
+        for name, encoder in encoders:
+            encoder.add(_checked_ids(name, column[name]))
         stages = self._stages_of(column)
         if table.value is not None:
             self._values.add(self._values_of(column[table.value], stages == 0))
@@ -233,11 +249,27 @@ class _RowReader:
             wrong = wrong & selected
             if wrong.any():
                 at = int(np.argmax(wrong))
-                message = f"found {column[at].as_py()!r}, expected {expected}"
+                message = f"found {shortened(column[at].as_py())}, expected {expected}"
                 raise _FieldError(at, str(self._table.value), message)
         with np.errstate(over="ignore"):
             floats: Floats = values.astype(np.float32)
         return floats
+
+
+def _checked_ids(name: str, column: Any) -> Any:
+    """Return a column of ids; _FieldError for the first text that is longer than MAX_ID_BYTES."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_integer(column.dictionary.type):
+        lengths = pc.binary_length(column.dictionary)
+        if (pc.max(lengths).as_py() or 0) > MAX_ID_BYTES:
+            code = pc.index(pc.greater(lengths, MAX_ID_BYTES), True).as_py()
+            at = pc.index(column.indices, code).as_py()
+            raise _FieldError(
+                at, name, f"found {lengths[code].as_py():,} bytes, expected an id of at most {MAX_ID_BYTES:,}"
+            )
+    return column
 
 
 Columns = str | Sequence[str]
@@ -273,7 +305,9 @@ class Table(CsvDialect):
         from_rank: the value column is a rank (1 is best), and the value is from_rank minus the rank; null: it
             is no rank.
         timezone: time zone of times that name none, as in Europe/London.
-        time_unit: unit of unix numbers: s, ms, us or ns; auto infers it from the largest.
+        time_unit: unit of unix numbers: s, ms, us or ns; auto infers it from their size.
+        memory_limit: memory that the rows may take while they are read, in megabytes (10^6 bytes); their
+            preparation takes about three times as much.
         users: side table of users (see `SideTable`).
         items: side table of items (see `SideTable`).
         item_names: table of the items' titles; no computation uses them (see `TitleTable`).
@@ -303,6 +337,7 @@ class Table(CsvDialect):
     from_rank: float | None = None
     timezone: str = "UTC"
     time_unit: TimeUnit = "auto"
+    memory_limit: Positive = 1000
     users: Mapping[str, Any] | None = None
     items: Mapping[str, Any] | None = None
     item_names: Mapping[str, Any] | None = None
@@ -322,6 +357,8 @@ class Table(CsvDialect):
                 f"dataset.clip={self.clip!r}: expected a bound with dataset.transform=clip, and only there"
             )
         check_filters(self.filters)
+        if not self.item:
+            raise ConfigError(f"dataset.item={self.item!r}: expected the name of a column, or of several")
         if self.merge == "last" and self.time is None and self.order is None and not self.layouts:
             raise ConfigError(
                 "dataset.merge=last: expected times, which tell the last value of a pair; name their column "
@@ -355,7 +392,7 @@ class Table(CsvDialect):
         """Return the parameters and the SHA-256 of each file, without paths and texts for people."""
         table = self._resolved
         values = {f.name: getattr(table, f.name) for f in fields(table)}
-        for name in ("path", "name", "origin", "layouts", "note", "item_names"):
+        for name in ("path", "name", "origin", "layouts", "note", "item_names", "memory_limit"):
             del values[name]
         for role, side in table._sides.items():
             values[role] = side.identity()
@@ -377,7 +414,9 @@ class Table(CsvDialect):
         data, steps = table._prepare(files["rows"])
         check_size(data, str(files["rows"]))
         changed = [] if table._origin is None else table._origin.changed(files)
+        similar = {"user": similar_ids(data.user_ids), "item": similar_ids(data.item_ids)}
         notes = [n for n in (table.note, *changed) if n]
+        notes += [f"of the {side} ids {note}" for side, note in similar.items() if note]
         steps[0] = replace(steps[0], note="; ".join(notes))
         features: dict[str, Any] = {}
         for role, side in table._sides.items():
@@ -418,7 +457,9 @@ class Table(CsvDialect):
         rows = _RowReader(self).read(path)
         steps = rows.steps(part)
         if not steps[-1].rows:
-            raise DataError(f"{path}: none of {len(rows)} rows passes dataset.where; loosen it")
+            raise DataError(
+                f"{path}: none of {len(rows)} rows is left by dataset.where and dataset.missing; loosen them"
+            )
         data, more = prepare(
             rows.interactions(self.merge, in_order=self.order == "file"),
             self.filters,
@@ -440,15 +481,17 @@ class Table(CsvDialect):
         tables = {"users": self.users, "items": self.items}
         keys = {"users": [self.user], "items": _as_list(self.item)}
         return {
-            role: from_mapping(SideTable, {"key": keys[role], **values, "role": role}, f"dataset.{role}")
+            role: from_mapping(SideTable, values, f"dataset.{role}", {"key": keys[role]}, {"role": role})
             for role, values in tables.items()
             if values
         }
 
     @property
     def _names(self) -> TitleTable | None:
-        values = self.item_names and {"key": _as_list(self.item), **self.item_names}
-        return from_mapping(TitleTable, values, "dataset.item_names") if values else None
+        key = {"key": _as_list(self.item)}
+        return (
+            from_mapping(TitleTable, self.item_names, "dataset.item_names", key) if self.item_names else None
+        )
 
     @property
     def _origin(self) -> Origin | None:
@@ -475,8 +518,17 @@ class Table(CsvDialect):
         return Path(path).expanduser() if self._origin is None else self._origin.find(path)
 
 
-def from_mapping(kind: Any, values: Mapping[str, Any], where: str) -> Any:
+def from_mapping(
+    kind: Any,
+    values: Mapping[str, Any],
+    where: str,
+    defaults: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Any] | None = None,
+) -> Any:
     """Build a dataclass from a mapping; ConfigError names a key that is unknown or missing."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where}={shortened(values)}: expected names with values")
+    values = {**(defaults or {}), **values, **(fixed or {})}
     by_name = {f.name: f for f in fields(kind)}
     for name in values:
         if name not in by_name:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,7 +17,7 @@ from bakeoff.arrays import Array, Codes, Doubles
 from bakeoff.data.columns import GrowableArray, IdEncoder, join_columns
 from bakeoff.data.file_formats import CsvDialect, Kind, check_columns, column_names, read_batches, row_number
 from bakeoff.data.interactions import Features, Ids
-from bakeoff.errors import ConfigError, DataError
+from bakeoff.errors import ConfigError, DataError, shortened
 
 _FALSE = {"0", "0.0", "False", "false", "FALSE", ""}
 
@@ -67,11 +68,15 @@ class SideTable(CsvDialect):
                 f"{where}: no features; name columns under categorical, multi, numeric or flags"
             )
         for column, how in self.numeric.items():
-            edges = [] if isinstance(how, str) else list(how)
-            if how != "standardise" and (not edges or edges != sorted(set(edges))):
+            edges = list(how) if isinstance(how, Sequence) and not isinstance(how, str) else []
+            finite = all(isinstance(e, int | float) and math.isfinite(e) for e in edges)
+            if how != "standardise" and (not edges or not finite or edges != sorted(set(edges))):
                 raise ConfigError(
-                    f"{where}.numeric.{column}={how!r}: expected standardise or ascending bin edges"
+                    f"{where}.numeric.{column}={how!r}: expected standardise or bin edges, ascending numbers"
                 )
+        for column, separator in self.multi.items():
+            if not separator:
+                raise ConfigError(f"{where}.multi.{column}={separator!r}: expected the text between values")
         for column, table in self.labels.items():
             if not {"path", "key", "label"} <= set(table):
                 raise ConfigError(f"{where}.labels.{column}: expected path, key and label")
@@ -105,6 +110,13 @@ class SideTable(CsvDialect):
         code_of = {str(v): c for c, v in enumerate(ids.values.tolist())}
         entity = np.array([code_of.get(str(k), -1) for k in distinct.to_pylist()] + [-1], dtype=np.int64)
         rows = entity[codes]
+        if not (rows >= 0).any():
+            example = shortened(distinct[0].as_py()) if len(distinct) else "none"
+            raise DataError(
+                f"{path}: none of {len(distinct)} keys in column {', '.join(map(repr, keys))} is one of the "
+                f"{len(ids)} {self.role} of the data (a key is {example}, one of the {self.role} is "
+                f"{shortened(ids.values[0])}); name the column of their ids with dataset.{self.role}.key"
+            )
         blocks = []
         for column in self.categorical:
             blocks.append(_category_block(column, rows, *columns[column], self._names(column, files)))

@@ -10,8 +10,10 @@ import numpy as np
 from scipy import sparse
 
 from bakeoff.arrays import Codes
+from bakeoff.data.columns import similar_ids
 from bakeoff.data.download import sha256
 from bakeoff.data.interactions import Features, Ids, Interactions
+from bakeoff.data.prepare import count_step
 from bakeoff.data.readers import Table
 from bakeoff.errors import ConfigError, DataError
 from bakeoff.parameters import OpenShare
@@ -71,12 +73,19 @@ class Predefined(ColdPolicy):
         pairs = data.merged()
         parts = {name: self.table.part(path, name, pairs) for name, path in self._paths.items()}
         train, test, *validation = align_ids([pairs, *(part for part, _ in parts.values())])
+        steps = [step for _, steps in parts.values() for step in steps]
+        for side in ("user", "item"):
+            note = similar_ids(getattr(test, f"{side}_ids"))
+            if note and note != similar_ids(getattr(pairs, f"{side}_ids")):
+                steps.append(
+                    count_step(f"match {side} ids", test, f"of the {side} ids of all parts {note}", "test")
+                )
         split = assemble(
             train,
             test,
             validation=validation[0] if validation else None,
             cold=self.cold,
-            steps=[step for _, steps in parts.values() for step in steps],
+            steps=steps,
         )
         if split.validation is not None and not len(split.validation):
             raise DataError(
