@@ -59,7 +59,7 @@ def test_the_best_is_marked_by_direction_and_equals_share_it(make, metrics) -> N
     ]
     (table,) = comparison(results, (10,), metrics)
     assert table.columns == (NDCG, Column("gini", 10), Column("mean_popularity", 10), Column("auc", None))
-    best = {c.metric: [row.model for row in table.rows if row.values[c].best] for c in table.columns}
+    best = {c.metric: sorted(row.model for row in table.rows if row.values[c].best) for c in table.columns}
     assert best == {"ndcg": ["b", "c"], "gini": ["b", "c"], "mean_popularity": [], "auc": ["a", "b"]}
 
 
@@ -93,7 +93,7 @@ def test_a_model_with_a_metric_in_some_of_its_fits_only_is_not_best_in_it(make, 
     results = [make("a", ndcg(0.9), seed=1), make("a", {}, seed=2)]
     results += [make(m, ndcg(v), seed=s) for m, v in (("b", 0.5), ("c", 0.1)) for s in (1, 2)]
     (table,) = comparison(results, (10,), metrics)
-    assert [row.values[NDCG].best for row in table.rows] == [False, True, False]
+    assert {row.model: row.values[NDCG].best for row in table.rows} == {"a": False, "b": True, "c": False}
 
 
 def test_a_lone_model_is_not_called_best(make, metrics) -> None:
@@ -171,7 +171,7 @@ def test_tuned_and_untuned_are_two_rows(make, metrics) -> None:
         make("als", ndcg(0.2), key="c2", tune={"_target_": "x.Optuna", "name": "optuna"}),
     ]
     (table,) = comparison(results, (10,), metrics)
-    assert [(row.tune, row.differs) for row in table.rows] == [("none", ""), ("optuna", "")]
+    assert [(row.tune, row.differs) for row in table.rows] == [("optuna", ""), ("none", "")]
 
 
 def test_weights_are_those_that_were_fitted(make, metrics) -> None:
@@ -181,7 +181,7 @@ def test_weights_are_those_that_were_fitted(make, metrics) -> None:
         make("c", ndcg(0.1)),
     ]
     (table,) = comparison(results, (10,), metrics)
-    assert [row.weights for row in table.rows] == ["log1p", "raw", ""]
+    assert {row.model: row.weights for row in table.rows} == {"a": "log1p", "b": "raw", "c": ""}
 
 
 def test_popularity_is_known_by_its_class_and_only_where_it_has_results(make, metrics) -> None:

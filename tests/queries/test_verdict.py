@@ -10,7 +10,7 @@ import pytest
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.queries.comparison import Column, comparison
 from bakeoff.queries.pairs import pairwise, with_uncertainty
-from bakeoff.queries.verdict import best_first, with_verdicts
+from bakeoff.queries.verdict import with_verdicts
 from bakeoff.report.view import paragraphs, text_of
 
 NDCG = Column("ndcg", 10)
@@ -154,4 +154,4 @@ def test_several_comparisons_have_a_verdict_over_all(make, metrics) -> None:
 
 def test_rows_are_shown_best_first(judge, values) -> None:
     table = judge(c=values["c"], a=values["a"])
-    assert [row.label for row in best_first(table).rows] == ["a", "c"]
+    assert [row.label for row in table.rows] == ["a", "c"]

@@ -7,6 +7,7 @@ import pytest
 
 from bakeoff.errors import UsageError
 from bakeoff.report import files
+from bakeoff.storage.experiment import Experiment
 
 TEXTS = {"metrics.csv", "cells.csv", "report.md", "report.tex", "report.html"}
 BOARD = "charts/1-plays-random-leader-board.svg"
@@ -79,3 +80,20 @@ def test_charts_of_a_former_report_go(make, metrics, tmp_path) -> None:
     (tmp_path / "charts" / "mine.txt").write_text("kept")
     files.write(tmp_path, "x", [make("a", status="failed", reason="broke")], (10,), metrics, [])
     assert {n for n in read(tmp_path) if n.startswith("charts")} == {"charts/mine.txt"}
+
+
+def test_a_report_that_holds_less_than_the_earlier_one_says_how_to_write_that_again(
+    make, metrics, tmp_path
+) -> None:
+    numbers = {"ndcg": {"5": (0.25, 0.01), "10": (0.25, 0.01)}, "auc": {"": (0.5, 0.02)}}
+    results = [make(m, numbers) for m in ("als", "warp")]
+    folder, ndcg = tmp_path / "x", {"ndcg": metrics["ndcg"]}
+    Experiment("x", tuple(r.request for r in results)).write(folder)
+    assert files.lost(folder, "x", results, (5, 10), metrics) == ""
+    files.write(folder, "x", results, (5, 10), metrics, [])
+    assert files.lost(folder, "x", results, (5, 10), metrics) == ""
+    text = files.lost(folder, "x", results[:1], (5,), ndcg)
+    for part in ("k 10", "metrics auc", "models warp", "report x k=5,10 metrics=auc,ndcg results_dir="):
+        assert part in text
+    Experiment("x", (results[0].request,)).write(folder)  # fresh=true leaves warp out
+    assert "warp" not in files.lost(folder, "x", results[:1], (5,), metrics)

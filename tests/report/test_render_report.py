@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bakeoff.queries.comparison import comparison
 from bakeoff.report.document import document
-from bakeoff.report.render import console, latex, markdown
+from bakeoff.report.render import console, html, latex, markdown
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -123,26 +123,26 @@ def test_a_small_report_as_markdown(make, metrics) -> None:
 | model | settings | ndcg |
 | --- | --- | ---: |
 | als | weights=log1p | **0.2500 ± 0.0201** |
-| ease |  | – |
 | pop |  | 0.1250 ± 0.0201 |
+| ease |  | – |
 
 ### plays, split random, without cutoff
 
 | model | settings | auc |
 | --- | --- | ---: |
 | als | weights=log1p | **0.2500 ± 0.0402** |
-| ease |  | – |
 | pop |  | 0.1250 ± 0.0402 |
+| ease |  | – |
 
 ### Cost and status of plays, split random
 
 | model | settings | status | fit (s) | recommend (s) | peak memory (MB) | reason |
 | --- | --- | --- | ---: | ---: | ---: | --- |
 | als | weights=log1p | done | 1.50 | 0.25 | 200 |  |
-| ease |  | skipped | – | – | – | skipped: needs 90 GB |
 | pop |  | done | 1.50 | 0.25 | 200 |  |
+| ease |  | skipped | – | – | – | skipped: needs 90 GB |
 
-- Bold: best of its column (ties are all bold); ±: half of the 95 % interval over users.
+- Bold: best of its column (ties are all marked); ±: half of the 95 % interval over users.
 
 ## Metrics
 
@@ -261,3 +261,35 @@ def test_the_terminal_shows_the_k_nearest_to_ten_and_says_where_the_rest_is(make
     assert "k = 10" in text.splitlines()[0]
     assert f"Experiment x, all metrics, and k = 5, 20: {tmp_path / 'report.md'}" in text
     assert "k = 5" in printed([make("a", both)], metrics, tmp_path, ks=(20, 5)).splitlines()[0]
+
+
+def test_the_best_bears_a_sign_where_there_is_no_bold(make, metrics, tmp_path) -> None:
+    results = [make(m, {"ndcg": {"10": (v, 0.01)}}) for m, v in (("b", 0.25), ("a", 0.125), ("c", 0.5))]
+    lines = printed(results, metrics, tmp_path).splitlines()
+    rows = [line.split()[:2] for line in lines if line[:2] in ("a ", "b ", "c ")]
+    assert rows == [["c", "0.500±0.020*"], ["b", "0.250±0.020"], ["a", "0.125±0.020"]]
+    assert any(line.startswith("*: best") for line in lines)
+    out = io.StringIO()
+    terminal = Console(file=out, width=100, force_terminal=True)
+    console.print_tables("x", results, (10,), metrics, tmp_path, terminal)
+    assert "*" not in out.getvalue() and "\x1b[1m" in out.getvalue()
+
+
+def test_a_column_that_is_the_same_in_every_row_is_a_note_in_every_output(make, metrics) -> None:
+    results = [
+        make(m, {"ndcg": {"10": (0.5, None)}, "auc": {"": (v, None)}}, seconds={"fit": v})
+        for m, v in (("a", 0.25), ("b", 0.5))
+    ]
+    doc = written(results, metrics)
+    (section,) = doc.sections
+    at_10, without = section.metrics
+    assert ([h.text for h in at_10.heads], at_10.notes) == (
+        ["model"],
+        ("The same in every row: ndcg 0.5000.",),
+    )
+    assert [h.text for h in without.heads] == ["model", "auc"] and without.notes == ()
+    assert [h.text for h in section.costs.heads] == ["model", "fit (s)"]
+    (note,) = section.costs.notes
+    assert "status done" in note and "peak memory (MB) 200" in note and "reason" not in note
+    assert note in markdown.render(doc) and latex.escape(note) in latex.render(doc)
+    assert "peak memory (MB) 200" in html.table(section.costs)

@@ -15,7 +15,6 @@ from bakeoff.report.view import (
     seconds_entry,
     settings_text,
     status_text,
-    title,
     value_entry,
     visible,
 )
@@ -133,7 +132,7 @@ def test_notes_of_records_are_told_with_their_models(make, metrics) -> None:
 
 def test_titles_name_variants(make, metrics) -> None:
     table = table_of([make("a", ndcg(0.1))], metrics)
-    assert title(table) == "plays, split random"
+    assert table.title == "plays, split random"
 
 
 @pytest.mark.parametrize(

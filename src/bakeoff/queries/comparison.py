@@ -1,4 +1,4 @@
-"""What a comparison of models holds: numbers only, no text, no rendering."""
+"""Models side by side on the same splits, as numbers: repetitions become means. No text, no rendering."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from bakeoff.arrays import Doubles
 from bakeoff.errors import ConfigError, UsageError
+from bakeoff.evaluation.catalogue import leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.significance import TestConfig, t_half_width
 from bakeoff.evaluation.variance import Needed, scatter_half_width
@@ -45,6 +46,15 @@ class Run(NamedTuple):
     split_seed: int
     fold: int | None
     seed: int
+
+    @property
+    def split(self) -> str:
+        """The split's seed and fold: `42, fold 0`."""
+        return str(self.split_seed) if self.fold is None else f"{self.split_seed}, fold {self.fold}"
+
+    @property
+    def name(self) -> str:
+        return f"split seed {self.split}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -246,6 +256,7 @@ class Table:
     Args:
         runs: the repetitions that any of its rows was asked for.
         columns: what at least one row has a value for; metrics in their order, then k.
+        rows: the best in the leading column first, those without all their runs last.
         has_popularity: whether a popularity baseline is among the rows with results.
         marks: how values were compared with the best of their column; None where nobody did.
         of_data: what is worth saying of the data, from their preparation.
@@ -328,6 +339,8 @@ def _table(results: Sequence[Result], ks: Sequence[int], metrics: Mapping[str, M
     rows = [_row(of_row, requested, d) for of_row, d in zip(by_row.values(), differs, strict=True)]
     columns = tuple(c for c in requested if any(c in row.values for row in rows))
     directions = {c: metrics[c.metric].higher_is_better for c in columns}
+    if leading := leading_column(columns):
+        rows = best_first(rows, leading, len(runs), directions[leading])
     return Table(
         dataset=first.dataset_name,
         dataset_variant=first.dataset_variant,
@@ -461,6 +474,30 @@ def _with_best(rows: Sequence[Row], directions: Mapping[Column, bool | None], n_
                 equal = math.isclose(value.mean, best[column], rel_tol=1e-12)
                 values[column] = replace(value, best=equal)
         yield replace(row, values=values)
+
+
+def leading_column(columns: Sequence[Column]) -> Column | None:
+    """Return the most prominent metric of the columns, at the cutoff nearest to 10."""
+    metric = leading_metric(column.metric for column in columns)
+    if metric is None:
+        return None
+    ks = [column.k for column in columns if column.metric == metric]
+    return Column(metric, None if None in ks else leading_k(ks))
+
+
+def ranking(rows: Iterable[Row], column: Column, n_runs: int, higher: bool | None) -> list[Row]:
+    """Return the rows that have all their runs, best first; none where neither end is better."""
+    if higher is None:
+        return []
+    ranked = (row for row in rows if complete(row, column, n_runs))
+    return sorted(ranked, key=lambda row: -row.values[column].mean if higher else row.values[column].mean)
+
+
+def best_first(rows: Sequence[Row], column: Column, n_runs: int, higher: bool | None) -> list[Row]:
+    """Return all rows: those that have all their runs, best first, then the others in their order."""
+    ranked = ranking(rows, column, n_runs, higher)
+    ids = {id(row) for row in ranked}
+    return [*ranked, *(row for row in rows if id(row) not in ids)]
 
 
 def complete(row: Row, column: Column, n_runs: int) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from bakeoff.evaluation.catalogue import leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
 from bakeoff.evaluation.significance import TestConfig, compare, pair_spread
 from bakeoff.evaluation.variance import Needed, repetitions_needed
@@ -22,8 +21,9 @@ from bakeoff.queries.comparison import (
     Run,
     Table,
     Verdict,
-    complete,
     is_popularity,
+    leading_column,
+    ranking,
 )
 from bakeoff.queries.pairs import cells_without_values, families, read_sample, split_cells
 from bakeoff.storage.store import Store
@@ -34,7 +34,7 @@ ACCURACY = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc")
 
 def verdict(table: Table, metrics: Mapping[str, Metric], store: Store | None, config: TestConfig) -> Verdict:
     """Return the verdict on a table with intervals and marks (`pairs.with_uncertainty`)."""
-    column = leading_column(table)
+    column = leading_column(table.columns)
     not_done: dict[str, tuple[str, ...]] = {}
     for row in table.rows:
         if row.status != "done":
@@ -42,7 +42,7 @@ def verdict(table: Table, metrics: Mapping[str, Metric], store: Store | None, co
     if column is None:
         return Verdict(table.title, None, not_done=not_done)
     higher = metrics[column.metric].higher_is_better
-    ranked = ranking(table, column, higher)
+    ranked = ranking(table.rows, column, len(table.runs), higher)
     popular = [row.values[column].mean for row in table.rows if column in row.values and _is_popular(row)]
     base = Verdict(
         title=table.title,
@@ -60,7 +60,7 @@ def verdict(table: Table, metrics: Mapping[str, Metric], store: Store | None, co
     others = [row for row in ranked[1:] if row not in ties]
     at_cutoffs = {f"k = {c.k}": _best(table, c) for c in table.columns if _other_k(c, column)}
     in_metrics = {c.metric: _best(table, c) for c in table.columns if _other_metric(c, column)}
-    in_runs = {_run_name(run): _best_of_run(ranked, column, run, higher) for run in table.runs}
+    in_runs = {run.name: _best_of_run(ranked, column, run, higher) for run in table.runs}
     return replace(
         base,
         leader=_contender(leader, column),
@@ -81,32 +81,6 @@ def with_verdicts(
 ) -> list[Table]:
     """Return the tables with the verdict on each."""
     return [replace(table, verdict=verdict(table, metrics, store, config)) for table in tables]
-
-
-def best_first(table: Table) -> Table:
-    """Return the table with its rows by the leading metric, best first; those that lack runs come last."""
-    column = leading_column(table)
-    higher = table.verdict.higher_is_better if table.verdict is not None else None
-    if column is None or higher is None:
-        return table
-    first = ranking(table, column, higher)
-    return replace(table, rows=(*first, *(row for row in table.rows if row not in first)))
-
-
-def leading_column(table: Table) -> Column | None:
-    """Return the most prominent metric that was measured, at the cutoff nearest to 10."""
-    metric = leading_metric(column.metric for column in table.columns)
-    if metric is None:
-        return None
-    ks = [column.k for column in table.columns if column.metric == metric]
-    return Column(metric, None if None in ks else leading_k(ks))
-
-
-def ranking(table: Table, column: Column, higher: bool | None) -> list[Row]:
-    """Return the rows that have all their runs, best first; in their order where no end is better."""
-    rows = [row for row in table.rows if complete(row, column, len(table.runs))]
-    sign = -1 if higher else 1
-    return sorted(rows, key=lambda row: sign * row.values[column].mean) if higher is not None else rows
 
 
 def _is_popular(row: Row) -> bool:
@@ -192,8 +166,3 @@ def _best_of_run(rows: Sequence[Row], column: Column, run: Run, higher: bool) ->
         return ()
     best = max(means.values()) if higher else min(means.values())
     return tuple(label for label, mean in means.items() if math.isclose(mean, best, rel_tol=1e-12))
-
-
-def _run_name(run: Run) -> str:
-    fold = "" if run.fold is None else f", fold {run.fold}"
-    return f"split seed {run.split_seed}{fold}, seed {run.seed}"

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bakeoff.evaluation.metric import Metric
 from bakeoff.hashing import canonical_json
-from bakeoff.queries.comparison import Column, Part, Row, Table
+from bakeoff.queries.comparison import Part, Run, Table
 from bakeoff.queries.select import Result
-from bakeoff.queries.verdict import best_first
 from bakeoff.report.tuning import grids as tuning_grids
 from bakeoff.report.tuning import notes as tuning_notes
 from bakeoff.report.tuning import tuned
 from bakeoff.report.view import (
-    NOTHING,
     Entry,
-    decimals,
+    Grid,
+    Head,
+    entry,
+    label_entries,
+    label_heads,
+    metric_grid,
     notes,
     paragraphs,
     reason_texts,
-    runs_text,
     seconds_entry,
     settings_text,
     status_text,
-    title,
-    value_entry,
     visible,
 )
-from bakeoff.report.view import Grid as Grid
-from bakeoff.report.view import Head as Head
 from bakeoff.storage.record import STORED, Environment
 
 DEFINITIONS = (
@@ -85,7 +83,7 @@ def document(
     states = Counter(r.record.status for r in results)
     statuses = (*STORED, *(s for s in states if s not in STORED))
     counted = ", ".join(f"{states[s]} {s}" for s in statuses)
-    tables = [best_first(table) for table in tables]
+    tables = list(tables)
     return Document(
         title=f"Experiment {visible(name)}",
         summary=f"{len(results)} cells (data set, split, model, seeds): {counted}.",
@@ -105,8 +103,8 @@ def definition(metric: Metric) -> str:
 def _section(table: Table, per_grid: int | None) -> Section:
     searches = tuned(table)
     return Section(
-        title(table),
-        _splits(table),
+        table.title,
+        split_grid(table),
         tuple(_grids(table, per_grid)),
         _costs(table),
         notes(table),
@@ -115,7 +113,8 @@ def _section(table: Table, per_grid: int | None) -> Section:
     )
 
 
-def _splits(table: Table) -> Grid:
+def split_grid(table: Table) -> Grid:
+    """Return a row for each content of a split: seeds, sizes and the other counts."""
     figures = ("users evaluated", *(_words(c) for c in _MAIN_COUNTS))
     heads = (
         Head("split seed"),
@@ -125,33 +124,24 @@ def _splits(table: Table) -> Grid:
     )
     rows = [
         (
-            Entry("; ".join(_instance_text(*instance) for instance in part.instances)),
+            Entry("; ".join(Run(*instance, seed=0).split for instance in part.instances)),
             Entry(part.fingerprint),
-            _count(part.n_users),
-            *(_count(part.counts.get(c)) for c in _MAIN_COUNTS),
-            Entry(_other_counts(part)),
+            entry(part.n_users),
+            *(entry(part.counts.get(c)) for c in _MAIN_COUNTS),
+            Entry(other_counts(part, {*_MAIN_COUNTS, "test_users"})),
         )
         for part in table.parts
     ]
-    return Grid(f"Splits of {title(table)}", heads, tuple(rows))
+    return Grid(f"Splits of {table.title}", heads, tuple(rows)).without_constants()
 
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _instance_text(split_seed: int, fold: int | None) -> str:
-    return str(split_seed) if fold is None else f"{split_seed}, fold {fold}"
-
-
-def _count(value: object) -> Entry:
-    return Entry(f"{value:,}", number=value) if isinstance(value, int) else Entry(NOTHING)
-
-
-def _other_counts(part: Part) -> str:
-    """Return the counts of a split beside the main figures, without zeros."""
-    shown_above = {*_MAIN_COUNTS, "test_users"}
-    others = {k: v for k, v in part.counts.items() if k not in shown_above and v not in (0, None, "")}
+def other_counts(part: Part, shown: Collection[str]) -> str:
+    """Return the counts of a split that have no column of their own, without zeros."""
+    others = {k: v for k, v in part.counts.items() if k not in shown and v not in (0, None, "")}
     return "; ".join(f"{visible(_words(k))} {_plain(others[k])}" for k in sorted(others))
 
 
@@ -170,36 +160,8 @@ def _grids(table: Table, per_grid: int | None) -> Iterable[Grid]:
         for part in range(n_parts):
             some = columns[part * len(columns) // n_parts : (part + 1) * len(columns) // n_parts]
             at = "without cutoff" if k is None else f"k = {k}"
-            caption = f"{title(table)}, {at}" + (f" ({part + 1} of {n_parts})" if n_parts > 1 else "")
-            yield _metric_grid(table, some, caption)
-
-
-def _metric_grid(table: Table, columns: Sequence[Column], caption: str) -> Grid:
-    several = len(table.runs) > 1
-    settings = any(settings_text(row) for row in table.rows)
-    places = {c: decimals(table, c) for c in columns}
-    rows = [
-        (
-            *_labels(row, settings),
-            *((Entry(runs_text(row, table), number=row.done),) if several else ()),
-            *(value_entry(row, c, places[c]) for c in columns),
-        )
-        for row in table.rows
-    ]
-    heads = (
-        *_label_heads(settings),
-        *((Head("runs", "figure"),) if several else ()),
-        *(Head(visible(c.metric), "figure") for c in columns),
-    )
-    return Grid(caption, heads, tuple(rows))
-
-
-def _labels(row: Row, settings: bool) -> tuple[Entry, ...]:
-    return (Entry(visible(row.model)), *((Entry(settings_text(row)),) if settings else ()))
-
-
-def _label_heads(settings: bool) -> tuple[Head, ...]:
-    return (Head("model"), Head("settings")) if settings else (Head("model"),)
+            caption = f"{table.title}, {at}" + (f" ({part + 1} of {n_parts})" if n_parts > 1 else "")
+            yield metric_grid(table, some, caption)
 
 
 def _costs(table: Table) -> Grid:
@@ -208,20 +170,20 @@ def _costs(table: Table) -> Grid:
     phases = (*(("tune",) if tuned else ()), "fit", "recommend")
     rows = [
         (
-            *_labels(row, settings),
+            *label_entries(row, settings),
             Entry(status_text(row, table)),
             *(seconds_entry(row.seconds.get(p)) for p in phases),
-            Entry(NOTHING) if row.peak_mb is None else Entry(f"{row.peak_mb:,.0f}", number=row.peak_mb),
+            entry(row.peak_mb, ",.0f"),
             Entry("; ".join(reason_texts(row, table))),
         )
         for row in table.rows
     ]
     heads = (
-        *(*_label_heads(settings), Head("status")),
+        *(*label_heads(settings), Head("status")),
         *(Head(f"{p} (s)", "figure") for p in phases),
         *(Head("peak memory (MB)", "figure"), Head("reason", "text")),
     )
-    return Grid(f"Cost and status of {title(table)}", heads, tuple(rows))
+    return Grid(f"Cost and status of {table.title}", heads, tuple(rows)).without_constants()
 
 
 def _environments(results: Iterable[Result]) -> tuple[str, ...]:

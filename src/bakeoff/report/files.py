@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 from bakeoff.data.describe import Description, describe
 from bakeoff.errors import ConfigError
 from bakeoff.evaluation.metric import Metric
+from bakeoff.log import logger
 from bakeoff.queries.comparison import Table, comparison
 from bakeoff.queries.select import Result
 from bakeoff.report import rows
@@ -19,6 +22,7 @@ from bakeoff.report.page.page import page
 from bakeoff.report.page.static import FOLDER, drawings
 from bakeoff.report.render import html, latex, markdown
 from bakeoff.run.cell import Cell
+from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.store import Store, replacing
 
 
@@ -47,6 +51,7 @@ def write(
     Raises:
         UsageError: results of one split family were made on different splits.
     """
+    earlier = lost(folder, name, results, ks, metrics)
     compared = comparison(results, ks, metrics) if tables is None else tables
     compared = [_with_notes(table, store) for table in compared]
     files = _charted(name, results, compared, metrics, commands, store)
@@ -64,6 +69,39 @@ def write(
     for old in (folder / "tuning.csv", *(folder / FOLDER).glob("*.svg")):
         if old.relative_to(folder).as_posix() not in files:
             old.unlink(missing_ok=True)
+    if earlier:
+        logger.warning("%s", earlier)
+
+
+def lost(
+    folder: Path, name: str, results: Sequence[Result], ks: Sequence[int], metrics: Mapping[str, Metric]
+) -> str:
+    """Return what the written report holds and the next one lacks, with the command that writes it again.
+
+    It is empty where nothing is lost. Cells that the experiment no longer has (fresh=true) do not count.
+    """
+    path = folder / "metrics.csv"
+    if not path.exists():
+        return ""
+    cells = {request.key for request in Experiment.read(folder, name).requests}
+    with path.open(newline="", encoding="utf-8") as file:
+        before = [row for row in csv.DictReader(file) if row.get("key") in cells]
+    keys = {result.request.key for result in results}
+    old_ks = sorted({int(row["k"]) for row in before if row["k"]})
+    old_metrics = sorted({row["metric"] for row in before})
+    losses = {
+        "k": [str(k) for k in old_ks if k not in ks],
+        "metrics": [metric for metric in old_metrics if metric not in metrics],
+        "models": sorted({row["model"] for row in before if row["key"] not in keys}),
+    }
+    if not any(losses.values()):
+        return ""
+    words = [f"k={','.join(map(str, old_ks))}"] if old_ks else []
+    words += [f"metrics={','.join(old_metrics)}"] if losses["metrics"] else []
+    words += [f"results_dir={shlex.quote(str(folder.parent))}"] if folder.parent != Path("results") else []
+    listed = "; ".join(f"{what} {', '.join(values)}" for what, values in losses.items() if values)
+    command = " ".join(["bakeoff report", shlex.quote(name), *words])
+    return f"{folder}: the earlier report also had {listed}; `{command}` writes it again"
 
 
 def _charted(

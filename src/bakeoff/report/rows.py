@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bakeoff.queries.comparison import Column, Row, Table, in_order
+from bakeoff.queries.comparison import Column, Row, Table, best_first, in_order
 from bakeoff.queries.select import Result
 from bakeoff.report.view import settings_text, visible
 from bakeoff.run.naming import tune_name
@@ -202,10 +202,16 @@ def leaderboard(tables: Iterable[Table], columns: Sequence[Column], higher: Mapp
     rows = [
         {**_split_columns(table), **_numbers(row, columns)}
         for table in tables
-        for row in sorted(table.rows, key=lambda row: _merit(row, columns, higher))
+        for row in _in_order(table, columns, higher)
     ]
     head = (*("dataset", "split", "model", "settings", "status", "runs", "fits"), *(c.name for c in columns))
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(head))
+
+
+def _in_order(table: Table, columns: Sequence[Column], higher: Mapping[str, bool | None]) -> Sequence[Row]:
+    if not columns:
+        return table.rows
+    return best_first(table.rows, columns[0], len(table.runs), higher[columns[0].metric])
 
 
 def _split_columns(table: Table) -> dict[str, Any]:
@@ -226,14 +232,6 @@ def _numbers(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
         ends = (np.nan if number is None else number for number in estimate)
         numbers |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
     return numbers
-
-
-def _merit(row: Row, columns: Sequence[Column], higher: Mapping[str, bool | None]) -> tuple[bool, float, str]:
-    """Return the sort key: best first in the first column, rows without a number last."""
-    value = row.values.get(columns[0]) if columns else None  # noqa: PD011 - no frame
-    if value is None:
-        return True, 0.0, row.model
-    return False, value.mean if higher[columns[0].metric] is False else -value.mean, row.model
 
 
 def pairs(

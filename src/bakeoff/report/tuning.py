@@ -1,4 +1,4 @@
-"""Hyperparameters and their spaces in words: plain text that shows all that a configuration holds."""
+"""What tuning found, as tables of text and notes, for one comparison."""
 
 from __future__ import annotations
 
@@ -11,7 +11,20 @@ from bakeoff.evaluation.expected_best import FEWEST_SEARCHES
 from bakeoff.hashing import canonical_json
 from bakeoff.queries.comparison import Row, Table, Value
 from bakeoff.queries.searches import Expectation, Search, Study, searches, without_space
-from bakeoff.report.view import NOTHING, Entry, Grid, Head, seconds_entry, settings_text, title, visible
+from bakeoff.report.view import (
+    NOTHING,
+    Entry,
+    Grid,
+    Head,
+    decimals_of,
+    entry,
+    label_entries,
+    label_heads,
+    mean_text,
+    seconds_entry,
+    settings_text,
+    visible,
+)
 from bakeoff.storage.record import Budget
 
 
@@ -62,7 +75,7 @@ def range_text(values: Sequence[Any]) -> str:
     return ", ".join(value_text(v) for v in distinct) or NOTHING
 
 
-# What tuning found as tables of text, for one comparison
+# -- tables ------------------------------------------------------------------------------------------
 
 COLUMNS = 9
 """Budgets that a table has at most; the largest are kept."""
@@ -81,23 +94,23 @@ def grids(table: Table, tuned: Sequence[Tuned], per_grid: int | None = None) -> 
     """Return every table on tuning; none if nothing was tuned.
 
     Args:
-        found: `tuned(table)`.
+        tuned: `tuned(table)`.
         per_grid: budgets that a grid may have; COLUMNS if that is less.
     """
     if not tuned:
         return ()
     frame = _Frame(
-        name=title(table),
+        name=table.title,
         settings=any(settings_text(r, weights=False) != f"tune={tuned[0][0].tune}" for r, _ in tuned),
         several=any(len(search.studies) > 1 for _, search in tuned),
         limit=min(per_grid or COLUMNS, COLUMNS),
     )
     curves = [(row, s) for row, s in tuned if all(study.curve for study in s.studies)]
     every = (
-        _outcome(frame, table, tuned),
+        _outcome(frame, table, tuned).without_constants(),
         *_pareto(frame, tuned),
-        _budget(frame, tuned),
-        _hyperparameters(frame, tuned),
+        _budget(frame, tuned).without_constants(),
+        _hyperparameters(frame, tuned).without_constants(),
         _by_trials(frame, curves),
         _by_seconds(frame, curves),
         _expected(frame, curves),
@@ -115,29 +128,25 @@ class _Frame:
     limit: int
 
     def heads(self, *, runs: bool = False) -> tuple[Head, ...]:
-        settings = (Head("settings"),) if self.settings else ()
         shown = (Head("split seed"), Head("seed", "figure")) if runs and self.several else ()
-        return (Head("model"), *settings, *shown)
+        return *label_heads(self.settings), *shown
 
     def labels(self, row: Row, study: Study | None = None) -> tuple[Entry, ...]:
-        settings = (Entry(settings_text(row, weights=False)),) if self.settings else ()
-        return (Entry(visible(row.model)), *settings, *(self._run(study) if study is not None else ()))
-
-    def _run(self, study: Study) -> tuple[Entry, ...]:
-        run = study.run
-        instance = str(run.split_seed) if run.fold is None else f"{run.split_seed}, fold {run.fold}"
-        return (Entry(instance), Entry(str(run.seed), number=run.seed)) if self.several else ()
+        names = label_entries(row, self.settings, weights=False)
+        if study is None or not self.several:
+            return names
+        return *names, Entry(study.run.split), Entry(str(study.run.seed), number=study.run.seed)
 
 
 def _outcome(frame: _Frame, table: Table, tuned: Sequence[Tuned]) -> Grid:
     """Best hyperparameters, with what they gave on validation and on test."""
-    places = decimals(x for _, s in tuned for study in s.studies for x in _scores(study))
+    places = decimals_of(x for _, s in tuned for study in s.studies for x in _scores(study))
     rows = [
         (
             *frame.labels(row, study),
             Entry(visible(study.objectives[0])),
-            _figure(study.record.default, places),
-            _figure(study.record.best_value, places),
+            entry(study.record.default, f".{places}f"),
+            entry(study.record.best_value, f".{places}f"),
             _value(study.before, places),
             _value(study.after, places),
             Entry(pairs_text(study.record.best_parameters)),
@@ -168,11 +177,11 @@ def _budget(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
             Entry(str(study.record.seed), number=study.record.seed),
             Entry(visible(f"{study.record.sampler}, pruner {study.record.pruner}")),
             Entry(_allowed(study.record.budget)),
-            _count(len(study.record.trials)),
-            *(_count(study.record.count(state)) for state in ("complete", "pruned", "failed")),
-            _count(study.record.n_from_memory),
+            entry(len(study.record.trials)),
+            *(entry(study.record.count(state)) for state in ("complete", "pruned", "failed")),
+            entry(study.record.n_from_memory),
             seconds_entry(study.record.seconds),
-            _count(study.record.best_number),
+            entry(study.record.best_number),
         )
         for row, search in tuned
         for study in search.studies
@@ -205,7 +214,7 @@ def _hyperparameters(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
                     Entry(space_text(spec)),
                     Entry(range_text([defaults[name]] if name in defaults else [])),
                     Entry(range_text([c[name] for c in chosen if name in c])),
-                    Entry(NOTHING) if share is None else Entry(f"{share:.2f}", number=share),
+                    entry(share, ".2f"),
                 )
             )
     heads = (
@@ -273,7 +282,7 @@ def _expected(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
     estimated = [(row, s) for row, s in tuned if s.expected.points]
     most = max((s.expected.points[-1].trials for _, s in estimated), default=0)
     budgets = _budgets(most)[-frame.limit :]
-    places = decimals(p.mean for _, s in estimated for p in s.expected.points)
+    places = decimals_of(p.mean for _, s in estimated for p in s.expected.points)
     rows = []
     for row, search in estimated:
         texts = {p.trials: Entry(_interval(p, places), number=p.mean) for p in search.expected.points}
@@ -310,7 +319,7 @@ def _curve(
     tuned: Sequence[Tuned],
     values: Sequence[Sequence[Value | None]],
 ) -> Grid:
-    places = decimals(v.mean for of_row in values for v in of_row if v is not None)
+    places = decimals_of(v.mean for of_row in values for v in of_row if v is not None)
     rows = [
         (*frame.labels(row), *(_value(v, places) for v in of_row))
         for (row, _), of_row in zip(tuned, values, strict=True)
@@ -318,28 +327,13 @@ def _curve(
     return Grid(caption, (*frame.heads(), *(Head(b, "figure") for b in budgets)), tuple(rows))
 
 
-def decimals(values: Iterable[float]) -> int:
-    """Return the decimals that give the largest value four figures."""
-    largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
-    return min(max(3 - math.floor(math.log10(largest)), 0), 9) if largest > 0 else 4
-
-
-def _count(value: int | None) -> Entry:
-    return Entry(NOTHING) if value is None else Entry(f"{value:,}", number=value)
-
-
-def _figure(value: float | None, places: int) -> Entry:
-    return Entry(NOTHING) if value is None else Entry(f"{value:.{places}f}", number=value)
-
-
 def _value(value: Value | None, places: int) -> Entry:
     if value is None:
         return Entry(NOTHING)
-    half = f" ± {value.half:.{places}f}" if value.half is not None else ""
-    return Entry(f"{value.mean:.{places}f}{half}", number=value.mean)
+    return Entry(mean_text(value.mean, value.half, places), number=value.mean)
 
 
-# What a reader must know of tuning: warnings, how figures were made, and why some
+# -- notes -------------------------------------------------------------------------------------------
 
 _HOW = {
     "draws": "as the expected maximum of independent draws (Dodge et al. 2019, with the defaults as a first "
@@ -353,7 +347,7 @@ def notes(table: Table, tuned: Sequence[Tuned]) -> tuple[str, ...]:
     """Return lines of plain text; none if nothing was tuned.
 
     Args:
-        found: `tuned(table)`.
+        tuned: `tuned(table)`.
     """
     if not tuned:
         return ()
@@ -387,7 +381,7 @@ def _summary(study: Study) -> str:
     record = study.record
     scores = [v for v in (record.default, study.record.best_value) if v is not None]
     scores += [score.mean for score in (study.before, study.after) if score is not None]
-    places = decimals(scores)
+    places = decimals_of(scores)
     validation = _change(record.default, record.best_value, places)
     text = f"{visible(study.objectives[0])} {validation} on validation"
     if study.after is not None:
@@ -405,9 +399,7 @@ def _named(tuned: Sequence[Tuned]) -> Iterable[tuple[str, Study]]:
     """Yield each study with a name that distinguishes it from the others."""
     for row, search in tuned:
         for study in search.studies:
-            fold = "" if study.run.fold is None else f", fold {study.run.fold}"
-            run = f", split seed {study.run.split_seed}{fold}, seed {study.run.seed}"
-            yield row.label + (run if len(search.studies) > 1 else ""), study
+            yield row.label + (f", {study.run.name}" if len(search.studies) > 1 else ""), study
 
 
 def _without_space_notes(table: Table) -> list[str]:

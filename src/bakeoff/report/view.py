@@ -1,37 +1,19 @@
-"""A table of text, in no format: the renderers lay it out and escape it."""
+"""What every output shows of a comparison: tables of text, notes and verdicts, all of it plain text.
+
+The renderers lay it out and escape it.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.evaluation.variance import Needed
 from bakeoff.queries.comparison import Agreement, Column, Contender, Lead, Marks, Row, Run, Table, Verdict
 from bakeoff.run.naming import escape_control_chars, settings
-
-Kind = Literal["word", "text", "figure"]
-
-
-class Head(NamedTuple):
-    """The top of a column: of words, of text that may be long, or of figures, which stand on the right."""
-
-    text: str
-    kind: Kind = "word"
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table of text; each row has an entry for each head."""
-
-    caption: str
-    heads: tuple[Head, ...]
-    rows: tuple[tuple[Entry, ...], ...]
-
-
-# How one comparison is put into words and figures, the same in every output. All
 
 NOTHING = "–"  # noqa: RUF001 - an en dash stands for a number that is not there
 
@@ -50,21 +32,96 @@ TESTS = {
 }
 CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One field of a grid; `number` sorts it where it is one."""
-
-    text: str
-    bold: bool = False
-    number: float | None = None
-
+Kind = Literal["word", "text", "figure"]
 
 visible = escape_control_chars
 
 
-def title(table: Table) -> str:
-    return table.title
+# -- tables of text -----------------------------------------------------------------------------------
+
+
+class Head(NamedTuple):
+    """The top of a column: of words, of text that may be long, or of figures, which stand on the right.
+
+    Columns side by side with the same group share a head above theirs.
+    """
+
+    text: str
+    kind: Kind = "word"
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One field of a grid; `number` sorts it where it is one. Bold is the best of its column."""
+
+    text: str
+    bold: bool = False
+    number: float | None = None
+    second: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of text; each row has an entry for each head. Notes stand below."""
+
+    caption: str
+    heads: tuple[Head, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    def without_constants(self) -> Grid:
+        """Return the grid with a note in place of columns that are the same in every row; the first stays."""
+        if len(self.rows) < 2:
+            return self
+        columns = list(zip(*self.rows, strict=True))
+        same = {at for at, column in enumerate(columns) if at and len({e.text for e in column}) == 1}
+        facts = [f"{self.heads[at].text} {columns[at][0].text}" for at in sorted(same) if columns[at][0].text]
+        note = (f"The same in every row: {', '.join(facts)}.",) if facts else ()
+        shown = [at for at in range(len(columns)) if at not in same]
+        return replace(
+            self,
+            heads=tuple(self.heads[at] for at in shown),
+            rows=tuple(tuple(row[at] for at in shown) for row in self.rows),
+            notes=(*self.notes, *note),
+        )
+
+
+def entry(value: float | None, form: str = ",") -> Entry:
+    """Return a number in a format of Python's, or the sign for none."""
+    return Entry(NOTHING) if value is None else Entry(format(value, form), number=value)
+
+
+def label_heads(settings: bool) -> tuple[Head, ...]:
+    """Return the heads of the columns that name a row."""
+    return (Head("model"), Head("settings")) if settings else (Head("model"),)
+
+
+def label_entries(row: Row, settings: bool, *, weights: bool = True) -> tuple[Entry, ...]:
+    """Return the entries that name a row: its model and, in a column of their own, its settings."""
+    return Entry(visible(row.model)), *((Entry(settings_text(row, weights=weights)),) if settings else ())
+
+
+def metric_grid(table: Table, columns: Sequence[Column], caption: str, *, figures: int = 4) -> Grid:
+    """Return the means of some columns, with their intervals and marks.
+
+    Args:
+        figures: significant figures of the largest mean of a column.
+    """
+    settings = any(settings_text(row) for row in table.rows)
+    several = len(table.runs) > 1 and figures > 3
+    places = {c: max(decimals(table, c) + figures - 4, 0) for c in columns}
+    rows = (
+        (
+            *label_entries(row, settings),
+            *((Entry(runs_text(row, table), number=row.done),) if several else ()),
+            *(value_entry(row, c, places[c]) for c in columns),
+        )
+        for row in table.rows
+    )
+    runs = (Head("runs", "figure"),) if several else ()
+    heads = (*label_heads(settings), *runs, *(Head(visible(c.metric), "figure") for c in columns))
+    return Grid(caption, heads, tuple(rows)).without_constants()
 
 
 def settings_text(row: Row, *, weights: bool = True) -> str:
@@ -83,29 +140,35 @@ def runs_text(row: Row, table: Table) -> str:
 
 def decimals(table: Table, column: Column) -> int:
     """Return the decimals that give the largest mean of a column four figures."""
-    largest = max((abs(row.values[column].mean) for row in table.rows if column in row.values), default=0.0)
-    return min(max(3 - math.floor(math.log10(largest)), 0), 9) if 0 < largest < math.inf else 4
+    return decimals_of(row.values[column].mean for row in table.rows if column in row.values)
+
+
+def decimals_of(values: Iterable[float]) -> int:
+    """Return the decimals that give the largest value four figures."""
+    largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
+    return min(max(3 - math.floor(math.log10(largest)), 0), 9) if largest > 0 else 4
+
+
+def mean_text(mean: float, half: float | None, places: int) -> str:
+    """Return `mean ± half of its interval`."""
+    return f"{mean:.{places}f}" + (f" ± {half:.{places}f}" if half is not None else "")
 
 
 def value_entry(row: Row, column: Column, places: int) -> Entry:
-    """Return `mean ± half of its interval`, with a remark if the row has more fits."""
+    """Return a mean with its interval and mark, with a remark if the row has more fits."""
     value = row.values.get(column)
     if value is None:
         return Entry(NOTHING)
-    text = f"{value.mean:.{places}f}"
-    if value.half is not None:
-        text += f" ± {value.half:.{places}f}"
-    text += TIED if value.tied else ""
+    text = mean_text(value.mean, value.half, places) + TIED * value.tied
     if value.fits < row.fits:
         text += f", {value.fits} of {row.fits} fits"
     return Entry(text, bold=value.best, number=value.mean)
 
 
 def seconds_entry(seconds: float | None) -> Entry:
-    if seconds is None:
-        return Entry(NOTHING)
-    places = 2 if seconds < 10 else 1 if seconds < 100 else 0
-    return Entry(f"{seconds:,.{places}f}", number=seconds)
+    """Return seconds with as many decimals as they deserve."""
+    size = seconds or 0.0
+    return entry(seconds, ",.2f" if size < 10 else ",.1f" if size < 100 else ",.0f")
 
 
 def status_text(row: Row, table: Table) -> str:
@@ -126,12 +189,7 @@ def _which(runs: tuple[Run, ...], table: Table) -> str:
         return ""
     if len(runs) > RUNS_BY_NAME:
         return f" ({len(runs)} runs)"
-    return f" ({'; '.join(_run_text(run) for run in runs)})"
-
-
-def _run_text(run: Run) -> str:
-    fold = "" if run.fold is None else f", fold {run.fold}"
-    return f"split seed {run.split_seed}{fold}, seed {run.seed}"
+    return f" ({'; '.join(run.name for run in runs)})"
 
 
 def notes(table: Table) -> tuple[str, ...]:
@@ -188,13 +246,17 @@ def _folds(table: Table) -> list[str]:
     ]
 
 
-def legend(table: Table) -> str:
-    """Return how to read the figures; "" if there is nothing to explain."""
+def legend(table: Table, best: str = "Bold") -> str:
+    """Return how to read the figures; "" if there is nothing to explain.
+
+    Args:
+        best: how the best of a column is marked.
+    """
     values = [value for row in table.rows for value in row.values.values()]
     several = any(v.fits > 1 for v in values)
     parts = []
     if any(v.best for v in values):
-        parts.append("Bold: best of its column (ties are all bold)")
+        parts.append(f"{best}: best of its column (ties are all marked)")
     if table.marks is not None and any(v.best for v in values) and _has_tests(table, table.marks):
         parts.append(f"{TIED}: not distinguishable from the best ({how_tested(table.marks)})")
     if any(v.half is not None for v in values):
@@ -298,7 +360,7 @@ def p_text(p: float) -> str:
     return "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
-# The verdict in plain sentences, the same in every output
+# -- the verdict in sentences ------------------------------------------------------------------------
 
 NAMED = 4
 """Models that are named in one sentence; more are counted."""
@@ -342,7 +404,7 @@ def sentences(verdict: Verdict) -> list[str]:
     name = verdict.column.name
     if verdict.leader is None:
         return [f"No model can be called the best in {name}.", *_popularity(verdict), *_not_done(verdict)]
-    digits = _digits(verdict)
+    digits = decimals_of([verdict.leader.mean])
     return [
         *_leader(verdict, digits),
         *_ties(verdict, digits),
@@ -354,17 +416,10 @@ def sentences(verdict: Verdict) -> list[str]:
     ]
 
 
-def _digits(verdict: Verdict) -> int:
-    """Return the decimals that give the leader's mean four figures."""
-    assert verdict.leader is not None
-    size = abs(verdict.leader.mean)
-    return min(max(3 - math.floor(math.log10(size)), 0), 9) if 0 < size < math.inf else 4
-
-
 def _leader(verdict: Verdict, digits: int) -> list[str]:
     leader, column, behind = verdict.leader, verdict.column, verdict.behind
     assert leader is not None and column is not None
-    shown = _value(leader, digits)
+    shown = mean_text(leader.mean, leader.half_width, digits)
     if verdict.tested and not verdict.ties and behind is not None:
         return [f"{leader.label} leads in {column.name} with {shown}, {_ahead(behind, verdict, digits)}."]
     first = f"{leader.label} has the best {column.name}, {shown}"
@@ -383,16 +438,11 @@ def _ahead(lead: Lead, verdict: Verdict, digits: int) -> str:
     )
 
 
-def _value(contender: Contender, digits: int) -> str:
-    half = f" ± {contender.half_width:.{digits}f}" if contender.half_width is not None else ""
-    return f"{contender.mean:.{digits}f}{half}"
-
-
 def _ties(verdict: Verdict, digits: int) -> list[str]:
     if not verdict.ties:
         return []
     assert verdict.leader is not None
-    named = [f"{c.label} ({_value(c, digits)}{_cost(c)})" for c in verdict.ties[:NAMED]]
+    named = [f"{c.label} ({mean_text(c.mean, c.half_width, digits)}{_cost(c)})" for c in verdict.ties[:NAMED]]
     more = f" and {len(verdict.ties) - NAMED} more" if len(verdict.ties) > NAMED else ""
     cost = _cost(verdict.leader).lstrip(", ")
     beside = f"; {verdict.leader.label} takes {cost}" if cost else ""
@@ -446,7 +496,8 @@ def _listed(views: Sequence[str]) -> str:
 def _popularity(verdict: Verdict) -> list[str]:
     if verdict.popularity is None or verdict.leader is None:
         return []
-    return [f"The popularity baseline scores {verdict.popularity:.{_digits(verdict)}f}."]
+    digits = decimals_of([verdict.leader.mean])
+    return [f"The popularity baseline scores {verdict.popularity:.{digits}f}."]
 
 
 def _not_done(verdict: Verdict) -> list[str]:

@@ -70,11 +70,11 @@ def test_a_row_without_numbers_says_why_and_comes_last(make, metrics) -> None:
 
 
 def test_values_are_shown_with_four_figures_and_their_interval(make, metrics) -> None:
-    made = of([make("a", numbers(0.25)), make("b", numbers(0.5, None))], metrics)
+    made = of([make("a", numbers(0.25)), make("b", numbers(0.125, None))], metrics)
     assert column_header(NDCG) == "ndcg@10"
     assert column_header(Column("auc", None)) == "auc"
-    assert cell_text(made.rows[0], made, NDCG) == ("0.2500", "0.2299 to 0.2701", False)
-    assert cell_text(made.rows[1], made, NDCG) == ("0.5000", "–", True)  # noqa: RUF001
+    assert cell_text(made.rows[0], made, NDCG) == ("0.2500", "0.2299 to 0.2701", True)
+    assert cell_text(made.rows[1], made, NDCG) == ("0.1250", "–", False)  # noqa: RUF001
 
 
 def test_boards_of_one_name_are_told_apart_by_what_their_splits_hold(make, metrics) -> None:

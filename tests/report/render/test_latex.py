@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from bakeoff.evaluation.catalogue import default_paths, resolve
 from bakeoff.queries.comparison import comparison
+from bakeoff.report import readback
 from bakeoff.report.document import document
 from bakeoff.report.render import latex
+from bakeoff.report.render.paper import paper_table, render
+from bakeoff.storage.experiment import Experiment
 
 LATIN_AND_SIGNS = "".join(chr(c) for c in (*range(0x20, 0x7F), *range(0xA1, 0x180))) + "–—‘’‚“”„…€™•†‡‰‹›"  # noqa: RUF001
 TEXTS = [
@@ -48,6 +52,12 @@ def compile_with(engine: str, text: str, folder: Path) -> str:
     log = (folder / "page.log").read_text(encoding="utf-8", errors="replace")
     assert run.returncode == 0, log[-3000:]
     return log
+
+
+def overfull(log: str) -> list[str]:
+    """Return the lines of a log that tell of a table beyond the text; a long word in a field is none."""
+    lines = re.findall(r"^Overfull \\hbox.*$", log, flags=re.MULTILINE)
+    return [line for line in lines if not ((at := re.search(r"lines (\d+)--(\d+)", line)) and at[1] == at[2])]
 
 
 def long_report(make, metrics, n_data_sets: int, n_models: int) -> str:
@@ -89,7 +99,40 @@ def test_a_report_compiles_whatever_its_names_hold(engine, make, metrics, tmp_pa
     tables = comparison(results, (10,), many)
     text = latex.render(document("x", results, tables, many, [], per_grid=latex.COLUMNS))
     log = compile_with(engine, text, tmp_path)
-    spans = re.findall(r"^Overfull .* at lines (\d+)--(\d+)", log, flags=re.MULTILINE)
-    wide = [span for span in spans if span[0] != span[1]]  # else a long word in a field
-    assert not wide, wide
+    assert overfull(log) == []
     assert text.count(r"\bakeoffcaption{") > 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("intervals", [False, True])
+def test_a_table_of_five_data_sets_six_models_and_two_metrics_fits_the_text(
+    intervals, make, metrics, tmp_path: Path
+) -> None:
+    numbers = {m: {"10": (0.123456, 0.01)} for m in ("ndcg", "mean_popularity")}
+    results = [
+        make(f"a_model_{m}", numbers, dataset=f"data_set_{d} & co", key=f"c{d}-{m}")
+        for d in range(5)
+        for m in range(6)
+    ]
+    tables = comparison(results, (10,), {m: metrics[m] for m in numbers})
+    text = render(paper_table(tables, metrics, intervals=intervals), "latex")
+    assert text.count(r"\multicolumn{2}{c}{data\_set") == 5  # whole groups, each once
+    assert overfull(compile_with("pdflatex", text, tmp_path)) == []
+
+
+COMMITTED = sorted((Path(__file__).parents[3] / "results").glob("*/experiment.json"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.parent.name)
+def test_committed_reports_compile_and_what_is_rendered_now_fits_the_text(path: Path, tmp_path) -> None:
+    folder = path.parent
+    (tmp_path / "now").mkdir()
+    log = compile_with("pdflatex", (folder / "report.tex").read_text(encoding="utf-8"), tmp_path)
+    assert overfull(log) == []
+    experiment = Experiment.read(folder, folder.name)
+    results = readback.results(folder, experiment)
+    metrics = resolve(default_paths())
+    tables = comparison(results, (5, 10, 20, 30), metrics)
+    text = latex.render(document("x", results, tables, metrics, [], per_grid=latex.COLUMNS))
+    assert overfull(compile_with("pdflatex", text, tmp_path / "now")) == []

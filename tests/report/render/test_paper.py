@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -50,9 +48,9 @@ def test_rows_are_in_the_given_order_or_by_their_mean_rank(tables, metrics) -> N
 
 
 def test_a_model_that_a_data_set_lacks_has_an_empty_figure(tables, metrics) -> None:
-    lacking = replace(tables[1], rows=tables[1].rows[:2])
+    lacking = replace(tables[1], rows=tuple(r for r in tables[1].rows if r.model != "c & d"))
     table = paper_table([tables[0], lacking], metrics)
-    assert [figure.text for figure in dict(table.rows)["c & d"]][2:] == ["–", "–"]  # noqa: RUF001
+    assert [figure.value for figure in dict(table.rows)["c & d"]][2:] == [None, None]
 
 
 def test_intervals_are_shown_on_demand(tables, metrics) -> None:
@@ -84,21 +82,3 @@ def test_the_document_has_a_row_for_each_figure(tables, metrics) -> None:
     assert len(rows) == 12
     (one,) = [r for r in rows if (r["model"], r["split"][0], r["k"]) == ("b", "y", 5)]
     assert (one["value"], one["rank"], one["tied"], one["metric"]) == (0.25, SECOND, True, "ndcg")
-
-
-@pytest.mark.slow
-def test_latex_takes_it(tables, metrics, tmp_path) -> None:
-    if shutil.which("pdflatex") is None:
-        pytest.skip("no pdflatex here")
-    source = (
-        r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs,graphicx}\begin{document}"
-        + render(paper_table(tables, metrics, intervals=True), "latex")
-        + r"\end{document}"
-    )
-    (tmp_path / "paper.tex").write_text(source, encoding="utf-8")
-    done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-800:]
-    assert (tmp_path / "paper.pdf").exists()

@@ -20,7 +20,6 @@ from bakeoff.report.view import (
     seconds_entry,
     settings_text,
     status_text,
-    title,
     visible,
 )
 
@@ -71,7 +70,7 @@ def boards(tables: Sequence[Table]) -> list[Board]:
 def _board(table: Table, dataset: str, split: str) -> Board:
     tuned = any(row.tune != "none" for row in table.rows)
     return Board(
-        title=title(table),
+        title=table.title,
         dataset=dataset,
         split=split,
         columns=table.columns,

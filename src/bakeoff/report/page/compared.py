@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bakeoff.data.describe import Description
-from bakeoff.hashing import canonical_json
-from bakeoff.queries.comparison import Part, Table
+from bakeoff.queries.comparison import Part, Run, Table
 from bakeoff.queries.select import Result
+from bakeoff.report.document import other_counts
 from bakeoff.report.page.detail import budget_text
-from bakeoff.report.view import NOTHING, Entry, Grid, Head, reason_texts, settings_text, title, visible
+from bakeoff.report.view import NOTHING, Entry, Grid, Head, entry, reason_texts, settings_text, visible
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import dataset_label
 from bakeoff.storage.record import STORED, Budget
@@ -66,9 +66,9 @@ def _dataset(name: str, description: Description | str) -> tuple[Entry, ...]:
     )
     return (
         Entry(name),
-        *(_count(n) for n in (description.users, description.items, description.pairs)),
+        *(entry(n) for n in (description.users, description.items, description.pairs)),
         _share(description.density),
-        _count(round(description.histories.quantiles[3])),
+        entry(round(description.histories.quantiles[3])),
         Entry(f"{tail.gini:.3f}", number=tail.gini),
         *(_share(share) for share in (tail.tops[0], tail.tops[2])),
         *(
@@ -86,10 +86,6 @@ def _day(second: int | None) -> str:
     if second is None:
         return NOTHING
     return str(np.datetime64(second, "s").astype("datetime64[D]"))
-
-
-def _count(value: object) -> Entry:
-    return Entry(f"{value:,}", number=value) if isinstance(value, int) else Entry(NOTHING)
 
 
 def _share(value: float) -> Entry:
@@ -111,30 +107,22 @@ def split_grid(tables: Iterable[Table]) -> Grid:
 
 
 def _split(table: Table, part: Part, dated: bool) -> tuple[Entry, ...]:
-    own_column = {*_SHOWN, *_COLD, *_DATES, "test_users"}
-    others = {k: v for k, v in part.counts.items() if k not in own_column and v not in (0, None, "")}
     spans = [
         " to ".join(str(part.counts[f"{side}_{end}"])[:10] for end in ("first", "last"))
         if f"{side}_first" in part.counts
         else NOTHING
         for side in ("train", "test")
     ]
-    seeds = (str(seed) if fold is None else f"{seed}, fold {fold}" for seed, fold in part.instances)
+    seeds = (Run(*instance, seed=0).split for instance in part.instances)
     return (
-        Entry(title(table)),
+        Entry(table.title),
         Entry("; ".join(seeds)),
-        _count(part.n_users),
-        *(_count(part.counts.get(c)) for c in (*_SHOWN, *_COLD)),
+        entry(part.n_users),
+        *(entry(part.counts.get(c)) for c in (*_SHOWN, *_COLD)),
         *((Entry(visible(span)) for span in spans) if dated else ()),
-        Entry("; ".join(f"{visible(k.replace('_', ' '))} {_plain(others[k])}" for k in sorted(others))),
+        Entry(other_counts(part, {*_SHOWN, *_COLD, *_DATES, "test_users"})),
         Entry(visible(part.fingerprint)),
     )
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return visible(value if isinstance(value, str) else canonical_json(value))
 
 
 def model_grid(tables: Iterable[Table]) -> Grid:
@@ -178,7 +166,7 @@ def missing_grid(tables: Sequence[Table]) -> Grid:
     heads = (Head("data set, split"), Head("model"), Head("settings"), Head("status"), Head("reason", "text"))
     rows = [
         (
-            *(Entry(title(table)), Entry(visible(row.model)), Entry(settings_text(row)), Entry(row.status)),
+            *(Entry(table.title), Entry(visible(row.model)), Entry(settings_text(row)), Entry(row.status)),
             Entry("; ".join(reason_texts(row, table))),
         )
         for table in tables

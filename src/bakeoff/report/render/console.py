@@ -11,7 +11,6 @@ from bakeoff.evaluation.catalogue import leading_k, prominence
 from bakeoff.evaluation.metric import Metric
 from bakeoff.queries.comparison import Column, Table, comparison
 from bakeoff.queries.select import Result
-from bakeoff.queries.verdict import best_first
 from bakeoff.report.tuning import lines as tuning_lines
 from bakeoff.report.tuning import tuned
 from bakeoff.report.view import (
@@ -29,6 +28,9 @@ from bakeoff.report.view import (
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+BEST = "*"
+"""Marks the best of a column where there is no bold."""
 
 
 def print_tables(
@@ -55,7 +57,7 @@ def print_tables(
         say(console, f"{title}: {text}")
         console.print()
     for table in tables:
-        _print_table(best_first(table), k, console)
+        _print_leaderboard(table, k, console)
     others = ", ".join(str(other) for other in ks if other != k)
     where = folder / "report.md"
     rest = f"all metrics, and k = {others}" if others else "all metrics"
@@ -81,12 +83,12 @@ def say(console: Console, text: str, style: str = "") -> None:
     console.print(visible(text), style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
-def _print_table(table: Table, k: int, console: Console) -> None:
+def _print_leaderboard(table: Table, k: int, console: Console) -> None:
     from rich import box
     from rich.table import Table as Drawn
     from rich.text import Text
 
-    names, fields = [row.label for row in table.rows], _fields(table, k, console.width)
+    names, fields = [row.label for row in table.rows], _fields(table, k, console)
     drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
     width = _model_width(names, console.width)
     drawn.add_column("model", overflow="fold", min_width=width, max_width=width)
@@ -102,8 +104,8 @@ def _print_table(table: Table, k: int, console: Console) -> None:
     for name, row in zip(names, table.rows, strict=True):
         for reason in reason_texts(row, table):
             say(console, f"{name}: {reason}")
-    if legend(table):
-        say(console, legend(table))
+    if explained := legend(table, "Bold" if console.is_terminal else BEST):
+        say(console, explained)
     if not table.has_popularity:
         say(console, NO_POPULARITY)
     for line in tuning_lines(table, tuned(table)):
@@ -111,15 +113,22 @@ def _print_table(table: Table, k: int, console: Console) -> None:
     console.print()
 
 
-def _fields(table: Table, k: int, width: int) -> list[_Field]:
-    """Return the metrics that fit between the model's name and the columns of `_right`, and these."""
-    right = _right(table)
+def _fields(table: Table, k: int, console: Console) -> list[_Field]:
+    """Return the metrics that fit between the model's name and the columns of `_right`, and these.
+
+    Where there is no bold, as in a pipe, the best of a column bears a sign.
+    """
+    right, width = _right(table), console.width
+    best = "" if console.is_terminal else BEST
     left = width - _model_width([row.label for row in table.rows], width) - sum(f.width for f in right)
     shown: list[_Field] = []
     for column in _ordered(table, k):
         places = max(decimals(table, column) - 1, 0)  # three figures: more would be false precision here
         entries = [value_entry(row, column, places) for row in table.rows]
-        field = _Field(visible(column.metric), [replace(e, text=e.text.replace(" ± ", "±")) for e in entries])
+        texts = (e.text.replace(" ± ", "±") + best * e.bold for e in entries)
+        field = _Field(
+            visible(column.metric), [replace(e, text=t) for e, t in zip(entries, texts, strict=True)]
+        )
         left -= field.width
         if left < 0 and shown:
             break

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 
 from bakeoff.queries.comparison import Table
 from bakeoff.report.document import DEFINITIONS
 from bakeoff.report.page.board import cell_text, column_header
 from bakeoff.report.page.page import Page
-from bakeoff.report.view import Entry, Grid, Head, decimals, settings_text, title, value_entry, visible
+from bakeoff.report.view import Entry, Grid, Head, metric_grid
 from bakeoff.storage.store import write_text
 
 
@@ -83,7 +84,7 @@ _RIGHT = ' style="text-align: right"'
 def fragment(headline: str, grids: Iterable[Grid], notes: Iterable[str] = ()) -> str:
     """Return headline, tables and notes as HTML; every text is escaped."""
     parts = [f"<p><strong>{escape(headline)}</strong></p>"]
-    parts += [_table(grid) for grid in grids]
+    parts += [table(grid) for grid in grids]
     parts += [f"<p>{escape(note)}</p>" for note in notes]
     return f"<div>{''.join(parts)}</div>"
 
@@ -91,27 +92,21 @@ def fragment(headline: str, grids: Iterable[Grid], notes: Iterable[str] = ()) ->
 def grid(table: Table, k: int, metrics: Sequence[str]) -> Grid:
     """Return a leader board at one cutoff, with the figures that the terminal shows."""
     columns = [c for name in metrics for c in table.columns if c.metric == name and c.k in (k, None)]
-    settings = any(settings_text(row) for row in table.rows)
-    heads = (
-        *((Head("model"), Head("settings")) if settings else (Head("model"),)),
-        *(Head(visible(c.metric), "figure") for c in columns),
-    )
-    body = tuple(
-        (
-            Entry(visible(row.model)),
-            *((Entry(settings_text(row)),) if settings else ()),
-            *(value_entry(row, c, max(decimals(table, c) - 1, 0)) for c in columns),
-        )
-        for row in table.rows
-    )
-    return Grid(f"{title(table)}, k = {k}", heads, body)
+    return metric_grid(table, columns, f"{table.title}, k = {k}", figures=3)
 
 
-def _table(grid: Grid) -> str:
+def table(grid: Grid) -> str:
+    """Return a grid as a table; every text is escaped."""
+    groups = "".join(
+        f'<th colspan="{len(list(of_group))}">{escape(group)}</th>'
+        for group, of_group in groupby(grid.heads, lambda head: head.group)
+    )
+    above = f"<tr>{groups}</tr>" if any(head.group for head in grid.heads) else ""
     heads = "".join(f"<th{_side(head)}>{escape(head.text)}</th>" for head in grid.heads)
     rows = "".join(f"<tr>{_fields(grid, row)}</tr>" for row in grid.rows)
-    caption = f'<caption style="text-align: left">{escape(grid.caption)}</caption>'
-    return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    caption = f'<caption style="text-align: left">{escape(grid.caption)}</caption>' if grid.caption else ""
+    notes = "".join(f"<p>{escape(note)}</p>" for note in grid.notes)
+    return f"<table>{caption}<thead>{above}<tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{notes}"
 
 
 def _fields(grid: Grid, row: tuple[Entry, ...]) -> str:
@@ -123,5 +118,5 @@ def _side(head: Head) -> str:
 
 
 def _text(entry: Entry) -> str:
-    text = escape(entry.text)
+    text = f"<u>{escape(entry.text)}</u>" if entry.second else escape(entry.text)
     return f"<strong>{text}</strong>" if entry.bold else text

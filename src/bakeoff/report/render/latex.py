@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
 
 from bakeoff.report.document import Document
 from bakeoff.report.view import Entry, Grid, Head
@@ -16,6 +18,9 @@ LONG_HEAD = 10
 
 MAX_LINES = 40
 """Lines of one piece of a table: a table does not break across pages, so a longer one is cut into pieces."""
+
+MAX_WIDTH, GROUP_COLUMNS = 110, 10
+"""Letters and columns of a paper's table: more would be too small to read once it is as wide as the text."""
 
 _LINE_OF_TEXT = 30
 """Letters in a line of a column of running text."""
@@ -96,6 +101,46 @@ def _letters(match: re.Match[str]) -> str:
     return rf"\bakeoffletters{{{codes}}}{{{match[0]}}}"
 
 
+def paper_tables(grid: Grid) -> str:
+    """Return a grid as tables that are no wider than the text; they need booktabs and graphicx.
+
+    Groups of columns stand side by side as far as they fit; the others follow in the next table.
+    """
+    parts = _parts(grid)
+    last = len(parts) - 1
+    return "\n\n".join(
+        [_HEAD, *(_table(part, grid.notes if n == last else (), n + 1) for n, part in enumerate(parts))]
+    )
+
+
+def _parts(grid: Grid) -> list[Grid]:
+    """Return grids with the first column and as many of the others, in whole groups, as fit side by side."""
+    widths = [
+        2 + max(len(e.text) for e in column)
+        for column in zip(*([Entry(h.text) for h in grid.heads], *grid.rows), strict=True)
+    ]
+    groups = [
+        [at for at, _ in of_group]
+        for _, of_group in groupby(enumerate(grid.heads[1:], 1), lambda pair: pair[1].group)
+    ]
+    chunks = [g[at : at + GROUP_COLUMNS] for g in groups for at in range(0, len(g), GROUP_COLUMNS)]
+    parts: list[list[int]] = [[]]
+    for chunk in chunks:
+        together = [0, *parts[-1], *chunk]
+        if parts[-1] and sum(widths[at] for at in together) > MAX_WIDTH:
+            parts.append([])
+        parts[-1] += chunk
+    return [
+        replace(
+            grid,
+            heads=tuple(grid.heads[at] for at in (0, *part)),
+            rows=tuple(tuple(row[at] for at in (0, *part)) for row in grid.rows),
+            notes=(),
+        )
+        for part in parts
+    ]
+
+
 def _table(grid: Grid, notes: tuple[str, ...], number: int) -> str:
     """Return the pieces of a table under one number, the notes below the last."""
     lines: list[str] = []
@@ -111,6 +156,7 @@ def _table(grid: Grid, notes: tuple[str, ...], number: int) -> str:
             caption,
             rf"\sbox0{{\begin{{tabular}}{{@{{}}{''.join(_ALIGNED[h.kind] for h in grid.heads)}@{{}}}}",
             r"\toprule",
+            *_groups(grid.heads),
             _line(map(_head, grid.heads)),
             r"\midrule",
             *(_line(_field(entry) for entry in row) for row in rows),
@@ -118,9 +164,22 @@ def _table(grid: Grid, notes: tuple[str, ...], number: int) -> str:
             r"\end{tabular}}\bakeofffit",
             r"\end{minipage}\par",
         ]
-    if notes:
-        lines += [r"\smallskip{\footnotesize", *(rf"\noindent {escape(note)}\par" for note in notes), "}"]
+    if below := (*grid.notes, *notes):
+        lines += [r"\smallskip{\footnotesize", *(rf"\noindent {escape(note)}\par" for note in below), "}"]
     return "\n".join(lines)
+
+
+def _groups(heads: Sequence[Head]) -> list[str]:
+    """Return the line above the heads that names their groups; none where there are none."""
+    if not any(head.group for head in heads):
+        return []
+    spans, rules, start = [], "", 1
+    for group, of_group in groupby(heads, lambda head: head.group):
+        n = len(list(of_group))
+        spans.append(rf"\multicolumn{{{n}}}{{c}}{{{escape(group)}}}" if group else " & " * (n - 1))
+        rules += rf"\cmidrule(lr){{{start}-{start + n - 1}}}" if group else ""
+        start += n
+    return [_line(spans), rules]
 
 
 def _pieces(grid: Grid) -> list[list[tuple[Entry, ...]]]:
@@ -151,4 +210,5 @@ def _head(head: Head) -> str:
 
 
 def _field(entry: Entry) -> str:
-    return rf"\textbf{{{escape(entry.text)}}}" if entry.bold else escape(entry.text)
+    text = rf"\underline{{{escape(entry.text)}}}" if entry.second else escape(entry.text)
+    return rf"\textbf{{{text}}}" if entry.bold else text

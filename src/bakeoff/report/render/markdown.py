@@ -57,25 +57,28 @@ def _section(section: Section, drawings: Iterable[Drawing]) -> list[str]:
     blocks = [f"## {escape(section.title)}"]
     blocks += [f"![{escape(drawing.alt)}]({drawing.file})" for drawing in drawings]
     if section.splits.rows:
-        blocks.append(_table(section.splits))
+        blocks.append(table(section.splits))
     for grid in section.metrics:
-        blocks += [f"### {escape(grid.caption)}", _table(grid)]
-    blocks += [f"### {escape(section.costs.caption)}", _table(section.costs)]
+        blocks += [f"### {escape(grid.caption)}", table(grid)]
+    blocks += [f"### {escape(section.costs.caption)}", table(section.costs)]
     blocks.append(_bullets(escape(note) for note in section.notes))
     for grid in section.tuning:
-        blocks += [f"### {escape(grid.caption)}", _table(grid)]
+        blocks += [f"### {escape(grid.caption)}", table(grid)]
     return [*blocks, _bullets(escape(note) for note in section.tuning_notes)]
 
 
-def _table(grid: Grid) -> str:
+def table(grid: Grid) -> str:
+    """Return a grid as a table, with its notes below."""
     alignment = ["---:" if head.kind == "figure" else "---" for head in grid.heads]
-    lines = [[escape(head.text) for head in grid.heads], alignment]
-    lines += [[_field(entry) for entry in row] for row in grid.rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    heads = [escape(f"{head.group}: {head.text}" if head.group else head.text) for head in grid.heads]
+    lines = [heads, alignment, *([_field(entry) for entry in row] for row in grid.rows)]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n\n".join([text, *map(escape, grid.notes)])
 
 
 def _field(entry: Entry) -> str:
-    return f"**{escape(entry.text)}**" if entry.bold else escape(entry.text)
+    text = f"<u>{escape(entry.text)}</u>" if entry.second else escape(entry.text)
+    return f"**{text}**" if entry.bold else text
 
 
 def _bullets(lines: Iterable[str]) -> str:

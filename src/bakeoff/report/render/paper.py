@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from bakeoff.evaluation.metric import Metric
-from bakeoff.queries.comparison import Column, Row, Table, Value, complete
-from bakeoff.report.render import latex, markdown
-from bakeoff.report.view import NOTHING, TIED, decimals, how_tested, visible
+from bakeoff.queries.comparison import Column, Row, Table, Value, ranking
+from bakeoff.report.render import html, latex, markdown
+from bakeoff.report.view import TIED, Entry, Grid, Head, decimals, entry, how_tested, mean_text, visible
 
 PaperForm = Literal["latex", "markdown", "html", "json"]
 
@@ -20,26 +19,21 @@ BEST, SECOND = "best", "second"
 
 @dataclass(frozen=True)
 class Figure:
-    """One number: its text, and whether it is the best or the second best of its column."""
+    """A model's value in a column of one comparison, and whether it is its best or second best."""
 
-    text: str
+    table: Table
+    column: Column
+    value: Value | None
     rank: str = ""
-    value: Value | None = None
 
 
 @dataclass(frozen=True)
 class PaperTable:
-    """Models by metrics of several data sets and splits.
+    """The label of each model with a figure for each column of each comparison, and how to read them."""
 
-    Args:
-        groups: title of each comparison and its columns.
-        rows: label of each model and its figures, one for each column of each group.
-        notes: how to read it.
-    """
-
-    groups: tuple[tuple[str, tuple[Column, ...]], ...]
     rows: tuple[tuple[str, tuple[Figure, ...]], ...]
     notes: tuple[str, ...]
+    intervals: bool
 
 
 def paper_table(
@@ -56,49 +50,29 @@ def paper_table(
         models: labels in the order of the rows; none sorts by the mean rank over all columns, best first.
         intervals: whether figures show half of their interval.
     """
-    labels = list(models) or _by_mean_rank(tables, metrics)
-    rows = []
-    for label in labels:
-        figures = [
-            _figure(table, column, label, metrics, intervals) for table in tables for column in table.columns
-        ]
-        rows.append((visible(label), tuple(figures)))
-    groups = tuple((visible(table.title), table.columns) for table in tables)
-    return PaperTable(groups, tuple(rows), _notes(tables, intervals))
+    columns = [
+        (table, column, ranking(table.rows, column, len(table.runs), metrics[column.metric].higher_is_better))
+        for table in tables
+        for column in table.columns
+    ]
+    ranks: dict[str, list[int]] = {row.label: [] for table in tables for row in table.rows}
+    for _, _, ranked in columns:
+        for at, row in enumerate(ranked):
+            ranks[row.label].append(at)
+    by_mean_rank = sorted(ranks, key=lambda label: (statistics.fmean(ranks[label] or [len(ranks)]), label))
+    rows = (
+        (visible(label), tuple(_figure(label, *of_column) for of_column in columns))
+        for label in models or by_mean_rank
+    )
+    return PaperTable(tuple(rows), _notes(tables, intervals), intervals)
 
 
-def _by_mean_rank(tables: Sequence[Table], metrics: Mapping[str, Metric]) -> list[str]:
-    ranks: dict[str, list[float]] = {row.label: [] for table in tables for row in table.rows}
-    for table in tables:
-        for column in table.columns:
-            for at, row in enumerate(_ranked(table, column, metrics)):
-                ranks[row.label].append(at)
-    return sorted(ranks, key=lambda label: (statistics.fmean(ranks[label] or [len(ranks)]), label))
-
-
-def _ranked(table: Table, column: Column, metrics: Mapping[str, Metric]) -> list[Row]:
-    """Return the rows that have all their runs, best first; none where no end is better."""
-    higher = metrics[column.metric].higher_is_better
-    if higher is None:
-        return []
-    rows = [row for row in table.rows if complete(row, column, len(table.runs))]
-    return sorted(rows, key=lambda row: row.values[column].mean, reverse=higher)
-
-
-def _figure(
-    table: Table, column: Column, label: str, metrics: Mapping[str, Metric], intervals: bool
-) -> Figure:
+def _figure(label: str, table: Table, column: Column, ranked: Sequence[Row]) -> Figure:
     row = next((row for row in table.rows if row.label == label), None)
     value = row.values.get(column) if row is not None else None
-    if row is None or value is None:
-        return Figure(NOTHING)
-    places = decimals(table, column)
-    half = f" ± {value.half:.{places}f}" if intervals and value.half is not None else ""
-    mark = TIED if value.tied else ""
-    others = [r for r in _ranked(table, column, metrics) if not r.values[column].best]
-    second = bool(others) and others[0] is row and not value.best
-    rank = BEST if value.best else SECOND if second else ""
-    return Figure(f"{value.mean:.{places}f}{half}{mark}", rank, value)
+    second = next((other for other in ranked if not other.values[column].best), None)
+    rank = BEST if value is not None and value.best else SECOND if row and row is second else ""
+    return Figure(table, column, value, rank)
 
 
 def _notes(tables: Sequence[Table], intervals: bool) -> tuple[str, ...]:
@@ -117,110 +91,55 @@ def _notes(tables: Sequence[Table], intervals: bool) -> tuple[str, ...]:
 
 def render(table: PaperTable, form: PaperForm) -> str:
     """Return the table in one of its forms, ending with a line end; not for json (see `as_document`)."""
-    forms: Mapping[str, Callable[[PaperTable], str]] = {
-        "latex": _latex,
-        "markdown": _markdown,
-        "html": _html,
+    forms: Mapping[str, Callable[[Grid], str]] = {
+        "latex": latex.paper_tables,
+        "markdown": markdown.table,
+        "html": html.table,
     }
-    return forms[form](table)
+    return forms[form](_grid(table)) + "\n"
+
+
+def _grid(table: PaperTable) -> Grid:
+    figures = table.rows[0][1] if table.rows else ()
+    titles = [visible(f.table.title) for f in figures]
+    several = len({id(f.table) for f in figures}) > 1
+    heads = [
+        Head(visible(f.column.name), "figure", title if several else "")
+        for f, title in zip(figures, titles, strict=True)
+    ]
+    rows = tuple(
+        (Entry(label), *(_entry(figure, table.intervals) for figure in figures))
+        for label, figures in table.rows
+    )
+    caption = titles[0] if titles and not several else ""
+    return Grid(caption, (Head("model"), *heads), rows, table.notes)
+
+
+def _entry(figure: Figure, intervals: bool) -> Entry:
+    value = figure.value
+    if value is None:
+        return entry(None)
+    half = value.half if intervals else None
+    text = mean_text(value.mean, half, decimals(figure.table, figure.column)) + TIED * value.tied
+    return Entry(text, value.best, value.mean, figure.rank == SECOND)
 
 
 def as_document(table: PaperTable) -> dict[str, Any]:
     """Return the table as plain data: a row for each model, data set with split, metric and k."""
-    columns = [(title, column) for title, columns in table.groups for column in columns]
     return {
         "rows": [
             {
                 "model": label,
-                "split": title,
-                "metric": column.metric,
-                "k": column.k,
+                "split": visible(figure.table.title),
+                "metric": figure.column.metric,
+                "k": figure.column.k,
                 "value": figure.value.mean if figure.value is not None else None,
                 "ci_half_width": figure.value.half if figure.value is not None else None,
                 "rank": figure.rank,
-                "tied": figure.value.tied if figure.value is not None else False,
+                "tied": figure.value is not None and figure.value.tied,
             }
             for label, figures in table.rows
-            for (title, column), figure in zip(columns, figures, strict=True)
+            for figure in figures
         ],
         "notes": list(table.notes),
     }
-
-
-def _latex(table: PaperTable) -> str:
-    """Return a LaTeX table that needs only booktabs and graphicx."""
-    n = sum(len(columns) for _, columns in table.groups)
-    spans, rules, start = [], [], 2
-    for title, columns in table.groups:
-        spans.append(rf"\multicolumn{{{len(columns)}}}{{c}}{{{latex.escape(title)}}}")
-        rules.append(rf"\cmidrule(lr){{{start}-{start + len(columns) - 1}}}")
-        start += len(columns)
-    styles = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}", "": "%s"}
-    body = [
-        " & ".join([latex.escape(label), *(styles[f.rank] % latex.escape(f.text) for f in figures)]) + r" \\"
-        for label, figures in table.rows
-    ]
-    heads = [latex.escape(column.name) for _, columns in table.groups for column in columns]
-    return "\n".join(
-        [
-            r"% needs \usepackage{booktabs,graphicx}",
-            r"\begin{table}\centering\footnotesize",
-            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{@{{}}l{'r' * n}@{{}}}}",
-            r"\toprule",
-            " & ".join(["", *spans]) + r" \\",
-            "".join(rules),
-            " & ".join(["model", *heads]) + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}}",
-            rf"\caption{{{latex.escape(' '.join(table.notes))}}}",
-            r"\end{table}",
-            "",
-        ]
-    )
-
-
-def _markdown(table: PaperTable) -> str:
-    styles = {BEST: "**{}**", SECOND: "<u>{}</u>", "": "{}"}
-    several = len(table.groups) > 1
-    heads = [
-        markdown.escape(f"{title}: {column.name}" if several else column.name)
-        for title, columns in table.groups
-        for column in columns
-    ]
-    lines = [["model", *heads], ["---", *("---:" for _ in heads)]]
-    lines += [
-        [markdown.escape(label), *(styles[f.rank].format(markdown.escape(f.text)) for f in figures)]
-        for label, figures in table.rows
-    ]
-    notes = " ".join(markdown.escape(note) for note in table.notes)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{notes}\n"
-
-
-def _html(table: PaperTable) -> str:
-    styles = {BEST: "<b>{}</b>", SECOND: "<u>{}</u>", "": "{}"}
-    groups = "".join(
-        f'<th colspan="{len(columns)}">{html.escape(title)}</th>' for title, columns in table.groups
-    )
-    heads = [column.name for _, columns in table.groups for column in columns]
-    lines = [
-        "<table>",
-        f"<caption>{html.escape(' '.join(table.notes))}</caption>",
-        f'<thead><tr><th rowspan="2">model</th>{groups}</tr>',
-        f"<tr>{_cells('th', map(html.escape, heads))}</tr></thead>",
-        "<tbody>",
-        *(
-            f"<tr><th>{html.escape(label)}</th>"
-            f"{_cells('td', (styles[f.rank].format(html.escape(f.text)) for f in figures))}</tr>"
-            for label, figures in table.rows
-        ),
-        "</tbody></table>",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _cells(tag: str, texts: Iterable[str]) -> str:
-    return "".join(f"<{tag}>{text}</{tag}>" for text in texts)
