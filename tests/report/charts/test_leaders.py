@@ -31,8 +31,9 @@ def test_models_are_ranked_by_their_means_in_the_direction_of_the_metric(make: A
         for seed in (1, 2)
     ]
     (table,) = comparison(results, [10], metrics)
-    assert table_ranks(table, Column("ndcg", 10), True).tolist() == [1, 3, 2]
-    assert table_ranks(table, Column("gini", 10), False).tolist() == [3, 1, 2]
+    assert [row.model for row in table.rows] == ["als", "ease", "bpr"]
+    assert table_ranks(table, Column("ndcg", 10), True).tolist() == [1, 2, 3]
+    assert table_ranks(table, Column("gini", 10), False).tolist() == [3, 2, 1]
 
 
 def test_each_run_has_ranks_of_its_own(make: Any, metrics: Any) -> None:
