@@ -142,22 +142,6 @@ def test_options_become_overrides(words: list[str], overrides: list[str]) -> Non
     assert sorted(cli.command_line("plan", words).words) == sorted(overrides)
 
 
-def test_the_configuration_is_printed_as_by_any_hydra_program(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    import yaml
-
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["run", "model=external", "model.path=x.csv", "seed=7", "--cfg", "job", "--resolve"]) == 0
-    job = yaml.safe_load(capsys.readouterr().out)
-    assert job["seed"] == 7 and job["model"]["build"]["path"] == "x.csv" and "hydra" not in job
-    assert cli.main(["run", "-c", "hydra", "-p", "hydra.mode"]) == 0
-    assert "MULTIRUN" in capsys.readouterr().out
-    assert cli.main(["run", "--cfg", "job", "-p", "tune", "tune=optuna", "tune.trials=3"]) == 0
-    assert yaml.safe_load(capsys.readouterr().out)["trials"] == 3
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_control_characters_of_a_name_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["report", "\x1b[31m\u202ex"]) == 2
     shown = capsys.readouterr().err

@@ -236,6 +236,9 @@ class TestPrintedConfiguration:
         for more, path in (((), "${..path}"), (("--resolve",), "a.csv")):
             assert yaml.safe_load(plan(*words, *more)[1])["path"] == path
 
+    def test_it_may_be_a_part_of_what_concerns_hydra(self, plan: Plan) -> None:
+        assert "MULTIRUN" in plan("-c", "hydra", "-p", "hydra.mode")[1]
+
     def test_a_grid_gives_one_document_for_each_job(self, plan: Plan) -> None:
         _, shown, _ = plan("--cfg=job", "model=als,ease", "seed=1,2")
         cells = [(d["model"]["name"], d["seed"]) for d in yaml.safe_load_all(shown)]

@@ -54,3 +54,7 @@ def test_a_metric_is_its_second_formula_user_by_user(name: str, seed: int, level
         if of_users is not None and mean is not None:
             expected = [np.nan if value is None else value for value in of_users]
             assert measured.per_user[name, k] == pytest.approx(expected, abs=1e-11, nan_ok=True), k
+
+
+def test_there_is_no_second_formula_of_another_metric() -> None:
+    assert {*formulas.PER_USER, *formulas.OF_ALL} == set(shipped())

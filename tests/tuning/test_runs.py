@@ -15,7 +15,7 @@ from bakeoff.models.implicit import ALS, BPR, LMF
 from bakeoff.models.lightfm import LightFM
 from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
-from bakeoff.tuning.objective import FitPlanner, FitRequest, Objective
+from bakeoff.tuning.objective import FitPlanner, FitRequest
 from bakeoff.tuning.space import parse
 from bakeoff.tuning.spec import TuningSpec
 from bakeoff.tuning.tune import tune
@@ -176,16 +176,6 @@ def test_the_shipped_models_say_what_counts_their_epochs() -> None:
     for model in (ALS(), BPR(), LMF(), LightFM()):
         assert isinstance(model, EpochParam)
         assert hasattr(model, model.epochs_in)
-
-
-def test_a_finished_trial_is_measured_on_all_users_and_only_pruning_on_a_sample(cell: Cell) -> None:
-    few = with_tuning(of(cell, {"epochs": EPOCHS, "noise": NOISE}), pruning_users=3)
-    worth = Objective(few, split_of(few), TuningSpec.of(few.tune or {}))
-    validation = worth.validations[0]
-    assert len(validation.sample.users) == 3 < len(validation.inner.users)
-    everybody = with_tuning(few, pruning_users=1000)
-    same = Objective(everybody, split_of(everybody), TuningSpec.of(everybody.tune or {}))
-    assert worth({"epochs": 3, "noise": 1}) == same({"epochs": 3, "noise": 1})
 
 
 @pytest.mark.slow

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,17 @@ from bakeoff.errors import DataError, Unsupported
 from bakeoff.models.base import OnEpoch, State, StoredAttributes
 
 _DIALECT = CsvDialect()
+
+
+class Columns(NamedTuple):
+    """The columns of a file of lists with n rows.
+
+    ids: of users and of items: codes int32 [n], and the distinct ids as an Arrow array.
+    numbers: float64 [n] each, NaN where the field is empty.
+    """
+
+    ids: Mapping[str, tuple[Codes, Any]]
+    numbers: Mapping[str, Array]
 
 
 @dataclass
@@ -76,7 +88,7 @@ class External(StoredAttributes):
         items = self._codes("item", columns, rows, train.item_ids)
         values = self._descending_scores(columns, rows)
         if "rank" in self._kinds:
-            self._refuse_repeats(rows, columns["user"][0][rows], values, "gives one rank to two items")
+            self._refuse_repeats(rows, columns.ids["user"][0][rows], values, "gives one rank to two items")
         in_data = (users >= 0) & (items >= 0)
         self._remarks = self._skipped_rows(users, items, train)
         rows, users, items, values = rows[in_data], users[in_data], items[in_data], values[in_data]
@@ -115,8 +127,8 @@ class External(StoredAttributes):
         kinds: dict[str, Kind] = {"user": "id", "item": "id", order: "number"}
         return kinds | {name: "number" for name in ("split_seed", "fold", "seed") if name in present}
 
-    def _read(self) -> dict[str, Any]:
-        """Return columns as codes with their distinct ids, or as float64 (NaN where the field is empty)."""
+    def _read(self) -> Columns:
+        """Return the columns of the file."""
         columns = {
             name: IdEncoder() if kind == "id" else GrowableArray(np.float64)
             for name, kind in self._kinds.items()
@@ -125,41 +137,42 @@ class External(StoredAttributes):
             for (name, column), field in zip(columns.items(), batch.columns, strict=True):
                 ids = self._kinds[name] == "id"
                 column.add(field if ids else field.fill_null(np.nan).to_numpy(zero_copy_only=False))
-        result = {name: column.finish() for name, column in columns.items()}
-        if not len(result["user"][0]):
+        encoded = {name: c.finish() for name, c in columns.items() if isinstance(c, IdEncoder)}
+        numbers = {name: c.finish() for name, c in columns.items() if isinstance(c, GrowableArray)}
+        if not len(encoded["user"][0]):
             raise DataError(f"{self.path}: no rows; expected lists")
-        return result
+        return Columns(encoded, numbers)
 
-    def _rows_of_run(self, columns: dict[str, Any], seed: int) -> Array:
+    def _rows_of_run(self, columns: Columns, seed: int) -> Array:
         """Return the records of this run, int64, counted from 0."""
-        rows = np.arange(len(columns["user"][0]))
+        rows = np.arange(len(columns.ids["user"][0]))
         for name, value in (("split_seed", self.split_seed), ("fold", self.fold), ("seed", seed)):
-            if name not in columns:
+            if name not in columns.numbers:
                 continue
-            values = columns[name][rows]
+            values = columns.numbers[name][rows]
             rows = rows[values == value] if value is not None else rows[:0]
             if not len(rows):
                 held = ", ".join(f"{v:g}" for v in np.unique(values)[:5]) or "no rows"
                 raise Unsupported(f"{Path(self.path).name} has no lists for {name}={value}: it has {held}")
         return rows
 
-    def _codes(self, name: str, columns: dict[str, Any], rows: Array, ids: Ids) -> Codes:
+    def _codes(self, name: str, columns: Columns, rows: Array, ids: Ids) -> Codes:
         """Return the codes of the ids in a column, int32; -1 for those that are not in ids."""
-        codes, distinct = columns[name]
+        codes, distinct = columns.ids[name]
         self._refuse(rows, codes[rows] < 0, f"has no {name}; expected an id of the data set")
         code_of = {str(v): code for code, v in enumerate(ids.values.tolist())}
         code = np.array([code_of.get(str(v), -1) for v in distinct.to_pylist()], dtype=np.int32)
         translated: Codes = code[codes[rows]]
         return translated
 
-    def _descending_scores(self, columns: dict[str, Any], rows: Array) -> Array:
+    def _descending_scores(self, columns: Columns, rows: Array) -> Array:
         """Return numbers that fall along a list, float64."""
-        if "score" in columns:
-            scores: Array = columns["score"][rows]
+        if "score" in columns.numbers:
+            scores: Array = columns.numbers["score"][rows]
             wrong = ~(np.abs(scores) <= np.finfo(np.float32).max)
             self._refuse(rows, wrong, "has a score that is not finite in 32 bits; expected a number")
             return scores
-        ranks = columns["rank"][rows]
+        ranks = columns.numbers["rank"][rows]
         with np.errstate(invalid="ignore"):
             wrong = ~((ranks >= 1) & (ranks == np.floor(ranks)) & np.isfinite(ranks))
         self._refuse(rows, wrong, "has a rank that is none; expected whole numbers from 1")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from bakeoff.arrays import Array, Floats
 from bakeoff.evaluation.metric import EvaluationInputs
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
@@ -16,27 +15,25 @@ USERS_AT_ONCE = 8192
 """Users a model is asked for in one call; it bounds the copy of their histories, not the result."""
 
 
-def recommend(model: Model, split: Split, depth: int, *, ranked: bool = True) -> tuple[TopK, Any]:
+def recommend(model: Model, split: Split, depth: int, *, ranked: bool = True) -> tuple[TopK, Floats | None]:
     """Ask a fitted model once for the lists of every evaluated user, to `depth` or the whole catalogue.
 
-    ranked: whether the test items' ranks are wanted too; they cost more than short lists do.
+    ranked: whether to rank the test items too, which costs more than short lists do.
 
     Returns the checked lists, and float32 [t] predicted values of the test pairs (None where the model
     predicts none).
     """
     depth = min(depth, split.train.n_items)
-    parts: list[tuple[Any, ...]] = []
+    parts: list[tuple[Array, ...]] = []
     for start in range(0, len(split.users), USERS_AT_ONCE):
         users = split.users[start : start + USERS_AT_ONCE]
         history = split.history[users]
         if ranked and isinstance(model, RanksTargets):
-            parts.append(tuple(model.rank(users, history, depth, split.test[users])))
+            parts.append(model.rank(users, history, depth, split.test[users]))
         else:
-            parts.append((*model.recommend(users, history, depth), None, None))
-    columns: list[Any] = [
-        None if column[0] is None else np.concatenate(column) for column in zip(*parts, strict=True)
-    ]
-    items, scores, above, ties = columns
+            parts.append(model.recommend(users, history, depth))
+    items, scores, *ranks = (np.concatenate(column) for column in zip(*parts, strict=True))
+    above, ties = ranks or (None, None)
     test = split.test[split.users]
     lists = TopK.build(
         split.users, items, scores, history=split.history[split.users], test=test, above=above, ties=ties
@@ -47,6 +44,8 @@ def recommend(model: Model, split: Split, depth: int, *, ranked: bool = True) ->
     return lists, predicted
 
 
-def evaluation_inputs(lists: TopK, predicted: Any, split: Split, stats: TrainStats) -> EvaluationInputs:
+def evaluation_inputs(
+    lists: TopK, predicted: Floats | None, split: Split, stats: TrainStats
+) -> EvaluationInputs:
     """Return the inputs of metrics for the evaluated users of a split."""
     return EvaluationInputs(lists, split.test[split.users], split.history[split.users], stats, predicted)

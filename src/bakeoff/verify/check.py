@@ -8,7 +8,6 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -289,7 +288,7 @@ def _row_faults(rows: Sequence[Row], record: Record, split: Split) -> Iterator[s
         yield "it is done, and metrics.csv has no row of it"
     for row in rows:
         column = _column(row["metric"], row["k"])
-        pair = record.metrics.get(row["metric"], {}).get(row["k"])
+        pair = record.measurement(row["metric"], int(row["k"]) if row["k"] else None)
         if pair is None:
             yield f"{column}: metrics.csv says {row['value']}, the record has no such number"
         elif (row["value"], row["stderr"]) != tuple("" if v is None else repr(v) for v in pair):
@@ -416,8 +415,8 @@ def _read_per_user(path: Path) -> dict[str, list[float]]:
         return {}
     from pyarrow import parquet
 
-    columns: dict[str, Any] = parquet.read_table(path).to_pydict()
-    return {name: values for name, values in columns.items() if name != "user"}
+    columns: dict[str, list[float]] = parquet.read_table(path).drop(["user"]).to_pydict()
+    return columns
 
 
 def _column(metric: str, k: str) -> str:
