@@ -233,6 +233,8 @@ def test_a_run_and_a_report_answer_with_the_rows_of_their_tables(
     assert {row["variant"] for row in documents[0]["cells"] if row["model"] == "ease"} == {"l2=1", "l2=2"}
     assert documents[0]["cells"][0]["parameters"]["l2"] in (1, 2)
     assert documents[0]["metrics"] == documents[1]["metrics"]
+    means = [row["mean"] for row in documents[0]["leaderboard"] if row["metric"] == "ndcg"]
+    assert len(means) == 4 and means == sorted(means, reverse=True)
 
 
 def test_a_plan_answers_with_a_row_for_each_cell(answer: Callable[..., dict[str, Any]]) -> None:

@@ -276,11 +276,10 @@ def params(request: CellRequest, record: Record) -> list[tuple[str, str]]:
 def metrics(record: Record) -> list[tuple[str, float, int]]:
     """Return name, value and step: `ndcg_at_10` at step 10, its `_stderr`; seconds, memory, loss by epoch."""
     points: list[tuple[str, float, int]] = []
-    for metric, by_k in record.metrics.items():
-        for k, (mean, error) in by_k.items():
-            name = f"{metric}_at_{k}" if k else metric
-            points.append((name, mean, int(k or 0)))
-            points += [] if error is None else [(f"{name}_stderr", error, int(k or 0))]
+    for metric, k, (mean, error) in record.measurements():
+        name = f"{metric}_at_{k}" if k else metric
+        points.append((name, mean, k or 0))
+        points += [] if error is None else [(f"{name}_stderr", error, k or 0)]
     points += [(f"{phase}_seconds", seconds, 0) for phase, seconds in record.seconds.items()]
     points.append(("peak_mb", record.peak_mb, 0))
     points += [("training_loss", loss, epoch) for epoch, loss in enumerate(record.training_loss, 1)]

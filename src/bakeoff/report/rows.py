@@ -53,14 +53,9 @@ def metric_rows(
     """
     rows: list[CsvRow] = []
     for request, record in in_order(results):
-        for metric in sorted(record.metrics):
-            if metrics is not None and metric not in metrics:
-                continue
-            by_k = {int(k) if k else None: pair for k, pair in record.metrics[metric].items()}
-            for k in sorted(by_k, key=lambda k: k or 0):
-                if k is None or k in ks:
-                    mean, error = by_k[k]
-                    rows.append((*_coordinates(request, record), k, metric, mean, error, record.n_users))
+        for metric, k, (mean, error) in record.measurements():
+            if (metrics is None or metric in metrics) and (k is None or k in ks):
+                rows.append((*_coordinates(request, record), k, metric, mean, error, record.n_users))
     return rows
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -215,6 +215,12 @@ class Record(msgspec.Struct, frozen=True):
     def measurement(self, metric: str, k: int | None) -> Measurement | None:
         """Return a metric at a cutoff (None for a metric without one), or None if it was not measured."""
         return self.metrics.get(metric, {}).get("" if k is None else str(k))
+
+    def measurements(self) -> Iterator[tuple[str, int | None, Measurement]]:
+        """Yield every metric with its cutoff and measurement, by name and cutoff."""
+        for metric, by_k in sorted(self.metrics.items()):
+            for k, measured in sorted(by_k.items(), key=lambda pair: int(pair[0] or 0)):
+                yield metric, int(k) if k else None, measured
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as plain JSON values; `from_json` reads them back."""

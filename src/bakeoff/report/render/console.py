@@ -28,6 +28,7 @@ from bakeoff.report.view import (
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table as Drawn
 
 BEST = "*"
 """Marks the best of a column where there is no bold."""
@@ -83,13 +84,19 @@ def say(console: Console, text: str, style: str = "") -> None:
     console.print(visible(text), style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
-def _print_leaderboard(table: Table, k: int, console: Console) -> None:
+def new_table() -> Drawn:
+    """Return an empty table in the style of every table on a terminal."""
     from rich import box
     from rich.table import Table as Drawn
+
+    return Drawn(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
+
+
+def _print_leaderboard(table: Table, k: int, console: Console) -> None:
     from rich.text import Text
 
     names, fields = [row.label for row in table.rows], _fields(table, k, console)
-    drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
+    drawn = new_table()
     width = _model_width(names, console.width)
     drawn.add_column("model", overflow="fold", min_width=width, max_width=width)
     for field in fields:
@@ -178,9 +185,7 @@ def print_table(
 
     spare: heads of columns that a narrow terminal does without, the first to go first; they are named.
     """
-    from rich import box
     from rich.cells import cell_len
-    from rich.table import Table
     from rich.text import Text
 
     widths = {head: max(map(cell_len, (head, *column))) for head, column in _columns(heads, rows)}
@@ -192,7 +197,7 @@ def print_table(
             break
         shown.remove(head)
         dropped.append(head)
-    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
+    drawn = new_table()
     for head in shown:
         left = head in heads[:words]
         drawn.add_column(

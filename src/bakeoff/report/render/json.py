@@ -50,12 +50,31 @@ def plain(value: Any) -> Any:
 def experiments(
     reported: Sequence[Reported], ks: Collection[int], metrics: Collection[str]
 ) -> dict[str, Any]:
-    """Return the rows of cells.csv and metrics.csv of experiments, each with its experiment."""
-    cells, values = [], []
+    """Return the rows of cells.csv and metrics.csv of experiments, verdicts, and boards, best first."""
+    cells, values, board = [], [], []
     verdicts: list[dict[str, Any]] = []
     for name, _, results, tables in reported:
         cells += _objects(name, rows.CELL_COLUMNS, rows.cell_rows(results))
         values += _objects(name, rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics))
+        board += [
+            {
+                "experiment": name,
+                "dataset": table.dataset_label,
+                "split": table.split_label,
+                "model": row.label,
+                "runs": row.done,
+                "fits": row.fits,
+                "metric": column.metric,
+                "k": column.k,
+                "mean": value.mean,
+                "ci_half_width": value.half,
+                "best": value.best,
+                "tied": value.tied,
+            }
+            for table in tables
+            for row in table.rows
+            for column, value in row.values.items()
+        ]
         verdicts += [
             {"experiment": name, "text": text_of(table.verdict), **plain(table.verdict)}
             for table in tables
@@ -64,7 +83,13 @@ def experiments(
     for cell in cells:
         cell["parameters"] = json.loads(cell["parameters"])
     folders = {report.name: str(report.folder) for report in reported}
-    return {"experiments": folders, "verdict": verdicts, "cells": cells, "metrics": values}
+    return {
+        "experiments": folders,
+        "verdict": verdicts,
+        "leaderboard": board,
+        "cells": cells,
+        "metrics": values,
+    }
 
 
 def comparisons(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.errors import check_choice
 from bakeoff.queries.recommend import Item, ListedItem, ModelList, Recommendations, as_dict, overlap
-from bakeoff.report.render.console import say
+from bakeoff.report.render.console import new_table, say
 from bakeoff.report.rows import csv_text
 from bakeoff.report.view import visible
 from bakeoff.splits.base import iso
@@ -154,7 +154,7 @@ def _marked(entry: ListedItem, answer: Recommendations) -> str:
 def _print_lists(answer: Recommendations, models: Sequence[ModelList], console: Console) -> None:
     from rich.text import Text
 
-    drawn = _grid()
+    drawn = new_table()
     natural, room = [_natural_width(m, answer) for m in models], console.width - 3 - 2 * len(models)
     widths = range(max(natural), 8, -1)  # long lists are cut to one width, short ones are left whole
     width = next((w for w in widths if sum(min(n, w) for n in natural) <= room), 8)
@@ -189,7 +189,7 @@ def _print_overlap(models: Sequence[ModelList], console: Console) -> None:
     longest = min(max(len(visible(m.model)) for m in models), max(console.width // 3, 8))
     each = max(1, (console.width - longest - 5) // 10)
     for start in range(0, len(models), each):
-        drawn = _grid()
+        drawn = new_table()
         drawn.add_column("", justify="right")
         drawn.add_column("", no_wrap=True, overflow="ellipsis", max_width=longest)
         part = range(start, min(start + each, len(models)))
@@ -213,10 +213,3 @@ def _in_all(models: Sequence[ModelList]) -> Iterator[Item]:
     for entry in models[0].listed:
         if all(any(e.item.id == entry.item.id for e in m.listed) for m in models):
             yield entry.item
-
-
-def _grid() -> Any:
-    from rich import box
-    from rich.table import Table
-
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))

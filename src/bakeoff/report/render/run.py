@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bakeoff.log import logger
-from bakeoff.report.render.console import say
+from bakeoff.report.render.console import new_table, say
 from bakeoff.report.view import visible
 from bakeoff.run.grid import Plan, Progress
 from bakeoff.run.naming import cell_label, dataset_label, label, model_label, split_label, tune_name
@@ -128,9 +128,7 @@ def _state(request: CellRequest, planned: Plan, outlook: PreflightResult) -> str
 
 
 def _print_table(columns: Sequence[_Column], console: Console) -> None:
-    from rich import box
     from rich.cells import cell_len
-    from rich.table import Table
     from rich.text import Text
 
     widths = {c.head: max(map(cell_len, (c.head, *c.texts))) for c in columns}
@@ -139,7 +137,7 @@ def _print_table(columns: Sequence[_Column], console: Console) -> None:
         given = max(min(over, widths[head] - MIN_WIDTH), 0)
         widths[head] -= given
         over -= given
-    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
+    drawn = new_table()
     for column in columns:
         width = widths[column.head]
         drawn.add_column(Text(column.head), overflow="fold", min_width=width, max_width=width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bakeoff.report.render.console import say
+from bakeoff.report.render.console import new_table, say
 from bakeoff.report.view import NOTHING, visible
 from bakeoff.verify.check import TOLERANCE, MetricCheck, Verification
 
@@ -51,11 +51,9 @@ def _summary(result: Verification) -> str:
 
 
 def _print_metrics(result: Verification, console: Console) -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
+    drawn = new_table()
     drawn.add_column("metric", no_wrap=True, overflow="ellipsis")
     for head in ("means", "by user", "differ by"):
         drawn.add_column(head, justify="right", no_wrap=True)
