@@ -9,23 +9,28 @@ import functools
 import itertools
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
 from bakeoff import completion, config_files, log
 from bakeoff._version import __version__
-from bakeoff.errors import ConfigError, UsageError, check_choice, nearest
+from bakeoff.errors import ConfigError, Terminated, UsageError, check_choice, nearest
 
 if TYPE_CHECKING:
     from bakeoff.config.overrides import CommandLine
     from bakeoff.evaluation.significance import TestConfig
     from bakeoff.queries.select import CellFilter
+
+# A forked process starts OpenBLAS's threads anew; by default they spin for 20 ms when they have no work.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 KEY_VALUE = re.compile(r"([A-Za-z_][\w.\-]*)=(.*)", re.DOTALL)
 
@@ -33,18 +38,21 @@ KEY_VALUE = re.compile(r"([A-Za-z_][\w.\-]*)=(.*)", re.DOTALL)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
-    0: done; 1: a cell failed; 2: the command, the configuration or the data were wrong; 130: interrupted.
+    0: done; 1: a cell failed; 2: the command, the configuration or the data were wrong; 130: interrupted;
+    143: terminated.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    main_thread = threading.current_thread() is threading.main_thread()  # no other may set a handler
+    before = signal.signal(signal.SIGTERM, _terminate) if main_thread else None
     try:
         if shell := os.environ.get("_BAKEOFF_COMPLETE"):
             return _print(completion.answer(bakeoff, shell, os.environ.get("COMP_LINE", "")))
         return _invoke(words)
     except UsageError as error:
         return _refuse(str(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         sys.stderr.write("bakeoff: interrupted; finished cells are stored, the same command continues\n")
-        return 130
+        return 143 if isinstance(interrupt, Terminated) else 130
     except BrokenPipeError:  # the reader of our output (head, less) has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the interpreter flushes it at exit
         return 0
@@ -52,6 +60,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.filename is None:
             raise
         return _refuse(f"{os.fspath(error.filename)}: {error.strerror}")
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise Terminated
 
 
 def _invoke(words: list[str]) -> int:

@@ -40,6 +40,10 @@ class ModelError(BakeoffError):
     """A model broke its contract, for example by recommending what the user has seen."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: it ends a command as Ctrl-C does."""
+
+
 def shortened(value: object) -> str:
     """Return the repr of a value for a message, cut after 60 characters.
 

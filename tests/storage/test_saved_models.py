@@ -23,7 +23,7 @@ from bakeoff.models.base import Model
 from bakeoff.models.topk import FactorModel
 from bakeoff.run import grid
 from bakeoff.run.cell import Cell, with_content_hashes
-from bakeoff.run.isolated import run_isolated
+from bakeoff.run.isolated import Servers
 from bakeoff.run.runner import EvaluationSpec, Workspace, run_cell
 from bakeoff.storage.record import CellRequest, Record
 from bakeoff.storage.saved_models import (
@@ -95,7 +95,9 @@ def test_a_kept_model_makes_the_lists_of_its_cell_again(
     cell = a_cell(factors=4, iterations=3)
     workspace = Workspace(Store(tmp_path))
     if isolated:
-        record = run_isolated(cell, workspace.store, WANTED)
+        request = CellRequest(cell.key, cell)
+        with Servers(workspace, 1) as servers:
+            ((_, record),) = servers.run([request], WANTED, lambda _: None)
     else:
         record = run_cell(cell, workspace, WANTED, debug=True)
     assert record.done and record.notes == ()

@@ -124,6 +124,10 @@ class ItemCosine:
             yield start, stop
             start = stop
 
+    def prepare(self) -> None:
+        """Compute the inner products of all items, where they are kept."""
+        _ = self._whole
+
     @cached_property
     def _whole(self) -> Array | None:
         """The inner products of all items, [I, I]; None where they exceed WHOLE_BYTES."""
@@ -203,3 +207,10 @@ class TrainStats:
         if self.item_features is None:
             return None
         return ItemCosine(sparse.csr_matrix(self.item_features.matrix, dtype=np.float64))
+
+    def prepare(self) -> None:
+        """Compute what metrics of lists need of every cell, before the processes that share it are forked."""
+        _ = self.long_tail
+        for similarity in (self.cooccurrence, self.feature_similarity):
+            if similarity is not None:
+                similarity.prepare()

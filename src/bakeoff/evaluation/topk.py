@@ -117,12 +117,12 @@ class TopK:
 
 
 def _checked_lists(users: Codes, items: Codes, scores: Floats, n_items: int) -> tuple[Codes, Floats]:
-    if items.ndim != 2 or len(items) != len(users) or items.shape != scores.shape:
+    items, scores = frozen("items", items, np.int32, 2), frozen("scores", scores, np.float32, 2)
+    if len(items) != len(users) or items.shape != scores.shape:
         raise ModelError(
             f"lists: expected items and scores of {len(users)} users, "
             f"got shapes {items.shape} and {scores.shape}"
         )
-    items, scores = frozen("items", items, np.int32, 2), frozen("scores", scores, np.float32, 2)
     listed = items >= 0
     _refuse((items >= n_items) | (items < -1), users, items, f"is outside the catalogue of {n_items} items")
     _refuse(listed[:, 1:] & ~listed[:, :-1], users, items[:, 1:], "comes after a pad")

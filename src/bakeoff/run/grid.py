@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Protocol
 
 from bakeoff.errors import ConfigError, DataError, Unsupported, UsageError
 from bakeoff.parameters import Positive, Range, check_parameters
 from bakeoff.run.cell import Cell, build_source
-from bakeoff.run.isolated import run_isolated
+from bakeoff.run.isolated import Servers
 from bakeoff.run.preflight import DurationEstimator, check_ks, check_splits
 from bakeoff.run.resources import environment
 from bakeoff.run.runner import EvaluationSpec, Workspace, cut, run_cell
@@ -25,15 +25,16 @@ class Options:
 
     Args:
         rerun: run stored cells again.
-        isolate: run each cell in its own process; implied by workers > 1 and by a limit.
-        debug: raise the first error of a cell.
+        isolate: run each cell in a process of its own; False runs it in this one, for a debugger, unless
+            workers > 1 or a limit needs a process.
+        debug: raise the first error of a cell, in this process.
         workers: number of cells at the same time.
         time_limit: wall seconds for each cell, or None.
-        memory_limit: 10^6 bytes for each cell, or None.
+        memory_limit: 10^6 bytes for all processes of each cell, or None.
     """
 
     rerun: bool = False
-    isolate: bool = False
+    isolate: bool = True
     debug: bool = False
     workers: Annotated[int, Range(1, 256)] = 1
     time_limit: Positive | None = None
@@ -45,7 +46,7 @@ class Options:
     @property
     def isolated(self) -> bool:
         limits = self.time_limit is not None or self.memory_limit is not None
-        return self.isolate or limits or self.workers > 1
+        return not self.debug and (self.isolate or limits or self.workers > 1)
 
 
 class Progress(Protocol):
@@ -193,20 +194,23 @@ def run(
         log: gets each cell that has run here.
     """
     estimate = DurationEstimator(workspace.store, planned.requests)
-    progress.start(planned.missing, len(planned.stored), estimate.total(planned.missing))
-    try:
+    with ExitStack() as stack:
+        servers = None
+        if options.isolated and launch is None and planned.missing:
+            # Before the bar starts its thread: a process with threads should not fork.
+            servers = stack.enter_context(Servers(workspace, min(options.workers, len(planned.missing))))
+        stack.callback(progress.stop)
+        progress.start(planned.missing, len(planned.stored), estimate.total(planned.missing))
         if launch is not None:
             launch(planned.missing)
         else:
             left = list(planned.missing)
-            for request, record in _run_here(planned.missing, workspace, spec, options, progress):
+            for request, record in _run_here(planned.missing, workspace, spec, options, progress, servers):
                 left.remove(request)
                 estimate.learn(request.cell, record)
                 progress.end(request, record, estimate.total(left, options.workers))
                 if log is not None:
                     log(request, record)
-    finally:
-        progress.stop()
     return [_record_of(a, planned, workspace.store) for a in planned.requests]
 
 
@@ -216,32 +220,20 @@ def _run_here(
     spec: EvaluationSpec,
     options: Options,
     progress: Progress,
+    servers: Servers | None,
 ) -> Iterator[tuple[CellRequest, Record]]:
-    inside = not options.isolated or options.debug
-
-    def one(request: CellRequest) -> Record:
+    def begin(request: CellRequest) -> Record | None:
+        """Return the record of a cell that another process has finished meanwhile."""
         progress.begin(request)
         lacks_model = spec.save_model and not workspace.store.model_answered(request.key)
         meanwhile = None if options.rerun or lacks_model else workspace.store.record(request.key)
-        if meanwhile is not None and meanwhile.done:  # another process was faster
-            return meanwhile
-        if inside:
-            return run_cell(request.cell, workspace, spec, debug=options.debug)
-        limits = {"time_limit": options.time_limit, "memory_limit": options.memory_limit}
-        return run_isolated(request.cell, workspace.store, spec, **limits)
+        return meanwhile if meanwhile is not None and meanwhile.done else None
 
-    if inside:
-        yield from ((request, one(request)) for request in missing)
+    if servers is not None:
+        yield from servers.run(missing, spec, begin, options.time_limit, options.memory_limit)
         return
-    with ThreadPoolExecutor(options.workers) as pool:
-        waiting: dict[Future[Record], CellRequest] = {pool.submit(one, a): a for a in missing}
-        try:
-            while waiting:
-                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    yield waiting.pop(future), future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    for request in missing:
+        yield request, begin(request) or run_cell(request.cell, workspace, spec, debug=options.debug)
 
 
 def _record_of(request: CellRequest, planned: Plan, store: Store) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bakeoff.arrays import Array, Floats
+from bakeoff.errors import ModelError
 from bakeoff.evaluation.metric import EvaluationInputs
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
@@ -38,6 +39,8 @@ def recommend(model: Model, split: Split, depth: int, *, ranked: bool = True) ->
     lists = TopK.build(
         split.users, items, scores, history=split.history[split.users], test=test, above=above, ties=ties
     )
+    if len(lists.users) and not lists.lengths.any():
+        raise ModelError(f"the lists of all {len(lists.users)} users are empty: expected at least one item")
     predicted = None
     if isinstance(model, PredictsValues):
         predicted = model.predict(np.repeat(split.users, np.diff(test.indptr)), test.indices)

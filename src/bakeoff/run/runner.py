@@ -93,6 +93,13 @@ class Workspace:
             self._stats = key, TrainStats(train.matrix(), train.item_features)
         return self._stats[1]
 
+    def warm(self, cell: Cell, spec: EvaluationSpec) -> None:
+        """Load the split of a cell and compute what its cells share, before processes are forked."""
+        _ = self.split(cell).fingerprint
+        stats = self.stats(cell)
+        if any(path.startswith("bakeoff.evaluation.beyond.") for path in spec.metrics.values()):
+            stats.prepare()
+
 
 def cut(cell: Cell, dataset: Dataset) -> Split:
     """Cut a data set as configured in the cell.
@@ -192,7 +199,9 @@ def run_cell(cell: Cell, workspace: Workspace, spec: EvaluationSpec, *, debug: b
                 return stored_meanwhile
         except Unsupported as error:
             status, reason = "skipped", str(error)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a model may call sys.exit
             if debug:
                 raise
             status, reason, trace = "failed", _one_line(error), traceback.format_exc()
