@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
-from bakeoff.report.render.progress import progress
+from bakeoff.report.render.run import progress
 from bakeoff.run import grid
 from bakeoff.run.cell import Cell
 from bakeoff.run.isolated import Servers
