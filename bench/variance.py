@@ -3,6 +3,7 @@
     python bench/variance.py                       # the tables of docs/statistics.md
     python bench/variance.py --results DIR NAME    # also: real differences of a stored experiment, centred
     python bench/variance.py --refits DIR NAME     # only: a model against itself with other seeds
+    python bench/variance.py --searches DIR        # only: the same, each seed with a search of its own
 
 A user's difference on a split is drawn as user effect + split effect + what differs from split to split;
 users' values of two models share most of their spread, as real ones do. "User share" is the share of a
@@ -28,6 +29,12 @@ AT_ONCE = 250
 USERS = 300
 SEED = 20261124
 REFITS = 400
+SEARCHES = {
+    "als": ("model.space.factors.high=64", "model.space.iterations.high=15"),
+    "bpr": ("model.space.factors.high=64", "model.space.iterations.high=50"),
+    "warp": ("model.space.no_components.high=64", "model.space.epochs.high=15"),
+}
+"""Models whose searches are repeated, and what bounds their cost."""
 PLANTED = 3.0
 """A planted difference, in ideal standard errors: an ideal test finds it in 85 %."""
 
@@ -174,11 +181,11 @@ def refit_rows(results: Path, name: str, metric: str) -> Iterator[list[str]]:
     for model, of_model in cells[cells["status"] == "done"].groupby("model"):
         columns = [
             pd.read_parquet(results / "store" / "cells" / key / "per_user.parquet").set_index("user")[metric]
-            for key in of_model["key"]
+            for key in of_model["key"].unique()
         ]
         values = pd.concat(columns, axis=1).dropna().to_numpy().T
         rng = np.random.default_rng([SEED, len(values)])
-        for n_fits in (1, 2, 3, 5):
+        for n_fits in (n for n in (1, 2, 3, 5) if 2 * n <= len(values)):
             different = {"algorithms": 0, "models": 0}
             for _ in range(REFITS):
                 fits = rng.permutation(len(values))[: 2 * n_fits]
@@ -188,6 +195,18 @@ def refit_rows(results: Path, name: str, metric: str) -> Iterator[list[str]]:
                 different["models"] += int(spread.fixed().p_values(means)[0] <= 0.05)
             shares = [f"{100 * count / REFITS:.1f}" for count in different.values()]
             yield [str(model), str(len(values)), str(n_fits), *shares]
+
+
+def search(results: Path, fits: int) -> Iterator[str]:
+    """Run what is missing of the searches of SEARCHES, on one split of ml_100k, and yield the experiments."""
+    from bakeoff import cli
+
+    for model, bounds in SEARCHES.items():
+        words = ["dataset=ml_100k", f"model={model}", "split=random", f"seed=range(1,{fits + 1})", *bounds]
+        words += ["tune=optuna", "tune.trials=8", "tune.sampler=random", "k=[10]", "metrics=accuracy"]
+        if cli.main(["run", *words, f"results_dir={results}", f"name=searches_{model}"]):
+            raise SystemExit(f"searches of {model} failed")
+        yield f"searches_{model}"
 
 
 def table(title: str, heads: Sequence[str], rows: Iterator[list[str]]) -> None:
@@ -204,11 +223,16 @@ def main() -> None:
     parser.add_argument("--results", nargs=2, metavar=("DIR", "NAME"))
     parser.add_argument("--metric", default="ndcg@10")
     parser.add_argument("--refits", nargs=2, metavar=("DIR", "NAME"))
+    parser.add_argument("--searches", metavar="DIR", type=Path)
+    parser.add_argument("--fits", type=int, default=20, help="searches of each model (default: 20)")
     options = parser.parse_args()
-    if options.refits:
-        folder, name = options.refits
+    if options.refits or options.searches:
+        folder, names = options.searches, search(options.searches, options.fits)
+        if options.refits:
+            folder, names = Path(options.refits[0]), iter(options.refits[1:])
         heads = ("model", "fits", "seeds a side", "algorithms: called different %", "models %")
-        table(f"A model against itself, {name}", heads, refit_rows(Path(folder), name, options.metric))
+        for name in names:
+            table(f"A model against itself, {name}", heads, refit_rows(folder, name, options.metric))
         return
     table(
         "Splits with shared users",

@@ -19,6 +19,7 @@ from bakeoff.evaluation.significance import (
     corrected,
     critical_difference,
     holm,
+    iman_davenport,
     moments_of,
     outcomes_of,
     p_of_pairs,
@@ -61,7 +62,8 @@ def test_wilcoxon_is_exact_for_few_and_fast_with_ties() -> None:
     few, tied = rng.normal(0.3, 1, 12), rng.integers(-1, 2, 13).astype(float)
     p = [p_values(sample(d, np.zeros(len(d))), PAIR, TestConfig(test="wilcoxon"))[0, 0] for d in (few, tied)]
     assert p[0] == pytest.approx(stats.wilcoxon(few, method="exact").pvalue, rel=1e-9)
-    assert p[1] == pytest.approx(stats.wilcoxon(tied[tied != 0], method="asymptotic").pvalue, rel=1e-9)
+    larger, differ = int((tied > 0).sum()), int((tied != 0).sum())
+    assert p[1] == pytest.approx(stats.binomtest(larger, differ).pvalue, rel=1e-9), "all of one size"
 
 
 def test_sign_flips_agree_with_all_of_them() -> None:
@@ -307,6 +309,36 @@ def test_friedman_and_nemenyi_by_hand() -> None:
     assert result.distance == pytest.approx(2.343 * np.sqrt(12 / 36), abs=1e-3)
     assert result.p == pytest.approx(stats.friedmanchisquare(*scores.T).pvalue)
     assert result.groups == ((0, 1), (1, 2))  # 1.83 to 3 is 1.17 < 1.353; 1.17 to 3 is not
+
+
+def test_iman_and_davenport_is_the_f_of_an_analysis_of_variance_of_the_ranks() -> None:
+    scores = np.random.default_rng(3).normal(size=(9, 4)).round(1) + np.array([0.0, 0.3, 0.6, 0.6])
+    ranks = stats.rankdata(-scores, axis=1)
+    models = 9 * ((ranks.mean(axis=0) - 2.5) ** 2).sum()
+    rest = ((ranks - 2.5) ** 2).sum() - models
+    expected = stats.f.sf(models / 3 / (rest / 24), 3, 24)
+    assert critical_difference(scores).p_f == pytest.approx(expected)
+
+
+def test_iman_and_davenport_by_the_worked_example() -> None:
+    """Demsar 2006, section 3.2.2: 14 data sets, 4 models, chi-square 9.28, F(3, 39) = 3.69."""
+    assert iman_davenport(9.28, 14, 4) == pytest.approx(stats.f.sf(3.69, 3, 39), rel=0.01)
+    assert iman_davenport(10.0, 5, 3) == pytest.approx(1 / 6**4), "one order on all of 5 data sets"
+
+
+def test_pairs_over_data_sets_are_wilcoxons_with_holm() -> None:
+    """The first two models are C4.5 with and without tuned m of table 2 of Demsar 2006."""
+    plain = [0.763, 0.599, 0.954, 0.628, 0.882, 0.936, 0.661, 0.583, 0.775, 1.0, 0.940, 0.619, 0.972, 0.957]
+    tuned = [0.768, 0.591, 0.971, 0.661, 0.888, 0.931, 0.668, 0.583, 0.838, 1.0, 0.962, 0.666, 0.981, 0.978]
+    other = np.random.default_rng(0).random(14)
+    scores = np.stack([plain, tuned, other], axis=1)
+    pairs = ((0, 1), (0, 2), (1, 2))
+    exact = stats.PermutationMethod(n_resamples=np.inf)
+    differences = [(scores[:, a] - scores[:, b]).round(12) for a, b in pairs]
+    p = [float(stats.wilcoxon(d[d != 0], method=exact).pvalue) for d in differences]
+    actual = critical_difference(scores).wilcoxon
+    assert [actual[pair] for pair in pairs] == pytest.approx(closed_testing(p))
+    assert (actual == actual.T).all() and (np.diag(actual) == 1).all()
 
 
 def test_models_that_tie_everywhere_are_one_group() -> None:

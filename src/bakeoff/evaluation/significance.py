@@ -33,7 +33,7 @@ SMALLEST = float(np.finfo(np.float64).tiny)
 """The smallest p-value that is returned: it is never 0."""
 
 EXACT = 50
-"""Largest number of differences for which Wilcoxon's test is exact, as in scipy."""
+"""Largest number of differences for which Wilcoxon's test is exact."""
 
 MIN_DATA_SETS = 5
 """Fewest data sets for ranks over them; Demsar 2006 asks for more than 10."""
@@ -469,10 +469,10 @@ def _t_half_width(moments: Moments, confidence: float) -> Doubles:
 
 
 def _wilcoxon(sample: Sample, users: Bools, pairs: Array) -> Doubles:
-    """Return p of Wilcoxon's signed-rank test by scipy; users that do not differ are left out.
+    """Return p of Wilcoxon's signed-rank test; users that do not differ are left out.
 
-    It is exact for up to EXACT differences without ties, else the normal approximation with correction for
-    ties: by default scipy enumerates every flip of a dozen ties, which takes seconds per pair.
+    It is exact for up to EXACT differences, ties included, else scipy's normal approximation with correction
+    for ties.
     """
     from scipy.stats import wilcoxon
 
@@ -481,11 +481,24 @@ def _wilcoxon(sample: Sample, users: Bools, pairs: Array) -> Doubles:
         for q, (a, b) in enumerate(pairs):
             difference = (sample.values[c, a] - sample.values[c, b])[users[c]]
             difference = difference[np.abs(difference) > _EQUAL]
-            if len(difference):
-                size = np.abs(difference)
-                exact = len(size) <= EXACT and len(np.unique(size)) == len(size)
-                p[c, q] = wilcoxon(difference, method="exact" if exact else "approx").pvalue
+            if len(difference) > EXACT:
+                p[c, q] = wilcoxon(difference, method="approx").pvalue
+            elif len(difference):
+                p[c, q] = _exact_signed_ranks(difference)
     return np.clip(p, SMALLEST, 1.0)
+
+
+def _exact_signed_ranks(difference: Doubles) -> float:
+    """Return p of the signed ranks over all 2^n flips of signs, counting the flips by their sum."""
+    from scipy.stats import rankdata
+
+    size = np.round(np.abs(difference), 12)  # equal up to rounding are ties
+    ranks = np.rint(2 * rankdata(size)).astype(np.int64)  # twice, as ties share half ranks
+    flips = np.ones(1)
+    for rank in ranks:
+        flips = np.pad(flips, (0, rank)) + np.pad(flips, (rank, 0))
+    smaller = min(ranks[difference > 0].sum(), ranks[difference < 0].sum())
+    return float(min(2 * flips[: smaller + 1].sum() / flips.sum(), 1.0))
 
 
 def sign_flips(values: Doubles, pairs: Array, resamples: int, seed: int) -> Doubles:
@@ -644,7 +657,10 @@ class CriticalDifference:
 
     Args:
         ranks: float64 [k], mean rank of each model, 1 is best; equal scores share the mean of their ranks.
-        p: of Friedman's test that all models are equal.
+        p: of Friedman's test that all models are equal, by chi-square.
+        p_f: of the same by the F of Iman and Davenport, which is less conservative.
+        wilcoxon: float64 [k, k], p of Wilcoxon's signed ranks of every pair, corrected by Holm; 1 on the
+            diagonal.
         distance: Nemenyi's critical difference: mean ranks further apart differ, for all pairs at once.
         groups: positions of models whose ranks lie within the distance, each group as large as possible.
         n_data_sets: N.
@@ -652,13 +668,15 @@ class CriticalDifference:
 
     ranks: Doubles
     p: float
+    p_f: float
+    wilcoxon: Doubles
     distance: float
     groups: tuple[tuple[int, ...], ...]
     n_data_sets: int
 
 
 def critical_difference(scores: Doubles, confidence: float = 0.95) -> CriticalDifference:
-    """Return Friedman's test and Nemenyi's critical difference of k models over N data sets.
+    """Return Friedman's test, Nemenyi's critical difference and Wilcoxon's tests of k models on N data sets.
 
     distance = q / sqrt(2) * sqrt(k (k + 1) / (6 N)), q the quantile of the studentised range of k means with
     infinite degrees of freedom.
@@ -669,7 +687,8 @@ def critical_difference(scores: Doubles, confidence: float = 0.95) -> CriticalDi
     Raises:
         Unsupported: fewer than MIN_DATA_SETS data sets or MIN_MODELS models.
 
-    Source: Demsar 2006, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7.
+    Source: Demsar 2006, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7; the pairs
+    by Benavoli, Corani and Mangili 2016, "Should We Really Use Post-Hoc Tests Based on Mean-Ranks?", JMLR 17.
     """
     from scipy.stats import friedmanchisquare, rankdata, studentized_range
 
@@ -681,10 +700,32 @@ def critical_difference(scores: Doubles, confidence: float = 0.95) -> CriticalDi
     table = rankdata(-scores, axis=1)
     ranks = table.mean(axis=0)
     equal = bool((table == table[:, :1]).all())
-    p = 1.0 if equal else float(friedmanchisquare(*scores.T).pvalue)
+    friedman = (0.0, 1.0) if equal else friedmanchisquare(*scores.T)
+    pairs = all_pairs(k)
+    by_pair = holm(p_values(Sample(np.arange(n), scores.T[None]), pairs, TestConfig(test="wilcoxon")))[0]
+    wilcoxon = np.ones((k, k))
+    wilcoxon[pairs[:, 0], pairs[:, 1]] = wilcoxon[pairs[:, 1], pairs[:, 0]] = by_pair
     quantile = float(studentized_range.ppf(confidence, k, np.inf))
     distance = float(quantile / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * n)))
-    return CriticalDifference(ranks, p, distance, _groups(ranks, distance), n)
+    p_f = iman_davenport(float(friedman[0]), n, k)
+    groups = _groups(ranks, distance)
+    return CriticalDifference(ranks, float(friedman[1]), p_f, wilcoxon, distance, groups, n)
+
+
+def iman_davenport(chi_square: float, n: int, k: int) -> float:
+    """Return p of Friedman's test of k models on n data sets by F, from its chi-square.
+
+    F = (n - 1) chi_square / (n (k - 1) - chi_square) has k - 1 and (k - 1)(n - 1) degrees of freedom. p is at
+    least k!^(1 - n), the probability that all data sets have one order by chance.
+
+    Source: Iman and Davenport 1980, "Approximations of the Critical Region of the Friedman Statistic",
+    Communications in Statistics A 9(6).
+    """
+    from scipy.special import fdtrc, gammaln
+
+    rest = n * (k - 1) - chi_square
+    p = fdtrc(k - 1, (k - 1) * (n - 1), (n - 1) * chi_square / rest) if rest > 0 else 0.0
+    return float(max(p, np.exp((1 - n) * gammaln(k + 1))))
 
 
 def _groups(ranks: Doubles, distance: float) -> tuple[tuple[int, ...], ...]:

@@ -56,6 +56,9 @@ def test_ranks_over_data_sets_are_drawn_from_five_on(make: Any, metrics: Any) ->
         (rows,) = chart.spec["datasets"].values()
         # ease is first on one data set and last on four
         assert {r["model"]: r["rank"] for r in rows} == {"als": [1.2], "bpr": [2.2], "ease": [2.6]}
+        # Wilcoxon with 5 data sets has no p below 2 / 32; the second of three is corrected to twice that
+        assert {r["model"]: r["wilcoxon"] for r in rows} == {"als": [1.0], "bpr": [0.19], "ease": [0.25]}
+        assert rows[0]["p_f"][0] < rows[0]["p"][0]
         q = stats.studentized_range.ppf(0.95, 3, np.inf) / np.sqrt(2)
         reach = [r["reach"][0] - r["rank"][0] for r in rows]
         assert reach == pytest.approx([q * np.sqrt(3 * 4 / (6 * 5))] * 3, abs=2e-3)

@@ -24,7 +24,7 @@ from bakeoff.report.charts.vega import Chart, ChartSection, Row, short
 from bakeoff.report.view import CORRECTIONS, TESTS
 
 LISTS = ("k", "at", "difference", "low", "high", "p", "effect", "won", "lost")
-RANK_LISTS = ("k", "rank", "reach", "p")
+RANK_LISTS = ("k", "rank", "reach", "p", "p_f", "wilcoxon")
 
 WORSE, EQUAL, BETTER = "#c2590a", "#f4f4f4", "#1d6fb0"
 NOT_SIGNIFICANT = "#d9d9d9"
@@ -156,7 +156,8 @@ def _ranks(frame: Frame) -> tuple[list[Chart], str]:
         )
     style = vega.model_style(frame, "color")
     tips = vega.tooltip(
-        *(("rank", "mean rank", ".2f"), ("n", "data sets", "d"), ("p", "Friedman's p, all alike", ".2~g"))
+        *(("rank", "mean rank", ".2f"), ("n", "data sets", "d"), ("p", "Friedman's p, all alike", ".2~g")),
+        *(("p_f", "Iman and Davenport's p", ".2~g"), ("wilcoxon", "Wilcoxon's p against the first", ".2~g")),
     )
     places = {"tickMinStep": 1, "tickCount": 6}
     title = ["mean rank over data sets,", "1 is best"]
@@ -177,7 +178,8 @@ def _ranks(frame: Frame) -> tuple[list[Chart], str]:
     )
     caption = (
         "A model whose point lies within the line of another does not differ significantly from it "
-        "(Nemenyi's critical difference, 95 %; Demsar 2006). Each data set counts once, whatever its size."
+        "(Nemenyi's critical difference, 95 %; Demsar 2006). Each data set counts once, whatever its size. "
+        "Point at or tap a model for p of all alike, and of Wilcoxon's signed ranks against the first (Holm)."
     )
     return [Chart("mean-ranks", "Mean ranks over data sets", caption, spec)], ""
 
@@ -191,8 +193,10 @@ def _rank_rows(frame: Frame, views: Sequence[TableView], metric: str) -> list[Ro
         if ranks is None:
             continue
         n = ranks.n_data_sets
-        for model, rank in zip(models, ranks.ranks.tolist(), strict=True):
-            entry = (column.k, short(rank), short(rank + ranks.distance), float(f"{ranks.p:.2g}"))
+        against_first = ranks.wilcoxon[int(np.argmin(ranks.ranks))]
+        for model, rank, p in zip(models, ranks.ranks.tolist(), against_first.tolist(), strict=True):
+            places = (short(rank), short(rank + ranks.distance))
+            entry = (column.k, *places, *(float(f"{value:.2g}") for value in (ranks.p, ranks.p_f, p)))
             entries.setdefault(model, []).append(entry)
     keys = {"split": views[0].split, "metric": metric, "n": n}
     return [
