@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
+from bakeoff.data.source import Step
 from bakeoff.errors import UsageError
 from bakeoff.report import files
 from bakeoff.storage.experiment import Experiment
@@ -97,3 +99,12 @@ def test_a_report_that_holds_less_than_the_earlier_one_says_how_to_write_that_ag
         assert part in text
     Experiment("x", (results[0].request,)).write(folder)  # fresh=true leaves warp out
     assert "warp" not in files.lost(folder, "x", results[:1], (5,), metrics)
+
+
+def test_every_report_shows_the_ledger_of_the_preparation(make, metrics, tmp_path, monkeypatch) -> None:
+    steps = (Step("read", 1_234_567, 2, 3, total=5.5), Step("5-core", 6, 2, 3, part="test"))
+    monkeypatch.setattr(files, "_with_notes", lambda table, store: replace(table, ledger=steps))
+    files.write(tmp_path, "x", results_of(make), (10,), metrics, [])
+    for name in ("report.md", "report.tex", "report.html"):
+        text = (tmp_path / name).read_text()
+        assert all(part in text for part in ("1,234,567", "5-core", "5.5")), name

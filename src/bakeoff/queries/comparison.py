@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from bakeoff.arrays import Doubles
+from bakeoff.data.source import Step
 from bakeoff.errors import ConfigError, UsageError
 from bakeoff.evaluation.catalogue import leading_k, leading_metric
 from bakeoff.evaluation.metric import Metric
@@ -260,6 +261,7 @@ class Table:
         has_popularity: whether a popularity baseline is among the rows with results.
         marks: how values were compared with the best of their column; None where nobody did.
         of_data: what is worth saying of the data, from their preparation.
+        ledger: the steps of the data's preparation, and of the parts of the first split.
         verdict: who leads, and what is open; None where it was not computed.
     """
 
@@ -274,6 +276,7 @@ class Table:
     has_popularity: bool
     marks: Marks | None = None
     of_data: tuple[str, ...] = ()
+    ledger: tuple[Step, ...] = ()
     verdict: Verdict | None = None
 
     @property

@@ -42,10 +42,13 @@ _MAIN_COUNTS = ("catalogue", "train_pairs", "test_pairs")
 
 @dataclass(frozen=True)
 class Section:
-    """One comparison: what was split, the metrics, their cost, what tuning found, what a reader must know."""
+    """One comparison: what was split and prepared how, the metrics, their cost, what tuning found, what a
+    reader must know.
+    """
 
     title: str
     splits: Grid
+    ledger: Grid
     metrics: tuple[Grid, ...]
     costs: Grid
     notes: tuple[str, ...]
@@ -105,6 +108,7 @@ def _section(table: Table, per_grid: int | None) -> Section:
     return Section(
         table.title,
         split_grid(table),
+        _ledger(table),
         tuple(_grids(table, per_grid)),
         _costs(table),
         notes(table),
@@ -133,6 +137,26 @@ def split_grid(table: Table) -> Grid:
         for part in table.parts
     ]
     return Grid(f"Splits of {table.title}", heads, tuple(rows)).without_constants()
+
+
+def _ledger(table: Table) -> Grid:
+    """Return a row for each step of the preparation: what is left after it."""
+    heads = (
+        Head("part"),
+        Head("step", "text"),
+        *(Head(f, "figure") for f in ("left", "users", "items", "sum of values")),
+    )
+    rows = [
+        (
+            Entry(visible(step.part) or "data set"),
+            Entry(visible(step.name)),
+            *(entry(n) for n in (step.rows, step.users, step.items)),
+            Entry("" if step.total is None else f"{step.total:,.6g}", number=step.total),
+        )
+        for step in table.ledger
+    ]
+    several = " and of the first split" if len(table.parts) > 1 else ""
+    return Grid(f"Preparation of {table.title}{several}", heads, tuple(rows))
 
 
 def _words(name: str) -> str:

@@ -129,11 +129,15 @@ def _charted(
 
 
 def _with_notes(table: Table, store: Store | None) -> Table:
-    """Return the table with the notes of its data's preparation, if the store holds the data."""
-    cells = [result.request.cell for row in table.rows for result in row.results]
-    key = _data_key(cells[0]) if cells else ""
-    steps = store.data(key).steps if store is not None and key and store.has_data(key) else ()
-    return replace(table, of_data=tuple(step.note for step in steps if step.note))
+    """Return the table with the ledger of its data's preparation and the notes of it, if the store has it."""
+    cell = next((result.request.cell for row in table.rows for result in row.results), None)
+    key = "" if cell is None else _data_key(cell)
+    if store is None or cell is None or not key or not store.has_data(key):
+        return table
+    steps = store.data(key).steps
+    parts = store.split(cell.split_key).steps if store.has_split(cell.split_key) else ()
+    notes = [step.note for step in (*steps, *parts) if not step.part or step.name.startswith("match")]
+    return replace(table, of_data=tuple(note for note in notes if note), ledger=(*steps, *parts))
 
 
 def _data_key(cell: Cell) -> str:

@@ -80,6 +80,7 @@ def render(document: Document) -> str:
     grids: list[tuple[Grid, tuple[str, ...]]] = []
     for section in document.sections:
         grids += [*((grid, ()) for grid in section.metrics), (section.costs, section.notes)]
+        grids += [(section.ledger, ())] if section.ledger.rows else []
         last = len(section.tuning) - 1
         grids += [(g, section.tuning_notes if n == last else ()) for n, g in enumerate(section.tuning)]
     tables = [_table(grid, notes, number) for number, (grid, notes) in enumerate(grids, 1)]

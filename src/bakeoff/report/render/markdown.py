@@ -62,6 +62,8 @@ def _section(section: Section, drawings: Iterable[Drawing]) -> list[str]:
         blocks += [f"### {escape(grid.caption)}", table(grid)]
     blocks += [f"### {escape(section.costs.caption)}", table(section.costs)]
     blocks.append(_bullets(escape(note) for note in section.notes))
+    if section.ledger.rows:
+        blocks += [f"### {escape(section.ledger.caption)}", table(section.ledger)]
     for grid in section.tuning:
         blocks += [f"### {escape(grid.caption)}", table(grid)]
     return [*blocks, _bullets(escape(note) for note in section.tuning_notes)]
