@@ -151,7 +151,7 @@ def _ledger(table: Table) -> Grid:
             Entry(visible(step.part) or "data set"),
             Entry(visible(step.name)),
             *(entry(n) for n in (step.rows, step.users, step.items)),
-            Entry("" if step.total is None else f"{step.total:,.6g}", number=step.total),
+            entry(step.total, ",.6g"),
         )
         for step in table.ledger
     ]
