@@ -7,7 +7,7 @@ RUN = $(VENV)/bin
 export LIGHTFM_NO_CFLAGS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick check format docs clean
+.PHONY: help demo test quick torture check format docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -40,6 +40,10 @@ test: $(VENV)/tested ## format, lint, types and every test
 
 quick: $(VENV)/tested ## the fast tests
 	$(RUN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow"
+
+MINUTES ?= 5
+torture: $(VENV)/tested ## kill, terminate and interrupt runs at random moments (MINUTES=5)
+	$(RUN)/python tests/torture.py $(MINUTES) $(SEED)
 
 check: $(VENV)/tested ## format, lint and types
 	$(RUN)/ruff format --check src tests bench

@@ -1,0 +1,120 @@
+"""Faults at random moments: `make torture MINUTES=5`, or `python tests/torture.py MINUTES [SEED]`.
+
+Each round starts 1, 2, 4 or 8 commands on one store, of a grid or of a tuned cell, sends SIGKILL, SIGTERM or
+SIGINT to each at a random moment, and runs the command once more: the files must be those of an undisturbed
+run.
+A round may find locks of dead processes, and files whose times lie in the future or the past.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from commands import HERE, Warm
+from test_end_to_end import timeless
+from tuning_studies import timeless as without_times
+
+_COMMON = ("run", f"--config-dir={HERE / 'conf'}", "dataset=blocks", "depth=10", "baselines=[]", "name=toy")
+COMMANDS = {
+    "grid": (
+        *(*_COMMON, "k=[3]", "metrics=accuracy", "model=by_item,shuffled"),
+        *("split=random,random_rows", "split_seed=1,2"),
+    ),
+    "tuned": (*_COMMON, "k=[3,5]", "model=starts_at", "tune=optuna", "tune.trials=8", "tune.metric=ndcg@5"),
+}
+_VOLATILE = ("seconds", "peak_mb", "started", "blake2b")
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass
+class Tally:
+    """Faults by kind, and what is wrong with the results of rounds ("lost")."""
+
+    injected: Counter[str] = field(default_factory=Counter)
+    lost: list[str] = field(default_factory=list)
+
+
+def contents(folder: Path) -> dict[str, object]:
+    """Return the files of a run without times (and the hash over them), studies and hidden files."""
+    files = timeless(folder / "results")
+    names = [n for n in files if "studies" not in n and "/." not in f"/{n}" and not n.endswith("tuning.csv")]
+    return {n: without_times(files[n], _VOLATILE) if n.endswith("record.json") else files[n] for n in names}
+
+
+def torture(warm: Warm, folder: Path, chance: random.Random, rounds: int, deadline: float) -> Tally:
+    """Run rounds until the deadline (of `time.monotonic`)."""
+    expected, seconds, tally = {}, {}, Tally()
+    for name, words in COMMANDS.items():
+        (folder / name).mkdir()
+        start = time.monotonic()
+        assert warm.wait(warm.start(folder / name, words)) == 0
+        seconds[name] = time.monotonic() - start
+        expected[name] = contents(folder / name)
+    for number in range(rounds):
+        if time.monotonic() > deadline:
+            break
+        name, n = chance.choice(sorted(COMMANDS)), chance.choice((1, 1, 2, 4, 8))
+        words, own = COMMANDS[name], folder / f"round{number}"
+        own.mkdir()
+        children = [warm.start(own, words) for _ in range(n)]
+        moments = sorted((chance.uniform(0, 1.2 * seconds[name]), child) for child in children)
+        start = time.monotonic()
+        for moment, child in moments:
+            time.sleep(max(0.0, start + moment - time.monotonic()))
+            if warm.poll(child) is None:
+                kind = chance.choice(SIGNALS)
+                os.kill(child, kind)
+                tally.injected[kind.name] += 1
+        for child in children:
+            code = warm.wait(child)
+            if code not in (0, 1, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
+                tally.lost.append(f"round {number}, {name}: {n} commands, exit code {code}")
+        for path in own.rglob("*"):  # a clock that jumps
+            if path.is_file() and chance.random() < 0.1:
+                at = time.time() + chance.choice((-1, 1)) * 10 * 86400
+                os.utime(path, (at, at))
+                tally.injected["clock"] += 1
+        for path in own.glob("results/store/studies/*.log"):  # a lock of a dead process
+            lock = Path(f"{path}.lock")
+            if not lock.is_symlink():
+                lock.symlink_to(path)
+                tally.injected["lock"] += 1
+        code = warm.wait(warm.start(own, words))
+        after = contents(own)
+        differing = sorted(k for k in {*after, *expected[name]} if after.get(k) != expected[name].get(k))
+        if name == "tuned" and n > 1:  # which trial comes next depends on which process ends first: no bytes
+            (record,) = (json.loads(p.read_text()) for p in own.glob("results/store/cells/*/record.json"))
+            differing = [] if len(record["tuning"]["trials"]) == 8 else ["trials"]
+        if code or differing:
+            tally.lost.append(f"round {number}, {name}: {n} commands, then exit code {code}, {differing[:4]}")
+        else:
+            shutil.rmtree(own)
+    return tally
+
+
+def main(minutes: str = "5", seed: str = "") -> int:
+    """Print the seed, and the faults injected, survived and lost; return 1 if any was lost."""
+    start = int(seed or random.SystemRandom().randrange(10**6))
+    folder = Path(tempfile.mkdtemp(prefix="torture-"))
+    sys.stdout.write(f"seed {start}, {folder}\n")
+    warm = Warm(folder)
+    tally = torture(warm, folder, random.Random(start), 10**6, time.monotonic() + 60 * float(minutes))
+    warm.close()
+    injected, lost = tally.injected.total(), len(tally.lost)
+    sys.stdout.write("\n".join([*tally.lost, str(dict(tally.injected)), ""]))
+    sys.stdout.write(f"faults injected {injected}, rounds lost {lost}\n")
+    return int(bool(lost))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
