@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,19 @@ from scipy import sparse
 from bakeoff.data.interactions import Ids, Interactions
 from bakeoff.data.source import Dataset
 from bakeoff.errors import DataError, Unsupported
+from bakeoff.storage.store import Store
+
+
+def without_hashes(store: Store) -> Store:
+    """Make a store as a version without hashes left it: what its files hold is believed."""
+    for path in store.root.glob("*/*/manifest.json"):
+        path.unlink()
+    for path in store.root.glob("cells/*/record.json"):
+        stored = {
+            k: v for k, v in json.loads(path.read_text()).items() if k not in ("files", "inputs", "blake2b")
+        }
+        path.write_text(json.dumps(stored))
+    return Store(store.root)
 
 
 def blocks(n_users: int = 24, n_items: int = 16, seed: int = 0) -> Interactions:

@@ -78,13 +78,15 @@ def run(request: Request) -> int:
     workspace, reported = Workspace(request.store), []
     for name, requests in request.experiments.items():
         folder, before = settings.results_dir / name, _before(request, name, requests)
+        if n := request.store.remove_leftovers(folder, folder / "charts"):
+            logger.debug("removed %d temporary files that dead processes left", n)
         logger.debug("experiment %s: load data, cut splits and check them", name)
         planned = grid.prepare(_planned(request, requests), workspace, spec)
         experiment = before.with_cells(requests, request.command)
         experiment.write(folder)
         for key, damage in planned.damaged.items():
-            logger.warning("%s; the cell is run again", damage)
-            request.store.begin(key)
+            request.store.set_aside_cell(key)
+            logger.warning("%s; it is set aside and the cell is run again", damage)
         tracker = None if settings.mlflow is None else tracking.Tracker(settings.mlflow, name)
         shown = progress(quiet=request.quiet)
         log = None if tracker is None else tracker.cell

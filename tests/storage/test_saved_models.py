@@ -35,6 +35,7 @@ from bakeoff.storage.saved_models import (
     write_arrays,
 )
 from bakeoff.storage.store import Store, write_json
+from toys import without_hashes
 
 WANTED = EvaluationSpec((5,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"}, save_model=True)
 
@@ -163,8 +164,8 @@ def test_a_matrix_that_reaches_beyond_itself_is_refused(tmp_path: Path) -> None:
     arrays = read_arrays(path)
     arrays["similarities.indices"] = arrays["similarities.indices"] + 1000
     write_arrays(path, arrays)
-    with pytest.raises(UsageError, match=r"model\.npz: .* rerun=true"):
-        load_model(record, workspace.store)
+    with pytest.raises(UsageError, match=r"model\.npz: "):
+        load_model(record, without_hashes(workspace.store))
 
 
 def test_a_file_with_code_in_it_is_refused_and_not_run(tmp_path: Path) -> None:
@@ -179,11 +180,11 @@ def test_a_file_with_code_in_it_is_refused_and_not_run(tmp_path: Path) -> None:
     path = workspace.store.cell_folder(cell.key) / "model.npz"
     with zipfile.ZipFile(path, "w") as archive, archive.open("user_factors.npy", "w") as file:
         np.lib.format.write_array(file, np.array([Runs()], dtype=object), allow_pickle=True)
-    with pytest.raises(UsageError, match=r"model\.npz: .* rerun=true"):
-        load_model(record, workspace.store)
+    with pytest.raises(UsageError, match=r"model\.npz: "):
+        load_model(record, without_hashes(workspace.store))
     path.write_bytes(pickle.dumps(Runs()))
-    with pytest.raises(UsageError, match=r"model\.npz: .* rerun=true"):
-        load_model(record, workspace.store)
+    with pytest.raises(UsageError, match=r"model\.npz: "):
+        load_model(record, without_hashes(workspace.store))
     assert not marker.exists()
 
 
@@ -195,7 +196,7 @@ def test_the_class_is_the_records_own_whatever_the_folder_says(tmp_path: Path) -
     for change in ({"target": "os.system"}, {"split_fingerprint": "s0"}):
         write_json(path, {**about, **change})
         with pytest.raises(UsageError, match=r"model\.json: (target|split_fingerprint): expected"):
-            load_model(record, workspace.store)
+            load_model(record, without_hashes(workspace.store))
 
 
 def test_a_cell_without_its_model_is_missing_where_models_are_asked_for(tmp_path: Path) -> None:

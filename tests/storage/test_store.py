@@ -13,7 +13,7 @@ from bakeoff.run.cell import Cell, build_splitter
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure, run_cell
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import Measurement, Record
-from bakeoff.storage.store import DamagedRecordError, Store, StoredLists, replacing, write_json
+from bakeoff.storage.store import DamagedFileError, Store, StoredLists, replacing, write_json
 from toys import Blocks
 from tuned_records import tuning
 
@@ -30,6 +30,11 @@ def a_record(**changes: object) -> Record:
         training_loss=(2.0, 1.5),
     )
     return replace(base, **changes)
+
+
+def some_lists(first: int = 1) -> StoredLists:
+    items, scores = np.array([[first, -1]], np.int32), np.array([[0.5, -np.inf]], np.float32)
+    return StoredLists(items, scores, np.array([3], np.int32), None, None)
 
 
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -54,11 +59,20 @@ def test_what_failed_or_was_skipped_is_tried_again(tmp_path: Path, status: str) 
     assert not store.done("c0")
 
 
-def test_starting_a_cell_forgets_its_old_record_first(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    store.write_record(a_record())
-    store.begin("c0")
-    assert store.record("c0") is None
+def test_the_record_and_files_of_an_earlier_run_stay_until_a_new_record_replaces_them(tmp_path: Path) -> None:
+    store, folder = Store(tmp_path), tmp_path / "cells" / "c0"
+    store.write_lists("c0", some_lists(0))
+    first = store.write_record(a_record(n_users=1))
+    writer = Store(tmp_path)
+    writer.write_lists("c0", some_lists(1)._replace(above=None))
+    assert Store(tmp_path).record("c0") == first
+    np.testing.assert_array_equal(Store(tmp_path).lists("c0").items, some_lists(0).items)
+    second = writer.write_record(a_record(n_users=2))
+    assert Store(tmp_path).record("c0") == second
+    np.testing.assert_array_equal(Store(tmp_path).lists("c0").items, some_lists(1).items)
+    assert {p.name for p in folder.iterdir()} == {"record.json", "items.npy", "scores.npy"}
+    with pytest.raises(UsageError, match="was run again while it was read"):
+        store.lists("c0")  # of its record were other lists
 
 
 def test_a_record_that_is_not_json_is_named(tmp_path: Path) -> None:
@@ -77,14 +91,9 @@ def test_fields_of_a_later_version_do_not_matter(tmp_path: Path) -> None:
 
 def test_lists_come_back_without_a_copy(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    lists = StoredLists(
-        np.array([[1, -1]], np.int32),
-        np.array([[0.5, -np.inf]], np.float32),
-        np.array([3], np.int32),
-        None,
-        None,
-    )
+    lists = some_lists()
     store.write_lists("c0", lists)
+    store.write_record(a_record())
     loaded = store.lists("c0")
     assert isinstance(loaded.items, np.memmap)
     np.testing.assert_array_equal(loaded.items, lists.items)
@@ -98,11 +107,12 @@ def test_lists_that_are_missing_or_damaged_are_named(tmp_path: Path, damage: str
     store = Store(tmp_path)
     whole = StoredLists(np.zeros((9, 2), np.int32), np.zeros((9, 2), np.float32), None, None, None)
     store.write_lists("c0", whole)
+    store.write_record(a_record())
     path = tmp_path / "cells/c0/items.npy"
     path.write_bytes(path.read_bytes()[:-8])
     if damage == "missing":
         path.unlink()
-    with pytest.raises(UsageError, match=r"missing or damaged .*; delete the folder"):
+    with pytest.raises(UsageError, match=r"items\.npy: .*; run its command again"):
         store.lists("c0")
 
 
@@ -192,7 +202,7 @@ def test_each_byte_of_a_record_is_under_its_own_hash(tmp_path: Path) -> None:
             damaged = bytearray(whole)
             damaged[position] ^= 1 << bit
             path.write_bytes(damaged)
-            with pytest.raises(DamagedRecordError, match=r"record\.json: "):
+            with pytest.raises(DamagedFileError, match=r"record\.json: "):
                 store.record("c0")
 
 
@@ -230,7 +240,7 @@ def test_what_is_wrong_with_a_record_is_said_with_its_file(tmp_path: Path, text:
     path = tmp_path / "cells" / "c0" / "record.json"
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    with pytest.raises(DamagedRecordError, match="run the cell again, or delete its folder") as caught:
+    with pytest.raises(DamagedFileError, match="run its command again") as caught:
         Store(tmp_path).record("c0")
     assert str(path) in str(caught.value) and DAMAGES[text] in str(caught.value)
     assert Store(tmp_path).readable("c0") == (None, caught.value.fault)
@@ -251,7 +261,7 @@ def test_what_is_wrong_with_a_record_is_said_with_its_file(tmp_path: Path, text:
 def test_a_wrong_value_is_named_by_its_path(tmp_path: Path, field: str, value: object, message: str) -> None:
     path = tmp_path / "cells" / "c0" / "record.json"
     write_json(path, {**a_record().as_json(), field: value})
-    with pytest.raises(DamagedRecordError) as caught:
+    with pytest.raises(DamagedFileError) as caught:
         Store(tmp_path).record("c0")
     assert f"{path}: {message}" in str(caught.value)
 
@@ -260,7 +270,7 @@ def test_a_wrong_value_in_a_trial_is_named_by_its_path(tmp_path: Path) -> None:
     stored = a_record().as_json()
     stored["tuning"]["trials"][1]["values"] = {"ndcg@10": "high"}
     write_json(tmp_path / "cells" / "c0" / "record.json", stored)
-    with pytest.raises(DamagedRecordError, match=r"tuning\.trials\[1\]\.values\.ndcg@10: expected float"):
+    with pytest.raises(DamagedFileError, match=r"tuning\.trials\[1\]\.values\.ndcg@10: expected float"):
         Store(tmp_path).record("c0")
 
 

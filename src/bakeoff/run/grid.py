@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Protocol
 
 from bakeoff.errors import ConfigError, DataError, Unsupported, UsageError
+from bakeoff.log import logger
 from bakeoff.parameters import Positive, Range, check_parameters
 from bakeoff.run.cell import Cell, build_source
 from bakeoff.run.isolated import Servers
@@ -118,8 +119,13 @@ def _check_split(
     store = workspace.store
     if cell.data_key in broken:
         raise broken[cell.data_key]
+    damages = [*store.set_aside_split(cell.split_key), *(of_data := store.set_aside_data(cell.data_key))]
+    for damage in damages:
+        logger.warning("%s; it is set aside and made again", damage)
     if store.has_split(cell.split_key):
         catalogue = store.split(cell.split_key).train.n_items
+        if of_data:
+            store.write_data(cell.data_key, workspace.dataset(cell))
     else:
         try:
             dataset = workspace.dataset(cell)

@@ -187,8 +187,6 @@ def run_cell(cell: Cell, workspace: Workspace, spec: EvaluationSpec, *, debug: b
     """
     store, meter, outcome = workspace.store, ResourceMeter(), Outcome()
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    if cell.tune is None:
-        store.begin(cell.key)
     status: Status = "done"
     reason, trace = "", ""
     with ExitStack() as until_stored:
@@ -244,7 +242,6 @@ def _run(
         stored_meanwhile = until_stored.enter_context(final_fit(cell, store, before))
         if stored_meanwhile is not None:
             return stored_meanwhile
-        store.begin(cell.key)
     with meter.phase("fit"):
         model.fit(split.train, seed=cell.seed, on_epoch=lambda _, loss: _append(outcome.epoch_losses, loss))
     outcome.notes += model.remarks if isinstance(model, HasNotes) else ()
@@ -285,7 +282,7 @@ def remeasure(record: Record, cell: Cell, workspace: Workspace, spec: Evaluation
         inputs = evaluation_inputs(lists, stored.predicted, split, workspace.stats(cell))
         measured = measure(inputs, resolve(spec.metrics), sorted({*record.ks, *spec.ks}))
     updated = replace(
-        record,
+        workspace.store.hashed(record),
         metrics={**record.metrics, **_by_metric(measured)},
         absent={**record.absent, **measured.absent},
     )

@@ -99,10 +99,7 @@ def load_model(record: Record, store: Store, *, trust: bool = False) -> Model:
     folder = store.cell_folder(record.key)
     if not (folder / "model.json").exists():
         raise ModelNotSaved("its model was not saved; run the same command with save_model=true")
-    try:
-        about = read_json(folder / "model.json", ModelFile)
-    except ValueError as error:
-        raise _damaged(str(error)) from error
+    about = store.read(record.key, "model.json", lambda path: read_json(path, ModelFile))
     if not about.saved:
         raise ModelNotSaved(f"its model could not be saved: {about.reason}")
     cell = record.cell
@@ -115,7 +112,7 @@ def load_model(record: Record, store: Store, *, trust: bool = False) -> Model:
     if not isinstance(model, Serializable):
         raise ModelNotSaved(f"{type(model).__name__} no longer has state() and restore()")
     try:
-        model.restore(from_arrays(read_arrays(folder / "model.npz")))
+        model.restore(from_arrays(store.read(record.key, "model.npz", read_arrays)))
     except (KeyError, ValueError, TypeError) as error:
         raise _damaged(f"{folder / 'model.npz'}: its arrays do not fit the model ({error})") from error
     return model

@@ -8,22 +8,29 @@
 Every file has its hash: in the record of its cell or in the manifest of its folder, and these hold their own.
 A record and a manifest also name the hashes of what they were computed from.
 
-Every file and folder is written under a temporary name beside its place and moved there whole; a cell's
-record comes last, so a cell without a record was never finished. Two processes on one key are harmless: both
-write the same.
+    <root>/quarantine/    what was damaged, under its kind and key
+
+Every file and folder is written under a temporary name beside its place and moved there whole. The files of a
+cell wait in a hidden folder until its record is written; then they take their places under a lock, the record
+last. A cell without a record was never finished, and a reader of a cell that is run again sees one run or the
+other.
 """
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
 import re
 import shutil
-import tempfile
+import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -40,7 +47,9 @@ from bakeoff.storage.record import STORED, Record
 
 T = TypeVar("T")
 
+_RECORD = "record.json"
 _MANIFEST = "manifest.json"
+_DAY = 86_400.0
 
 _HASHED_TEXT = "this file while the digest is empty"
 _BEFORE_DIGEST = '\n "blake2b": {\n  "digest": "'
@@ -74,15 +83,15 @@ class Manifest(msgspec.Struct, frozen=True):
         return content_hash(canonical_json(arrays).encode())
 
 
-class DamagedRecordError(UsageError):
-    """A stored record that cannot be read.
+class DamagedFileError(UsageError):
+    """A stored file that is missing, cannot be read, or is not as it was written.
 
     fault: the file and what is wrong with it, for a message that says by itself what to do.
     """
 
     def __init__(self, fault: str) -> None:
         self.fault = fault
-        super().__init__(f"{fault}; run the cell again, or delete its folder")
+        super().__init__(f"{fault}; run its command again: what is damaged is set aside and computed again")
 
 
 class Store:
@@ -90,7 +99,8 @@ class Store:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
-        self._written: dict[str, dict[str, str]] = {}
+        self._written: dict[str, dict[str, str]] = {}  # staged files of each cell that this process runs
+        self._files: dict[str, Mapping[str, str]] = {}  # `Record.files` as last read or written here
 
     def cell_folder(self, key: str) -> Path:
         return self.root / "cells" / key
@@ -107,26 +117,60 @@ class Store:
         """Return the stored record, or None if the cell has none.
 
         Raises:
-            DamagedRecordError: the file exists and is not a record of this cell.
+            DamagedFileError: the file exists and is not a record of this cell.
         """
-        path = self.cell_folder(key) / "record.json"
+        path = self.cell_folder(key) / _RECORD
         if not path.exists():
             return None
         try:
             record = read_json(path, Record)
         except ValueError as error:
-            raise DamagedRecordError(str(error)) from error
+            raise DamagedFileError(str(error)) from error
         for name, value, expected in (("key", record.key, (key,)), ("status", record.status, STORED)):
             if value not in expected:
-                raise DamagedRecordError(f"{path}: {name}: expected {' or '.join(expected)}, found {value!r}")
+                raise DamagedFileError(f"{path}: {name}: expected {' or '.join(expected)}, found {value!r}")
+        self._files[key] = record.files
         return replace(record, cell=StoredCell.of(record.cell))
 
     def readable(self, key: str) -> tuple[Record | None, str]:
-        """Return the stored record and "", or None and the fault of a damaged one ("" if there is none)."""
+        """Return the record and "" if no file of the cell is damaged, else None and the first fault.
+
+        None and "" if nothing is stored.
+        """
+        faults = self.cell_faults(key)
+        return (None, faults[0]) if faults else (self.record(key), "")
+
+    def cell_faults(self, key: str) -> list[str]:
+        """Return what is wrong with the files of a cell: each damaged file, what was expected and found."""
         try:
-            return self.record(key), ""
-        except DamagedRecordError as damage:
-            return None, damage.fault
+            record = self.record(key)
+            if record is None or not record.done:
+                return []
+            folder = self.cell_folder(key)
+            faults = _faults(folder, record.files)
+            if not record.files:  # of a version without hashes: what can be opened is believed
+                self.lists(key), self.per_user(key)
+        except DamagedFileError as damage:
+            return [damage.fault]
+        return faults or self._stale(record)
+
+    def _stale(self, record: Record) -> list[str]:
+        """Return that a cell was computed on another split than the stored one."""
+        expected, key = record.inputs.get("split"), record.split_key
+        with suppress(DamagedFileError):  # then it is the split that has to be cut again
+            if expected is not None and self.has_split(key) and self.inputs(key)["split"] != expected:
+                folder, found = self.split_folder(key), self.inputs(key)["split"]
+                return [f"{folder}: cell {record.key} was computed on content {expected}, this is {found}"]
+        return []
+
+    def hashed(self, record: Record) -> Record:
+        """Return a stored record with the hashes of its files; a version without hashes left them out."""
+        folder = self.cell_folder(record.key)
+        return record if record.files else replace(record, files=_hashes(folder, _RECORD))
+
+    def set_aside_cell(self, key: str) -> list[str]:
+        """Move a cell with damaged files to the quarantine, and return its faults."""
+        return self._set_aside(self.cell_folder(key), lambda: self.cell_faults(key))
 
     def done(self, key: str) -> bool:
         """Return whether the cell is done. Failed and skipped cells are run again."""
@@ -136,11 +180,6 @@ class Store:
     def model_answered(self, key: str) -> bool:
         """Return whether the cell's model is stored, or the reason why it cannot be."""
         return (self.cell_folder(key) / "model.json").exists()
-
-    def begin(self, key: str) -> None:
-        """Remove the record and model of an earlier run, so that they never belong to other lists."""
-        for name in ("record.json", "model.json", "model.npz"):
-            (self.cell_folder(key) / name).unlink(missing_ok=True)
 
     def write_lists(self, key: str, lists: StoredLists) -> None:
         for name, array in lists._asdict().items():
@@ -152,21 +191,16 @@ class Store:
         """Return the stored lists, memory-mapped.
 
         Raises:
-            UsageError: the cell's lists are missing or damaged.
+            DamagedFileError: the cell's lists are missing or damaged.
         """
-        folder = self.cell_folder(key)
-        paths = {name: folder / f"{name}.npy" for name in StoredLists._fields}
-        expected = {n for n, path in paths.items() if n in ("items", "scores") or path.exists()}
-        try:
-            arrays: dict[str, Any] = {
-                name: np.load(path, mmap_mode="r", allow_pickle=False) if name in expected else None
-                for name, path in paths.items()
-            }
-        except (FileNotFoundError, ValueError, EOFError) as error:
-            raise UsageError(
-                f"{folder}: its lists are missing or damaged ({error}); "
-                "delete the folder to have the cell run again"
-            ) from error
+
+        def load(path: Path) -> Any:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+
+        names = {"items", "scores"} | {n for n in StoredLists._fields if self._has(key, f"{n}.npy")}
+        arrays: dict[str, Any] = {
+            n: self.read(key, f"{n}.npy", load) if n in names else None for n in StoredLists._fields
+        }
         return StoredLists(**arrays)
 
     def write_per_user(self, key: str, columns: dict[str, Array]) -> None:
@@ -184,28 +218,86 @@ class Store:
         """
         from pyarrow import parquet
 
-        path = self.cell_folder(key) / "per_user.parquet"
-        if not path.exists():
-            return None
-        with parquet.ParquetFile(path) as file:
-            stored = file.schema_arrow.names
-            names = stored if columns is None else dict.fromkeys(("user", *columns))
-            names = [name for name in names if name in stored]
-            table = file.read(columns=names, use_threads=False)
-        return {name: table.column(name).to_numpy() for name in names}
+        def load(path: Path) -> dict[str, Array]:
+            with parquet.ParquetFile(path) as file:
+                stored = file.schema_arrow.names
+                names = stored if columns is None else dict.fromkeys(("user", *columns))
+                names = [name for name in names if name in stored]
+                table = file.read(columns=names, use_threads=False)
+            return {name: table.column(name).to_numpy() for name in names}
+
+        return self.read(key, "per_user.parquet", load) if self._has(key, "per_user.parquet") else None
+
+    def _has(self, key: str, name: str) -> bool:
+        """Return whether a cell has a file: its record names it, or, if it names none, it is there."""
+        if key not in self._files:
+            self.record(key)
+        files = self._files.get(key)
+        return name in files if files else (self.cell_folder(key) / name).exists()
+
+    def read(self, key: str, name: str, load: Callable[[Path], T]) -> T:
+        """Return what a function reads from a file of a cell, which has the hash that the record names.
+
+        The record is the one that this store has read or written last: values of one run of the cell never
+        stand beside those of another.
+
+        Raises:
+            DamagedFileError: the file is missing or damaged.
+            UsageError: the cell was run again, with another result, after its record was read.
+        """
+        path = self.cell_folder(key) / name
+        self._check(key, path)
+        try:
+            value = load(path)
+        except PermissionError:
+            raise
+        except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+            raise DamagedFileError(f"{path}: {_reason(error)}") from error
+        self._check(key, path)  # it has not been replaced while it was read
+        return value
+
+    def _check(self, key: str, path: Path) -> None:
+        files = self._files.get(key, {})
+        if path.name not in files or not (fault := _fault(path, files[path.name])):
+            return
+        with locked(path.parent):  # a writer may have been between two files of the cell
+            self.record(key)
+            now = self._files.get(key, {})
+            if path.name not in now or _fault(path, now[path.name]):
+                raise DamagedFileError(fault)
+        if now.get("items.npy") != files.get("items.npy"):
+            raise UsageError(f"cell {key}: it was run again while it was read; give the command again")
 
     @contextmanager
     def writing(self, key: str, name: str) -> Iterator[Path]:
-        """Give a path to write a file of a cell to; the next record of the cell names its hash."""
-        with replacing(self.cell_folder(key) / name) as path:
+        """Give a path to write a file of a cell to; it takes its place with the next record of the cell."""
+        with replacing(_temporary(self.cell_folder(key)) / name) as path:
             yield path
             self._written.setdefault(key, {})[name] = file_hash(path)
 
     def write_record(self, record: Record) -> Record:
-        """Write the record of a cell, with the hashes of the files written before it, and return it."""
-        files = {**record.files, **self._written.pop(record.key, {})} if record.done else {}
-        record = replace(record, files=files)
-        write_json(self.cell_folder(record.key) / "record.json", record)
+        """Store the files of a cell that were written before, with their hashes in the record; return it.
+
+        Of an earlier run nothing remains, and its record is there until the new one replaces it.
+        """
+        key, folder = record.key, self.cell_folder(record.key)
+        staged = _temporary(folder)
+        written = self._written.pop(key, {}) if record.done else {}
+        record = replace(record, files={**record.files, **written} if record.done else {})
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            with suppress(DamagedFileError):
+                earlier = self.record(key)
+                if earlier is not None and earlier.done and not earlier.files:
+                    (folder / _RECORD).unlink()  # it has no hashes, so it would pass for one of the new files
+            for name in written:
+                (staged / name).replace(folder / name)
+            write_json(folder / _RECORD, record)
+            for path in folder.iterdir():
+                if path.name != _RECORD and path.name not in record.files and not path.name.startswith("."):
+                    path.unlink()
+        shutil.rmtree(staged, ignore_errors=True)
+        self._files[key] = record.files
         return record
 
     # -- splits and data -------------------------------------------------------------------------
@@ -220,11 +312,24 @@ class Store:
 
     def inputs(self, split_key: str) -> dict[str, str]:
         """Return the hashes of what a cell on a stored split is computed from: the split, and its data."""
-        manifest = _manifest(self.split_folder(split_key))
+        try:
+            manifest = _manifest(self.split_folder(split_key))
+        except ValueError as error:
+            raise DamagedFileError(str(error)) from error
         return {**manifest.inputs, "split": manifest.content}
 
     def split(self, key: str) -> Split:
-        return load_split(self.split_folder(key))
+        """Return a stored split, memory-mapped.
+
+        Raises:
+            DamagedFileError: a file of it is missing or damaged.
+        """
+        return _load(self.split_folder(key), load_split)
+
+    def set_aside_split(self, key: str) -> list[str]:
+        """Move a split with damaged files to the quarantine, and return its faults."""
+        folder = self.split_folder(key)
+        return self._set_aside(folder, lambda: folder_faults(folder, load_split))
 
     def has_data(self, key: str) -> bool:
         return self.data_folder(key).is_dir()
@@ -233,24 +338,143 @@ class Store:
         self._fill(self.data_folder(key), lambda folder: save_dataset(dataset, folder), {})
 
     def data(self, key: str) -> Dataset:
-        return load_dataset(self.data_folder(key))
+        """Return a stored data set, memory-mapped.
+
+        Raises:
+            DamagedFileError: a file of it is missing or damaged.
+        """
+        return _load(self.data_folder(key), load_dataset)
+
+    def set_aside_data(self, key: str) -> list[str]:
+        """Move a data set with damaged files to the quarantine, and return its faults."""
+        folder = self.data_folder(key)
+        return self._set_aside(folder, lambda: folder_faults(folder, load_dataset))
 
     def _fill(self, target: Path, fill: Callable[[Path], None], inputs: Mapping[str, str]) -> None:
         """Write a folder and its manifest atomically: it exists with all its files, or not at all."""
         if target.is_dir():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        temporary = _temporary(target)
+        shutil.rmtree(temporary, ignore_errors=True)
         try:
-            fill(temporary)
-            write_json(temporary / _MANIFEST, Manifest(_hashes(temporary), inputs))
-            temporary.chmod(0o755)  # mkdtemp gives a folder nobody else may read
-            temporary.replace(target)
+            with _named(temporary):
+                temporary.mkdir()
+                fill(temporary)
+                write_json(temporary / _MANIFEST, Manifest(_hashes(temporary), inputs))
+                temporary.replace(target)
         except OSError:
             if not target.is_dir():  # else another process wrote the same content first
                 raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def _set_aside(self, folder: Path, faults: Callable[[], list[str]]) -> list[str]:
+        if not folder.exists():
+            return []
+        with locked(folder):
+            damages = faults()
+            if damages:
+                quarantine = self.root / "quarantine" / folder.parent.name
+                quarantine.mkdir(parents=True, exist_ok=True)
+                names = (quarantine / f"{folder.name}.{n}" for n in itertools.count(1))
+                folder.rename(next(name for name in names if not name.exists()))
+        return damages
+
+    def leftovers(self, *others: Path) -> list[Path]:
+        """Return the temporary files of dead processes in the store and in other folders."""
+        folders = [self.root / kind for kind in ("cells", "splits", "data")]
+        folders += [path for path in (self.root / "cells").glob("*") if path.is_dir()]
+        return [path for folder in (*folders, *others) for path in folder.glob(".*") if _is_left(path)]
+
+    def remove_leftovers(self, *others: Path) -> int:
+        """Remove the temporary files of dead processes, and return their number."""
+        paths = self.leftovers(*others)
+        for path in paths:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        return len(paths)
+
+
+def _is_left(path: Path) -> bool:
+    """Return whether a hidden file is the temporary one of a dead process.
+
+    The process of another machine, and that of an earlier version without its number in the name, is taken
+    for dead when the file is a day old.
+    """
+    import psutil
+
+    owner = re.search(r"\.(\d+)(?:@(.+))?\.tmp$", path.name)
+    if owner is not None and owner[2] in (None, socket.gethostname()):
+        return not psutil.pid_exists(int(owner[1]))
+    named = owner is not None or re.fullmatch(r"\.[a-z][0-9a-f]{15}\.\w{8}", path.name) is not None
+    with suppress(FileNotFoundError):
+        return named and time.time() - path.stat().st_mtime > _DAY
+    return False
+
+
+def folder_faults(folder: Path, load: Callable[[Path], object] | None = None) -> list[str]:
+    """Return what is wrong with the files of a stored split or data set; without hashes, if it loads."""
+    path = folder / _MANIFEST
+    try:
+        if path.exists():
+            files = read_json(path, Manifest).files
+            others = {p.name for p in folder.iterdir()} - files.keys() - {_MANIFEST}
+            return _faults(folder, files) + [
+                f"{folder / name}: not in {_MANIFEST}" for name in sorted(others)
+            ]
+        if load is not None:
+            load(folder)
+    except PermissionError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        named = isinstance(error, ValueError) and str(error).startswith(str(folder))  # by `read_json`
+        return [str(error) if named else f"{getattr(error, 'filename', None) or folder}: {_reason(error)}"]
+    return []
+
+
+def _load(folder: Path, load: Callable[[Path], T]) -> T:
+    if faults := folder_faults(folder):
+        raise DamagedFileError(faults[0])
+    try:
+        return load(folder)
+    except PermissionError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        raise DamagedFileError(f"{folder}: {error}") from error
+
+
+def _faults(folder: Path, files: Mapping[str, str]) -> list[str]:
+    return [fault for name, hash_ in files.items() if (fault := _fault(folder / name, hash_))]
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def _fault(path: Path, expected: str) -> str:
+    """Return "" if a file has the expected hash, else what is wrong with it."""
+    try:
+        actual = _hash(path)
+    except PermissionError:
+        raise
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return "" if actual == expected else f"{path}: expected the BLAKE2b {expected}, found {actual}"
+
+
+_HASHES: dict[Path, tuple[tuple[int, ...], str]] = {}
+
+
+def _hash(path: Path) -> str:
+    """Return the hash of a file, computed once a process unless the file is replaced or changed."""
+    status = path.stat()
+    state = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    if path not in _HASHES or _HASHES[path][0] != state:
+        _HASHES[path] = state, file_hash(path)
+    return _HASHES[path][1]
 
 
 def _manifest(folder: Path) -> Manifest:
@@ -259,20 +483,59 @@ def _manifest(folder: Path) -> Manifest:
     return read_json(path, Manifest) if path.exists() else Manifest(_hashes(folder))
 
 
-def _hashes(folder: Path) -> dict[str, str]:
-    return {path.name: file_hash(path) for path in sorted(folder.iterdir())}
+def _hashes(folder: Path, besides: str = "") -> dict[str, str]:
+    return {path.name: _hash(path) for path in sorted(folder.iterdir()) if path.name != besides}
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path in the same folder, which replaces `path` if the block does not raise."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
-        yield temporary
-        temporary.replace(path)
+        with _named(path):
+            yield temporary
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    """Return the name of an unfinished file or folder: `_is_left` finds in it whose it is."""
+    return path.with_name(f".{path.name}.{os.getpid()}@{socket.gethostname()}.tmp")
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Give an error of writing the path that it is about: libraries leave it out on a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder; other processes wait for it.
+
+    Where the file system has no locks, hashes alone tell a reader that a writer came between.
+    """
+    import fcntl
+
+    while True:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            with suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if not folder.exists():
+                folder.mkdir(parents=True)
+            if os.fstat(handle).st_ino == folder.stat().st_ino:  # else it was set aside meanwhile
+                yield
+                return
+        finally:
+            os.close(handle)
 
 
 def write_array(path: Path, array: Array) -> None:
@@ -298,7 +561,12 @@ def read_json(path: Path, kind: type[T]) -> T:
         ValueError: the file is not JSON, or not of this kind: "<path>: metrics.ndcg.10[0]: expected float,
             found str"; or it is not as it was written.
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
     try:
         try:
             value = msgspec.json.decode(content, type=kind)

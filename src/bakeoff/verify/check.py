@@ -17,7 +17,7 @@ from bakeoff.run.naming import cell_label
 from bakeoff.splits.base import Split
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import Record
-from bakeoff.storage.store import Store, StoredLists
+from bakeoff.storage.store import DamagedFileError, Store, StoredLists, folder_faults
 from bakeoff.verify import formulas
 from bakeoff.verify.formulas import Inputs, TrainCounts, plain_inputs
 from bakeoff.verify.libraries import Library
@@ -140,9 +140,13 @@ def verify(
         Fault(key, "metrics.csv", f"{len(rows[key])} rows of no cell of the experiment") for key in unknown
     ]
     by_split: dict[str, list[tuple[Cell, Record]]] = {}
+    damaged = False
     for key, cell in cells.items():
-        record = store.record(key)
-        if record is not None and record.done:
+        record, _ = store.readable(key)
+        if damages := store.cell_faults(key):
+            damaged = True
+            result.faults += [Fault(key, cell_label(cell), damage) for damage in damages]
+        elif record is not None and record.done:
             by_split.setdefault(cell.split_key, []).append((cell, record))
         elif key in rows:
             reason = "there is no record" if record is None else f"its record says {record.status}"
@@ -151,12 +155,20 @@ def verify(
         else:
             reason = "has not run" if record is None else f"{record.status}: {record.reason}"
             result.without_numbers.append(f"{cell_label(cell)}: {reason}")
-    if not by_split:
+    if not by_split and not damaged:
         raise UsageError(f"{store.root}: no finished cell of experiment {experiment.name!r} to verify")
     for split_key, done in by_split.items():
         if not store.has_split(split_key):
             raise UsageError(f"{store.root}: the split of {cell_label(done[0][0])} is missing; run it again")
-        split = store.split(split_key)
+        folders = store.split_folder(split_key), store.data_folder(done[0][0].data_key)
+        damages = [fault for folder in folders if folder.exists() for fault in folder_faults(folder)]
+        result.faults += [Fault(split_key, cell_label(done[0][0]), damage) for damage in damages]
+        try:
+            split = store.split(split_key)
+        except DamagedFileError as damage:
+            if not damages:
+                result.faults.append(Fault(split_key, cell_label(done[0][0]), damage.fault))
+            continue
         context = CheckContext(split, TrainCounts(split), _fingerprint(split), store, libraries, result)
         for cell, record in done:
             messages = _check_cell(context, cell, record, rows.get(record.key, ()))
@@ -311,7 +323,7 @@ def _number_faults(
     by_column = {(row["metric"], int(row["k"]) if row["k"] else None): row for row in rows}
     deepest = max((k or 1 for _, k in by_column), default=1)
     inputs = plain_inputs(context.split, stored, context.train, deepest)
-    per_user = _read_per_user(context.store.cell_folder(record.key) / "per_user.parquet")
+    per_user = {name: v.tolist() for name, v in (context.store.per_user(record.key) or {}).items()}
     for (metric, k), row in by_column.items():
         try:
             of_users, mean, error = formulas.recompute(inputs, metric, k)
@@ -407,16 +419,6 @@ def _read_metrics(path: Path) -> dict[str, list[Row]]:
         for row in table:
             rows.setdefault(row["key"], []).append(row)
     return rows
-
-
-def _read_per_user(path: Path) -> dict[str, list[float]]:
-    """Return the columns of a per-user table, such as "ndcg@10"; none where there is no table."""
-    if not path.exists():
-        return {}
-    from pyarrow import parquet
-
-    columns: dict[str, list[float]] = parquet.read_table(path).drop(["user"]).to_pydict()
-    return columns
 
 
 def _column(metric: str, k: str) -> str:
