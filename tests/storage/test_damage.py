@@ -108,7 +108,7 @@ def test_a_damaged_file_is_named_by_who_reads_it_and_made_again_by_run(
     if not harmless:
         assert any(str(path) in fault["message"] for fault in faults)
     for command in (
-        ("report", "blocks", "metrics=[ndcg]"),
+        ("report", "blocks", "metrics=[ndcg,auc]"),
         ("compare", "ease", "by_item", "name=blocks"),
         ("export", "blocks", "--to", "out"),
         ("recommend", "blocks", "--user", "u001"),
