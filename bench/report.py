@@ -27,9 +27,9 @@ from bakeoff.queries.comparison import comparison
 from bakeoff.queries.pairs import with_uncertainty
 from bakeoff.queries.select import Result
 from bakeoff.report.charts import charts
+from bakeoff.report.charts.static import drawings
 from bakeoff.report.document import document
-from bakeoff.report.page.page import page
-from bakeoff.report.page.static import drawings
+from bakeoff.report.page import page
 from bakeoff.report.render import html
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.store import Store
@@ -80,7 +80,7 @@ def report(results: Path) -> None:
     )
     timed("script of the charts", html.bundle)
     text = timed("HTML", lambda: html.render(shown))
-    drawn = timed("SVG beside the Markdown report", lambda: drawings(sections, shown.boards))
+    drawn = timed("SVG beside the Markdown report", lambda: drawings(sections, tables))
     n_charts = sum(len(section.charts) for section in sections)
     print(f"report.html {len(text.encode()) / 1e6:.2f} MB: script {len(html.bundle()) / 1e6:.2f}, ")
     print(f"  data {len(shown.data.encode()) / 1e6:.2f} with {n_charts} charts; {len(drawn)} SVG files")

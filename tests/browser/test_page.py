@@ -129,10 +129,12 @@ def test_the_board_and_its_chart_hold_the_same_numbers(opened: Open) -> None:
 
 def test_a_click_sorts_and_another_turns_the_order(opened: Open) -> None:
     with opened() as view:
-        head = view.page.locator(".board:not([hidden]) > .wide > table > thead th", has_text="peak MB")
+        head = view.page.locator(
+            ".board:not([hidden]) > .wide > table > thead th", has_text="peak memory (MB)"
+        )
         head.locator("button").click()
         assert head.get_attribute("aria-sort") == "descending"
-        at = view.heads().index("peak MB")
+        at = view.heads().index("peak memory (MB)")
         values = [row[at] for row in view.rows()]
         figures = [number(v) for v in values if v != "–"]  # noqa: RUF001
         assert figures == sorted(figures, reverse=True)
@@ -185,8 +187,8 @@ def test_a_row_opens_to_its_hyperparameters_and_trials(opened: Open) -> None:
         row.click()
         text = view.page.locator(f"[id='{row.get_attribute('aria-controls')}']").inner_text()
         assert "factors" in text
-        assert "3 trials by ndcg@10" in text or "3 trials by ndcg" in text
-        trials = view.page.locator(f"[id='{row.get_attribute('aria-controls')}'] table").first
+        assert "Trials of split seed" in text
+        trials = view.page.locator(f"[id='{row.get_attribute('aria-controls')}'] table").last
         assert trials.locator("tbody tr").count() == 3
 
 
@@ -200,7 +202,7 @@ def test_the_error_of_a_failed_cell_can_be_read(opened: Open) -> None:
         assert trace.is_visible()
         assert "Traceback (most recent call last)" in trace.inner_text()
         assert str(Path.home()) not in trace.inner_text()  # no folder of the machine
-        assert view.page.locator("#missing").get_by_text(re.compile("^failed: ")).first.is_visible()
+        assert row.get_by_text(re.compile("^failed: ")).first.is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -271,6 +273,83 @@ def test_paper_shows_everything_in_black_on_white(opened: Open) -> None:
         assert view.page.locator("details.fold:not([open])").count() > 0
 
 
+def test_a_chart_that_was_never_opened_is_not_on_paper(opened: Open) -> None:
+    with opened() as view:
+        view.page.wait_for_function("document.documentElement.dataset.charts === 'drawn'", polling=100)
+        view.page.emulate_media(media="print")
+        view.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        visible = (
+            "all => all.filter(f => f.getClientRects().length).map(f => f.querySelector('svg') !== null)"
+        )
+        on_paper = view.page.eval_on_selector_all("figure", visible)
+        assert on_paper
+        assert all(on_paper)
+        assert not view.page.locator("#agreement summary").is_visible()
+        assert view.page.locator("#numbers table").first.is_visible()
+
+
+def test_one_legend_serves_all_charts_and_highlights_in_each(opened: Open) -> None:
+    with opened(charts=True) as view:
+        legend = view.page.locator("#legend button")
+        names = legend.all_inner_texts()
+        assert {SCRIPT, IMAGE} <= set(names)
+        titles = view.page.eval_on_selector_all(
+            ".chart svg .role-legend-label text", "all => all.map(t => t.textContent)"
+        )
+        assert not set(titles) & set(names)
+        faint = ".chart[data-chart=curves] svg [opacity='0.12']"
+        assert view.page.locator(faint).count() == 0
+        legend.first.click()
+        view.page.locator(faint).first.wait_for(state="attached")
+        assert legend.first.get_attribute("aria-pressed") == "true"
+        assert view.complaints == []
+
+
+def test_rows_are_filtered_by_a_text(opened: Open) -> None:
+    with opened() as view:
+        view.page.fill("#filter", "ALS")
+        shown = [row[0] for row in view.rows()]
+        boards = view.page.locator(".board:not([hidden]) tbody[data-row]:visible")
+        assert boards.count() == 1 < len(shown)
+        assert boards.first.inner_text().startswith("als")
+        view.page.fill("#filter", "")
+        assert view.page.locator(".board:not([hidden]) tbody[data-row]:visible").count() == len(shown)
+
+
+def test_a_table_is_saved_as_it_is_shown(opened: Open) -> None:
+    import csv
+    import io
+
+    with opened() as view:
+        pick(view.page, metric="recall", k="3")
+        with view.page.expect_download() as download:
+            view.page.locator(".board:not([hidden]) > div > .tools button").click()
+        text = Path(download.value.path()).read_text(encoding="utf-8-sig")
+        head, *rows = list(csv.reader(io.StringIO(text)))
+        assert head == view.heads()
+        assert [row[1] for row in rows] == [row[1].replace("★", "").strip() for row in view.rows()]
+        assert any(row[0].startswith(SCRIPT) for row in rows)
+        assert view.complaints == []
+
+
+@pytest.mark.parametrize("kind", ["SVG", "PNG"])
+def test_a_chart_is_saved_with_its_legend_and_no_colour_of_the_page(opened: Open, kind: str) -> None:
+    with opened(charts=True) as view:
+        figure = view.page.locator("figure", has=view.page.locator("[data-chart=curves]"))
+        with view.page.expect_download() as download:
+            figure.get_by_text(f"Download {kind}").click()
+        content = Path(download.value.path()).read_bytes()
+        if kind == "PNG":
+            assert content.startswith(b"\x89PNG")
+        else:
+            text = content.decode()
+            assert "&lt;/script&gt;" in text
+            assert "role-legend" in text
+            assert "var(--" not in text
+        assert download.value.suggested_filename == f"curves.{kind.lower()}"
+        assert view.complaints == []
+
+
 def test_without_a_script_the_tables_still_read(opened: Open) -> None:
     with opened(script=False) as view:
         text = view.page.inner_text("main")
@@ -292,5 +371,5 @@ def test_the_page_of_three_models_opens_short(opened: Open, real_data: Path, tmp
     run_bakeoff(tmp_path, "run", "dataset=ml_100k", models, "name=three", f"results_dir={tmp_path}")
     with opened(1280, 800, path=tmp_path / "three" / "report.html") as view:
         view.page.wait_for_function("document.documentElement.dataset.charts === 'drawn'", polling=100)
-        assert view.page.evaluate("document.documentElement.scrollHeight") <= 6400
+        assert view.page.evaluate("document.documentElement.scrollHeight") <= 3600
         assert view.complaints == []

@@ -16,10 +16,9 @@ from bakeoff.queries.comparison import Table, comparison
 from bakeoff.queries.select import Result
 from bakeoff.report import rows
 from bakeoff.report.charts import charts
+from bakeoff.report.charts.static import FOLDER, drawings
 from bakeoff.report.document import document
-from bakeoff.report.page.compared import Describe, unknown
-from bakeoff.report.page.page import page
-from bakeoff.report.page.static import FOLDER, drawings
+from bakeoff.report.page import Describe, page, unknown
 from bakeoff.report.render import html, latex, markdown
 from bakeoff.run.cell import Cell
 from bakeoff.storage.experiment import Experiment
@@ -119,7 +118,7 @@ def _charted(
     )
     sections = charts(tables, metrics, store)
     shown = page(wide, results, tables, metrics, sections, _describer(store))
-    drawn = drawings(sections, shown.boards)
+    drawn = drawings(sections, tables)
     return {
         "report.md": markdown.render(sheet, drawn),
         "report.tex": latex.render(paper),

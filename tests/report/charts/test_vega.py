@@ -10,8 +10,8 @@ import pytest
 
 from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import Chart, charts
+from bakeoff.report.charts.static import WIDTH
 from bakeoff.report.charts.vega import row_height
-from bakeoff.report.page.static import WIDTH
 
 
 def drawn(chart: Chart, width: int = WIDTH, **chosen: Any) -> str:

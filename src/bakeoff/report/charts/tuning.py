@@ -100,7 +100,7 @@ def _losses(frame: Frame) -> list[Chart]:
         for model, row in view.rows:
             losses = {r.request.key: r.record.training_loss for r in row.results}.values()
             relative = [{n: v / loss[0] for n, v in enumerate(loss, 1)} for loss in losses if any(loss[:1])]
-            rows.append(_by_epoch(view.keys(model), relative))
+            rows.append(_by_epoch({**view.keys(model), "trial": "", "line": 2}, relative))
     caption = (
         "Loss as a share of that of the first epoch, mean over the fits of a model: each model minimises a "
         "loss of its own."
@@ -119,11 +119,7 @@ def _scores(frame: Frame, tuned: Searches) -> list[Chart]:
                 points = [(epoch, short(score)) for epoch, score in sorted(trial.by_epoch.items())]
                 rows.append(vega.listed({**_keys(view, model, search), **keys}, ("at", "best"), points))
     caption = "A line is a trial, the wide one the best of each fit, at the epochs that the pruner compared."
-    encoding: dict[str, Spec] = {
-        "detail": {"field": "trial", "type": "nominal"},
-        "strokeWidth": {"field": "line", "type": "quantitative", "scale": None},
-    }
-    return _epochs(frame, rows, "score-by-epoch", "Validation score by epoch", "score", caption, **encoding)
+    return _epochs(frame, rows, "score-by-epoch", "Validation score by epoch", "score", caption)
 
 
 def _by_epoch(keys: Row, fits: Sequence[Mapping[int, float]]) -> Row:
@@ -133,15 +129,14 @@ def _by_epoch(keys: Row, fits: Sequence[Mapping[int, float]]) -> Row:
     return vega.listed(keys, ("at", "best"), means)
 
 
-def _epochs(
-    frame: Frame, rows: Sequence[Row], id_: str, title: str, value: str, caption: str, **encoding: Spec
-) -> list[Chart]:
+def _epochs(frame: Frame, rows: Sequence[Row], id_: str, title: str, value: str, caption: str) -> list[Chart]:
     rows = [row for row in rows if row["at"]]
     if not rows:
         return []
     x = vega.numbers("at", "x", "epoch", {"grid": False, "tickMinStep": 1, "tickCount": 6})
-    spec = _curve(frame, rows, title.lower(), x, [("at", "epoch", "d"), ("best_text", value)])
-    spec["encoding"] |= encoding
+    tips = ("at", "epoch", "d"), ("best_text", value)
+    spec = _curve(frame, rows, title.lower(), x, tips, width={"expr": "datum.line"})
+    spec["encoding"]["detail"] = {"field": "trial", "type": "nominal"}
     return [Chart(id_, title, caption, spec)]
 
 

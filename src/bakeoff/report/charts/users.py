@@ -490,7 +490,7 @@ def _items(frame: Frame, bands: Iterable[tuple[TableView, Bands]]) -> list[Chart
 def _by_group(frame: Frame, rows: Sequence[Row], labels: Labels, *, recall: bool = False) -> Spec:
     """Return the means of each group by model; of recall alone, or of the chosen metric."""
     models = vega.row_height(11, rows)
-    counts = {d: {s: max(n, 2) * len(labels[d][s]) for s, n in by.items()} for d, by in models.counts.items()}
+    counts = {d: {s: max(n, 3) * len(labels[d][s]) for s, n in by.items()} for d, by in models.counts.items()}
     tips = vega.tooltip(("group", "group"), *vega.INTERVAL, ("rank", "rank"))
     fill = {"condition": {"test": "datum.best == 1", "value": 1}, "value": 0.12}
     style = vega.model_style(frame, "shape", "stroke", legend=True)

@@ -237,7 +237,7 @@ PICKED: Spec = {"opacity": {"condition": {"test": _IS_PICKED, "value": 1}, "valu
 
 
 def traces(
-    frame: Frame, tips: Sequence[Spec], *, width: float = 2, size: float = 60, **line: Any
+    frame: Frame, tips: Sequence[Spec], *, width: float | Spec = 2, size: float = 60, **line: Any
 ) -> list[Spec]:
     """Return a line and points for each model, with a legend."""
     dashes, shapes = (model_style(frame, channel, legend=True) for channel in ("strokeDash", "shape"))

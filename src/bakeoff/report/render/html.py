@@ -12,8 +12,7 @@ from pathlib import Path
 
 from bakeoff.queries.comparison import Table
 from bakeoff.report.document import DEFINITIONS
-from bakeoff.report.page.board import cell_text, column_header
-from bakeoff.report.page.page import Page
+from bakeoff.report.page import BESIDE_N, BEST, OPEN_SECTIONS, Page
 from bakeoff.report.view import Entry, Grid, Head, metric_grid
 from bakeoff.storage.store import write_text
 
@@ -30,9 +29,13 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"column_header": column_header, "cell_text": cell_text}
     return environment.get_template("report.html.j2").render(
-        page=page, definitions=DEFINITIONS, bundle=bundle() if page.sections else ""
+        page=page,
+        definitions=DEFINITIONS,
+        best=BEST,
+        n_metrics=1 + BESIDE_N,
+        open_sections=OPEN_SECTIONS,
+        bundle=bundle() if page.sections else "",
     )
 
 

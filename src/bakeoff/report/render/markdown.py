@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from bakeoff.report.charts.static import Drawing
 from bakeoff.report.document import DEFINITIONS, Document, Section
-from bakeoff.report.page.static import Drawing
 from bakeoff.report.view import Entry, Grid
 
 COLUMNS = 9

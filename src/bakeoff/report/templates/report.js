@@ -37,6 +37,62 @@ for (const head of document.querySelectorAll("thead th")) {
   });
 }
 
+/** Hide the rows of all tables that do not hold the text. */
+function filterRows(text) {
+  const sought = text.trim().toLowerCase();
+  const hides = content => !content.toLowerCase().includes(sought);
+  for (const body of document.querySelectorAll(".board tbody")) body.hidden = hides(body.rows[0].cells[0].textContent);
+  for (const row of document.querySelectorAll(".sortable tbody tr")) row.hidden = hides(row.textContent);
+}
+
+$("filter").addEventListener("input", () => filterRows($("filter").value));
+
+function save(name, href) {
+  const link = document.createElement("a");
+  link.href = href;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(href);
+}
+
+const blob = (text, type) => URL.createObjectURL(new Blob([text], { type }));
+const fileName = text => text.replace(/[^A-Za-z0-9_]+/g, "-").replace(/^-|-$/g, "").toLowerCase() || "report";
+
+/** What a table shows, row by row. A text that a spreadsheet would run as a formula begins with an apostrophe. */
+function csvOf(table) {
+  const text = cell => {
+    const parts = [...cell.querySelectorAll("bdi")].map(part => part.textContent);
+    const whole = (parts.length ? parts.join(" ") : cell.textContent.replace(` ${data.best}`, "")).trim();
+    const safe = /^([=+@\t\r]|-(?![\d.]))/.test(whole) ? `'${whole}` : whole;
+    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
+  const shown = row => !row.hidden && !row.parentNode.hidden && !row.classList.contains("detail");
+  const cells = row => [...row.cells].filter(cell => !cell.hidden);
+  const rows = [table.tHead.rows[0], ...[...table.tBodies].flatMap(body => [...body.rows]).filter(shown)];
+  return `\ufeff${rows.map(row => cells(row).map(text).join(",")).join("\r\n")}\r\n`;
+}
+
+function tools(place, actions) {
+  const line = document.createElement("div");
+  line.className = "tools";
+  line.append(...Object.entries(actions).map(([name, act]) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = name;
+    button.addEventListener("click", act);
+    return button;
+  }));
+  place.append(line);
+}
+
+for (const wide of document.querySelectorAll(".wide")) {
+  const table = wide.querySelector("table");
+  const name = table.caption?.textContent ?? wide.getAttribute("aria-label");
+  const place = document.createElement("div");
+  wide.after(place);
+  tools(place, { "Download CSV": () => save(`${fileName(name)}.csv`, blob(csvOf(table), "text/csv")) });
+}
+
 // -- the leader board ---------------------------------------------------------------------------------
 
 const boards = [...document.querySelectorAll(".board")];
@@ -53,26 +109,8 @@ function shownColumns(board) {
   return [main, ...beside.slice(0, data.besideN)];
 }
 
-function span(low, mean, high, from, to) {
-  const plot = document.createElement("span"), whisker = document.createElement("i"), dot = document.createElement("b");
-  const at = value => (to > from ? 4 + (92 * (value - from)) / (to - from) : 50);
-  plot.className = "span";
-  plot.setAttribute("aria-hidden", "true");
-  if (low !== null) {
-    whisker.style.left = `${at(low)}%`;
-    whisker.style.width = `${at(high) - at(low)}%`;
-    plot.append(whisker);
-  }
-  dot.style.left = `${at(mean)}%`;
-  plot.append(dot);
-  return plot;
-}
-
 function fillBoard(element, board) {
-  const columns = shownColumns(board), [main] = columns;
-  const points = board.rows.map(row => row[main] || null).filter(Boolean);
-  const ends = points.flatMap(p => [p[0], p[1] ?? p[0], p[2] ?? p[0]]);
-  const from = Math.min(...ends), to = Math.max(...ends);
+  const columns = shownColumns(board);
   element.querySelectorAll("thead .metric").forEach((head, at) => {
     const column = columns[at];
     head.hidden = column === undefined;
@@ -85,16 +123,17 @@ function fillBoard(element, board) {
   for (const body of element.querySelectorAll("tbody[data-row]")) {
     const row = board.rows[Number(body.dataset.row)];
     body.rows[0].querySelectorAll(".metric").forEach((cell, at) => {
-      const column = columns[at], point = column === undefined ? null : row[column];
+      const column = columns[at], [text, mean, best] = row[column] || [NOTHING, "", 0];
       cell.hidden = column === undefined;
-      const mark = point && point[3] & 2 ? data.tied : "";
-      cell.textContent = point ? point[0].toFixed(board.columns[column][2]) + mark : NOTHING;
-      cell.dataset.value = point ? point[0] : "";
-      cell.classList.toggle("best", Boolean(point && point[3] & 1));
+      cell.textContent = text;
+      cell.dataset.value = mean;
+      cell.classList.toggle("best", Boolean(best));
+      if (!best) return;
+      const sign = document.createElement("b");
+      sign.className = "sign";
+      sign.textContent = ` ${data.best}`;
+      cell.append(sign);
     });
-    const cell = body.rows[0].querySelector(".interval"), point = row[main], digits = board.columns[main]?.[2];
-    cell.textContent = point && point[1] !== null ? `${point[1].toFixed(digits)} to ${point[2].toFixed(digits)}` : NOTHING;
-    if (point) cell.append(span(point[1], point[0], point[2], from, to));
   }
 }
 
@@ -158,6 +197,7 @@ function choose(selection) {
   options("k", ks, state.k);
   if (!columns.some(c => c[0] === state.metric && c[1] !== null)) $("k").disabled = true;
   showBoard();
+  showLegend();
   updateCharts();
 }
 
@@ -228,6 +268,52 @@ function rowsOf(table) {
   return columns[0][1].map((_, at) => Object.fromEntries(columns.map(([name, column]) => [name, column[at]])));
 }
 
+/** A specification without the legends of models: the page has one for all charts. */
+function withoutLegends(part) {
+  if (Array.isArray(part)) return part.map(withoutLegends);
+  if (!part || typeof part !== "object") return part;
+  const own = part.field === "model" && part.legend ? { ...part, legend: null } : part;
+  return Object.fromEntries(Object.entries(own).map(([name, inner]) => [name, withoutLegends(inner)]));
+}
+
+const SHAPES = {
+  circle: "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0", square: "M-4.5,-4.5h9v9h-9z", diamond: "M0,-6L5,0L0,6L-5,0z",
+  cross: "M-2,-5h4v3h3v4h-3v3h-4v-3h-3v-4h3z", "triangle-up": "M0,-5L5,4H-5z", "triangle-down": "M0,5L5,-4H-5z",
+  "triangle-right": "M5,0L-4,5V-5z", "triangle-left": "M-5,0L4,5V-5z",
+};
+const picked = new Set();
+
+/** One legend for all charts: a model that is chosen in it is highlighted in each of them. */
+function showLegend() {
+  const board = data.charts["leader-board"], [lines, marks] = board?.layer ?? [];
+  if (!board) return;
+  const scale = channel => (channel === "color" ? lines : marks).encoding[channel].scale, models = scale("color").domain;
+  const rows = rowsOf(data.tables[board.datasets[0]]).filter(row => row.dataset === state.dataset && row.split === state.split);
+  const shown = new Set(rows.map(row => row.model));
+  const svg = "http://www.w3.org/2000/svg";
+  $("legend").replaceChildren(...models.flatMap((model, at) => {
+    if (!shown.has(model)) return [];
+    const item = document.createElement("li"), button = document.createElement("button"), name = document.createElement("bdi");
+    const symbol = document.createElementNS(svg, "svg"), path = document.createElementNS(svg, "path");
+    symbol.setAttribute("viewBox", "-6 -6 12 12");
+    symbol.setAttribute("aria-hidden", "true");
+    path.setAttribute("d", SHAPES[scale("shape").range[at]]);
+    path.setAttribute("fill", scale("color").range[at]);
+    symbol.append(path);
+    name.textContent = model;
+    button.type = "button";
+    button.setAttribute("aria-pressed", String(picked.has(model)));
+    button.append(symbol, name);
+    button.addEventListener("click", () => {
+      if (!picked.delete(model)) picked.add(model);
+      button.setAttribute("aria-pressed", String(picked.has(model)));
+      updateCharts();
+    });
+    item.append(button);
+    return [item];
+  }));
+}
+
 class ChartView {
   /** A chart in its element: `names` are the parameters that the selectors of the page set. */
   constructor(element) {
@@ -235,11 +321,15 @@ class ChartView {
     this.element = element;
     const datasets = Object.fromEntries((stored.datasets ?? []).map(name => [name, rowsOf(data.tables[name])]));
     this.rows = Object.values(datasets).flat();
-    this.spec = { ...structuredClone(stored), datasets };
-    this.params = (this.spec.params ?? []).filter(p => p.name in state && "value" in p);
-    this.names = this.params.map(p => p.name);
-    this.offered = this.spec.params?.find(p => p.name === "offered")?.value;
+    this.spec = { ...stored, datasets };
+    const names = new Set((stored.params ?? []).filter(p => "value" in p).map(p => p.name));
+    this.names = Object.keys(state).filter(name => names.has(name));
+    this.fades = names.has("picked");
+    this.offered = stored.params?.find(p => p.name === "offered")?.value;
     this.view = null;
+    const kinds = { SVG: "svg", PNG: "png" };
+    const actions = Object.entries(kinds).map(([name, kind]) => [`Download ${name}`, () => this.save(kind)]);
+    tools(element.closest("figure"), Object.fromEntries(actions));
   }
 
   /** Whether any row is of what is chosen; a chart without a selector of ours always has. */
@@ -258,6 +348,7 @@ class ChartView {
     if (figure.hidden || this.element.closest("details:not([open])")) return;
     if (this.view) {
       for (const name of this.names) this.view.signal(name, state[name]);
+      if (this.fades) this.view.signal("picked", [...picked]);
       await this.view.runAsync();
       return;
     }
@@ -268,15 +359,18 @@ class ChartView {
     });
   }
 
+  /** The specification with what is chosen. */
+  chosen(spec) {
+    const now = name => (name in state ? state[name] : name === "picked" ? [...picked] : this.view?.signal(name));
+    const set = p => ("value" in p && (this.names.includes(p.name) || p.name === "picked" || p.bind) ? { ...p, value: now(p.name) ?? p.value } : p);
+    return spec.params ? { ...spec, params: spec.params.map(set) } : spec;
+  }
+
   async draw() {
-    for (const param of this.params) {
-      delete param.bind; // the page has its own selectors
-      param.value = state[param.name];
-    }
+    const { layer, encoding } = this.spec;
+    const spec = { ...this.spec, ...(layer ? { layer: withoutLegends(layer), encoding: withoutLegends(encoding) } : {}) };
     try {
-      const options = { actions: false, renderer: "svg", config, tooltip, loader, logLevel: 1 };
-      this.view = (await vegaEmbed(this.element, this.spec, options)).view;
-      await this.view.runAsync();
+      this.view = await embed(this.element, this.chosen(spec), config);
       this.element.dataset.state = "drawn";
     } catch (error) {
       this.element.dataset.state = "failed";
@@ -284,16 +378,38 @@ class ChartView {
       console.error(error);
     }
   }
+
+  /** Save the chart as a file that stands alone: with its legend, dark on white. */
+  async save(kind) {
+    const place = document.createElement("div");
+    place.style.cssText = `position: absolute; inset-inline-start: -200vw; width: ${Math.max(this.element.clientWidth, 480)}px`;
+    document.body.append(place);
+    const view = await embed(place, this.chosen(this.spec), { background: "white", font: "sans-serif" });
+    const href = kind === "svg" ? blob(await view.toSVG(), "image/svg+xml") : await view.toImageURL("png", 2);
+    view.finalize();
+    place.remove();
+    save(`${fileName(this.element.dataset.chart)}.${kind}`, href);
+  }
+}
+
+/** Draw a specification; the page has its own selectors, but for what only this chart can be chosen by. */
+async function embed(element, spec, look) {
+  const params = spec.params?.map(({ bind, ...p }) => (bind && !(p.name in state) ? { ...p, bind } : p));
+  const options = { actions: false, renderer: "svg", config: look, tooltip, loader, logLevel: 1 };
+  const { view } = await vegaEmbed(element, params ? { ...spec, params } : spec, options);
+  await view.runAsync();
+  return view;
 }
 
 const charts = [...document.querySelectorAll(".chart")].map(element => new ChartView(element));
+const inView = ({ element }) => element.getBoundingClientRect().top < innerHeight;
 let updates = Promise.resolve();
 
 /** Update all charts, one after another; `data-charts` of the root says whether that is done. */
 function updateCharts() {
   delete root.dataset.charts;
   const last = updates = updates.then(async () => {
-    for (const chart of charts) {
+    for (const chart of charts.toSorted((a, b) => inView(b) - inView(a))) {
       if (updates !== last) return; // a later choice updates all of them again
       await chart.update();
     }
@@ -329,7 +445,8 @@ const folds = [...document.querySelectorAll("details.fold")];
 let closed = [];
 for (const fold of folds) fold.addEventListener("toggle", () => { if (fold.open && fold.querySelector(".chart")) updateCharts(); });
 addEventListener("beforeprint", () => {
-  closed.push(...folds.filter(fold => !fold.open));
+  const isDrawn = fold => !fold.querySelector("figure:not([hidden]) .chart:not([data-state])"); // or its cards were empty
+  closed.push(...folds.filter(fold => !fold.open && isDrawn(fold)));
   for (const fold of closed) fold.open = true;
 });
 addEventListener("afterprint", () => {

@@ -6,8 +6,7 @@ import pytest
 
 from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import charts
-from bakeoff.report.page.board import boards
-from bakeoff.report.page.static import drawings
+from bakeoff.report.charts.static import drawings
 
 
 def numbers(mean):
@@ -23,7 +22,7 @@ def drawn(make, metrics):
     ]
     tables = comparison(results, (5, 10), metrics)
     sections = charts(tables, metrics, None)
-    return lambda: drawings(sections, boards(tables))
+    return lambda: drawings(sections, tables)
 
 
 def test_each_comparison_has_its_own_drawings_with_plain_names(drawn) -> None:

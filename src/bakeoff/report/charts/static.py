@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.report.charts import Chart, ChartSection
-from bakeoff.report.page.board import Board
+from bakeoff.queries.comparison import Table
+from bakeoff.report.charts.frame import table_labels
+from bakeoff.report.charts.vega import Chart, ChartSection
 
 FOLDER = "charts"
 """Folder of the charts beside report.md."""
@@ -41,17 +42,16 @@ class Drawing:
     svg: str
 
 
-def drawings(sections: Iterable[ChartSection], boards: Sequence[Board]) -> list[Drawing]:
+def drawings(sections: Iterable[ChartSection], tables: Sequence[Table]) -> list[Drawing]:
     """Draw the charts of SHOWN for each comparison with numbers."""
     charts = {chart.id: chart for section in sections for chart in section.charts}
+    shown = [charts[name] for name, first in SHOWN.items() if name in charts and _begins(charts[name], first)]
     result: list[Drawing] = []
-    for number, board in enumerate(boards):
-        for name in (
-            n for n, params in SHOWN.items() if board.columns and n in charts and _begins(charts[n], params)
-        ):
-            file = f"{FOLDER}/{number + 1}-{_slug(board.dataset)}-{_slug(board.split)}-{name}.svg"
-            alt = f"{charts[name].title}, {board.title}"
-            result.append(Drawing(number, file, alt, _svg(charts[name], board)))
+    for number, (table, label) in enumerate(zip(tables, table_labels(tables), strict=True)):
+        for chart in shown if table.columns else ():
+            place = "-".join(map(_slug, label))
+            file = f"{FOLDER}/{number + 1}-{place}-{chart.id}.svg"
+            result.append(Drawing(number, file, f"{chart.title}, {table.title}", _svg(chart, *label)))
     return result
 
 
@@ -64,17 +64,11 @@ def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")[:40].lower() or "x"
 
 
-def _svg(chart: Chart, board: Board) -> str:
+def _svg(chart: Chart, dataset: str, split: str) -> str:
     import vl_convert
 
-    spec: dict[str, Any] = {**chart.spec, "params": _at(chart.spec.get("params", []), board)}
-    if spec.get("width") == "container":
-        spec |= {"width": WIDTH}
-        spec.pop("autosize", None)
+    chosen = {"dataset": dataset, "split": split}
+    params = [{**p, "value": chosen[p["name"]]} if p["name"] in chosen else p for p in chart.spec["params"]]
+    spec: dict[str, Any] = {**chart.spec, "params": params, "width": WIDTH}
+    del spec["autosize"]
     return str(vl_convert.vegalite_to_svg(json.dumps(spec), config=_CONFIG)) + "\n"
-
-
-def _at(params: Iterable[dict[str, Any]], board: Board) -> list[dict[str, Any]]:
-    """Return the parameters of a chart, set to one data set and split."""
-    number = {"dataset": board.dataset, "split": board.split}
-    return [{**p, "value": number[p["name"]]} if p["name"] in number else p for p in params]

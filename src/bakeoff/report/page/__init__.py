@@ -1,1 +1,0 @@
-"""What the HTML page holds, and the charts that stand beside the Markdown."""
