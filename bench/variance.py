@@ -9,7 +9,8 @@ A user's difference on a split is drawn as user effect + split effect + what dif
 users' values of two models share most of their spread, as real ones do. "User share" is the share of a
 split mean's variance that the same users bring to every split; what remains is, by the column "split
 effect", an effect that a split has on all its users (0 or as large as what its test rows vary by). Spreads
-of fits are in units of the users' standard error. An ideal interval knows every variance.
+of fits are in units of the users' standard error; fits with a tuning search each differ by about six of
+them (--searches). An ideal interval knows every variance.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ REPEATS = 4000
 AT_ONCE = 250
 USERS = 300
 SEED = 20261124
-REFITS = 400
+REFITS = 2000
 SEARCHES = {
     "als": ("model.space.factors.high=64", "model.space.iterations.high=15"),
     "bpr": ("model.space.factors.high=64", "model.space.iterations.high=50"),
@@ -101,9 +102,14 @@ def repeated(draw: object, *arguments: float) -> Iterator[tuple[Summary, float]]
         yield two_models(rng, differences), variance
 
 
-def seeds(n_fits: int, spread: float, one_arm: bool) -> Iterator[tuple[Summary, float]]:
-    """Yield pairs on one split with several fits; in one_arm the second model has no chance in it."""
+def seeds(n_fits: int, spread: float, one_arm: bool, tuned: bool = False) -> Iterator[tuple[Summary, float]]:
+    """Yield pairs on one split with several fits; in one_arm the second model has no chance in it.
+
+    Args:
+        tuned: whether each fit has a tuning search of its own.
+    """
     rng = np.random.default_rng([SEED, n_fits, int(100 * spread), one_arm])
+    searched = range(0, 2 * AT_ONCE, 2 if one_arm else 1) if tuned else ()
     residual = 0.5  # variance of a user's value between fits, in units of that between users
     for _ in range(REPEATS // AT_ONCE):
         models: list[list[Doubles]] = []
@@ -118,7 +124,7 @@ def seeds(n_fits: int, spread: float, one_arm: bool) -> Iterator[tuple[Summary, 
                     fits = fits + np.sqrt(residual) * rng.normal(size=fits.shape)
                 models.append([fits])
         arms = 1 if one_arm else 2
-        yield summarise(models), (1 + arms * (spread**2 + residual) / n_fits) / USERS
+        yield summarise(models, searched), (1 + arms * (spread**2 + residual) / n_fits) / USERS
 
 
 def real(differences: Doubles, n_splits: int) -> tuple[float, Iterator[tuple[Summary, float]]]:
@@ -178,7 +184,8 @@ def refit_rows(results: Path, name: str, metric: str) -> Iterator[list[str]]:
     import pandas as pd
 
     cells = pd.read_csv(results / name / "cells.csv", keep_default_na=False)
-    for model, of_model in cells[cells["status"] == "done"].groupby("model"):
+    for (model, tune), of_model in cells[cells["status"] == "done"].groupby(["model", "tune"]):
+        tuned = range(0 if tune == "none" else 2)
         columns = [
             pd.read_parquet(results / "store" / "cells" / key / "per_user.parquet").set_index("user")[metric]
             for key in of_model["key"].unique()
@@ -190,11 +197,11 @@ def refit_rows(results: Path, name: str, metric: str) -> Iterator[list[str]]:
             for _ in range(REFITS):
                 fits = rng.permutation(len(values))[: 2 * n_fits]
                 sides = [values[fits[:n_fits]], values[fits[n_fits:]]]
-                means, spread = summarise([[side] for side in sides]).differences(np.array([[0, 1]]))
+                means, spread = summarise([[side] for side in sides], tuned).differences(np.array([[0, 1]]))
                 different["algorithms"] += int(spread.p_values(means)[0] <= 0.05)
                 different["models"] += int(spread.fixed().p_values(means)[0] <= 0.05)
             shares = [f"{100 * count / REFITS:.1f}" for count in different.values()]
-            yield [str(model), str(len(values)), str(n_fits), *shares]
+            yield [str(model), str(tune), str(len(values)), str(n_fits), *shares]
 
 
 def search(results: Path, fits: int) -> Iterator[str]:
@@ -230,7 +237,7 @@ def main() -> None:
         folder, names = options.searches, search(options.searches, options.fits)
         if options.refits:
             folder, names = Path(options.refits[0]), iter(options.refits[1:])
-        heads = ("model", "fits", "seeds a side", "algorithms: called different %", "models %")
+        heads = ("model", "tune", "fits", "seeds a side", "algorithms: called different %", "models %")
         for name in names:
             table(f"A model against itself, {name}", heads, refit_rows(folder, name, options.metric))
         return
@@ -253,16 +260,21 @@ def main() -> None:
             for effect in (0.0, 1.0)
         ),
     )
-    table(
-        "Seeds on one split",
-        ("seeds", "models with chance", "spread of fits", *FIGURES),
-        (
-            [str(n), "1" if one else "2", f"{spread:g}", *rates(seeds(n, spread, one))]
-            for n in (1, 2, 3, 5)
-            for one in (False, True)
-            for spread in (0.0, 0.5, 1.0, 2.0)
-        ),
-    )
+    for title, tuned, numbers, spreads in (
+        ("Seeds on one split", False, (1, 2, 3, 5), (0.0, 0.5, 1.0, 2.0)),
+        ("Searches on one split", True, (2, 3, 5), (0.0, 1.0, 3.0, 6.0, 12.0)),
+        ("The same with the prior of seeds", False, (2, 3, 5), (3.0, 6.0, 12.0)),
+    ):
+        table(
+            title,
+            ("fits", "models with chance", "spread of fits", *FIGURES),
+            (
+                [str(n), "1" if one else "2", f"{spread:g}", *rates(seeds(n, spread, one, tuned))]
+                for n in numbers
+                for one in (False, True)
+                for spread in spreads
+            ),
+        )
     if options.results:
         folder, name = options.results
         table(

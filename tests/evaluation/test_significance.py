@@ -230,6 +230,23 @@ def test_fits_count_where_the_question_is_about_the_algorithms() -> None:
     assert p_of_pairs([one], PAIR, TestConfig()) == pytest.approx(of_algorithms.p)
 
 
+@pytest.mark.parametrize("n_different", [1, 2, 5, 80])
+@pytest.mark.parametrize("n_splits", [1, 3])
+def test_p_alone_is_that_of_the_comparison_and_no_less_than_the_flips_of_who_differs(
+    n_splits: int, n_different: int
+) -> None:
+    rng = np.random.default_rng(12)
+    users = np.arange(100)
+    parts = []
+    for _ in range(n_splits):
+        a, b = rng.random((2, 40, 100))
+        a[:, n_different:] = b[:, n_different:]
+        parts.append(Sample(users, np.stack([a, b], axis=1)))
+    p = p_of_pairs(parts, PAIR, TestConfig())
+    assert (p == compare(parts, PAIR, TestConfig()).p).all()
+    assert (p >= 2.0 ** (1 - n_different)).all()
+
+
 def test_one_user_is_no_sample() -> None:
     with pytest.raises(Unsupported, match=r"two users.*got 1"):
         compare([sample([0.5, np.nan], [0.25, 1.0])], PAIR, TestConfig())

@@ -8,7 +8,7 @@ from scipy import integrate, stats
 
 from bakeoff.arrays import Doubles
 from bakeoff.errors import Unsupported
-from bakeoff.evaluation.variance import FIT_PRIOR, SPLIT_PRIOR, scatter_half_width, summarise
+from bakeoff.evaluation.variance import FIT_PRIOR, SEARCH_SCALE, SPLIT_PRIOR, scatter_half_width, summarise
 from numerics import assert_close
 
 PAIR = np.array([[0, 1]])
@@ -184,5 +184,27 @@ def test_an_interval_covers_as_often_as_it_says(splits: int, fits: int, spread_o
     assert 0.01 < false < 0.07
 
 
+def test_two_searches_that_differ_much_are_no_more_often_told_apart_than_the_level_says() -> None:
+    """Tuned fits of real models differ by six standard errors of the users (bench/variance.py)."""
+    rng = np.random.default_rng(12)
+    n_users, repeats = 80, 800
+    values = rng.normal(size=(repeats, 2, 1, 2, n_users))
+    values += 6 / np.sqrt(n_users) * rng.normal(size=(repeats, 2, 1, 2, 1))
+    pairs = np.arange(2 * repeats).reshape(-1, 2)
+    models = [list(model) for pair in values for model in pair]
+    false = {}
+    for tuned in (range(len(models)), range(0, len(models), 2), ()):
+        means, spread = summarise(models, tuned).differences(pairs)
+        false[len(tuned)] = (spread.p_values(means) <= 0.05).mean()
+    assert false[2 * repeats] == false[repeats] < 0.06 < false[0]
+
+
+def test_a_search_alone_on_each_split_changes_nothing(rng: np.random.Generator) -> None:
+    values = list(rng.normal(size=(2, 3, 1, 40)))
+    means, spread = summarise(values).differences(PAIR)
+    means_tuned, spread_tuned = summarise(values, (0, 1)).differences(PAIR)
+    assert spread_tuned.p_values(means_tuned) == spread.p_values(means)
+
+
 def test_scales_of_the_priors_are_those_of_the_simulations() -> None:
-    assert (SPLIT_PRIOR, FIT_PRIOR) == ((3.0, 1.2), (1.0, 0.8))
+    assert (SPLIT_PRIOR, FIT_PRIOR, SEARCH_SCALE) == ((3.0, 1.2), (1.0, 0.8), 3.0)

@@ -25,6 +25,7 @@ def stored(make, store):
         made = make(model, {metric: {k: (float(np.nanmean(values)), 0.01)}}, counts=COUNTS, **more)
         ids = np.array([f"u{i}" for i in range(len(values))] if users is None else users, dtype=object)
         store.write_per_user(made.request.key, {"user": ids, f"{metric}@{k}" if k else metric: values})
+        store.write_record(made.record)
         return made
 
     return result

@@ -82,6 +82,23 @@ def test_seeds_are_fits_that_the_question_is_about_or_not(stored, store, metrics
     assert pair.p[0, 1] == pytest.approx(spread.p_values(difference)[0], rel=1e-9)
 
 
+def test_fits_of_a_tuned_model_have_the_prior_of_searches(stored, store, metrics) -> None:
+    values = [[values_of(s, **{m: 0.0})[m] for s in seeds] for m, seeds in (("a", (1, 2)), ("b", (3, 4)))]
+    results = [
+        stored(m, v, seed=s, tune=tune)
+        for m, tune, of_model in zip("ab", ({"name": "optuna"}, None), values, strict=True)
+        for s, v in enumerate(of_model)
+    ]
+    table = table_of(results, metrics)
+    (pair,) = pairwise(table, metrics, store, TestConfig()).pairs.values()
+    first = next(at for at, row in enumerate(table.rows) if row.tune != "none")
+    models = [[np.stack(of_model)] for of_model in values]
+    for tuned, equal in (((0,), True), ((), False)):
+        difference, spread = summarise(models, tuned).differences(np.array([[0, 1]]))
+        same = pair.p[first, 1 - first] == pytest.approx(spread.p_values(difference)[0], rel=1e-9)
+        assert same == equal
+
+
 def test_splits_are_combined_by_the_variance_model(stored, store, metrics) -> None:
     values = {s: values_of(s, a=0.0, b=0.1) for s in (1, 2, 3)}
     results = [stored(m, v, split_seed=s) for s, of in values.items() for m, v in of.items()]
@@ -129,6 +146,7 @@ def test_more_columns_than_are_held_at_once_give_the_same(stored, store, metrics
         made = stored(m, values_of(0, x=shift)["x"])
         columns = store.per_user(made.request.key)
         store.write_per_user(made.request.key, {**columns, "auc": columns["ndcg@10"] ** 2})
+        store.write_record(made.record)
         made.record.metrics["auc"] = {"": (0.5, 0.1)}
         results.append(made)
     table = table_of(results, metrics)

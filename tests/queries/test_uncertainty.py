@@ -34,6 +34,7 @@ def results(make, store):
         values = shared + shift + rng.normal(0, 0.05, 100)
         made = make(model, {"ndcg": {"10": (float(values.mean()), 0.01)}, "gini": {"10": (0.5, None)}})
         store.write_per_user(made.request.key, {"user": np.arange(100), "ndcg@10": values})
+        store.write_record(made.record)
         results.append(made)
     return results
 
@@ -85,6 +86,7 @@ def test_metrics_of_the_whole_set_have_a_best_and_no_mark(make, store, metrics, 
     ]
     for made in results:
         store.write_per_user(made.request.key, {"user": np.arange(9), "ndcg@10": np.arange(9) / 9})
+        store.write_record(made.record)
     tables = with_uncertainty(comparison(results, (10,), metrics), metrics, store, TestConfig())
     values = [row.values[Column("gini", 10)] for row in tables[0].rows]
     assert [(v.best, v.tied, v.half) for v in values] == [
@@ -140,6 +142,7 @@ def repeat(make, store):
                 }
                 made = make(model, numbers, split_seed=split, seed=seed, n_users=len(users))
                 store.write_per_user(made.request.key, {"user": np.arange(len(users)), "ndcg@10": users})
+                store.write_record(made.record)
                 results.append(made)
         return results
 

@@ -33,6 +33,7 @@ def judge(make, store, metrics):
                 made = make(model, numbers, split_seed=split, seed=seed, n_users=len(users))
                 stored = {f"{m}@{k}": users for m in ("ndcg", "recall") for k in (5, 10)}
                 store.write_per_user(made.request.key, {"user": np.arange(len(users)), **stored})
+                store.write_record(made.record)
                 results.append(made)
         tables = with_uncertainty(comparison(results, (5, 10), metrics), metrics, store, TestConfig())
         (table,) = with_verdicts(tables, metrics, store, TestConfig())

@@ -17,7 +17,7 @@ docs/statistics.md reports the simulated error rates.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -44,8 +44,8 @@ MIN_MODELS = 3
 _EQUAL = 1e-12
 """Differences of users up to this are rounding, and so are differences of sums up to this part of them."""
 
-_FEW_DIFFER = 1e-7
-"""Below this p of a t-test so many users differ that their flips have a smaller one."""
+_FIRST = 64
+"""Users looked at first: where many of them differ, the others need no count."""
 
 _CANCELLED = 1e-9
 """A variance below this part of the sums it was subtracted from is recomputed from the differences."""
@@ -105,11 +105,13 @@ class Sample:
         values: float64 [c, m, n], averaged over fits; NaN where a system has no value for a user, who is then
             left out of that metric for all systems.
         fits: position of a system with several fits -> their values, float64 [f, c, n].
+        tuned: positions of systems whose fits have a tuning search each.
     """
 
     users: Array
     values: Doubles
     fits: Mapping[int, Doubles] = field(default_factory=dict)
+    tuned: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or self.values.shape[2] != len(self.users):
@@ -117,7 +119,8 @@ class Sample:
 
     def take(self, metrics: Bools) -> Sample:
         """Return the sample of some of its metrics, bool [c]."""
-        return Sample(self.users, self.values[metrics], {m: f[:, metrics] for m, f in self.fits.items()})
+        fits = {m: f[:, metrics] for m, f in self.fits.items()}
+        return replace(self, values=self.values[metrics], fits=fits)
 
 
 class Moments(NamedTuple):
@@ -264,7 +267,8 @@ def pair_spread(samples: Sequence[Sample], pair: tuple[int, int], config: TestCo
         Unsupported: a split has fewer than two users with a value under both.
     """
     models = _aligned(samples)
-    summary = summarise([[fits[:, 0] for fits in models[at]] for at in pair])
+    tuned = {q for q, at in enumerate(pair) if at in samples[0].tuned}
+    summary = summarise([[fits[:, 0] for fits in models[at]] for at in pair], tuned)
     means, spread = _differences(summary, np.array([[0, 1]]), config)
     users = np.unique(np.concatenate([s.users for s in samples]))
     return PairSpread(float(means[0]), spread, users, summary.influence((0, 1)))
@@ -277,7 +281,10 @@ def mean_half_widths(samples: Sequence[Sample], config: TestConfig) -> Doubles:
     """
     halves = []
     for c in range(samples[0].values.shape[0]):
-        spreads = [summarise([[fits[:, c] for fits in of_model]]).spread for of_model in _aligned(samples)]
+        spreads = [
+            summarise([[fits[:, c] for fits in of_model]], (0,) if m in samples[0].tuned else ()).spread
+            for m, of_model in enumerate(_aligned(samples))
+        ]
         if config.question == "models":
             spreads = [spread.fixed() for spread in spreads]
         halves.append([float(spread.half_widths(config.confidence)[0]) for spread in spreads])
@@ -292,7 +299,7 @@ def summaries(samples: Sequence[Sample]) -> Iterator[Summary]:
     """
     models = _aligned(samples)
     for c in range(samples[0].values.shape[0]):
-        yield summarise([[fits[:, c] for fits in of_model] for of_model in models])
+        yield summarise([[fits[:, c] for fits in of_model] for of_model in models], samples[0].tuned)
 
 
 def _differences(summary: Summary, pairs: Array, config: TestConfig) -> tuple[Doubles, Spread]:
@@ -433,10 +440,14 @@ def _not_below_flips(p: Doubles, sample: Sample, pairs: Array) -> Doubles:
     """
     users = complete_users(sample)
     p = p.copy()
-    for c, q in np.argwhere((p < 0.5) & (p > _FEW_DIFFER)):
-        a, b = pairs[q]
-        differ = np.abs(sample.values[c, a] - sample.values[c, b]) > _EQUAL
-        p[c, q] = max(p[c, q], float(least_p(int(np.count_nonzero(differ & users[c])))))
+    for c, of_metric in enumerate(sample.values):
+        complete = of_metric[:, users[c]]
+        first = complete[:, :_FIRST]
+        differ = np.abs(first[pairs[:, 0]] - first[pairs[:, 1]]) > _EQUAL
+        for q in np.flatnonzero(p[c] < least_p(np.count_nonzero(differ, axis=1))):
+            a, b = pairs[q]
+            n_different = int(np.count_nonzero(np.abs(complete[a] - complete[b]) > _EQUAL))
+            p[c, q] = max(p[c, q], float(least_p(n_different)))
     return p
 
 

@@ -25,7 +25,7 @@ algorithms*, trained again on another split with another seed: all three are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -43,6 +43,9 @@ users' test rows vary by."""
 
 FIT_PRIOR = (1.0, 0.8)
 """The same for a fit effect's standard deviation, in units of the users' standard error."""
+
+SEARCH_SCALE = 3.0
+"""The scale in FIT_PRIOR where each fit has a tuning search of its own: searches differ more than seeds."""
 
 LEAST_SCATTER = 3
 """Splits, or fits on one split, that an interval needs where there are no values by user."""
@@ -70,6 +73,7 @@ class Spread:
         fits_by_users: what users alone would make of `fits`.
         fits_df: degrees of freedom of `fits`; 0 without two fits on any split.
         fits_groups: number of (model, split) with several fits.
+        fits_scale: scale of the half-t prior of a fit effect's standard deviation.
     """
 
     users: Doubles
@@ -81,11 +85,12 @@ class Spread:
     fits_by_users: Doubles
     fits_df: Doubles
     fits_groups: Doubles
+    fits_scale: Doubles
 
     def fixed(self) -> Spread:
         """Return the spread over users alone: the question about these fitted models."""
         zero = np.zeros_like(self.users)
-        return Spread(self.users, self.users_df, zero, zero, 1, zero, zero, zero, zero)
+        return Spread(self.users, self.users_df, zero, zero, 1, zero, zero, zero, zero, zero)
 
     def _posterior(self) -> tuple[Doubles, Doubles]:
         """Return weights and variances of the estimate, float64 [n, nodes], over the unknown effects."""
@@ -95,10 +100,10 @@ class Spread:
         by_fit = by_split = zero
         if np.any(self.fits_df > 0):
             unit = np.where(self.fits_df > 0, self.users, 0.0)
-            by_fit = unit[:, None, None] * _prior_variances(FIT_PRIOR, middle)[None, :, None]
+            by_fit = (unit[:, None] * _prior_variances(FIT_PRIOR[0], self.fits_scale, middle))[:, :, None]
         if self.n_splits > 1:
-            unit = self.splits_by_users
-            by_split = unit[:, None, None] * _prior_variances(SPLIT_PRIOR, middle)[None, None, :]
+            unit, scale = self.splits_by_users, np.array([SPLIT_PRIOR[1]])
+            by_split = (unit[:, None] * _prior_variances(SPLIT_PRIOR[0], scale, middle))[:, None, :]
         log_weight = zero + _log_likelihood(self.fits, self.fits_by_users, by_fit, self.fits_df)
         df = np.full(len(self.users), self.n_splits - 1.0)
         log_weight = log_weight + _log_likelihood(self.splits, self.splits_by_users, by_fit + by_split, df)
@@ -176,12 +181,11 @@ class Spread:
         return np.asarray(np.maximum(variance[0, node] - self.users[0], 0.0))
 
 
-def _prior_variances(prior: tuple[float, float], mass: Doubles) -> Doubles:
-    """Return the squares of a half-t at points that leave so much of its mass below them."""
+def _prior_variances(df: float, scale: Doubles, mass: Doubles) -> Doubles:
+    """Return the squares of half-t of scales [n] where so much of their mass [m] lies below: [n, m]."""
     from scipy.special import stdtrit
 
-    df, scale = prior
-    return np.asarray((scale * stdtrit(df, (1 + mass) / 2)) ** 2)
+    return np.asarray((scale[:, None] * stdtrit(df, (1 + mass) / 2)) ** 2)
 
 
 def _log_likelihood(mean_square: Doubles, by_users: Doubles, effect: Doubles, df: Doubles) -> Doubles:
@@ -289,17 +293,19 @@ class Summary:
             own.fits_by_users[a] + own.fits_by_users[b],
             fits_df,
             own.fits_groups[a] + own.fits_groups[b],
+            np.maximum(own.fits_scale[a], own.fits_scale[b]),
         )
         return means.mean(axis=1), spread
 
 
-def summarise(values: Sequence[Sequence[Doubles]]) -> Summary:
+def summarise(values: Sequence[Sequence[Doubles]], tuned: Container[int] = ()) -> Summary:
     """Return the means of R models and what they vary by.
 
     Args:
         values: of each model, of each of S splits: float64 [F, U], of F fits (their number may differ from
             model to model and from split to split) the value of each of U users; NaN where a user is not
             measured on the split. Users that any model lacks on a split are left out of it.
+        tuned: positions of the models whose fits have a tuning search each.
 
     Raises:
         Unsupported: a split has fewer than two users whom all models have values of.
@@ -320,7 +326,7 @@ def summarise(values: Sequence[Sequence[Doubles]]) -> Summary:
     if n_splits > 1:
         beyond = centred * unbiased - influence[:, None, :]
         residual = (beyond / np.sqrt(n_splits * (n_splits - 1))).reshape(n_models, -1)
-    fits = np.array([_fits(of_model, present) for of_model in values])
+    fits = np.array([_fits(of_model, present, at in tuned) for at, of_model in enumerate(values)])
     spread = Spread(
         np.einsum("ru,ru->r", influence, influence),
         n_users - 1.0,
@@ -332,14 +338,14 @@ def summarise(values: Sequence[Sequence[Doubles]]) -> Summary:
     return Summary(split_means.mean(axis=1), spread, split_means, influence, residual)
 
 
-def _fits(of_model: Sequence[Doubles], present: Bools) -> tuple[float, float, float, float]:
-    """Return what `Spread` holds of a model's fits: their scatter, by users, degrees of freedom, groups.
+def _fits(of_model: Sequence[Doubles], present: Bools, tuned: bool) -> tuple[float, ...]:
+    """Return what `Spread` holds of a model's fits: scatter, by users, degrees of freedom, groups, scale.
 
     The variance between fits is pooled over the splits that have several, and taken for that of the others.
     """
     degrees = sum(len(fits) - 1 for fits in of_model)
     if degrees == 0:
-        return 0.0, 0.0, 0.0, 0.0
+        return 0.0, 0.0, 0.0, 0.0, 0.0
     scatter = by_users = 0.0
     for fits, users in zip(of_model, present, strict=True):
         if len(fits) > 1:
@@ -351,7 +357,8 @@ def _fits(of_model: Sequence[Doubles], present: Bools) -> tuple[float, float, fl
             by_users += float(np.square(apart - means[:, None]).sum()) / (n * (n - 1))
     share = sum(1 / len(fits) for fits in of_model) / len(of_model) ** 2 / degrees
     groups = sum(len(fits) > 1 for fits in of_model)
-    return scatter * share, by_users * share, float(degrees), float(groups)
+    scale = SEARCH_SCALE if tuned else FIT_PRIOR[1]
+    return scatter * share, by_users * share, float(degrees), float(groups), scale
 
 
 def _scatter(split_means: Doubles) -> Doubles:

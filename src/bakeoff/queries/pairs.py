@@ -39,21 +39,26 @@ class SplitCells:
         fingerprint: of the split.
         n_users: evaluated users.
         keys: for each model its cells, one for each distinct fit: they differ in the model's seed.
+        tuned: positions of the models whose cells were tuned, each by a search of its own.
     """
 
     fingerprint: str
     n_users: int
     keys: tuple[tuple[str, ...], ...]
+    tuned: frozenset[int] = frozenset()
 
 
 def split_cells(parts: Iterable[Part], rows: Iterable[Iterable[Result]]) -> tuple[SplitCells, ...]:
     """Return the splits on which every row has finished cells, with these cells."""
+    rows = [tuple(results) for results in rows]
     keys = [keys_by_split(results) for results in rows]
+    tuned = frozenset(at for at, row in enumerate(rows) if any(r.request.cell.tune for r in row))
     return tuple(
         SplitCells(
             part.fingerprint,
             part.n_users,
             tuple(tuple(by_split[part.fingerprint]) for by_split in keys),
+            tuned,
         )
         for part in parts
         if all(part.fingerprint in by_split for by_split in keys)
@@ -95,7 +100,7 @@ def read_sample(store: Store, split: SplitCells, columns: Sequence[Column]) -> S
             several[at] = np.stack(fits)
         values.append(_mean_over_fits(fits))
     assert users is not None
-    return Sample(users, np.ascontiguousarray(np.stack(values, axis=1)), several)
+    return Sample(users, np.ascontiguousarray(np.stack(values, axis=1)), several, split.tuned)
 
 
 def _mean_over_fits(fits: Sequence[Doubles]) -> Doubles:
