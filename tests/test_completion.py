@@ -45,7 +45,10 @@ LABEL = "als (factors=8,dtype=float64, tune=optuna)"
     ("line", "expected"),
     [
         ("bakeoff re", ["report", "recommend"]),
-        ("bakeoff run model=lmf,it", [f"model=lmf,itemknn_{kind}" for kind in ("bm25", "cosine", "tfidf")]),
+        (
+            "bakeoff run model=lmf,it",
+            [f"model=lmf,itemknn_{kind}" for kind in ("asymmetric", "bm25", "cosine", "dice")],
+        ),
         ("bakeoff run model=m", ["model=mine"]),
         ("bakeoff run --config-dir other model=th", ["model=theirs"]),
         ("bakeoff run model=mine model.build.", ["model.build.depth="]),

@@ -22,7 +22,7 @@ FLOAT, INT = "optuna.distributions.FloatDistribution", "optuna.distributions.Int
 
 
 def space_of(**axes: Any) -> Space:
-    build = {"_target_": "bakeoff.models.neighbours.ItemKNN", "similarity": "bm25"}
+    build = {"_target_": "bakeoff.models.neighbours.ItemKNN", "weighting": "bm25"}
     return parse({"name": "mine", "build": build, "space": axes})
 
 
@@ -79,6 +79,7 @@ def test_shipped_spaces_know_the_ends_below_which_there_is_nothing() -> None:
         ("lightfm_logistic", "negatives"): {"low"},
         ("sar", "threshold"): {"low"},
         ("itemknn_bm25", "B"): {"low", "high"},
+        ("itemknn_bm25", "shrink"): {"low"},
         ("warp_kos", "k"): {"low"},
     }
 

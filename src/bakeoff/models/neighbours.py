@@ -1,17 +1,19 @@
-"""Item neighbours: similarities of the library `implicit`, lists by our own selection."""
+"""Neighbours of items and of users, and random walks between them: similarities cut to the K largest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from bakeoff.arrays import CSR, Array, Bools, Codes, Doubles, Floats
+from bakeoff.arrays import CSR, Array, Codes, Doubles, Floats
 from bakeoff.data.interactions import Interactions
-from bakeoff.models.base import OnEpoch, Ranked, StoredAttributes
+from bakeoff.models.base import OnEpoch, Ranked, State, StoredAttributes
 from bakeoff.models.fitting import Weights, check_memory, weighted
 from bakeoff.models.topk import (
     ScoringModel,
@@ -21,113 +23,39 @@ from bakeoff.models.topk import (
     top_k_of_entries,
     user_blocks,
 )
-from bakeoff.parameters import Count, Positive, Range, Share, check_parameters
+from bakeoff.parameters import Count, NonNegative, Positive, Range, Share, check_parameters
 
-Similarity = Literal["cosine", "tfidf", "bm25"]
+Similarity = Literal["cosine", "asymmetric", "dice", "jaccard", "tversky"]
+Weighting = Literal["none", "tfidf", "bm25"]
+Exponent = Annotated[float, Range(low=0, high=2)]
 
 _DENSE_SHARE = 0.1  # share of a block's items with a score above which whole rows of scores cost less
+_BLOCK_PAIRS = 2**21
+"""Pairs whose similarities are held at once."""
+_BYTES = 32
+"""Memory of a pair that is stored: as a table, as its matrix, and as its transpose."""
 
 
-@dataclass
-class ItemKNN(StoredAttributes, ScoringModel):
-    """Item neighbours: a user's score of an item is the weighted sum of its similarities to the history.
-
-    Similarities are those of implicit's CosineRecommender, TFIDFRecommender and BM25Recommender, each item
-    with its K nearest, itself included. Items that are near none of the history are not listed, and stand at
-    0 for the ranks of targets. The library's own lists are not used, so what it pads them with, and how it
-    breaks ties, does not matter here.
-
-    Args:
-        similarity: similarity of two items: cosine, tfidf (cosine of TF-IDF weights) or bm25.
-        K: neighbours of an item, itself included.
-        K1: saturation of an item's count in bm25; unused by the others.
-        B: strength of bm25's normalisation by length; unused by the others.
-        weights: entries of the matrix: none (1 a pair), raw (its value) or log1p (of its value).
-        num_threads: threads of the fit; the result does not depend on them.
+class SparseScores(StoredAttributes, ScoringModel):
+    """A model whose scores are sparse: items without one are not listed, and stand at 0 for the ranks of
+    targets.
     """
 
-    stochastic: ClassVar[bool] = False
-    folds_in: ClassVar[bool] = True
-    fitted: ClassVar[tuple[str, ...]] = ("_similarities",)
     floor: ClassVar[float] = 0.0
 
-    similarity: Similarity = "cosine"
-    K: Annotated[int, Range(low=2)] = 100
-    K1: Positive = 1.2
-    B: Share = 0.75
-    weights: Weights = "none"
-    num_threads: Count = 1
-
-    def __post_init__(self) -> None:
-        check_parameters(self, "model.build")
-
-    @property
-    def shared_over(self) -> tuple[str, ...]:
-        """The parameters that one matrix of similarities serves; K1 and B only matter to bm25."""
-        return ("K",) if self.similarity == "bm25" else ("K", "K1", "B")
-
-    def fit(
-        self,
-        train: Interactions,
-        *,
-        seed: int,
-        on_epoch: OnEpoch | None = None,
-        prepared: Similarities | None = None,
-    ) -> None:
-        """Find the neighbours; the seed has no effect."""
-        if prepared is not None:
-            self._similarities: CSR = prepared.nearest(self.K)
-            return
-        from implicit import nearest_neighbours as library
-
-        # As the library's Cosine-, TFIDF- and BM25Recommender do, but with the CSR matrix that it requires.
-        fitted = library.ItemItemRecommender(K=self.K, num_threads=self.num_threads)
-        fitted.fit(self._weighted(train), show_progress=False)
-        self._similarities = fitted.similarity.tocsr().astype(np.float32)
-
-    def prepare(self, train: Interactions, fits: int) -> Similarities | None:
-        """Return the similarities for every K up to this one, or None where they would be used once."""
-        matrix = self._weighted(train)
-        # TF-IDF weights an item that nearly all users have below 0; zeros would then rank above it.
-        if fits < 2 or matrix.data.min(initial=0) < 0:
-            return None
-        return Similarities.of(matrix, self.K)
-
-    def _weighted(self, train: Interactions) -> CSR:
-        """Return the matrix that items are compared by, CSR float64 [U, I]; the library takes no float32."""
-        from implicit import nearest_neighbours as library
-
-        matrix = weighted(train.matrix(), self.weights, model="item neighbours")
-        matrix.eliminate_zeros()
-        by_item = matrix.T.astype(np.float64)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if self.similarity == "bm25":
-                by_item = library.bm25_weight(by_item, self.K1, self.B)
-            else:
-                by_item = library.tfidf_weight(by_item) if self.similarity == "tfidf" else by_item
-                by_item = library.normalize(by_item)
-        # The norm of an item is 0 where all its users have weight 0.
-        by_item.data[~np.isfinite(by_item.data)] = 0
-        return by_item.T.tocsr()
+    @abstractmethod
+    def sparse_scores(self, users: Codes, history: CSR) -> CSR:
+        """Return the scores of the items that have one, CSR float32 [b, I]."""
 
     def scores(self, users: Codes, history: CSR) -> Floats:
-        """Return the weighted histories times the similarities, float32 [b, I]."""
-        return np.ascontiguousarray(self._scored(history).toarray())
-
-    def similar(self, item: int) -> Floats:
-        """Return what having the item adds to the score of each, float32 [I]."""
-        result: Floats = self._similarities[item].toarray()[0]
-        return result
-
-    def _scored(self, history: CSR) -> CSR:
-        """Return the scores of the items that have one, CSR float32 [b, I]."""
-        return weighted(history, self.weights, model="item neighbours") @ self._similarities
+        """Return the scores of the catalogue, float32 [b, I]."""
+        return np.ascontiguousarray(self.sparse_scores(users, history).toarray())
 
     def _parts(self, users: Codes, history: CSR, k: int, targets: CSR) -> Iterator[Ranked]:
         n_items = history.shape[1]
         scratch = np.zeros((0, n_items), dtype=np.float32)
         for block in user_blocks(len(users), n_items):
-            result = self._scored(history[block])
+            result = self.sparse_scores(users[block], history[block])
             self._refuse_non_finite(users[block], result.data[None])
             if result.nnz > _DENSE_SHARE * result.shape[0] * n_items:
                 values = np.ascontiguousarray(result.toarray())
@@ -136,6 +64,343 @@ class ItemKNN(StoredAttributes, ScoringModel):
             if len(scratch) < result.shape[0]:
                 scratch = np.zeros((result.shape[0], n_items), dtype=np.float32)
             yield _rank_sparse(result, history[block], k, targets[block], scratch)
+
+
+class ItemToItem(SparseScores):
+    """A model whose scores are a user's weighted history times a sparse matrix of items."""
+
+    stochastic: ClassVar[bool] = False
+    folds_in: ClassVar[bool] = True
+    fitted: ClassVar[tuple[str, ...]] = ("_similarities",)
+    weights: Weights = "none"
+    _similarities: CSR
+    """What an item of the history (row) adds to the score of another (column), float32 [I, I]."""
+
+    def sparse_scores(self, users: Codes, history: CSR) -> CSR:
+        return weighted(history, self.weights, model=type(self).__name__) @ self._similarities
+
+    def similar(self, item: int) -> Floats:
+        """Return what having the item adds to the score of each, float32 [I]."""
+        result: Floats = self._similarities[item].toarray()[0]
+        return result
+
+
+class Nearest(NamedTuple):
+    """The most similar of each row, best first, ties by code: items int32 [n, K], -1 where there are fewer,
+    and their similarities float32 [n, K].
+    """
+
+    items: Codes
+    similarities: Floats
+
+    def matrix(self, k: int, n_columns: int) -> CSR:
+        """Return the k most similar of each row as CSR float32 [n, n_columns]."""
+        items, values = self.items[:, :k], self.similarities[:, :k]
+        present = items >= 0
+        indptr = np.concatenate(([0], np.cumsum(present.sum(axis=1))))
+        return sparse.csr_matrix((values[present], items[present], indptr), (len(items), n_columns))
+
+
+Normalize = Callable[[Doubles, Array, Array], Doubles]
+"""Turns products float64 [c] of rows [c] and columns [c] into similarities float64 [c]."""
+
+
+def nearest(
+    rows: CSR, columns: CSR, k: int, own: Array, normalize: Normalize, num_threads: int = 1
+) -> Nearest:
+    """Return the k columns of largest similarity above 0 of each row; own (int [n]) is not among a row's.
+
+    Args:
+        rows: CSR float64 [n, f].
+        columns: CSR float64 [f, m].
+        k: at most so many.
+        own: the column of each row itself; m or more for none.
+        normalize: similarities from the products of rows and columns.
+        num_threads: blocks of rows at a time; the result does not depend on it.
+
+    Raises:
+        Unsupported: what is stored does not fit in memory.
+    """
+    n, n_columns = rows.shape[0], columns.shape[1]
+    depth = min(k, n_columns)
+    check_memory(_BYTES * n * depth, f"the {depth:,} nearest of {n:,} rows need")
+    size = max(1, _BLOCK_PAIRS // max(n_columns, 1))
+
+    def cut(start: int) -> tuple[Codes, Floats]:
+        product = rows[start : start + size] @ columns
+        at, items = entries(product)
+        values = normalize(product.data, at + start, items).astype(np.float32)
+        chosen = (values > 0) & (items != own[at + start])
+        return top_k_of_entries(at[chosen], items[chosen], values[chosen], product.shape[0], depth)
+
+    with ThreadPoolExecutor(num_threads) as pool:
+        parts = [*pool.map(cut, range(0, n, size))]
+    empty = np.zeros((0, depth), np.int32), np.zeros((0, depth), np.float32)
+    return Nearest(*(np.concatenate(column) for column in zip(empty, *parts, strict=True)))
+
+
+@dataclass
+class _Neighbours(SparseScores):
+    """Base of item and user neighbours; see `ItemKNN` for the parameters."""
+
+    stochastic: ClassVar[bool] = False
+    folds_in: ClassVar[bool] = True
+
+    similarity: Similarity = "cosine"
+    K: Count = 100
+    shrink: NonNegative = 0.0
+    normalize: bool = True
+    alpha: Exponent = 0.5
+    beta: Exponent = 0.5
+    weighting: Weighting = "none"
+    K1: Positive = 1.2
+    B: Share = 0.75
+    weights: Weights = "none"
+    num_threads: Count = 1
+
+    def __post_init__(self) -> None:
+        check_parameters(self, "model.build")
+
+    def _features(self, rows: CSR, of: CSR) -> CSR:
+        """Return weighted rows, CSR float64 [n, f], by the frequencies and the mean length of those of train.
+
+        TF-IDF is sqrt(x)·idf and BM25 x·(K1 + 1) / (K1·(1 - B + B·length / mean length) + x)·idf, with idf =
+        log(rows with entries / (1 + entries of the column)); those of the library `implicit`.
+        """
+        x = rows.astype(np.float64)
+        if self._of_sets:
+            x.data[:] = 1.0
+            return x
+        if self.weighting == "none":
+            return x
+        present = int(np.count_nonzero(np.diff(of.indptr))) or 1
+        idf = np.log(present / (1.0 + np.bincount(of.indices, minlength=of.shape[1])))
+        if self.weighting == "tfidf":
+            x.data = np.sqrt(x.data)
+        else:
+            mean = float(of.data.sum(dtype=np.float64)) / present or 1.0
+            length: Doubles = 1 - self.B + self.B * np.asarray(x.sum(axis=1)).ravel() / mean
+            x.data *= (self.K1 + 1) / (self.K1 * np.repeat(length, np.diff(x.indptr)) + x.data)
+        x.data *= idf[x.indices]
+        return x
+
+    @property
+    def _of_sets(self) -> bool:
+        return self.similarity in ("dice", "jaccard", "tversky")
+
+    def _nearest(self, rows: CSR, others: CSR, own: Array, k: int) -> Nearest:
+        """Return the k of others (CSR [m, f]) nearest to each of rows (CSR [n, f]), both weighted."""
+        one, other = (np.asarray(x.multiply(x).sum(axis=1)).ravel() for x in (rows, others))
+
+        def normalize(products: Doubles, at: Array, to: Array) -> Doubles:
+            a, b = one[at], other[to]
+            size: Doubles
+            if not self.normalize:
+                return products
+            if self.similarity in ("cosine", "asymmetric"):
+                alpha = self.alpha if self.similarity == "asymmetric" else 0.5
+                size = a**alpha * b ** (1 - alpha)
+            elif self.similarity == "dice":
+                size = (a + b) / 2
+            elif self.similarity == "jaccard":
+                size = a + b - products
+            else:
+                size = products + self.alpha * (a - products) + self.beta * (b - products)
+            # Rows of zeros have no length and no product.
+            result: Doubles = np.divide(
+                products, size + self.shrink, out=np.zeros(len(size)), where=products > 0
+            )
+            return result
+
+        return nearest(rows, others.T.tocsr(), k, own, normalize, self.num_threads)
+
+
+@dataclass
+class ItemKNN(_Neighbours, ItemToItem):
+    """Item neighbours: a user's score of an item is the sum of its similarities to the history.
+
+    Each item that can be recommended has its K most similar ones, itself not counted, and the history is not
+    cut: an item scores by all of them that the user has. The spaces of the shipped options are those of
+    Ferrari Dacrema et al. (2021), A troubling analysis of reproducibility and progress in recommender
+    systems research.
+
+    With c the product of two items' vectors over users, and a and b that of each with itself (a of the item
+    that is scored), the similarity is c divided by the following plus `shrink`: √(a·b) (cosine), a^alpha ·
+    b^(1 - alpha) (asymmetric), (a + b) / 2 (dice), a + b - c (jaccard), c + alpha·(a - c) + beta·(b - c)
+    (tversky). The last three compare sets: they take every pair as 1.
+
+    Args:
+        similarity: similarity of two items: cosine, asymmetric, dice, jaccard or tversky.
+        K: neighbours of an item, itself not counted.
+        shrink: added to the denominator: similarities of items with few users become smaller.
+        normalize: divide by the denominator; without it the similarity is the product alone.
+        alpha: exponent of asymmetric, weight in tversky; unused by the others.
+        beta: weight in tversky; unused by the others.
+        weighting: weighting of the vectors: none, tfidf or bm25; without effect on sets.
+        K1: saturation of an item's count in bm25; unused by the others.
+        B: strength of bm25's normalisation by length; unused by the others.
+        weights: entries of the matrix: none (1 a pair), raw (its value) or log1p (of its value).
+        num_threads: threads of the fit; the result does not depend on them.
+    """
+
+    @property
+    def shared_over(self) -> tuple[str, ...]:
+        """The parameters that one table of neighbours serves: K, and those without effect."""
+        unused = {
+            "shrink": not self.normalize,
+            "alpha": self.similarity not in ("asymmetric", "tversky"),
+            "beta": self.similarity != "tversky",
+            "K1": self.weighting != "bm25" or self._of_sets,
+            "B": self.weighting != "bm25" or self._of_sets,
+        }
+        return ("K", *(name for name, without_effect in unused.items() if without_effect))
+
+    def fit(
+        self,
+        train: Interactions,
+        *,
+        seed: int,
+        on_epoch: OnEpoch | None = None,
+        prepared: Nearest | None = None,
+    ) -> None:
+        """Find the neighbours; the seed has no effect.
+
+        Raises:
+            Unsupported: they do not fit in memory, or values below 0 have no meaning for `weights`.
+        """
+        table = self._table(train) if prepared is None else prepared
+        self._similarities = table.matrix(self.K, train.n_items).T.tocsr()
+
+    def prepare(self, train: Interactions, fits: int) -> Nearest | None:
+        """Return the neighbours for every K up to this one, or None where they would be used once."""
+        return self._table(train) if fits > 1 else None
+
+    def _table(self, train: Interactions) -> Nearest:
+        by_item = weighted(train.matrix(), self.weights, model="ItemKNN").T.tocsr()
+        by_item.eliminate_zeros()
+        by_item = self._features(by_item, by_item)
+        return self._nearest(by_item, by_item, np.arange(train.n_items), self.K)
+
+
+@dataclass
+class UserKNN(_Neighbours):
+    """User neighbours: a score of an item is the sum of the similarities of the neighbours who have it.
+
+    The K most similar users of train, the user not counted, are found when lists are made, so that new users
+    are served alike. The formulas are those of `ItemKNN`, with users in place of items.
+
+    Args:
+        similarity: similarity of two users: cosine, asymmetric, dice, jaccard or tversky.
+        K: neighbours of a user.
+        shrink: added to the denominator: similarities of users with few items become smaller.
+        normalize: divide by the denominator; without it the similarity is the product alone.
+        alpha: exponent of asymmetric, weight in tversky; unused by the others.
+        beta: weight in tversky; unused by the others.
+        weighting: weighting of the vectors: none, tfidf or bm25; without effect on sets.
+        K1: saturation of a user's count in bm25; unused by the others.
+        B: strength of bm25's normalisation by length; unused by the others.
+        weights: entries of the matrix: none (1 a pair), raw (its value) or log1p (of its value).
+        num_threads: threads of the search; the result does not depend on them.
+    """
+
+    fitted: ClassVar[tuple[str, ...]] = ("_train",)
+
+    def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
+        """Store the weighted histories; the seed has no effect.
+
+        Raises:
+            Unsupported: values below 0 have no meaning for `weights`.
+        """
+        self._train: CSR = self._weighted(train.matrix())
+        self._others: CSR | None = None
+
+    def restore(self, state: State) -> None:
+        """Load what `state` returned."""
+        super().restore(state)
+        self._others = None
+
+    def sparse_scores(self, users: Codes, history: CSR) -> CSR:
+        if self._others is None:
+            self._others = self._features(self._train, self._train)
+        rows = self._features(self._weighted(history), self._train)
+        neighbours = self._nearest(rows, self._others, users, self.K)
+        return neighbours.matrix(self.K, self._train.shape[0]) @ self._train
+
+    def _weighted(self, matrix: CSR) -> CSR:
+        result = weighted(matrix, self.weights, model="UserKNN")
+        if not result.data.all():
+            result = result.copy()  # it shares its indices with the matrix
+            result.eliminate_zeros()
+        return result
+
+
+@dataclass
+class RP3beta(ItemToItem):
+    """Random walks of three steps, from a user over items and users to items, divided by popularity.
+
+    Paudel, Christoffel, Newell, Bernstein (2017), Updatable, accurate, diverse, and scalable recommendations
+    for interactive applications; with beta = 0 it is P3alpha of Cooper et al. (2014). W = (Dᵢ⁻¹·Xᵀ)^alpha ·
+    (Dᵤ⁻¹·X)^alpha / popularity^beta, powers of entries, without its diagonal; of each row the K largest
+    stay, and scores are X·W.
+
+    Args:
+        alpha: power of the probability of a step.
+        beta: power of the popularity that a score is divided by; 0 is P3alpha.
+        K: entries of a row, which are items that one item of the history adds to.
+        normalize: scale each row to a sum of 1.
+        num_threads: threads of the fit; the result does not depend on them.
+    """
+
+    shared_over: ClassVar[tuple[str, ...]] = ("K", "normalize")
+
+    alpha: Exponent = 1.0
+    beta: Exponent = 0.6
+    K: Count = 100
+    normalize: bool = True
+    num_threads: Count = 1
+
+    def __post_init__(self) -> None:
+        check_parameters(self, "model.build")
+
+    def fit(
+        self,
+        train: Interactions,
+        *,
+        seed: int,
+        on_epoch: OnEpoch | None = None,
+        prepared: Nearest | None = None,
+    ) -> None:
+        """Multiply the steps; the seed has no effect.
+
+        Raises:
+            Unsupported: the matrix does not fit in memory.
+        """
+        table = self._table(train) if prepared is None else prepared
+        result = table.matrix(self.K, train.n_items)
+        if self.normalize:
+            sums = np.asarray(result.sum(axis=1, dtype=np.float64)).ravel()
+            result.data /= np.repeat(sums, np.diff(result.indptr)).astype(np.float32)
+        self._similarities = result
+
+    def prepare(self, train: Interactions, fits: int) -> Nearest | None:
+        """Return the rows for every K up to this one, or None where they would be used once."""
+        return self._table(train) if fits > 1 else None
+
+    def _table(self, train: Interactions) -> Nearest:
+        x = weighted(train.matrix(), "none", model="RP3beta").astype(np.float64)
+        by_item = x.T.tocsr()
+        popularity = np.maximum(by_item.getnnz(axis=1), 1).astype(np.float64)
+        for side in (x, by_item):
+            side.data = np.repeat(
+                np.diff(side.indptr).clip(1).astype(np.float64) ** -self.alpha, np.diff(side.indptr)
+            )
+        penalty = popularity**-self.beta
+
+        def weigh(products: Doubles, at: Array, to: Array) -> Doubles:
+            result: Doubles = products * penalty[to]
+            return result
+
+        return nearest(by_item, x, self.K, np.arange(train.n_items), weigh, self.num_threads)
 
 
 def _rank_sparse(scores: CSR, history: CSR, k: int, targets: CSR, scratch: Floats) -> Ranked:
@@ -160,107 +425,3 @@ def _rank_sparse(scores: CSR, history: CSR, k: int, targets: CSR, scratch: Float
     return Ranked(
         *listed_best, *target_ranks_among(values[unseen], starts, unscored, target_entries[0], target_values)
     )
-
-
-_BLOCK_PAIRS = 2**23
-"""Pairs of items held at once."""
-
-_BYTES = 20
-"""Of an entry that is stored."""
-
-
-@dataclass(frozen=True, eq=False)
-class Similarities:
-    """The neighbours of each item as the library `implicit` selects them, for every K up to the largest.
-
-    It meets the neighbours of an item in an order of its own, and where several tie for the last places, that
-    order decides: of the first K met whose similarity is the K-th best or more, the tied ones of the highest
-    codes stay. SciPy's product meets them in the same order, and adds in the same one.
-
-    Args:
-        starts: int64 [I + 1], where each item's entries begin.
-        items: int32 [c], neighbours in the order met.
-        values: float64 [c], their similarities.
-        falling: float64 [c], the same, from each item's largest down.
-    """
-
-    starts: Array
-    items: Codes
-    values: Doubles
-    falling: Doubles
-
-    @classmethod
-    def of(cls, weighted: CSR, largest: int) -> Similarities:
-        """Compute them from CSR float64 [U, I], its values at least 0, as the library is given it.
-
-        Raises:
-            Unsupported: what is kept does not fit in memory.
-        """
-        n_items = weighted.shape[1]
-        # Those better than the last place, and as many that tie for it; the arrays are joined once.
-        needed = 2 * _BYTES * n_items * min(n_items, 2 * largest)
-        check_memory(needed, f"the similarities of {n_items:,} items for every K up to {largest:,} need")
-        by_item = weighted.T.tocsr()
-        at_once = max(1, _BLOCK_PAIRS // max(n_items, 1))
-        parts = [
-            cls._all(by_item[start : start + at_once] @ weighted)._cut(largest)
-            for start in range(0, n_items, at_once)
-        ]
-        counts = np.concatenate([np.diff(part.starts) for part in parts])
-        return cls(
-            np.concatenate(([0], np.cumsum(counts))),
-            np.concatenate([part.items for part in parts]),
-            np.concatenate([part.values for part in parts]),
-            np.concatenate([part.falling for part in parts]),
-        )
-
-    def nearest(self, k: int) -> CSR:
-        """Return the k nearest of each item, itself included, as CSR float32 [I, I]; k at most the
-        largest.
-        """
-        rows, lowest = self._rows(), self._lowest(k)[self._rows()]
-        selected = self.values > lowest
-        tied = np.flatnonzero(self._early(k, lowest) & ~selected)
-        free = k - np.bincount(rows[selected], minlength=len(self.starts) - 1)
-        tied = tied[np.lexsort((-self.items[tied], rows[tied]))]
-        first = np.searchsorted(rows[tied], rows[tied])
-        selected[tied[np.arange(len(tied)) - first < free[rows[tied]]]] = True
-        counts = np.bincount(rows[selected], minlength=len(free))
-        data = self.values[selected].astype(np.float32)
-        indptr = np.concatenate(([0], np.cumsum(counts)))
-        return sparse.csr_matrix((data, self.items[selected], indptr), shape=(len(free), len(free)))
-
-    @classmethod
-    def _all(cls, product: CSR) -> Similarities:
-        """Build from rows of the product, in the order in which SciPy computed them."""
-        starts, falling = product.indptr.astype(np.int64), product.data.copy()
-        for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-            falling[start:end] = np.sort(falling[start:end])[::-1]
-        return cls(starts, product.indices.astype(np.int32), product.data, falling)
-
-    def _cut(self, largest: int) -> Similarities:
-        """Drop the entries that no K up to the largest selects."""
-        rows, lowest = self._rows(), self._lowest(largest)[self._rows()]
-        selected = (self.values > lowest) | self._early(largest, lowest)
-        counts = np.bincount(rows[selected], minlength=len(self.starts) - 1)
-        top = np.arange(len(rows)) - self.starts[rows] < counts[rows]
-        starts = np.concatenate(([0], np.cumsum(counts)))
-        return Similarities(starts, self.items[selected], self.values[selected], self.falling[top])
-
-    def _rows(self) -> Array:
-        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-
-    def _lowest(self, k: int) -> Doubles:
-        """Return the k-th best similarity of each item, float64 [I]; -inf where it has no more than k."""
-        result = np.full(len(self.starts) - 1, -np.inf)
-        more = np.diff(self.starts) > k
-        result[more] = self.falling[self.starts[:-1][more] + k - 1]
-        return result
-
-    def _early(self, k: int, lowest: Doubles) -> Bools:
-        """Return which are among the first k entries that reach the lowest (float64 [c]), bool [c]."""
-        reached = self.values >= lowest
-        before = np.concatenate(([0], np.cumsum(reached)))
-        met = before[1:] - np.repeat(before[self.starts[:-1]], np.diff(self.starts))
-        result: Bools = reached & (met <= k)
-        return result
