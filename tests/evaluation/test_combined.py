@@ -80,7 +80,7 @@ def test_one_answer_for_all_comparisons_holds_its_level_where_a_vote_does_not(n:
 
 def test_the_users_needed_are_those_of_the_usual_formula(rng: np.random.Generator) -> None:
     differences = rng.normal(0, 1, 400)
-    needed = repetitions_needed(0.02, pair_of(differences).spread, 1)
+    needed = repetitions_needed(0.02, [pair_of(differences)], [""], 1)
     expected = (1.96 * differences.std(ddof=1) / 0.02) ** 2
     assert needed.users == pytest.approx(expected, rel=0.01)
     assert (needed.splits, needed.fits) == (None, None), "one split says nothing of what another one adds"
@@ -90,7 +90,7 @@ def test_the_splits_and_fits_needed_are_the_smallest_that_are_enough(rng: np.ran
     pair = pair_of(*rng.normal(0.0, 1, (3, 200)), fits=3)
     spread = pair.spread
     distance = 0.8 * float(spread.half_widths()[0])
-    needed = repetitions_needed(distance, spread, 3)
+    needed = repetitions_needed(distance, [pair], [""], 3)
     assert needed.splits is not None
     assert spread.with_splits(needed.splits).half_widths()[0] < distance
     assert spread.with_splits(needed.splits - 1).half_widths()[0] >= distance or needed.splits == 4
@@ -101,7 +101,19 @@ def test_the_splits_and_fits_needed_are_the_smallest_that_are_enough(rng: np.ran
 def test_nothing_is_needed_where_the_difference_is_told_apart_or_none_will_do(
     rng: np.random.Generator,
 ) -> None:
-    spread = pair_of(rng.normal(0, 1, 100)).spread
-    assert not repetitions_needed(5.0, spread, 1)
-    assert not repetitions_needed(0.0, spread, 1)
-    assert repetitions_needed(1e-6, spread, 1) == Needed()
+    pair = pair_of(rng.normal(0, 1, 100))
+    assert not repetitions_needed(5.0, [pair], [""], 1)
+    assert not repetitions_needed(0.0, [pair], [""], 1)
+    assert repetitions_needed(1e-6, [pair], [""], 1) == Needed()
+
+
+def test_what_a_mean_of_comparisons_needs_is_what_tells_it_apart(rng: np.random.Generator) -> None:
+    pairs = [pair_of(rng.normal(0.0, 1, 100)) for _ in range(3)]
+    weights = np.full(3, 1 / 3)
+    half = combined(pairs, ["a", "b", "c"], weights).half
+    needed = repetitions_needed(half / 2, pairs, ["a", "b", "c"], 1)
+    assert needed.users == pytest.approx(4 * 300, rel=0.02)
+    more = [pair.expected(pair.spread.with_users(needed.users / 300)) for pair in pairs]
+    assert combined(more, ["a", "b", "c"], weights).half < half / 2
+    assert repetitions_needed(half / 2, pairs[:1], ["a"], 1).users > needed.users / 3, "one alone needs more"
+    assert not repetitions_needed(2 * half, pairs, ["a", "b", "c"], 1)

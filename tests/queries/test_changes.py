@@ -37,7 +37,7 @@ def made(tmp_path_factory):
 
 def changes(match, sample, workspace, **options):
     (split,) = match.splits
-    return largest_changes(split, match.cell(split), sample, workspace, **options)
+    return largest_changes(split, match.cells(split)[0], sample, workspace, **options)
 
 
 def test_users_are_ordered_by_their_change_and_lists_marked(made) -> None:
@@ -49,7 +49,7 @@ def test_users_are_ordered_by_their_change_and_lists_marked(made) -> None:
         : len(gains)
     ]
     assert [g.candidate - g.baseline for g in losses] == sorted(difference.tolist())[: len(losses)]
-    split = workspace.split(match.cell(match.splits[0]))
+    split = workspace.split(match.cells(match.splits[0])[0])
     ids = split.train.item_ids.values
     for change in (*gains, *losses):
         code = int(np.flatnonzero(split.train.user_ids.values == change.user)[0])

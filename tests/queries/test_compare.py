@@ -191,7 +191,11 @@ def test_several_matches_are_one_decision_by_the_interval_of_their_mean(matched)
     assert decision.difference == pytest.approx(0.04)
     assert (decision.high - decision.low) / 2 == pytest.approx(half, rel=0.02)
     assert decision.contradicted_by == ()
-    assert decide(matches, request(tolerance=0.03)).answer == "UNDECIDED"
+    assert decision.smaller is None, "half as much would be told apart too"
+    undecided = decide(matches, request(tolerance=0.03))
+    assert undecided.answer == "UNDECIDED" and undecided.smaller is not None
+    assert (undecided.smaller.difference, undecided.smaller.bound) == (pytest.approx(0.04), 0.03)
+    assert undecided.smaller.needed.users == pytest.approx(400 * (half / 0.01) ** 2, rel=0.05)
     assert decide(matches, request(non_inferior=0.001)).answer == "PROMOTED"
 
 

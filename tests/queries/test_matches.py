@@ -22,7 +22,7 @@ def test_two_cells_of_one_split_are_one_match(make) -> None:
     assert (match.candidate, match.baseline) == ("als (c1)", "warp (c2)")
     (split,) = match.splits
     assert split.keys == (("c1",), ("c2",))
-    assert match.cell(split) is a.request.cell
+    assert match.cells(split)[0] is a.request.cell
     assert match.same == ()
 
 

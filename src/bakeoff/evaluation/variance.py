@@ -406,6 +406,12 @@ class PairSpread:
     users: Array
     influence: Doubles
 
+    def expected(self, spread: Spread) -> PairSpread:
+        """Return the difference with another spread, such as that of more splits."""
+        before, after = float(self.spread.users[0]), float(spread.users[0])
+        scale = np.sqrt(after / before) if before > 0 else 1.0
+        return replace(self, spread=spread, influence=scale * self.influence)
+
 
 @dataclass(frozen=True)
 class Needed:
@@ -428,27 +434,39 @@ class Needed:
         return self != Needed()
 
 
-def repetitions_needed(distance: float, spread: Spread, n_fits: int, confidence: float = 0.95) -> Needed:
-    """Return the smallest numbers with which an interval is expected to be narrower than the distance.
+def repetitions_needed(
+    distance: float, pairs: Sequence[PairSpread], groups: Sequence[str], n_fits: int, confidence: float = 0.95
+) -> Needed:
+    """Return the smallest numbers with which the mean of differences is expected to be told from a value.
 
     Args:
-        distance: of the difference from the value that the interval shall not hold, such as 0.
-        spread: of one difference; that of `Spread.fixed` where fitted models are asked about.
-        n_fits: fits of each model on each split behind it, the largest number.
+        distance: of the mean from that value, such as 0, which the interval shall not hold.
+        pairs, groups: as of `combined`. Numbers of splits and fits are those of each difference, numbers of
+            users those of all groups together.
+        n_fits: fits of each model on each split, the largest number.
     """
+    spreads = [pair.spread for pair in pairs]
 
-    def enough(expected: Spread) -> bool:
-        return bool(expected.half_widths(confidence)[0] < abs(distance))
+    def enough(change: Callable[[Spread], Spread]) -> bool:
+        changed = [pair.expected(change(pair.spread)) for pair in pairs]
+        if len(changed) == 1:
+            return bool(changed[0].spread.half_widths(confidence)[0] < abs(distance))
+        return combined(changed, groups, np.full(len(pairs), 1 / len(pairs)), confidence).half < abs(distance)
 
-    if distance == 0 or enough(spread):
+    if distance == 0 or enough(lambda spread: spread):
         return Needed()
-    splits = fits = users = None
-    if spread.n_splits > 1:
-        splits = _least(spread.n_splits + 1, MOST_SPLITS, lambda n: enough(spread.with_splits(n)))
-    if spread.fits_df[0] > 0 and n_fits > 1:
-        fits = _least(n_fits + 1, MOST_FITS, lambda n: enough(spread.with_fits(n / n_fits)))
-    n_users = round(spread.users_df + 1)
-    users = _least(n_users + 1, int(MOST_USERS * n_users), lambda n: enough(spread.with_users(n / n_users)))
+    splits = fits = None
+    if min(spread.n_splits for spread in spreads) > 1:
+        most = max(spread.n_splits for spread in spreads)
+        splits = _least(most + 1, MOST_SPLITS, lambda n: enough(lambda spread: spread.with_splits(n)))
+    if n_fits > 1 and any(spread.fits_df[0] > 0 for spread in spreads):
+        fits = _least(n_fits + 1, MOST_FITS, lambda n: enough(lambda spread: spread.with_fits(n / n_fits)))
+    of_group: dict[str, int] = {}
+    for spread, group in zip(spreads, groups, strict=True):
+        of_group[group] = max(of_group.get(group, 0), round(spread.users_df + 1))
+    n_users = sum(of_group.values())
+    most = int(MOST_USERS * n_users)
+    users = _least(n_users + 1, most, lambda n: enough(lambda spread: spread.with_users(n / n_users)))
     return Needed(splits, fits, users)
 
 

@@ -173,17 +173,16 @@ class Match:
     results: tuple[tuple[Result, ...], tuple[Result, ...]]
     family: str
 
-    def cell(self, split: SplitCells) -> Cell:
-        """Return a cell of the candidate on one of the splits."""
-        of_split = (r for r in self.results[0] if r.record.split_fingerprint == split.fingerprint)
-        return next(of_split).request.cell
+    def cells(self, split: SplitCells) -> list[Cell]:
+        """Return the cells of the candidate on one of the splits."""
+        return [r.request.cell for r in self.results[0] if r.record.split_fingerprint == split.fingerprint]
 
     def split_name(self, split: SplitCells) -> str:
         """Seed and fold of a split; several seeds where chance has no part in it and they are one."""
-        cells = [r.request.cell for r in self.results[0] if r.record.split_fingerprint == split.fingerprint]
-        folds = {c.fold: None for c in cells if c.fold is not None}
-        seeds = " and ".join(str(s) for s in dict.fromkeys(c.split_seed for c in cells))
-        return f"split_seed {seeds}" + (f", fold {' and '.join(map(str, folds))}" if folds else "")
+        cells = self.cells(split)
+        seeds = " and ".join(dict.fromkeys(str(c.split_seed) for c in cells))
+        folds = " and ".join(dict.fromkeys(str(c.fold) for c in cells if c.fold is not None))
+        return f"split_seed {seeds}" + (f", fold {folds}" if folds else "")
 
     @property
     def same(self) -> tuple[str, ...]:
@@ -269,6 +268,7 @@ class Decision:
             single match is its own. None where all matches are of the same cells.
         n_matches: matches in the mean.
         contradicted_by: matches whose own interval has no value in common with this one.
+        smaller: what would be needed of each match to tell a smaller mean; None with a single match.
     """
 
     answer: Answer
@@ -277,6 +277,7 @@ class Decision:
     high: float | None = None
     n_matches: int = 0
     contradicted_by: tuple[str, ...] = ()
+    smaller: SmallerDifference | None = None
 
 
 # -- comparing ---------------------------------------------------------------------------------------
@@ -382,7 +383,7 @@ def _with_breakdown(one: Comparison, request: CompareRequest, workspace: Workspa
         splits=break_down(one.match, leading, samples, workspace, config, request.users),
         answer=answer,
         pair=pair,
-        smaller=_smaller(pair, leading.higher_is_better, max(one.n_seeds), request),
+        smaller=_smaller([pair], [""], leading.higher_is_better, max(one.n_seeds), request),
     )
 
 
@@ -428,19 +429,16 @@ def match_models(a: str, b: str, tables: Sequence[Table]) -> list[Match]:
     Raises:
         UsageError: no such model, a name that several rows have, or no split with results of both.
     """
-    names = {id(table): row_names(table.rows) for table in tables}
+    names = [row_names(table.rows) for table in tables]
+    every = [name for of_table in names for name, _ in of_table]
     for text in (a, b):
-        if not any(matches(text, [name for name, _ in of_table]) for of_table in names.values()):
-            every = [name for of_table in names.values() for name, _ in of_table]
+        if not matches(text, every):
             raise UsageError(no_match("model", text, every))
     pairs = []
-    for table in tables:
-        candidate, baseline = (_row_of(text, names[id(table)]) for text in (a, b))
-        if candidate is None or baseline is None:
-            continue
+    for table, of_table in zip(tables, names, strict=True):
+        candidate, baseline = (_row_of(text, of_table) for text in (a, b))
         others = [row for row in table.rows if row is not candidate and row is not baseline]
-        if match := _match(table, table, candidate, baseline, others):
-            pairs.append(match)
+        pairs += _match(table, candidate, baseline, others)
     if not pairs:
         raise UsageError(f"no split of the experiment has results of both {a!r} and {b!r}")
     return pairs
@@ -456,14 +454,10 @@ def match_experiments(a: Sequence[Table], b: Sequence[Table], names: tuple[str, 
         UsageError: nothing matches, or a matched split holds different rows.
     """
     pairs: list[Match] = []
-    for own in a:
-        for other in b:
-            if own.title != other.title:
-                continue
-            _check_same_splits(own, other, names)
-            for candidate, baseline in _same_models(own.rows, other.rows):
-                if match := _match(own, other, candidate, baseline, [], names):
-                    pairs.append(match)
+    for own, other in ((own, other) for own in a for other in b if own.title == other.title):
+        _check_same_splits(own, other, names)
+        for candidate, baseline in _same_models(own.rows, other.rows):
+            pairs += _match(own, candidate, baseline, (), names)
     if not pairs:
         held = [", ".join(sorted({t.title for t in tables})) or "nothing" for tables in (a, b)]
         raise UsageError(
@@ -495,45 +489,37 @@ def _same_models(a: Sequence[Row], b: Sequence[Row]) -> list[tuple[Row, Row]]:
 
 def _match(
     table: Table,
-    other: Table,
-    candidate: Row,
-    baseline: Row,
+    candidate: Row | None,
+    baseline: Row | None,
     family: Sequence[Row],
-    experiments: tuple[str, str] | None = None,
-) -> Match | None:
-    """Return the splits that both rows have, with the cells of each row of the family that has them all."""
-    rows = [candidate.results, baseline.results]
-    shared = {split.fingerprint for split in split_cells(table.parts, rows)}
+    experiments: tuple[str, ...] = (),
+) -> list[Match]:
+    """Return the splits that both rows have as a match, with each row of the family that has them all."""
+    if candidate is None or baseline is None:
+        return []
+    sides = (candidate.results, baseline.results)
+    shared = {split.fingerprint for split in split_cells(table.parts, sides)}
     if not shared:
-        return None
-    rows += [row.results for row in family if shared <= keys_by_split(row.results).keys()]
+        return []
+    others = [row.results for row in family if shared <= keys_by_split(row.results).keys()]
     parts = [part for part in table.parts if part.fingerprint in shared]
-    done = [
-        tuple(r for r in results if r.record.done and r.record.split_fingerprint in shared)
-        for results in rows[:2]
-    ]
-    prefixes = ("", "") if experiments is None else (f"{experiments[0]}: ", f"{experiments[1]}: ")
-    return Match(
-        title=table.title,
-        candidate=prefixes[0] + candidate.label,
-        baseline=prefixes[1] + baseline.label,
-        splits=split_cells(parts, rows),
-        results=(done[0], done[1]),
-        family=table.title,
-    )
+    done = [tuple(r for r in of if r.record.done and r.record.split_fingerprint in shared) for of in sides]
+    prefixes = [f"{name}: " for name in experiments] or ["", ""]
+    labels = (prefixes[0] + candidate.label, prefixes[1] + baseline.label)
+    splits = split_cells(parts, [*sides, *others])
+    return [Match(table.title, *labels, splits, (done[0], done[1]), table.title)]
 
 
 def _check_same_splits(own: Table, other: Table, names: tuple[str, str]) -> None:
     """Check that a data set, split, split seed and fold mean the same rows in both experiments."""
     fingerprints = {instance: part.fingerprint for part in other.parts for instance in part.instances}
-    for part in own.parts:
-        for instance in part.instances:
-            if fingerprints.get(instance, part.fingerprint) != part.fingerprint:
-                fold = "" if instance[1] is None else f", fold {instance[1]}"
-                raise UsageError(
-                    f"{own.title}, split_seed {instance[0]}{fold}: experiment {names[0]!r} was made on split "
-                    f"{part.fingerprint}, {names[1]!r} on {fingerprints[instance]}: the data are not the same"
-                )
+    for part, instance in [(own_part, at) for own_part in own.parts for at in own_part.instances]:
+        if fingerprints.get(instance, part.fingerprint) != part.fingerprint:
+            fold = "" if instance[1] is None else f", fold {instance[1]}"
+            raise UsageError(
+                f"{own.title}, split_seed {instance[0]}{fold}: experiment {names[0]!r} was made on split "
+                f"{part.fingerprint}, {names[1]!r} on {fingerprints[instance]}: the data are not the same"
+            )
 
 
 # -- metrics -----------------------------------------------------------------------------------------
@@ -597,19 +583,10 @@ def _tests(
 
 def _difference(differences: Differences, at: int, higher: bool | None) -> Difference:
     """Return the first pair of a test in its column `at`, uncorrected."""
-    larger, same, smaller = (int(o[at, 0]) for o in differences.outcomes)
-    return Difference(
-        difference=float(differences.mean[at, 0]),
-        low=float(differences.low[at, 0]),
-        high=float(differences.high[at, 0]),
-        p=float(differences.p[at, 0]),
-        corrected=float(differences.p[at, 0]),
-        effect=float(differences.effect[at, 0]),
-        wins=smaller if higher is False else larger,
-        ties=same,
-        losses=larger if higher is False else smaller,
-        n_users=int(differences.n_users[at]),
-    )
+    d = differences
+    mean, low, high, p, effect = (float(of[at, 0]) for of in (d.mean, d.low, d.high, d.p, d.effect))
+    wins, ties, losses = (int(of[at, 0]) for of in (d.outcomes if higher is not False else d.outcomes[::-1]))
+    return Difference(mean, low, high, p, p, effect, wins, ties, losses, int(d.n_users[at]))
 
 
 def _value(result: Result, column: Column) -> float | None:
@@ -644,20 +621,18 @@ def break_down(
     """
     breakdowns = []
     for split, sample in zip(match.splits, samples, strict=True):
-        name, cell = match.split_name(split), match.cell(split)
+        cell, higher = match.cells(split)[0], metric.higher_is_better
         differences = significance.compare([sample], np.array([[0, 1]]), test_config)
-        alone = _difference(differences, 0, metric.higher_is_better)
+        own = SplitBreakdown(match.split_name(split), _difference(differences, 0, higher))
         if not workspace.store.has_split(cell.split_key):
             key = split.keys[0][0]
             absent = f"the store holds no split {split.fingerprint}: run cell {key} with rerun=true"
-            breakdowns.append(SplitBreakdown(name, alone, absent=absent))
+            breakdowns.append(replace(own, absent=absent))
             continue
         k = metric.column.k or min(LIST_LENGTH, cell.depth)
-        gains, losses = largest_changes(
-            split, cell, sample, workspace, k=k, n=users, higher_is_better=metric.higher_is_better
-        )
-        groups = segments(sample, workspace.split(cell), test_config)
-        breakdowns.append(SplitBreakdown(name, alone, tuple(groups), tuple(gains), tuple(losses)))
+        changes = largest_changes(split, cell, sample, workspace, k=k, n=users, higher_is_better=higher)
+        groups = tuple(segments(sample, workspace.split(cell), test_config))
+        breakdowns.append(replace(own, segments=groups, gains=tuple(changes[0]), losses=tuple(changes[1])))
     return tuple(breakdowns)
 
 
@@ -692,44 +667,51 @@ def answer_of(low: float, high: float, bounds: tuple[float, float], higher_is_be
 def decide(comparisons: Sequence[Comparison], request: CompareRequest) -> Decision:
     """Return the answer of a gate over all matches: that of the interval of their mean difference."""
     own = [
-        (one, one.leading.tested) for one in comparisons if one.leading and one.leading.tested and one.pair
+        (one, one.leading, one.leading.tested, one.pair)
+        for one in comparisons
+        if one.leading is not None and one.leading.tested is not None and one.pair is not None
     ]
     if not own:
         return Decision("UNDECIDED")
-    first, tested = own[0]
-    assert first.leading is not None and first.answer is not None
     if len(own) == 1:
-        return Decision(first.answer, tested.difference, tested.low, tested.high, 1)
-    data_sets = [repr(sorted(one.match.results[0][0].request.cell.dataset.items())) for one, _ in own]
-    weights, config = np.full(len(own), 1 / len(own)), request.test_config
-    mean = combined([one.pair for one, _ in own if one.pair], data_sets, weights, config.confidence)
+        ((one, _, tested, _),) = own
+        assert one.answer is not None
+        return Decision(one.answer, tested.difference, tested.low, tested.high, 1)
+    config, higher = request.test_config, own[0][1].higher_is_better
+    pairs = [pair for *_, pair in own]
+    data_sets = [repr(sorted(one.match.results[0][0].request.cell.dataset.items())) for one, *_ in own]
+    mean = combined(pairs, data_sets, np.full(len(own), 1 / len(own)), config.confidence)
     low, high = mean.difference - mean.half, mean.difference + mean.half
     n_differ: dict[str, int] = {}
-    for (_, of_match), name in zip(own, data_sets, strict=True):
-        n_differ[name] = max(n_differ.get(name, 0), of_match.wins + of_match.losses)
+    for (_, _, tested, _), name in zip(own, data_sets, strict=True):
+        n_differ[name] = max(n_differ.get(name, 0), tested.wins + tested.losses)
     if significance.least_p(sum(n_differ.values())) > config.level:
         low, high = min(low, 0.0), max(high, 0.0)
-    apart = [one.match for one, of_match in own if of_match.high < low or of_match.low > high]
+    apart = [one.match for one, _, tested, _ in own if tested.high < low or tested.low > high]
     return Decision(
-        answer_of(low, high, request.bounds, first.leading.higher_is_better is True),
+        answer_of(low, high, request.bounds, higher is True),
         *(mean.difference, low, high, len(own)),
         tuple(f"{match.title}: {match.candidate}" for match in apart),
+        _smaller(pairs, data_sets, higher, max(max(one.n_seeds) for one, *_ in own), request),
     )
 
 
 def _smaller(
-    pair: PairSpread, higher: bool | None, n_fits: int, request: CompareRequest
+    pairs: Sequence[PairSpread],
+    data_sets: Sequence[str],
+    higher: bool | None,
+    n_fits: int,
+    request: CompareRequest,
 ) -> SmallerDifference | None:
-    """Return what it takes to tell the difference, else half of it, from the nearest bound of a gate or 0."""
+    """Return what it takes to tell the mean difference, else half of it, from a gate's nearest bound or 0."""
     sign = -1 if higher is False else 1
+    difference = float(np.mean([pair.difference for pair in pairs]))
     upper, lower = request.bounds if request.gate else (0.0, 0.0)
-    bound = sign * (upper if sign * pair.difference > upper else lower)
-    distance = pair.difference - bound
-    if lower <= sign * pair.difference <= upper:
+    if lower <= sign * difference <= upper:
         return None
-    for part in (1.0, 0.5):
-        confidence = request.test_config.confidence
-        needed = repetitions_needed(part * distance, pair.spread, n_fits, confidence)
+    bound = sign * (upper if sign * difference > upper else lower)
+    for distance in (difference - bound, (difference - bound) / 2):
+        needed = repetitions_needed(distance, pairs, data_sets, n_fits, request.test_config.confidence)
         if needed:
-            return SmallerDifference(bound + part * distance, bound, needed)
+            return SmallerDifference(bound + distance, bound, needed)
     return None

@@ -129,7 +129,7 @@ def _needed(
     samples = [read_sample(store, split, [column]) for split in splits]
     pair = pair_spread(samples, (0, 1), config)
     n_fits = max(len(keys) for split in splits for keys in split.keys)
-    return repetitions_needed(pair.difference, pair.spread, n_fits, config.confidence)
+    return repetitions_needed(pair.difference, [pair], [""], n_fits, config.confidence)
 
 
 def _other_k(column: Column, leading: Column) -> bool:

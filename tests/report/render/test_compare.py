@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,9 @@ def test_what_a_smaller_difference_needs_is_said() -> None:
     smaller = SmallerDifference(0.01, -0.002, Needed(splits=7, users=1200))
     out = printed(comparison_of(line(), leading=line(), smaller=smaller))
     assert "+0.0100" in out and "-0.002" in out and "7 splits or 1,200 users" in out
+    ones = [comparison_of(line(), leading=line(), answer="UNDECIDED")] * 2
+    decision = Decision("UNDECIDED", 0.02, -0.01, 0.05, 2, smaller=replace(smaller, needed=Needed(users=99)))
+    assert "+0.0100" in decided(decision, *ones).splitlines()[-1] and "99 users" in decided(decision, *ones)
 
 
 def test_how_it_was_tested_is_said() -> None:

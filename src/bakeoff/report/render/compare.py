@@ -12,6 +12,7 @@ from bakeoff.queries.compare import (
     Decision,
     Match,
     MetricComparison,
+    SmallerDifference,
     SplitBreakdown,
 )
 from bakeoff.queries.recommend import ListedItem
@@ -53,13 +54,7 @@ def print_comparison(one: Comparison, request: CompareRequest, console: Console 
         _print_metrics(one, test_config, console)
     if leading is not None:
         _print_splits(match, leading, one.splits, test_config, console)
-        if one.smaller is not None:
-            smaller = one.smaller
-            say(
-                console,
-                f"To tell {smaller.difference:+.4f} in {leading.column.name} from {smaller.bound:g} would "
-                f"take about {needed_text(smaller.needed)}.",
-            )
+        _print_smaller(one.smaller, leading.column.name, console)
     console.print()
 
 
@@ -98,6 +93,16 @@ def print_decision(
     )
     if decision.contradicted_by:
         say(console, f"The interval of the mean contradicts that of {'; '.join(decision.contradicted_by)}.")
+    _print_smaller(decision.smaller, f"{leading.column.name}, mean of all comparisons,", console)
+
+
+def _print_smaller(smaller: SmallerDifference | None, name: str, console: Console) -> None:
+    if smaller is not None:
+        say(
+            console,
+            f"To tell {smaller.difference:+.4f} in {name} from {smaller.bound:g} would "
+            f"take about {needed_text(smaller.needed)}.",
+        )
 
 
 def _console(console: Console | None) -> Console:
