@@ -757,18 +757,24 @@ def recommend_command() -> None:
         Value("A,B,...", _entries, lambda ctx: ("ranx", "recommenders", "sklearn"), several=True),
         "libraries to compare with, [] for none (default: those that are installed)",
     ),
-    *(*SELECTION, NAME, RESULTS_DIR, FORMAT),
+    _option("refit", INTEGER, "number of cells to fit again; their lists are compared", default="0"),
+    _option("refit_seed", INTEGER, "of a random sample (default: the cheapest cells, of each model in turn)"),
+    _option("time_limit", NUMBER, "seconds in which the fits end, by the time that they took before"),
+    *(*SELECTION, NAME, RESULTS_DIR, TRUST, FORMAT),
 )
 def verify_command() -> None:
-    """Recompute every number by independent code.
+    """Hold an experiment to its store, by independent code.
 
     Recomputes metrics.csv and the values by user from the stored lists, ranks and splits, by code that
     shares none with the evaluation: a plain formula for each metric, and the libraries whose formula is the
     same (pip install 'bakeoff[verify]'). Checks the lists too: nothing seen in train, no repeats, ranks
     that fit, splits with their fingerprints.
 
-    Exit code 0 if all agree to 1e-9 (relative above 1), 1 if something differs: each is named by cell and
-    metric.
+    Makes the reports and tables again from the store and compares them with the files, and follows the
+    chain of hashes: data, split, model, lists, numbers, report; with --trust the source files too.
+
+    Exit code 0 if all agree (numbers to 1e-9, relative above 1), 1 if something differs: each is named by
+    cell and metric, or by file and line.
     """
 
 
@@ -838,7 +844,7 @@ def _cell_filter(options: dict[str, Any]) -> CellFilter:
     from bakeoff.queries.select import CellFilter
 
     models = [text.strip().removeprefix("[").removesuffix("]") for text in options.pop("models", ())]
-    return CellFilter(models=models[0] if len(models) == 1 else models, **options)
+    return CellFilter(models=models[0] if len(models) == 1 else tuple(models), **options)
 
 
 def _test_config(options: dict[str, Any]) -> TestConfig:

@@ -14,7 +14,14 @@ from bakeoff.errors import ConfigError, Unsupported, UsageError, check_range
 from bakeoff.evaluation.catalogue import default_paths, leading_k, resolve
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.log import logger
-from bakeoff.queries.select import CellFilter, Result, select, stored_experiment
+from bakeoff.queries.select import (
+    NOT_STORED,
+    CellFilter,
+    Result,
+    select,
+    stored_experiment,
+    stored_record,
+)
 from bakeoff.run import grid
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import split_label
@@ -26,8 +33,6 @@ from bakeoff.storage.store import Store
 
 if TYPE_CHECKING:
     from bakeoff.queries.comparison import Table
-
-NOT_STORED = "not stored: run its command again (it stands in experiment.json)"
 
 UNFINISHED_SHOWN = 3
 """Number of cells without lists that an export names; more are counted."""
@@ -211,7 +216,7 @@ def report(
     tracking.check(mlflow, "")
     experiment, folder = _selected(stored_experiment(name, results_dir), cells), results_dir / name
     workspace = Workspace(Store(results_dir / "store"))
-    records = [_stored_or_missing(request, workspace.store) for request in experiment.requests]
+    records = [stored_record(request, workspace.store) for request in experiment.requests]
     if all(record.status == "missing" for record in records):
         damages = [record.reason for record in records if record.reason != NOT_STORED]
         nothing = f"{workspace.store.root}: it holds no cell of experiment {name!r}; {folder} stays as it is"
@@ -435,22 +440,43 @@ def verify(
     results_dir: Path,
     references: Sequence[str] | None = None,
     cells: CellFilter = EVERY_CELL,
+    refit: int = 0,
+    refit_seed: int | None = None,
+    time_limit: float | None = None,
+    trust: bool = False,
     form: Form = "table",
 ) -> int:
-    """Recompute the numbers of an experiment by independent code; return 1 where something differs, else 0.
+    """Hold an experiment to its store, by independent code; return 1 where something differs, else 0.
 
     Args:
-        cells: which of its cells are checked.
+        cells: which of its cells are checked; the reports are compared if it is every cell.
+        refit: number of cells to fit again.
+        refit_seed: of a random sample of them; None takes the cheapest cells of each model.
+        time_limit: seconds in which the fits have to end.
+        trust: whether classes and metrics that the experiment names may be imported, though bakeoff does not
+            ship them, and its source files read.
     """
+    from bakeoff.report import proof
     from bakeoff.report.render import json
     from bakeoff.report.render.verify import print_verification
     from bakeoff.verify.check import verify as check
     from bakeoff.verify.libraries import select_libraries, unavailable_libraries
 
+    check_range("refit", refit, 0, integer=True)
+    if time_limit is not None:
+        check_range("time_limit", time_limit, above=0)
     libraries = select_libraries(references)
-    experiment = stored_experiment(name, results_dir)
-    keys = None if cells == EVERY_CELL else {r.key for r in _selected(experiment, cells).requests}
-    result = check(experiment, results_dir / name, Store(results_dir / "store"), libraries, keys)
+    experiment, store = stored_experiment(name, results_dir, trust=trust), Store(results_dir / "store")
+    selected = experiment if cells == EVERY_CELL else _selected(experiment, cells)
+    keys = None if selected is experiment else {r.key for r in selected.requests}
+    result = check(experiment, results_dir / name, store, libraries, keys)
+    proof.follow(selected, experiment.report, store, result, trust=trust)
+    if selected is experiment:
+        proof.compare(experiment, results_dir / name, store, result, trust=trust)
+    if refit:
+        from bakeoff.verify.refit import refit_sample
+
+        refit_sample(selected, store, result, refit, refit_seed, time_limit, trust=trust)
     if form == "json":
         json.write({"experiment": name, "agrees": result.agrees, **json.plain(result)})
     else:
@@ -496,7 +522,7 @@ def _results(
     """
     results = []
     for request in experiment.requests:
-        record = new.get(request.key) or _stored_or_missing(request, workspace.store)
+        record = new.get(request.key) or stored_record(request, workspace.store)
         if record.done:
             record = remeasure(record, request.cell, workspace, evaluation)
         results.append(Result(request, record))
@@ -516,22 +542,18 @@ def _report(
 
     The tables are printed unless JSON is.
     """
-    from bakeoff.queries.comparison import comparison
-    from bakeoff.queries.pairs import with_uncertainty
-    from bakeoff.queries.verdict import with_verdicts
-    from bakeoff.report import files
+    from bakeoff.report import files, proof
     from bakeoff.report.render.console import print_tables
 
     logger.debug("experiment %s: write the reports", experiment.name)
     metrics = resolve(evaluation.metrics)
-    tables = comparison(results, evaluation.ks, metrics)
-    tables = with_uncertainty(tables, metrics, workspace.store, test_config)
-    tables = with_verdicts(tables, metrics, workspace.store, test_config)
+    tables = proof.tables(results, evaluation.ks, metrics, workspace.store, test_config)
     files.write(
         *(folder, experiment.name, results, evaluation.ks, metrics, experiment.commands),
         store=workspace.store,
         tables=tables,
     )
+    proof.record(folder, experiment, results, evaluation, test_config)
     if form == "table":
         print_tables(experiment.name, results, evaluation.ks, metrics, folder, tables=tables)
     return tables
@@ -541,12 +563,3 @@ def _selected(experiment: Experiment, cells: CellFilter) -> Experiment:
     """Return an experiment with the cells that a filter keeps."""
     requests = select(experiment.requests, cells, f"experiment {experiment.name!r}")
     return Experiment(experiment.name, tuple(requests), experiment.commands)
-
-
-def _stored_or_missing(request: CellRequest, store: Store) -> Record:
-    """Return the stored record of a cell, or one with the status missing that says what to do."""
-    record, damage = store.readable(request.key)
-    if record is not None:
-        return record
-    reason = f"{damage}; run its command again" if damage else NOT_STORED
-    return Record(key=request.key, status="missing", reason=reason, cell=request.cell)

@@ -78,7 +78,7 @@ class Study:
         key: of its cell.
         run: split seed, fold and seed.
         record: of its trials.
-        space: the model's search space, as configured.
+        space: the model's search space, by name.
         before: mean and interval, on test, of the tuned metric for the same model untuned, or None.
         after: likewise for the tuned one.
         untested: why one of them is None, else "".
@@ -224,7 +224,7 @@ def _study(result: Result, untuned: Mapping[str, Record]) -> Study:
         if twin is not None:
             untested = "the untuned model has no results"
     run = Run(request.cell.split_seed, request.cell.fold, request.cell.seed)
-    space = request.cell.space
+    space = dict(sorted(request.cell.space.items()))  # as it is stored: a run and a report say the same
     return Study(request.key, run, record.tuning, space, before, after, untested)
 
 

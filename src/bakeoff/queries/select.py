@@ -26,6 +26,7 @@ from bakeoff.run.naming import (
 )
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest, Record
+from bakeoff.storage.store import Store
 
 
 class Result(NamedTuple):
@@ -100,6 +101,18 @@ def stored_experiment(
     if name not in names:
         raise UsageError(f"no {what} {name!r} in {results}: {nearest(name, names)}")
     return Experiment.read(results / name, name, trust=trust)
+
+
+NOT_STORED = "not stored: run its command again (it stands in experiment.json)"
+
+
+def stored_record(request: CellRequest, store: Store) -> Record:
+    """Return the stored record of a cell, or one with the status missing that says what to do."""
+    record, damage = store.readable(request.key)
+    if record is not None:
+        return record
+    reason = f"{damage}; run its command again" if damage else NOT_STORED
+    return Record(key=request.key, status="missing", reason=reason, cell=request.cell)
 
 
 # -- cells -------------------------------------------------------------------------------------------

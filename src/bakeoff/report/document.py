@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
+import platform
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 
+from bakeoff._version import __version__
 from bakeoff.evaluation.metric import Metric
-from bakeoff.hashing import canonical_json
+from bakeoff.hashing import canonical_json, content_hash, file_hash
 from bakeoff.queries.comparison import Part, Run, Table
 from bakeoff.queries.select import Result
 from bakeoff.report.tuning import grids as tuning_grids
 from bakeoff.report.tuning import notes as tuning_notes
 from bakeoff.report.tuning import tuned
 from bakeoff.report.view import (
+    NOTHING,
     Entry,
     Grid,
     Head,
@@ -30,7 +36,9 @@ from bakeoff.report.view import (
     status_text,
     visible,
 )
+from bakeoff.run.naming import cell_label
 from bakeoff.storage.record import STORED, Environment
+from bakeoff.verify.chain import LINKS, chain
 
 DEFINITIONS = (
     "In the formulas k is the cutoff, H the number of hits in the first k places and R that of the user's "
@@ -66,6 +74,7 @@ class Document:
     definitions: tuple[tuple[str, str], ...]
     environments: tuple[str, ...]
     commands: tuple[str, ...]
+    proof: Grid
     verdict: tuple[tuple[str, str], ...] = ()
 
 
@@ -94,6 +103,7 @@ def document(
         definitions=tuple((visible(n), definition(m)) for n, m in metrics.items()),
         environments=_environments(results),
         commands=tuple(visible(c) for c in commands),
+        proof=_proof(results, {c.k for t in tables for c in t.columns if c.k is not None}, metrics),
         verdict=paragraphs(tables),
     )
 
@@ -226,3 +236,50 @@ def _environment(environment: Environment) -> str:
     for module, supplied in sorted(environment.libraries.items()):
         words.append(supplied if supplied.startswith(f"{module} ") else f"{module} ({supplied})")
     return visible(", ".join(words))
+
+
+# -- the proof of a report ---------------------------------------------------------------------------
+
+_DIGEST = "BLAKE2b of this file, with zeros in its place: "
+_ZEROS = "0" * 32
+
+
+@cache
+def writer() -> str:
+    """Return what decides the bytes of a report beside its numbers: versions, code, and platform."""
+    folder = Path(__file__).parents[1]
+    code = (p for p in sorted(folder.rglob("*")) if p.suffix in (".py", ".css", ".js", ".j2"))
+    hashes = [[p.relative_to(folder).as_posix(), file_hash(p)] for p in code]
+    own = f"bakeoff {__version__} (code {content_hash(canonical_json(hashes).encode())[:12]})"
+    drawn = f"vl-convert-python {version('vl-convert-python')}"
+    return f"{own}, {drawn}, {platform.system()} {platform.machine()}"
+
+
+def digest_line() -> str:
+    """Return the text that stands once, last, in a report before `sealed` fills in its digest."""
+    return f"{_DIGEST}{_ZEROS}"
+
+
+def sealed(text: str) -> str:
+    """Return a report with its digest."""
+    before, line, after = text.rpartition(digest_line())
+    return f"{before}{line[: -len(_ZEROS)]}{content_hash(text.encode())}{after}"
+
+
+def is_sealed(text: str) -> bool:
+    """Return whether a report has the digest of its own text."""
+    before, line, after = text.rpartition(_DIGEST)
+    digest, rest = after[: len(_ZEROS)], after[len(_ZEROS) :]
+    return digest == content_hash(f"{before}{line}{_ZEROS}{rest}".encode())
+
+
+def _proof(results: Sequence[Result], ks: Collection[int], metrics: Collection[str]) -> Grid:
+    """Return a row for each done cell: the hashes of what its numbers follow from."""
+    labels = {r.request.key: cell_label(r.request.cell) for r in reversed(results)}
+    rows = [
+        (Entry(visible(labels[key])), Entry(key), *(Entry(link or NOTHING) for link in links))
+        for key, links in chain(results, ks, metrics).items()
+    ]
+    return Grid(
+        f"Made by {writer()}", tuple(map(Head, ("cell", "key", *LINKS))), tuple(rows)
+    ).without_constants()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,16 +52,11 @@ def write(
     """
     earlier = lost(folder, name, results, ks, metrics)
     compared = comparison(results, ks, metrics) if tables is None else tables
-    compared = [_with_notes(table, store) for table in compared]
-    files = _charted(name, results, compared, metrics, commands, store)
-    files |= {
-        "metrics.csv": rows.csv_text(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
-        "metrics.parquet": rows.parquet_bytes(rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
-        "cells.csv": rows.csv_text(rows.CELL_COLUMNS, rows.cell_rows(results)),
-        "cells.parquet": rows.parquet_bytes(rows.CELL_COLUMNS, rows.cell_rows(results)),
-    }
-    if trials := rows.tuning_rows(results):
-        files["tuning.csv"] = rows.csv_text(rows.TUNING_COLUMNS, trials)
+    files = texts(name, results, compared, metrics, commands, store)
+    for table, (columns, lines) in rows_of(results, ks, metrics).items():
+        files[f"{table}.csv"] = rows.csv_text(columns, lines)
+        if table != "tuning":
+            files[f"{table}.parquet"] = rows.parquet_bytes(columns, lines)
     for file, content in files.items():
         with replacing(folder / file) as temporary:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -70,6 +65,18 @@ def write(
             old.unlink(missing_ok=True)
     if earlier:
         logger.warning("%s", earlier)
+
+
+def rows_of(
+    results: Sequence[Result], ks: Sequence[int], metrics: Collection[str]
+) -> dict[str, tuple[tuple[str, ...], list[rows.CsvRow]]]:
+    """Return columns and rows of `metrics`, `cells` and, where a cell was tuned, `tuning`."""
+    tables = {
+        "metrics": (rows.METRIC_COLUMNS, rows.metric_rows(results, ks, metrics)),
+        "cells": (rows.CELL_COLUMNS, rows.cell_rows(results)),
+        "tuning": (rows.TUNING_COLUMNS, rows.tuning_rows(results)),
+    }
+    return {name: table for name, table in tables.items() if name != "tuning" or table[1]}
 
 
 def lost(
@@ -103,7 +110,7 @@ def lost(
     return f"{folder}: the earlier report also had {listed}; `{command}` writes it again"
 
 
-def _charted(
+def texts(
     name: str,
     results: Sequence[Result],
     tables: Sequence[Table],
@@ -111,7 +118,12 @@ def _charted(
     commands: Sequence[str],
     store: Store | None,
 ) -> dict[str, str | bytes]:
-    """Return the report for each reader, and the charts."""
+    """Return the report for each reader, and the charts: name of the file -> content.
+
+    Args:
+        tables: the comparison, with intervals and marks.
+    """
+    tables = [_with_notes(table, store) for table in tables]
     wide, sheet, paper = (
         document(name, results, tables, metrics, commands, per_grid=n)
         for n in (None, markdown.COLUMNS, latex.COLUMNS)

@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from bakeoff.errors import UsageError
+from bakeoff.hashing import identity
 from bakeoff.run.cell import StoredCell
 from bakeoff.storage.record import CellRequest
 from bakeoff.storage.store import read_json, write_json
 
 
+class ReportRecord(msgspec.Struct, frozen=True):
+    """What the written report was made from, so that it can be made again and compared.
+
+    Args:
+        writer: bakeoff and what else decides the bytes, with versions.
+        ks: cutoffs.
+        metrics: names and import paths, in the order of the tables.
+        statistics: parameters of `TestConfig`.
+        rows: `row_name` of its cells.
+        n_commands: number of the experiment's commands at that time.
+        chain: key of a cell -> short hashes of its links (`report.proof.LINKS`), "" where one is not known.
+    """
+
+    writer: str
+    ks: tuple[int, ...]
+    metrics: tuple[tuple[str, str], ...]
+    statistics: Mapping[str, Any]
+    rows: tuple[str, ...]
+    n_commands: int
+    chain: Mapping[str, tuple[str, ...]]
+
+
+def row_name(request: CellRequest) -> str:
+    """Return a short name of a row of the tables; several rows may share a key."""
+    return identity("r", list(request.order))
+
+
 class Experiment(msgspec.Struct, frozen=True):
-    """The file `experiment.json`: sorted and without times, so that the same cells give the same bytes."""
+    """The file `experiment.json`: sorted and without times, so that the same cells give the same bytes.
+
+    report: None before the first report, and in files of earlier versions.
+    """
 
     name: str
     requests: tuple[CellRequest, ...] = msgspec.field(name="cells", default=())
     commands: tuple[str, ...] = ()
+    report: ReportRecord | None = None
 
     @classmethod
     def read(cls, folder: Path, name: str, *, trust: bool = False) -> Experiment:
@@ -40,13 +73,14 @@ class Experiment(msgspec.Struct, frozen=True):
             raise UsageError(f"{error}; use another name or fresh=true") from error
         cells = (r.cell if trust else StoredCell.of(r.cell) for r in stored.requests)
         requests = tuple(CellRequest(r.key, cell) for r, cell in zip(stored.requests, cells, strict=True))
-        return cls(name, requests, stored.commands)
+        return cls(name, requests, stored.commands, stored.report)
 
     def with_cells(self, requests: Iterable[CellRequest], command: str) -> Experiment:
         """Return this experiment with more cells, each once, in the order of the tables."""
         merged = {request.order: request for request in (*self.requests, *requests)}
         commands = dict.fromkeys((*self.commands, command))
-        return Experiment(self.name, tuple(merged[order] for order in sorted(merged)), tuple(commands))
+        requests = tuple(merged[order] for order in sorted(merged))
+        return Experiment(self.name, requests, tuple(commands), self.report)
 
     def write(self, folder: Path) -> None:
         write_json(folder / "experiment.json", self)

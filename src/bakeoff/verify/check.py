@@ -37,8 +37,8 @@ class Fault:
     """A difference between what is stored and what it should be.
 
     Args:
-        key: of the cell.
-        label: of the cell.
+        key: of the cell, "" for a file of the report.
+        label: of the cell, or the name of the file.
         message: what differs.
     """
 
@@ -79,6 +79,10 @@ class Verification:
         unverified: metric -> reason why its values could not be recomputed.
         without_numbers: cells that have not run or have failed, with the reason.
         libraries: names and versions of the libraries that computed values.
+        n_chains: number of cells whose chain of hashes was followed.
+        files: of the report -> "as made again" or "differs".
+        not_checked: what was left out of the chains, the files and the fits -> the reason.
+        refits: a line for each cell that was fitted again.
     """
 
     n_cells: int = 0
@@ -90,6 +94,10 @@ class Verification:
     unverified: dict[str, str] = field(default_factory=dict)
     without_numbers: list[str] = field(default_factory=list)
     libraries: list[str] = field(default_factory=list)
+    n_chains: int = 0
+    files: dict[str, str] = field(default_factory=dict)
+    not_checked: dict[str, str] = field(default_factory=dict)
+    refits: list[str] = field(default_factory=list)
 
     @property
     def agrees(self) -> bool:

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from bakeoff.queries.comparison import Table
-from bakeoff.report.document import DEFINITIONS
+from bakeoff.report.document import DEFINITIONS, digest_line, sealed
 from bakeoff.report.page import BESIDE_N, BEST, OPEN_SECTIONS, Page
 from bakeoff.report.view import Entry, Grid, Head, metric_grid
 from bakeoff.storage.store import write_text
@@ -29,14 +29,16 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("report.html.j2").render(
+    text = environment.get_template("report.html.j2").render(
         page=page,
         definitions=DEFINITIONS,
         best=BEST,
         n_metrics=1 + BESIDE_N,
         open_sections=OPEN_SECTIONS,
+        digest_line=digest_line(),
         bundle=bundle() if page.sections else "",
     )
+    return sealed(text)
 
 
 # -- the script that draws the charts ---------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from bakeoff.report.document import Document
+from bakeoff.report.document import Document, digest_line, sealed
 from bakeoff.report.view import Entry, Grid, Head
 
 COLUMNS = 4
@@ -84,7 +84,8 @@ def render(document: Document) -> str:
         last = len(section.tuning) - 1
         grids += [(g, section.tuning_notes if n == last else ()) for n, g in enumerate(section.tuning)]
     tables = [_table(grid, notes, number) for number, (grid, notes) in enumerate(grids, 1)]
-    return "\n\n".join([_HEAD, *tables]) + "\n"
+    made_by = "".join(c if c.isprintable() else " " for c in document.proof.caption)
+    return sealed("\n\n".join([_HEAD, *tables, f"% {made_by}\n% {digest_line()}"]) + "\n")
 
 
 def escape(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from bakeoff.report.charts.static import Drawing
-from bakeoff.report.document import DEFINITIONS, Document, Section
+from bakeoff.report.document import DEFINITIONS, Document, Section, digest_line, sealed
 from bakeoff.report.view import Entry, Grid
 
 COLUMNS = 9
@@ -34,7 +34,9 @@ def render(document: Document, drawings: Sequence[Drawing] = ()) -> str:
         blocks += ["## Environment", _bullets(escape(line) for line in document.environments)]
     if document.commands:
         blocks += ["## Run it again", code("\n".join(document.commands))]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    summary = f"<details><summary>{escape(document.proof.caption)}</summary>"
+    blocks += ["## Proof", summary, table(document.proof), "</details>", digest_line()]
+    return sealed("\n\n".join(block for block in blocks if block) + "\n")
 
 
 def escape(text: str) -> str:

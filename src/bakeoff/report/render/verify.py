@@ -36,7 +36,7 @@ def print_verification(
     for fault in result.faults:
         by_cell.setdefault((fault.key, fault.label), []).append(fault.message)
     for (key, label), messages in by_cell.items():
-        say(console, f"Cell {key}, {label}:", style="bold")
+        say(console, f"Cell {key}, {label}:" if key else f"{label}:", style="bold")
         for message in messages[:FAULTS]:
             say(console, f"  {message}")
         if len(messages) > FAULTS:
@@ -81,16 +81,22 @@ def _scientific(difference: float) -> str:
 
 def _notes(result: Verification) -> list[str]:
     notes = [f"Means recomputed with {', '.join(result.libraries)}."] if result.libraries else []
+    same = [name for name, state in result.files.items() if state != "differs" and "/" not in name]
+    notes += [f"The same when made again from the store: {', '.join(same)}."] if same else []
+    notes += [f"Chains of hashes followed: {result.n_chains}."] if result.n_chains else []
+    notes += result.refits
     notes += [f"Not verified: {metric} ({reason})." for metric, reason in sorted(result.unverified.items())]
+    notes += [f"Not checked: {what} ({reason})." for what, reason in sorted(result.not_checked.items())]
     return [*notes, *(f"No numbers: {text}." for text in result.without_numbers)]
 
 
 def _outcome(result: Verification) -> str:
     if not result.agrees:
-        cells = len({fault.key for fault in result.faults})
+        cells = len({fault.key for fault in result.faults if fault.key})
+        names = len({fault.label for fault in result.faults if not fault.key})
+        places = [f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((cells, "cell"), (names, "file")) if n]
         count = len(result.faults)
-        differences = f"{count} {'difference' if count == 1 else 'differences'}"
-        return f"{differences} in {cells} {'cell' if cells == 1 else 'cells'}."
+        return f"{count} {'difference' if count == 1 else 'differences'} in {' and '.join(places)}."
     except_for = " but those named above" if result.unverified else ""
     return (
         f"All numbers{except_for} agree to {_scientific(TOLERANCE)} (relative above 1). No list repeats an "
