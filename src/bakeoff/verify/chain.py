@@ -47,12 +47,11 @@ def _links(cell: Cell, record: Record, ks: Collection[int], metrics: Collection[
         if metric in metrics and (k is None or k in ks)
     ]
     dataset = cell.contents.get("dataset") or {k: v for k, v in cell.dataset.items() if k != "name"}
-    seed = cell.seed if cell.seeded else None
     return (
         _short(dataset),
         record.inputs.get("data", "")[:SHORT],
         record.inputs.get("split", "")[:SHORT],
-        _short([cell.model_target, record.parameters, seed]),
+        _short([cell.model_target, record.parameters, record.cell.seed]),
         _short(arrays) if arrays else "",
         _short(numbers),
     )
