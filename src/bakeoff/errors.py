@@ -13,7 +13,9 @@ A message is one line that says what was found, where, what was expected and wha
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class BakeoffError(Exception):
@@ -112,6 +114,43 @@ def check_flag(name: str, value: object) -> None:
     """Raise ConfigError unless value is true or false."""
     if not isinstance(value, bool):
         raise ConfigError(f"{name}={value!r}: expected true or false")
+
+
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that Windows takes for devices, with any suffix."""
+
+
+def check_file_name(what: str, name: str) -> str:
+    """Return a name or a key that is about to become a part of a path.
+
+    Raises:
+        UsageError: it would lead elsewhere, or no file can bear it everywhere.
+    """
+    wrong = (
+        ("it is empty", not name),
+        ("it begins with a dot", name.startswith(".")),
+        ("it holds a slash", any(c in name for c in "/\\")),
+        ("it holds control characters", not name.isprintable()),
+        ("it is longer than 150 bytes", len(name.encode(errors="replace")) > 150),
+        ("it is the name of a device", _DEVICE.fullmatch(name) is not None),
+    )
+    reason = next((reason for reason, is_wrong in wrong if is_wrong), "")
+    if reason:
+        shown = name if len(name) <= 60 else f"{name[:60]}..."
+        raise UsageError(f"{what} {shown!r}: expected the name of a file; {reason}")
+    return name
+
+
+def check_inside(folder: Path) -> Path:
+    """Return a folder, of which nothing may lead out of it or wait for ever when it is opened.
+
+    Raises:
+        UsageError: it is a link, or it holds a link, a pipe or a device.
+    """
+    for path in (folder, *(folder.iterdir() if folder.is_dir() else ())):
+        if path.is_symlink() or (path.exists() and not (path.is_file() or path.is_dir())):
+            raise UsageError(f"{path}: a link, a pipe or a device; expected a file or a folder of its own")
+    return folder
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from bakeoff.config.hydra_errors import explain
 from bakeoff.config.overrides import CommandLine, Compose, Grid, Job
 from bakeoff.config.settings import Settings
 from bakeoff.config_files import Config
-from bakeoff.errors import BakeoffError, ConfigError
+from bakeoff.errors import BakeoffError, ConfigError, check_file_name
 from bakeoff.hashing import identity
 from bakeoff.queries.params_from import with_params_from
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter, with_content_hashes
@@ -335,9 +335,9 @@ def experiment_name(config: DictConfig, cell: Cell) -> str:
         ConfigError: it cannot be the name of a folder.
     """
     name = str(_plain(config).get("name") or cell.dataset["name"])
-    if not name or name.startswith(".") or "/" in name or "\\" in name or name == "store":
-        raise ConfigError(f"name={name!r}: expected the name of a folder, without slashes, and not 'store'")
-    return name
+    if name == "store":
+        raise ConfigError("name='store': the folder of the stored cells; expected another name")
+    return check_file_name("name", name)
 
 
 def _plain(config: DictConfig, *, resolve: bool = True) -> Config:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bakeoff.errors import UsageError
+from bakeoff.errors import UsageError, check_file_name, check_inside
 from bakeoff.hashing import identity
 from bakeoff.run.cell import StoredCell
 from bakeoff.storage.record import CellRequest
@@ -64,6 +64,9 @@ class Experiment(msgspec.Struct, frozen=True):
         Raises:
             UsageError: the file is not an experiment.
         """
+        check_file_name("experiment", name)
+        for inside in (folder, folder / "charts"):
+            check_inside(inside)
         path = folder / "experiment.json"
         if not path.exists():
             return cls(name)
@@ -72,6 +75,8 @@ class Experiment(msgspec.Struct, frozen=True):
         except ValueError as error:
             raise UsageError(f"{error}; use another name or fresh=true") from error
         cells = (r.cell if trust else StoredCell.of(r.cell) for r in stored.requests)
+        for request in stored.requests:
+            check_file_name(f"{path}: key", request.key)
         requests = tuple(CellRequest(r.key, cell) for r, cell in zip(stored.requests, cells, strict=True))
         return cls(name, requests, stored.commands, stored.report)
 

@@ -39,7 +39,7 @@ from msgspec.structs import replace
 from bakeoff.arrays import Array, Codes, Floats
 from bakeoff.data.serialization import load_dataset, save_dataset
 from bakeoff.data.source import Dataset
-from bakeoff.errors import UsageError
+from bakeoff.errors import UsageError, check_file_name, check_inside
 from bakeoff.hashing import canonical_json, content_hash, file_hash
 from bakeoff.run.cell import StoredCell
 from bakeoff.splits.base import Split, load_split, save_split
@@ -103,13 +103,24 @@ class Store:
         self._files: dict[str, Mapping[str, str]] = {}  # `Record.files` as last read or written here
 
     def cell_folder(self, key: str) -> Path:
-        return self.root / "cells" / key
+        return self._folder("cells", key)
 
     def split_folder(self, key: str) -> Path:
-        return self.root / "splits" / key
+        return self._folder("splits", key)
 
     def data_folder(self, key: str) -> Path:
-        return self.root / "data" / key
+        return self._folder("data", key)
+
+    def _folder(self, kind: str, key: str) -> Path:
+        """Return a folder of the store.
+
+        Raises:
+            UsageError: the key is no file name, or the folder leads out of the store.
+        """
+        parent = self.root / kind
+        if parent.is_symlink():
+            raise UsageError(f"{parent}: a link; expected a folder of the store")
+        return check_inside(parent / check_file_name("key", key))
 
     # -- cells -----------------------------------------------------------------------------------
 
