@@ -87,6 +87,6 @@ class Counts(StartsAt):
                 raise ValueError("diverged")
             self._order = np.roll(items, 6 * self.noise - epoch)
             if epoch > self.falls_after and self.noise:
-                self._order = self._order[:0]
+                self._order = self._order[-1:]
             if on_epoch is not None and not self.silent:
                 on_epoch(epoch, None)
