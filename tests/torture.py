@@ -2,8 +2,9 @@
 
 Each round starts 1, 2, 4 or 8 commands on one store, of a grid or of a tuned cell, sends SIGKILL, SIGTERM or
 SIGINT to each at a random moment, and runs the command once more: the files must be those of an undisturbed
-run.
-A round may find locks of dead processes, and files whose times lie in the future or the past.
+run, no finished cell runs again, and no process of a command outlives it.
+A round may meet locks of dead processes, and times that lie in the future or the past: of files, and of the
+heartbeat of a dead worker on another host.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
+from bakeoff.tuning.storage import OWNER, open_study
 from commands import HERE, Warm
-from test_end_to_end import timeless
+from test_end_to_end import rows, timeless
 from tuning_studies import timeless as without_times
 
 _COMMON = ("run", f"--config-dir={HERE / 'conf'}", "dataset=blocks", "depth=10", "baselines=[]", "name=toy")
@@ -33,6 +38,7 @@ COMMANDS = {
     "tuned": (*_COMMON, "k=[3,5]", "model=starts_at", "tune=optuna", "tune.trials=8", "tune.metric=ndcg@5"),
 }
 _VOLATILE = ("seconds", "peak_mb", "started", "blake2b")
+_JUMP_SECONDS = 10 * 86400
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
@@ -46,9 +52,45 @@ class Tally:
 
 def contents(folder: Path) -> dict[str, object]:
     """Return the files of a run without times (and the hash over them), studies and hidden files."""
-    files = timeless(folder / "results")
-    names = [n for n in files if "studies" not in n and "/." not in f"/{n}" and not n.endswith("tuning.csv")]
-    return {n: without_times(files[n], _VOLATILE) if n.endswith("record.json") else files[n] for n in names}
+    files = {
+        n: f for n, f in timeless(folder / "results").items() if "studies" not in n and "/." not in f"/{n}"
+    }
+    for name in files:
+        if name.endswith("tuning.csv"):
+            files[name] = rows(folder / "results" / name)
+        if name.endswith(("tuning.csv", "record.json")):
+            files[name] = without_times(files[name], _VOLATILE)
+    return files
+
+
+def finished(folder: Path) -> dict[Path, bytes]:
+    """Return the records of cells that are done, seconds and all."""
+    texts = {path: path.read_bytes() for path in folder.glob("results/store/cells/*/record.json")}
+    return {path: text for path, text in texts.items() if json.loads(text)["status"] == "done"}
+
+
+def remaining(folder: Path, seconds: float = 10) -> list[int]:
+    """Return the processes that still work in a folder after some seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        pids = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if Path(process.cwd()) == folder.resolve():
+                    pids.append(process.pid)
+        if not pids or time.monotonic() > deadline:
+            return pids
+        time.sleep(0.01)
+
+
+def add_dead_worker(log: Path, heartbeat: float) -> None:
+    """Enter a worker of another host, and a trial of its, in a study."""
+    from optuna.trial import TrialState, create_trial
+
+    name = f"elsewhere 1 0.0 {heartbeat}"
+    with open_study(log.stem, log.parent, None, ["maximize"]) as study:
+        study.set_user_attr(f"worker {name}", heartbeat)
+        study.add_trial(create_trial(state=TrialState.RUNNING, user_attrs={OWNER: name}))
 
 
 def torture(warm: Warm, folder: Path, chance: random.Random, rounds: int, deadline: float) -> Tally:
@@ -79,11 +121,18 @@ def torture(warm: Warm, folder: Path, chance: random.Random, rounds: int, deadli
             code = warm.wait(child)
             if code not in (0, 1, 130, 143, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
                 tally.lost.append(f"round {number}, {name}: {n} commands, exit code {code}")
+        if left := remaining(own):
+            tally.lost.append(f"round {number}, {name}: {n} commands, processes {left} remain")
+        done = finished(own)
         for path in own.rglob("*"):  # a clock that jumps
             if path.is_file() and chance.random() < 0.1:
-                at = time.time() + chance.choice((-1, 1)) * 10 * 86400
+                at = time.time() + chance.choice((-1, 1)) * _JUMP_SECONDS
                 os.utime(path, (at, at))
                 tally.injected["clock"] += 1
+        for path in own.glob("results/store/studies/*.log"):
+            if not done:
+                add_dead_worker(path, time.time() + chance.choice((-1, 1)) * _JUMP_SECONDS)
+                tally.injected["heartbeat"] += 1
         for path in own.glob("results/store/studies/*.log"):  # a lock of a dead process
             lock = Path(f"{path}.lock")
             if not lock.is_symlink():
@@ -95,8 +144,11 @@ def torture(warm: Warm, folder: Path, chance: random.Random, rounds: int, deadli
         if name == "tuned" and n > 1:  # which trial comes next depends on which process ends first: no bytes
             (record,) = (json.loads(p.read_text()) for p in own.glob("results/store/cells/*/record.json"))
             differing = [] if len(record["tuning"]["trials"]) == 8 else ["trials"]
-        if code or differing:
-            tally.lost.append(f"round {number}, {name}: {n} commands, then exit code {code}, {differing[:4]}")
+        again = [path for path, text in done.items() if path.read_bytes() != text]
+        if code or differing or again:
+            tally.lost.append(
+                f"round {number}, {name}: {n} commands, then exit code {code}, {differing[:4]}, {again}"
+            )
         else:
             shutil.rmtree(own)
     return tally

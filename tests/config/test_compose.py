@@ -248,3 +248,8 @@ class TestPrintedConfiguration:
 @pytest.mark.parametrize("words", [("k=5,10",), ("k=[5],[10]",), ("statistics.test=t,wilcoxon",)])
 def test_a_setting_is_not_swept(plan: Plan, words: tuple[str, ...]) -> None:
     assert f"'{words[0].partition('=')[0]}' is not swept" in refused(plan(*words, "baselines=[]"))
+
+
+@pytest.mark.parametrize("words", [("seed=1,-5",), ("split_seed=1,-5",), ("depth=10,5", "k=[7]")])
+def test_every_value_of_a_sweep_is_checked(plan: Plan, words: tuple[str, ...]) -> None:
+    assert words[0].partition("=")[0] in refused(plan(*words, "model=popularity", "baselines=[]"))

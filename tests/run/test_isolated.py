@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +19,8 @@ from typing import Any, ClassVar
 import numpy as np
 import psutil
 import pytest
+from implicit.cpu.als import AlternatingLeastSquares
+from scipy import sparse
 
 from bakeoff.report.render.run import progress
 from bakeoff.run import grid
@@ -25,7 +29,16 @@ from bakeoff.run.isolated import Servers
 from bakeoff.run.runner import EvaluationSpec, Workspace
 from bakeoff.storage.record import CellRequest, Record
 from bakeoff.storage.store import Store
+from commands import HERE, Warm
 from toys import ByItem
+
+
+@pytest.fixture(autouse=True)
+def _no_process_remains() -> Iterator[None]:
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    assert set(psutil.Process().children(recursive=True)) <= before
+
 
 SPEC = EvaluationSpec((3,), {"ndcg": "bakeoff.evaluation.ranking.ndcg"})
 DEPTH = 5
@@ -55,6 +68,23 @@ def daemonize() -> None:
         time.sleep(0.001)
 
 
+def ask_for_threads() -> None:
+    """Let libgomp ask for 100,000 threads in little memory: it crashes or exits."""
+    limit = psutil.Process().memory_info().vms + (2 << 30)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    AlternatingLeastSquares(factors=2, iterations=1, num_threads=100_000).fit(
+        sparse.identity(50, format="csr")
+    )
+
+
+def print_until_killed() -> None:
+    os.write(1, b"first\n")
+    for n in range(20_000):
+        os.write(2, b"%-999d\n" % n)
+    os.write(1, b"last\n")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def upset() -> None:
     """Change what a process has one of, and go on."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -80,6 +110,8 @@ FIT: dict[str, Callable[[], Any]] = {
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "terminate": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "print": print_without_end,
+    "print, killed": print_until_killed,
+    "threads": ask_for_threads,
     "daemon": daemonize,
     "upset": upset,
     "hang": lambda: time.sleep(600),
@@ -113,6 +145,8 @@ class Hostile(ByItem):
 
     def recommend(self, users: Any, history: Any, k: int) -> tuple[Any, Any]:
         history.data[:] = -1  # a copy: it changes nothing for metrics
+        if self.does == "seen":
+            history = type(history)(history.shape)
         items, scores = super().recommend(users, history, k)
         return LISTS.get(self.does, lambda *lists: lists)(items, scores)
 
@@ -147,6 +181,8 @@ ENDS = {
     "kill": "SIGKILL",
     "terminate": "SIGTERM",
     "print": "enough",
+    "print, killed": "SIGKILL",
+    "threads": "the process",
     "write": "read-only",
     "none": "empty",
     "float ids": "int32",
@@ -154,6 +190,7 @@ ENDS = {
     "too few": "users",
     "NaN": "not finite",
     "repeated": "more than once",
+    "seen": "seen by the user",
     "outside": "outside the catalogue",
 }
 
@@ -177,9 +214,10 @@ def test_a_process_that_one_model_has_changed_is_not_that_of_the_next(records: d
     assert dict(os.environ) and signal.getsignal(signal.SIGTERM) != signal.SIG_IGN
 
 
-def test_the_output_of_a_failed_cell_has_its_head_and_its_tail(tmp_path: Path) -> None:
-    record = run(tmp_path, "segfault")["segfault"]
-    assert "Hostile" not in record.reason and "in fit" in record.traceback  # the Python stack of a crash
+def test_the_output_of_a_killed_cell_has_its_head_and_its_tail(records: dict[str, Record]) -> None:
+    assert "in fit" in records["segfault"].traceback  # the Python stack of a crash
+    output = records["print, killed"].traceback
+    assert len(output) < 9000 and output.startswith("first") and output.rstrip().endswith("last")
 
 
 @pytest.mark.parametrize("does", ["hang", "child hangs"])
@@ -187,13 +225,66 @@ def test_a_time_limit_holds_for_all_processes_of_a_cell(tmp_path: Path, does: st
     start = time.monotonic()
     records = run(tmp_path, does, "good", time_limit=1.5)
     assert records[does].reason.startswith("time limit") and records["good"].done
-    assert time.monotonic() - start < 60 and not psutil.Process().children(recursive=True)
+    assert time.monotonic() - start < 60
 
 
 def test_a_memory_limit_holds_for_all_processes_of_a_cell(tmp_path: Path) -> None:
     records = run(tmp_path, "child leaks", "good", memory_limit=750)
     assert records["child leaks"].reason.startswith("memory limit") and records["good"].done
-    assert not psutil.Process().children(recursive=True)
+
+
+def test_cells_of_a_process_with_threads_are_isolated_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    try:
+        records = run(tmp_path, "segfault", "good")
+    finally:
+        ended.set()
+        thread.join()
+    assert "SIGSEGV" in records["segfault"].reason and records["good"].done
+
+
+LEAVES = """
+import os, subprocess, time
+from pathlib import Path
+from toys import ByItem
+
+class Leaves(ByItem):
+    def fit(self, train, *, seed, on_epoch=None):
+        children = [subprocess.Popen(["sleep", "600"], start_new_session=new) for new in (False, True)]
+        pids = [os.getpid(), os.getppid(), *(child.pid for child in children)]
+        Path("pids.part").write_text(" ".join(map(str, pids)))
+        os.rename("pids.part", "pids")
+        time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_process_outlives_the_command(tmp_path: Path, warm: Warm, sent: signal.Signals) -> None:
+    (tmp_path / "leaves.py").write_text(LEAVES)
+    (tmp_path / "own" / "model").mkdir(parents=True)
+    (tmp_path / "own" / "model" / "leaves.yaml").write_text(
+        "name: leaves\nbuild:\n  _target_: leaves.Leaves\n"
+    )
+    options = (f"--config-dir={HERE / 'conf'}", "--config-dir=own", "dataset=blocks", "split=random")
+    command = warm.start(tmp_path, ["run", *options, "model=leaves", "k=[3]", "depth=10", "baselines=[]"])
+    pids = tmp_path / "pids"
+    wait_for(pids.exists)
+    os.kill(command, sent)
+    assert warm.wait(command) == {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}[sent.name]
+    left = [psutil.Process(pid) for pid in map(int, pids.read_text().split()) if psutil.pid_exists(pid)]
+    wait_for(lambda: not any(process.is_running() for process in left))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_daemon_ends_with_its_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,10 +314,12 @@ def test_a_server_that_is_killed_costs_one_cell(tmp_path: Path) -> None:
     workspace, requests = Workspace(Store(tmp_path)), [request(d) for d in ("hang", "good")]
     grid.prepare(grid.plan(requests, workspace.store), workspace, SPEC)
 
+    others = set(psutil.Process().children())
+
     def begin(started: CellRequest) -> None:
         if started.cell.variant == "good":
             return
-        (server,) = psutil.Process().children()
+        (server,) = set(psutil.Process().children()) - others
         server.kill()
 
     with Servers(workspace, 1) as servers:

@@ -54,6 +54,14 @@ def test_a_trial_of_another_host_is_buried_once_its_worker_is_silent_for_long(st
     assert states(study) == ["RUNNING", "killed"]
 
 
+def test_a_heartbeat_far_in_the_future_is_of_a_clock_that_jumped(study: Any) -> None:
+    signed(study, entered(study, "a 1 1.0 x", ago=5 - STALE))
+    signed(study, entered(study, "b 1 1.0 y", ago=-10 * 86400))
+    with Worker(study, STALE) as worker:
+        worker.reap_dead_trials()
+    assert states(study) == ["RUNNING", "killed"]
+
+
 def test_of_this_host_the_process_itself_is_looked_for(study: Any) -> None:
     import psutil
 

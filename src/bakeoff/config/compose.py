@@ -15,7 +15,7 @@ from bakeoff import commands, config_files
 from bakeoff.config import overrides as command_line
 from bakeoff.config.hydra_errors import explain
 from bakeoff.config.overrides import CommandLine, Compose, Grid, Job
-from bakeoff.config.settings import Settings
+from bakeoff.config.settings import Settings, check_axes
 from bakeoff.config_files import Config
 from bakeoff.errors import BakeoffError, ConfigError, check_file_name
 from bakeoff.hashing import identity
@@ -250,6 +250,7 @@ def _run_job(config: DictConfig) -> None:
 def to_cell(config: DictConfig) -> Cell:
     """Return the cell that a composed configuration describes; seeds without effect are kept for its row."""
     plain = _plain(config)
+    check_axes(plain)
     dataset, split, model = dict(plain["dataset"]), dict(plain["split"]), dict(plain["model"])
     if plain["params_from"] is not None:
         named = _hyperparameters_named(config)

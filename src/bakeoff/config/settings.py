@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from bakeoff.config_files import Config
 from bakeoff.errors import ConfigError, check_flag, check_range
@@ -31,19 +32,11 @@ class Settings:
         Raises:
             ConfigError: one that is not of its type or not in its range.
         """
-        ks = plain["k"] if isinstance(plain["k"], list) else [plain["k"]]
+        ks = _cutoffs(plain)
         if not ks:
             raise ConfigError("k=[]: expected at least one cutoff, such as k=[10]")
         for k in ks:
             check_range("k", k, 1, integer=True)
-        check_range("depth", plain["depth"], 1, integer=True)
-        if max(ks) > plain["depth"]:
-            raise ConfigError(
-                f"k={max(ks)} is larger than depth={plain['depth']}: "
-                f"ask for a smaller k or for depth={max(ks)}"
-            )
-        for name in ("seed", "split_seed"):
-            check_range(name, plain[name], 0, 2**31 - 1, integer=True)
         for name in ("fresh", "save_model"):
             check_flag(name, plain[name])
         if plain["results_dir"] in ("", None):
@@ -57,3 +50,22 @@ class Settings:
                 f"mlflow={mlflow!r}: expected an address such as http://host:5000 or sqlite:///mlflow.db"
             )
         return cls(Path(str(plain["results_dir"])), evaluation, options, plain["fresh"], tests, mlflow)
+
+
+def check_axes(plain: Config) -> None:
+    """Check the scalars in which the cells of a grid may differ.
+
+    Raises:
+        ConfigError: depth or a seed that is not in its range.
+    """
+    check_range("depth", plain["depth"], 1, integer=True)
+    if (k := max(_cutoffs(plain))) > plain["depth"]:
+        raise ConfigError(
+            f"k={k} is larger than depth={plain['depth']}: ask for a smaller k or for depth={k}"
+        )
+    for name in ("seed", "split_seed"):
+        check_range(name, plain[name], 0, 2**31 - 1, integer=True)
+
+
+def _cutoffs(plain: Config) -> list[Any]:
+    return plain["k"] if isinstance(plain["k"], list) else [plain["k"]]

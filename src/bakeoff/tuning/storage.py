@@ -176,7 +176,7 @@ def is_alive(name: str, heartbeats: Mapping[str, Any], timeout: float) -> bool:
 
     Args:
         heartbeats: user attributes of the study.
-        timeout: seconds after which the last heartbeat of a worker on another host is too old.
+        timeout: seconds by which the last heartbeat on another host may differ from the time here.
     """
     import psutil
 
@@ -185,7 +185,7 @@ def is_alive(name: str, heartbeats: Mapping[str, Any], timeout: float) -> bool:
         return False
     host, pid, started, _ = name.split(" ")
     if host != socket.gethostname():
-        return time.time() - float(last) < timeout
+        return abs(time.time() - float(last)) < timeout  # one far in the future is of a clock that jumped
     try:
         return bool(abs(psutil.Process(int(pid)).create_time() - float(started)) < 1.0)
     except psutil.NoSuchProcess:

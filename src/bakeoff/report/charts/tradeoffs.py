@@ -126,7 +126,7 @@ def sections(frame: Frame) -> list[ChartSection]:
     text = (
         "The line joins the models on the Pareto front: no other model is at least as good in both and "
         "better in one. It compares means without their intervals. Times and memory depend on the machine "
-        "that ran the cells; without isolate=true, memory includes what earlier cells left in the process. "
+        "that ran the cells; with isolate=false, memory includes what earlier cells left in the process. "
         "Lower popularity bias is drawn as better; whether it is better depends on your goal."
     )
     return [ChartSection("tradeoffs", "What accuracy costs", text, (_chart(frame, accuracy, rows, goals),))]
