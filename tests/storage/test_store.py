@@ -23,7 +23,7 @@ def a_record(**changes: object) -> Record:
         key="c0",
         status="done",
         reason="",
-        cell=Cell({"name": "blocks"}, {}, {}),
+        cell=Cell({"_target_": "x.Y", "name": "blocks"}, {"_target_": "x.Y"}, {"build": {"_target_": "x.Y"}}),
         metrics={"ndcg": {"10": Measurement(0.25, 0.01)}, "auc": {"": Measurement(0.75, None)}},
         tuning=tuning([0.1, 0.2, "failed"], objectives={"ndcg@10": [0.1, 0.2, 0.0]}),
         notes=("a note",),

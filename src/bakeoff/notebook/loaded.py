@@ -452,7 +452,7 @@ def metric_query(results: Iterable[Result], k: int | Iterable[int], metrics: Nam
     own = [n for n in names if n in measured and n not in shipped()]
     paths = metric_paths([n for n in names if n not in own])
     resolved = {**resolve(paths), **{n: _stored_only(measured[n]) for n in own}}
-    requested = tuple(n.rpartition(".")[2] for n in names)
+    requested = tuple(n if n in own else n.rpartition(".")[2] for n in names)
     shown = requested if metrics is not None else tuple(n for n in (*OVERVIEW, *own) if n in resolved)
     return MetricQuery(ks, {n: resolved[n] for n in requested}, paths, shown)
 

@@ -218,7 +218,23 @@ class StoredCell(Cell):
 
     @classmethod
     def of(cls, cell: Cell) -> StoredCell:
-        """Return the cell of a file."""
+        """Return the cell of a file.
+
+        Raises:
+            ConfigError: a part of its configuration is not what every configuration has.
+        """
+        for where, spec in (
+            ("dataset", cell.dataset),
+            ("split", cell.split),
+            ("model.build", cell.model.get("build")),
+        ):
+            if not isinstance(spec, Mapping) or not isinstance(spec.get("_target_"), str):
+                raise ConfigError(
+                    f"cell.{where}: expected keys and values, with an import path as `_target_`"
+                )
+        for where, spec in (("model.space", cell.space), ("contents", cell.contents)):
+            if not isinstance(spec, Mapping) or not all(isinstance(v, Mapping) for v in spec.values()):
+                raise ConfigError(f"cell.{where}: expected keys, each with keys and values")
         stored = cls(**{f.name: getattr(cell, f.name) for f in fields(cell) if f.init})
         object.__setattr__(stored, "identity", cell.identity)
         return stored

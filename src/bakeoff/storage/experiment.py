@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bakeoff.errors import UsageError, check_file_name, check_inside
+from bakeoff.errors import ConfigError, UsageError, check_file_name, check_inside
 from bakeoff.hashing import identity
 from bakeoff.run.cell import StoredCell
 from bakeoff.storage.record import CellRequest
@@ -72,12 +72,15 @@ class Experiment(msgspec.Struct, frozen=True):
             return cls(name)
         try:
             stored = read_json(path, cls)
-        except ValueError as error:
-            raise UsageError(f"{error}; use another name or fresh=true") from error
-        cells = (r.cell if trust else StoredCell.of(r.cell) for r in stored.requests)
+            cells = [StoredCell.of(r.cell) for r in stored.requests]
+        except (ValueError, ConfigError) as error:
+            fault = error if isinstance(error, ValueError) else f"{path}: {error}"
+            raise UsageError(f"{fault}; use another name or fresh=true") from error
         for request in stored.requests:
             check_file_name(f"{path}: key", request.key)
-        requests = tuple(CellRequest(r.key, cell) for r, cell in zip(stored.requests, cells, strict=True))
+        requests = stored.requests
+        if not trust:
+            requests = tuple(CellRequest(r.key, cell) for r, cell in zip(requests, cells, strict=True))
         return cls(name, requests, stored.commands, stored.report)
 
     def with_cells(self, requests: Iterable[CellRequest], command: str) -> Experiment:

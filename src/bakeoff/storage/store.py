@@ -39,7 +39,7 @@ from msgspec.structs import replace
 from bakeoff.arrays import Array, Codes, Floats
 from bakeoff.data.serialization import load_dataset, save_dataset
 from bakeoff.data.source import Dataset
-from bakeoff.errors import UsageError, check_file_name, check_inside
+from bakeoff.errors import ConfigError, UsageError, check_file_name, check_inside
 from bakeoff.hashing import canonical_json, content_hash, file_hash
 from bakeoff.run.cell import StoredCell
 from bakeoff.splits.base import Split, load_split, save_split
@@ -140,8 +140,12 @@ class Store:
         for name, value, expected in (("key", record.key, (key,)), ("status", record.status, STORED)):
             if value not in expected:
                 raise DamagedFileError(f"{path}: {name}: expected {' or '.join(expected)}, found {value!r}")
+        try:
+            stored = replace(record, cell=StoredCell.of(record.cell))
+        except ConfigError as error:
+            raise DamagedFileError(f"{path}: {error}") from error
         self._files[key] = record.files
-        return replace(record, cell=StoredCell.of(record.cell))
+        return stored
 
     def readable(self, key: str) -> tuple[Record | None, str]:
         """Return the record and "" if no file of the cell is damaged, else None and the first fault.
