@@ -1,4 +1,4 @@
-"""A results folder of a stranger: whatever its files name, reading it runs nothing and writes inside alone."""
+"""A results folder of a stranger: reading it runs nothing that its files name and writes inside alone."""
 
 from __future__ import annotations
 
