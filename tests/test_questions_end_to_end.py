@@ -103,4 +103,4 @@ def test_a_number_that_was_changed_is_found(bakeoff: Bakeoff, tmp_path: Path) ->
     verified = bakeoff("verify", "e", "references=[]")
     assert verified.returncode == 1
     assert "ease on blocks, split random, split_seed 42, seed 1" in verified.stdout
-    assert "ndcg@3: metrics.csv says 1." in verified.stdout and "1 cell." in verified.stdout
+    assert "ndcg@3: metrics.csv says 1." in verified.stdout and "in 1 cell and 1 file." in verified.stdout

@@ -103,7 +103,9 @@ def test_a_damaged_file_is_named_by_who_reads_it_and_made_again_by_run(
         harmless = True  # a cell without a record is one that has not run
     damage(path)
     code = cli.main(["verify", "blocks", "references=[]", "--format", "json"])
-    faults = json.loads(capsys.readouterr().out)["faults"]
+    answer = capsys.readouterr()
+    assert answer.out, answer.err
+    faults = json.loads(answer.out)["faults"]
     assert code == int(bool(faults)) == int(not harmless or file == "cells/record.json")
     if not harmless:
         assert any(str(path) in fault["message"] for fault in faults)

@@ -24,7 +24,7 @@ from bakeoff.report.document import is_sealed, writer
 from bakeoff.run.naming import cell_label
 from bakeoff.run.runner import EvaluationSpec
 from bakeoff.storage.experiment import Experiment, ReportRecord, row_name
-from bakeoff.storage.store import Store
+from bakeoff.storage.store import DamagedFileError, Store
 from bakeoff.verify.chain import ChainCheck, chain
 from bakeoff.verify.check import Fault, Verification
 
@@ -109,9 +109,13 @@ def compare(experiment: Experiment, folder: Path, store: Store, result: Verifica
         result.not_checked["the text of the report"] = f"it has a metric of your own ({own[0]}); add --trust"
         return
     metrics = resolve(dict(report.metrics))
-    compared = tables(results, report.ks, metrics, store, TestConfig(**report.statistics))
     commands = experiment.commands[: report.n_commands]
-    made = files.texts(experiment.name, results, compared, metrics, commands, store)
+    try:
+        compared = tables(results, report.ks, metrics, store, TestConfig(**report.statistics))
+        made = files.texts(experiment.name, results, compared, metrics, commands, store)
+    except DamagedFileError as damage:
+        result.not_checked["the text of the report"] = f"what it is made from is damaged: {damage.fault}"
+        return
     for name, content in made.items():
         text = content if isinstance(content, str) else content.decode()
         _add(result, name, _text_faults(folder / name, text))

@@ -16,7 +16,7 @@ from bakeoff.hashing import canonical_json, content_hash, file_hash
 from bakeoff.run.cell import Cell, with_content_hashes
 from bakeoff.storage.experiment import ReportRecord
 from bakeoff.storage.record import CellRequest, Record
-from bakeoff.storage.store import Manifest, Store
+from bakeoff.storage.store import DamagedFileError, Manifest, Store
 
 LINKS = ("source", "data", "split", "model", "lists", "numbers")
 """What is hashed of a cell: the configuration of its data set with the hashes of the files that it reads; the
@@ -116,17 +116,20 @@ class ChainCheck:
             expected, actual = record.inputs.get(name), self._content(folder)
             if expected and actual and expected != actual:
                 yield f"{name} -> model: fitted on {expected[:SHORT]}, {folder} has {actual[:SHORT]}"
-        cut_from = store.inputs(cell.split_key).get("data") if split.is_dir() else None
+        try:
+            cut_from = store.inputs(cell.split_key).get("data") if split.is_dir() else None
+        except DamagedFileError as damage:  # a fault of its own, which the check of all files names
+            self.unknown["data -> split"], cut_from = damage.fault, None
         if cut_from and self._content(data) not in ("", cut_from):
             yield f"data -> split: cut from {cut_from[:SHORT]}, {data} has {self._content(data)[:SHORT]}"
         for name, expected in record.files.items():
             path = store.cell_folder(record.key) / name
-            if name.endswith(".npy") and path.exists() and (actual := file_hash(path)) != expected:
+            if name.endswith(".npy") and path.is_file() and (actual := file_hash(path)) != expected:
                 yield f"lists -> numbers: measured on {name} {expected[:SHORT]}, {path} has {actual[:SHORT]}"
 
     def _content(self, folder: Path) -> str:
         """Return `Manifest.content` of the files themselves; "" if there is no folder."""
         if folder not in self._contents:
-            arrays = {path.name: file_hash(path) for path in sorted(folder.glob("*.npy"))}
+            arrays = {path.name: file_hash(path) for path in sorted(folder.glob("*.npy")) if path.is_file()}
             self._contents[folder] = Manifest(arrays).content if arrays else ""
         return self._contents[folder]
