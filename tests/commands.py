@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -160,6 +161,7 @@ def _begin(folder: str, *words: str) -> int:
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
         os.chdir(folder)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         os._exit(cli.main(words))
     return child
 

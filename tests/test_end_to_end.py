@@ -130,7 +130,7 @@ def test_what_failed_is_tried_again_and_what_is_done_is_not(bakeoff: Bakeoff, tm
         (("dataset.with_times=false", "split=temporal"), "needs timestamps"),
         (("dataset=unreadable",), "plays.csv, line 7, column 'count'"),
         (("split.ratio=1.5",), "split.ratio"),
-        (("name=a/b",), "name='a/b'"),
+        (("name=a/b",), "name 'a/b'"),
         (("results_dir=/dev/null",), "/dev/null/store/data: "),
         (("+x=1",), "x: there is no such option"),
         (("name=ä",), "name='ä'"),
