@@ -75,6 +75,35 @@ class ItemToItem(SparseScores):
     weights: Weights = "none"
     _similarities: CSR
     """What an item of the history (row) adds to the score of another (column), float32 [I, I]."""
+    K: int
+
+    def fit(
+        self,
+        train: Interactions,
+        *,
+        seed: int,
+        on_epoch: OnEpoch | None = None,
+        prepared: Nearest | None = None,
+    ) -> None:
+        """Find the K entries that each row of a table of items has; the seed has no effect.
+
+        Raises:
+            Unsupported: they do not fit in memory, or values below 0 have no meaning for `weights`.
+        """
+        table = self._table(train) if prepared is None else prepared
+        self._similarities = self._from_table(table.matrix(self.K, train.n_items))
+
+    def prepare(self, train: Interactions, fits: int) -> Nearest | None:
+        """Return the table for every K up to this one, or None where it would be used once."""
+        return self._table(train) if fits > 1 else None
+
+    @abstractmethod
+    def _table(self, train: Interactions) -> Nearest:
+        """Return the largest entries of each row, by a formula of its own."""
+
+    @abstractmethod
+    def _from_table(self, nearest: CSR) -> CSR:
+        """Return what an item of the history adds to the score of another, from the rows of the table."""
 
     def sparse_scores(self, users: Codes, history: CSR) -> CSR:
         return weighted(history, self.weights, model=type(self).__name__) @ self._similarities
@@ -255,25 +284,8 @@ class ItemKNN(_Neighbours, ItemToItem):
         }
         return ("K", *(name for name, without_effect in unused.items() if without_effect))
 
-    def fit(
-        self,
-        train: Interactions,
-        *,
-        seed: int,
-        on_epoch: OnEpoch | None = None,
-        prepared: Nearest | None = None,
-    ) -> None:
-        """Find the neighbours; the seed has no effect.
-
-        Raises:
-            Unsupported: they do not fit in memory, or values below 0 have no meaning for `weights`.
-        """
-        table = self._table(train) if prepared is None else prepared
-        self._similarities = table.matrix(self.K, train.n_items).T.tocsr()
-
-    def prepare(self, train: Interactions, fits: int) -> Nearest | None:
-        """Return the neighbours for every K up to this one, or None where they would be used once."""
-        return self._table(train) if fits > 1 else None
+    def _from_table(self, nearest: CSR) -> CSR:
+        return nearest.T.tocsr()
 
     def _table(self, train: Interactions) -> Nearest:
         by_item = weighted(train.matrix(), self.weights, model="ItemKNN").T.tocsr()
@@ -362,29 +374,11 @@ class RP3beta(ItemToItem):
     def __post_init__(self) -> None:
         check_parameters(self, "model.build")
 
-    def fit(
-        self,
-        train: Interactions,
-        *,
-        seed: int,
-        on_epoch: OnEpoch | None = None,
-        prepared: Nearest | None = None,
-    ) -> None:
-        """Multiply the steps; the seed has no effect.
-
-        Raises:
-            Unsupported: the matrix does not fit in memory.
-        """
-        table = self._table(train) if prepared is None else prepared
-        result = table.matrix(self.K, train.n_items)
+    def _from_table(self, nearest: CSR) -> CSR:
         if self.normalize:
-            sums = np.asarray(result.sum(axis=1, dtype=np.float64)).ravel()
-            result.data /= np.repeat(sums, np.diff(result.indptr)).astype(np.float32)
-        self._similarities = result
-
-    def prepare(self, train: Interactions, fits: int) -> Nearest | None:
-        """Return the rows for every K up to this one, or None where they would be used once."""
-        return self._table(train) if fits > 1 else None
+            sums = np.asarray(nearest.sum(axis=1, dtype=np.float64)).ravel()
+            nearest.data /= np.repeat(sums, np.diff(nearest.indptr)).astype(np.float32)
+        return nearest
 
     def _table(self, train: Interactions) -> Nearest:
         x = weighted(train.matrix(), "none", model="RP3beta").astype(np.float64)
