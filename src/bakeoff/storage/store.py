@@ -152,22 +152,26 @@ class Store:
 
         None and "" if nothing is stored.
         """
-        faults = self.cell_faults(key)
-        return (None, faults[0]) if faults else (self.record(key), "")
+        record, faults = self._examine(key)
+        return (None, faults[0]) if faults else (record, "")
 
     def cell_faults(self, key: str) -> list[str]:
         """Return what is wrong with the files of a cell: each damaged file, what was expected and found."""
+        return self._examine(key)[1]
+
+    def _examine(self, key: str) -> tuple[Record | None, list[str]]:
+        """Return the record, if one can be read, and what is wrong with the files of its cell."""
+        record = None
         try:
             record = self.record(key)
             if record is None or not record.done:
-                return []
-            folder = self.cell_folder(key)
-            faults = _faults(folder, record.files)
+                return record, []
+            faults = _faults(self.cell_folder(key), record.files)
             if not record.files:  # of a version without hashes: what can be opened is believed
                 self.lists(key), self.per_user(key)
         except DamagedFileError as damage:
-            return [damage.fault]
-        return faults or self._stale(record)
+            return record, [damage.fault]
+        return record, faults or self._stale(record)
 
     def _stale(self, record: Record) -> list[str]:
         """Return that a cell was computed on another split than the stored one."""
@@ -434,31 +438,37 @@ def folder_faults(folder: Path, load: Callable[[Path], object] | None = None) ->
     """Return what is wrong with the files of a stored split or data set; without hashes, if it loads."""
     path = folder / _MANIFEST
     try:
-        if path.exists():
-            files = read_json(path, Manifest).files
-            others = {p.name for p in folder.iterdir()} - files.keys() - {_MANIFEST}
-            return _faults(folder, files) + [
-                f"{folder / name}: not in {_MANIFEST}" for name in sorted(others)
-            ]
-        if load is not None:
-            load(folder)
-    except PermissionError:
-        raise
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
-        named = isinstance(error, ValueError) and str(error).startswith(str(folder))  # by `read_json`
-        return [str(error) if named else f"{getattr(error, 'filename', None) or folder}: {_reason(error)}"]
+        with _damage_of(folder):
+            if path.exists():
+                files = read_json(path, Manifest).files
+                others = {p.name for p in folder.iterdir()} - files.keys() - {_MANIFEST}
+                unnamed = [f"{folder / name}: not in {_MANIFEST}" for name in sorted(others)]
+                return _faults(folder, files) + unnamed
+            if load is not None:
+                load(folder)
+    except DamagedFileError as damage:
+        return [damage.fault]
     return []
 
 
 def _load(folder: Path, load: Callable[[Path], T]) -> T:
     if faults := folder_faults(folder):
         raise DamagedFileError(faults[0])
-    try:
+    with _damage_of(folder):
         return load(folder)
+
+
+@contextmanager
+def _damage_of(folder: Path) -> Iterator[None]:
+    """Turn an error of reading a stored split or data set into a DamagedFileError that names the file."""
+    try:
+        yield
     except PermissionError:
         raise
     except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
-        raise DamagedFileError(f"{folder}: {error}") from error
+        named = isinstance(error, ValueError) and str(error).startswith(str(folder))  # by `read_json`
+        place = getattr(error, "filename", None) or folder
+        raise DamagedFileError(str(error) if named else f"{place}: {_reason(error)}") from error
 
 
 def _faults(folder: Path, files: Mapping[str, str]) -> list[str]:
