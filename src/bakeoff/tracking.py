@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from bakeoff._version import __version__
 from bakeoff.errors import ConfigError
 from bakeoff.log import logger
-from bakeoff.run.naming import cell_label, tune_name
+from bakeoff.run.naming import cell_label, coordinates
 from bakeoff.storage.record import CellRequest, Record
 
 FILES = ("report.html", "report.md", "report.tex", "metrics.csv", "cells.csv", "experiment.json")
@@ -256,16 +256,9 @@ def params(request: CellRequest, record: Record) -> list[tuple[str, str]]:
     """Return the coordinates of the cell and the hyperparameters of its model."""
     cell = request.cell
     values: dict[str, Any] = {
-        "dataset": cell.dataset_name,
+        **coordinates(cell),
         "dataset_variant": cell.dataset_variant,
-        "split": cell.split_name,
         "split_variant": cell.split_variant,
-        "split_seed": cell.split_seed,
-        "fold": cell.fold,
-        "model": cell.model_name,
-        "variant": cell.variant,
-        "tune": tune_name(cell),
-        "seed": cell.seed,
         "depth": cell.depth,
         **{f"model.{name}": value for name, value in record.parameters.items()},
     }

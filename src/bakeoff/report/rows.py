@@ -13,7 +13,7 @@ import numpy as np
 from bakeoff.queries.comparison import Column, Row, Table, best_first, in_order
 from bakeoff.queries.select import Result
 from bakeoff.report.view import settings_text, visible
-from bakeoff.run.naming import tune_name
+from bakeoff.run.naming import coordinates
 from bakeoff.storage.record import PHASES, CellRequest, Record
 
 if TYPE_CHECKING:
@@ -53,9 +53,10 @@ def metric_rows(
     """
     rows: list[CsvRow] = []
     for request, record in in_order(results):
+        place = _place(request, record)
         for metric, k, (mean, error) in record.measurements():
             if (metrics is None or metric in metrics) and (k is None or k in ks):
-                rows.append((*_coordinates(request, record), k, metric, mean, error, record.n_users))
+                rows.append((*place, k, metric, mean, error, record.n_users))
     return rows
 
 
@@ -63,7 +64,7 @@ def cell_rows(results: Iterable[Result]) -> list[CsvRow]:
     """Return rows of CELL_COLUMNS: one for each requested cell, whatever its status."""
     return [
         (
-            *_coordinates(request, record),
+            *_place(request, record),
             record.status,
             record.reason,
             _json(record.parameters),
@@ -81,10 +82,11 @@ def tuning_rows(results: Iterable[Result]) -> list[CsvRow]:
         tuning = record.tuning
         if tuning is None:
             continue
+        place = _place(request, record)
         for trial in tuning.trials:
             rows.append(
                 (
-                    *_coordinates(request, record),
+                    *place,
                     *(trial.number, trial.state, tuning.metric, trial.value),
                     _json(trial.values) if trial.values is not None else None,
                     max(trial.by_epoch, default=None),
@@ -99,20 +101,14 @@ def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def _coordinates(request: CellRequest, record: Record) -> CsvRow:
-    cell = request.cell
-    return (
-        request.key,
-        cell.dataset_name,
-        cell.split_name,
-        cell.split_seed,
-        cell.fold,
-        record.split_fingerprint,
-        cell.model_name,
-        cell.variant,
-        tune_name(cell),
-        cell.seed,
-    )
+def _place(request: CellRequest, record: Record) -> CsvRow:
+    """Return the values of the columns that every table begins with."""
+    values = {
+        "key": request.key,
+        "split_fingerprint": record.split_fingerprint,
+        **coordinates(request.cell),
+    }
+    return tuple(values[name] for name in _PLACE)
 
 
 # -- as CSV, Arrow, Parquet and data frames -----------------------------------------------------------

@@ -106,6 +106,20 @@ def tune_name(cell: Cell) -> str:
     return str(cell.tune.get("name") or cell.tune.get("_target_", "").rpartition(".")[2] or "tuned")
 
 
+def coordinates(cell: Cell) -> dict[str, str | int | None]:
+    """Return what tells a cell from the others of a grid, by the names of the columns of cells.csv."""
+    return {
+        "dataset": cell.dataset_name,
+        "split": cell.split_name,
+        "split_seed": cell.split_seed,
+        "fold": cell.fold,
+        "model": cell.model_name,
+        "variant": cell.variant,
+        "tune": tune_name(cell),
+        "seed": cell.seed,
+    }
+
+
 def row_identity(cell: Cell) -> str:
     """Return what the repetitions of one row share: all of a cell but its data, its split and its seed."""
     model = [cell.model_name, cell.variant, cell.model_build, cell.contents.get("model")]

@@ -9,7 +9,15 @@ from bakeoff.log import logger
 from bakeoff.report.render.console import new_table, say
 from bakeoff.report.view import visible
 from bakeoff.run.grid import Plan, Progress
-from bakeoff.run.naming import cell_label, dataset_label, label, model_label, split_label, tune_name
+from bakeoff.run.naming import (
+    cell_label,
+    coordinates,
+    dataset_label,
+    label,
+    model_label,
+    split_label,
+    tune_name,
+)
 from bakeoff.run.preflight import DurationEstimator, PreflightResult, seconds_text
 from bakeoff.storage.record import CellRequest, Record
 
@@ -78,14 +86,7 @@ def cell_rows(
             {
                 "experiment": name,
                 "key": request.key,
-                "dataset": cell.dataset_name,
-                "split": cell.split_name,
-                "split_seed": cell.split_seed,
-                "fold": cell.fold,
-                "model": cell.model_name,
-                "variant": cell.variant,
-                "tune": tune_name(cell),
-                "seed": cell.seed,
+                **coordinates(cell),
                 "depth": cell.depth,
                 "status": state,
                 "reason": outlook.reasons.get(request.key, ""),
