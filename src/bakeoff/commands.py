@@ -29,7 +29,7 @@ from bakeoff.run.preflight import DurationEstimator, preflight
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest, Record
-from bakeoff.storage.store import Store
+from bakeoff.storage.store import DamagedFileError, Store, locked
 
 if TYPE_CHECKING:
     from bakeoff.queries.comparison import Table
@@ -82,13 +82,19 @@ def run(request: Request) -> int:
     tracking.check(settings.mlflow, request.command)
     workspace, reported = Workspace(request.store), []
     for name, requests in request.experiments.items():
-        folder, before = settings.results_dir / name, _before(request, name, requests)
+        folder = settings.results_dir / name
+        _before(request, name, requests)
         if n := request.store.remove_leftovers(folder, folder / "charts"):
             logger.debug("removed %d temporary files that dead processes left", n)
         logger.debug("experiment %s: load data, cut splits and check them", name)
         planned = grid.prepare(_planned(request, requests), workspace, spec)
-        experiment = before.with_cells(requests, request.command)
-        experiment.write(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):  # another command may have added cells meanwhile
+            before, damage = _before(request, name, requests)
+            if damage:
+                request.store.set_aside(folder / "experiment.json")
+                logger.warning("%s; it is set aside and written anew with the cells of its report", damage)
+            before.with_cells(requests, request.command).write(folder)
         for key, damage in planned.damaged.items():
             request.store.set_aside_cell(key)
             logger.warning("%s; it is set aside and the cell is run again", damage)
@@ -96,8 +102,10 @@ def run(request: Request) -> int:
         shown = progress(quiet=request.quiet)
         log = None if tracker is None else tracker.cell
         records = grid.run(planned, workspace, spec, settings.options, shown, request.launch, log)
-        results = _results(experiment, workspace, spec, {r.key: r for r in records})
-        tables = _report(experiment, folder, results, workspace, spec, settings.tests, request.form)
+        with locked(folder):  # of several commands, the last one reports the cells of all
+            experiment = Experiment.read(folder, name).with_cells(requests, request.command)
+            results = _results(experiment, workspace, spec, {r.key: r for r in records})
+            tables = _report(experiment, folder, results, workspace, spec, settings.tests, request.form)
         if tracker is not None:
             tracker.finish(results, folder)
         reported.append(json.Reported(name, folder, results, tables))
@@ -108,25 +116,32 @@ def run(request: Request) -> int:
     return int("failed" in statuses)
 
 
-def _before(request: Request, name: str, requests: Sequence[CellRequest]) -> Experiment:
-    """Return an experiment as it is stored, if it can take these cells.
+def _before(request: Request, name: str, requests: Sequence[CellRequest]) -> tuple[Experiment, str]:
+    """Return an experiment as it is stored, if it can take these cells, and "".
 
+    If the file is damaged: return the cells of its report that are stored, and the fault.
     A report whose cells the store does not have stays as it is, as where only the report's folder was copied.
     """
     from bakeoff.report.readback import finished
 
     folder, store = request.settings.results_dir / name, request.store
-    before = Experiment(name) if request.settings.fresh else Experiment.read(folder, name)
+    before, damage = Experiment(name), ""
+    try:
+        if not request.settings.fresh:
+            before = Experiment.read(folder, name)
+    except DamagedFileError as error:
+        damage, records = error.fault, [store.readable(key)[0] for key in finished(folder)]
+        before = Experiment(name, tuple(CellRequest(r.key, r.cell) for r in records if r is not None))
     grid.check_same_data(before, requests)
     others = {r.key for r in before.requests} - {r.key for r in requests}
-    records = {key: store.cell_folder(key) / "record.json" for key in finished(folder) if key in others}
-    lost = [key for key, record in records.items() if not record.exists()]
+    files = {key: store.cell_folder(key) / "record.json" for key in finished(folder) if key in others}
+    lost = [key for key, file in files.items() if not file.exists()]
     if lost:
         raise UsageError(
             f"{folder}: its report has numbers of {len(lost)} cells that {store.root} does not have and this "
             f"command does not run, such as {lost[0]}; give name=... for another report, or fresh=true"
         )
-    return before
+    return before, damage
 
 
 def _planned(request: Request, requests: Sequence[CellRequest]) -> grid.Plan:
@@ -141,7 +156,9 @@ def plan(request: Request) -> int:
 
     rows = []
     for name, requests in request.experiments.items():
-        _before(request, name, requests)
+        _, damage = _before(request, name, requests)
+        if damage:
+            logger.warning("%s; a run sets it aside and writes it anew", damage)
         planned = _planned(request, requests)
         outlook = preflight(planned.requests, request.store, request.settings.evaluation)
         estimate = DurationEstimator(request.store, planned.requests)
@@ -229,7 +246,10 @@ def report(
         )
         return 0
     shown: Form = "json" if form == "json" else "table"
-    tables = _report(experiment, folder, measured, workspace, evaluation, test_config or TestConfig(), shown)
+    with locked(folder):
+        tables = _report(
+            experiment, folder, measured, workspace, evaluation, test_config or TestConfig(), shown
+        )
     if mlflow is not None:
         tracking.Tracker(mlflow, name).finish(measured, folder)
     if form == "json":

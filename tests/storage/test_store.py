@@ -276,5 +276,5 @@ def test_a_wrong_value_in_a_trial_is_named_by_its_path(tmp_path: Path) -> None:
 
 def test_an_experiment_names_the_path_of_a_wrong_value(tmp_path: Path) -> None:
     (tmp_path / "experiment.json").write_text('{"name": "e", "cells": [{"key": "c0", "cell": 3}]}')
-    with pytest.raises(UsageError, match=r"experiment\.json: cells\[0\]\.cell: .* fresh=true"):
+    with pytest.raises(UsageError, match=r"experiment\.json: cells\[0\]\.cell: .*run its command again"):
         Experiment.read(tmp_path, "e")

@@ -48,9 +48,10 @@ def results(folder: Path, experiment: Experiment) -> list[Result]:
 def finished(folder: Path) -> list[str]:
     """Return the keys of the cells that a report has numbers of; none if there is no report."""
     path = folder / "cells.csv"
-    return (
-        [row["key"] for row in _read(path, CELL_COLUMNS) if row["status"] == "done"] if path.exists() else []
-    )
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:  # a run writes a damaged one anew
+        return [row["key"] for row in csv.DictReader(file) if row.get("status") == "done"]
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> Rows:

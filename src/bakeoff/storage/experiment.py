@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from bakeoff.errors import ConfigError, UsageError, check_file_name, check_inside
+from bakeoff.errors import ConfigError, check_file_name, check_inside
 from bakeoff.hashing import identity
 from bakeoff.run.cell import StoredCell
 from bakeoff.storage.record import CellRequest
-from bakeoff.storage.store import read_json, write_json
+from bakeoff.storage.store import DamagedFileError, read_json, write_json
 
 
 class ReportRecord(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class Experiment(msgspec.Struct, frozen=True):
             trust: whether the classes that it names may be imported.
 
         Raises:
-            UsageError: the file is not an experiment.
+            DamagedFileError: the file is not an experiment, or is not as it was written.
         """
         check_file_name("experiment", name)
         for inside in (folder, folder / "charts"):
@@ -74,8 +74,9 @@ class Experiment(msgspec.Struct, frozen=True):
             stored = read_json(path, cls)
             cells = [StoredCell.of(r.cell) for r in stored.requests]
         except (ValueError, ConfigError) as error:
-            fault = error if isinstance(error, ValueError) else f"{path}: {error}"
-            raise UsageError(f"{fault}; use another name or fresh=true") from error
+            raise DamagedFileError(
+                str(error) if isinstance(error, ValueError) else f"{path}: {error}"
+            ) from error
         for request in stored.requests:
             check_file_name(f"{path}: key", request.key)
         requests = stored.requests

@@ -8,7 +8,7 @@
 Every file has its hash: in the record of its cell or in the manifest of its folder, and these hold their own.
 A record and a manifest also name the hashes of what they were computed from.
 
-    <root>/quarantine/    what was damaged, under its kind and key
+    <root>/quarantine/    what was damaged, under the names of its folder and its own
 
 Every file and folder is written under a temporary name beside its place and moved there whole. The files of a
 cell wait in a hidden folder until its record is written; then they take their places under a lock, the record
@@ -394,11 +394,15 @@ class Store:
         with locked(folder):
             damages = faults()
             if damages:
-                quarantine = self.root / "quarantine" / folder.parent.name
-                quarantine.mkdir(parents=True, exist_ok=True)
-                names = (quarantine / f"{folder.name}.{n}" for n in itertools.count(1))
-                folder.rename(next(name for name in names if not name.exists()))
+                self.set_aside(folder)
         return damages
+
+    def set_aside(self, path: Path) -> None:
+        """Move a damaged file or folder to the quarantine."""
+        quarantine = self.root / "quarantine" / path.parent.name
+        quarantine.mkdir(parents=True, exist_ok=True)
+        names = (quarantine / f"{path.name}.{n}" for n in itertools.count(1))
+        path.rename(next(name for name in names if not name.exists()))
 
     def leftovers(self, *others: Path) -> list[Path]:
         """Return the temporary files of dead processes in the store and in other folders."""
