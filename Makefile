@@ -31,7 +31,7 @@ $(VENV)/documented: $(VENV)/installed constraints/docs.txt
 demo: $(VENV)/installed ## the main job on the embedded simulated data: a table, and the path of the report
 	$(RUN)/bakeoff run experiment=demo
 
-test: $(VENV)/tested ## format, lint, types and every test
+test: $(VENV)/tested ## format, lint, types and the tests
 	$(RUN)/ruff format --check src tests bench
 	$(RUN)/ruff check src tests bench
 	$(RUN)/lint-imports
@@ -39,10 +39,11 @@ test: $(VENV)/tested ## format, lint, types and every test
 	$(RUN)/python -m pytest --numprocesses auto --dist worksteal
 
 quick: $(VENV)/tested ## the fast tests
-	$(RUN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow"
+	$(RUN)/python -m pytest --numprocesses auto --dist worksteal -m "not slow and not long"
 
 MINUTES ?= 5
-torture: $(VENV)/tested ## kill, terminate and interrupt runs at random moments (MINUTES=5)
+torture: $(VENV)/tested ## the long tests, and runs killed, terminated and interrupted at random moments (MINUTES=5)
+	$(RUN)/python -m pytest --numprocesses auto --dist worksteal -m long
 	$(RUN)/python tests/torture.py $(MINUTES) $(SEED)
 
 check: $(VENV)/tested ## format, lint and types

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -24,6 +25,27 @@ def bakeoff(tmp_path: Path) -> Bakeoff:
         return commands.run([verb, *toys, *words], tmp_path)
 
     return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _each_chart_drawn_once() -> Iterator[None]:
+    """Draw a specification once in a process: tests make the same reports again and again."""
+    import vl_convert
+
+    with patch.object(vl_convert, "vegalite_to_svg", _drawn_once(vl_convert.vegalite_to_svg)):
+        yield
+
+
+def _drawn_once(draw: Callable[..., str]) -> Callable[..., str]:
+    drawn: dict[str, str] = {}
+
+    def drawing(spec: str, **options: object) -> str:
+        key = f"{spec} {options}"
+        if key not in drawn:
+            drawn[key] = draw(spec, **options)
+        return drawn[key]
+
+    return drawing
 
 
 @pytest.fixture(scope="session")

@@ -93,8 +93,14 @@ def add_dead_worker(log: Path, heartbeat: float) -> None:
         study.add_trial(create_trial(state=TrialState.RUNNING, user_attrs={OWNER: name}))
 
 
-def torture(warm: Warm, folder: Path, chance: random.Random, rounds: int, deadline: float) -> Tally:
-    """Run rounds until the deadline (of `time.monotonic`)."""
+def torture(
+    warm: Warm, folder: Path, chance: random.Random, deadline: float, rounds: int = 10**6, most: int = 8
+) -> Tally:
+    """Run rounds, of the grid and of the tuned cell in turns, until the deadline (of `time.monotonic`).
+
+    Args:
+        most: number of commands at once.
+    """
     expected, seconds, tally = {}, {}, Tally()
     for name, words in COMMANDS.items():
         (folder / name).mkdir()
@@ -105,7 +111,7 @@ def torture(warm: Warm, folder: Path, chance: random.Random, rounds: int, deadli
     for number in range(rounds):
         if time.monotonic() > deadline:
             break
-        name, n = chance.choice(sorted(COMMANDS)), chance.choice((1, 1, 2, 4, 8))
+        name, n = sorted(COMMANDS)[number % 2], min(most, chance.choice((1, 1, 2, 4, 8)))
         words, own = COMMANDS[name], folder / f"round{number}"
         own.mkdir()
         children = [warm.start(own, words) for _ in range(n)]
@@ -160,7 +166,7 @@ def main(minutes: str = "5", seed: str = "") -> int:
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
     sys.stdout.write(f"seed {start}, {folder}\n")
     warm = Warm(folder)
-    tally = torture(warm, folder, random.Random(start), 10**6, time.monotonic() + 60 * float(minutes))
+    tally = torture(warm, folder, random.Random(start), time.monotonic() + 60 * float(minutes))
     warm.close()
     injected, lost = tally.injected.total(), len(tally.lost)
     sys.stdout.write("\n".join([*tally.lost, str(dict(tally.injected)), ""]))

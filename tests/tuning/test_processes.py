@@ -27,13 +27,14 @@ def lines(path: Path) -> int:
 
 
 @pytest.mark.slow
-def test_killed_at_ten_random_moments_it_ends_as_if_undisturbed(cell: Cell, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(10, marks=pytest.mark.long)])
+def test_killed_at_random_moments_it_ends_as_if_undisturbed(cell: Cell, tmp_path: Path, kills: int) -> None:
     slow = with_tuning(made(cell, wait=0.1), trials=16)
     undisturbed = tune(slow, split_of(slow), Store(tmp_path / "whole"))
     chance = random.Random(5)
     journal = tmp_path / "cut" / "studies" / f"{slow.key}.log"
     killed = 0
-    for _ in range(10):
+    for _ in range(kills):
         goal = lines(journal) + chance.randrange(1, 10)
         child = Child(slow, tmp_path / "cut")
         while child.poll() is None and lines(journal) < goal:
@@ -42,7 +43,7 @@ def test_killed_at_ten_random_moments_it_ends_as_if_undisturbed(cell: Cell, tmp_
         if child.poll() is None:
             child.kill()
             killed += 1
-    assert killed == 10
+    assert killed == kills
     resumed = tune(slow, split_of(slow), Store(tmp_path / "cut"))
     assert timeless(resumed, VOLATILE) == timeless(undisturbed, VOLATILE)
 
@@ -62,14 +63,12 @@ def test_two_processes_on_one_journal_spend_one_budget(cell: Cell, tmp_path: Pat
 @pytest.mark.parametrize(
     ("sampler", "pruner"),
     [
-        *[
-            ("qmc", "median"),
-            ("cmaes", "none"),
-            ("grid", "median"),
-            ("tpe", "hyperband"),
-            ("random", "hyperband"),
-        ],
         ("tpe", "pace"),
+        ("random", "hyperband"),
+        pytest.param("qmc", "median", marks=pytest.mark.long),
+        pytest.param("cmaes", "none", marks=pytest.mark.long),
+        pytest.param("grid", "median", marks=pytest.mark.long),
+        pytest.param("tpe", "hyperband", marks=pytest.mark.long),
     ],
 )
 def test_every_sampler_and_pruner_goes_on_exactly_after_a_kill(

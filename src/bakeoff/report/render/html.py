@@ -9,6 +9,7 @@ from html import escape
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bakeoff.queries.comparison import Table
 from bakeoff.report.document import DEFINITIONS, digest_line, sealed
@@ -16,20 +17,13 @@ from bakeoff.report.page import BESIDE_N, BEST, OPEN_SECTIONS, Page
 from bakeoff.report.view import Entry, Grid, Head, metric_grid
 from bakeoff.storage.store import write_text
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 
 def render(page: Page) -> str:
     """Return the whole page; the template escapes every text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("bakeoff.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    text = environment.get_template("report.html.j2").render(
+    text = _template().render(
         page=page,
         definitions=DEFINITIONS,
         best=BEST,
@@ -39,6 +33,20 @@ def render(page: Page) -> str:
         bundle=bundle() if page.sections else "",
     )
     return sealed(text)
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("bakeoff.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    ).get_template("report.html.j2")
 
 
 # -- the script that draws the charts ---------------------------------------------------------------
