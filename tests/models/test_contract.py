@@ -171,7 +171,8 @@ def test_users_without_a_row_do_not_change_the_lists_of_the_others(made: Made, n
     assert_same(expected, (items[present], scores[present]))
 
 
-@pytest.mark.parametrize("name", PERSONAL)
+# Below the first, all singular values of the board are equal: which vectors pure_svd takes is arbitrary.
+@pytest.mark.parametrize("name", [n for n in PERSONAL if n != "pure_svd"])
 def test_on_a_checkerboard_the_square_that_is_missing_comes_first(made: Made, name: str) -> None:
     n = 30
     board = np.arange(n)[:, None] % 2 == np.arange(n)[None, :] % 2

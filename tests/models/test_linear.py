@@ -9,7 +9,7 @@ from scipy import sparse
 from bakeoff.data.interactions import Ids, Interactions
 from bakeoff.errors import Unsupported
 from bakeoff.models import linear
-from bakeoff.models.linear import EASE, Eigendecomposition, RidgeSolution
+from bakeoff.models.linear import EASE, SLIM, Eigendecomposition, RidgeSolution
 from numerics import assert_close
 from toys import blocks
 
@@ -199,3 +199,80 @@ def test_what_does_not_fit_in_memory_is_refused_with_the_figure(shape: tuple[int
     ):
         Little.available = 8 * shape[1] ** 2
         EASE().prepare(train, fits=20)
+
+
+@pytest.mark.parametrize("l2", [0.5, 30.0, 3000.0])
+def test_ease_through_the_users_side_is_the_direct_form(l2: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, users = blocks(30, 80, seed=4), np.arange(30, dtype=np.int32)
+    x = (train.matrix().toarray() > 0).astype(float)
+    inverse = np.linalg.inv(x.T @ x + l2 * np.eye(80))
+    expected = -inverse / np.diag(inverse)
+    np.fill_diagonal(expected, 0)
+    monkeypatch.setattr(linear, "_through_users", lambda shape: True)
+    model = EASE(l2=l2)
+    model.fit(train, seed=1)
+    # A history's own entries, 1, cancel in float32: they are the scale of the rounding of smaller scores.
+    tolerance = 1e-6 * max(1.0, 1.0 / np.abs(x @ expected).max())
+    assert_close(model.scores(users, train.matrix()), x @ expected, tolerance)
+    new = np.full(30, 30, dtype=np.int32)
+    assert_close(model.scores(new, train.matrix()[::-1]), x[::-1] @ expected, 1e-5 if l2 < 1 else 1e-6)
+    assert_close(model.similar(3), expected[3], 1e-5 if l2 < 1 else 1e-6)
+    twin = EASE(l2=l2)
+    twin.restore(model.state())
+    np.testing.assert_array_equal(twin.scores(users, train.matrix()), model.scores(users, train.matrix()))
+    assert model.prepare(train, fits=9) is None
+
+
+def test_ease_takes_the_users_side_where_the_items_side_does_not_fit() -> None:
+    class Little:
+        available = 10_000
+
+    with patch("psutil.virtual_memory", return_value=Little()):
+        model = EASE()
+        model.fit(blocks(30, 80), seed=1)
+        assert set(model.state()) == {"train", "inverse", "scale"}
+        with pytest.raises(Unsupported, match="80 items"):
+            EASE().fit(blocks(90, 80), seed=1)
+        with pytest.raises(Unsupported, match="side of 70 users"):
+            EASE().fit(blocks(70, 80), seed=1)
+
+
+@pytest.mark.parametrize(("alpha", "l1_ratio"), [(0.002, 0.1), (0.01, 0.9), (0.05, 0.0), (0.02, 1.0)])
+def test_slim_weights_meet_the_conditions_of_the_optimum(alpha: float, l1_ratio: float) -> None:
+    """The loss is convex: where w > 0 its gradient is 0, and where w = 0 it is not below 0."""
+    train = blocks(60, 40, seed=3)
+    x = (train.matrix().toarray() > 0).astype(float)
+    model = SLIM(alpha=alpha, l1_ratio=l1_ratio, max_iter=5000, tolerance=1e-6)
+    model.fit(train, seed=1)
+    w = np.array([model.similar(item) for item in range(40)]).astype(float)
+    gradient = (x.T @ (x @ w - x)) / 60 + alpha * l1_ratio + alpha * (1 - l1_ratio) * w
+    positive, off_diagonal = w > 0, ~np.eye(40, dtype=bool)
+    assert positive.any() and (w >= 0).all() and (np.diag(w) == 0).all()
+    assert np.abs(gradient[positive]).max() < 1e-6
+    assert gradient[off_diagonal & ~positive].min() > -1e-6
+    users = np.arange(60, dtype=np.int32)
+    assert_close(model.scores(users, train.matrix()), x @ w, 1e-6)
+
+
+def test_slim_weights_do_not_depend_on_how_many_steps_share_a_product(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train, weights = blocks(60, 40, seed=3), []
+    for targets, steps in ((1024, 64), (7, 3)):
+        monkeypatch.setattr(linear, "_TARGETS", targets)
+        monkeypatch.setattr(linear, "_STEPS", steps)
+        model = SLIM(alpha=0.01)
+        model.fit(train, seed=1)
+        weights.append(np.array([model.similar(item) for item in range(40)]))
+    assert_close(weights[0], weights[1], 1e-5)
+
+
+def test_slim_on_a_wide_catalogue_is_refused_with_the_figure() -> None:
+    class Little:
+        available = 1000
+
+    with (
+        patch("psutil.virtual_memory", return_value=Little()),
+        pytest.raises(Unsupported, match=r"SLIM for 40 items needs 0\.0 GB"),
+    ):
+        SLIM().fit(blocks(60, 40), seed=1)

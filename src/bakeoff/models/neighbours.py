@@ -66,7 +66,7 @@ class SparseScores(StoredAttributes, ScoringModel):
             yield _rank_sparse(result, history[block], k, targets[block], scratch)
 
 
-class ItemToItem(SparseScores):
+class ItemWeights(SparseScores):
     """A model whose scores are a user's weighted history times a sparse matrix of items."""
 
     stochastic: ClassVar[bool] = False
@@ -75,6 +75,19 @@ class ItemToItem(SparseScores):
     weights: Weights = "none"
     _similarities: CSR
     """What an item of the history (row) adds to the score of another (column), float32 [I, I]."""
+
+    def sparse_scores(self, users: Codes, history: CSR) -> CSR:
+        return weighted(history, self.weights, model=type(self).__name__) @ self._similarities
+
+    def similar(self, item: int) -> Floats:
+        """Return what having the item adds to the score of each, float32 [I]."""
+        result: Floats = self._similarities[item].toarray()[0]
+        return result
+
+
+class ItemToItem(ItemWeights):
+    """Item weights that are found by way of the largest entries of each row of a table."""
+
     K: int
 
     def fit(
@@ -104,14 +117,6 @@ class ItemToItem(SparseScores):
     @abstractmethod
     def _from_table(self, nearest: CSR) -> CSR:
         """Return what an item of the history adds to the score of another, from the rows of the table."""
-
-    def sparse_scores(self, users: Codes, history: CSR) -> CSR:
-        return weighted(history, self.weights, model=type(self).__name__) @ self._similarities
-
-    def similar(self, item: int) -> Floats:
-        """Return what having the item adds to the score of each, float32 [I]."""
-        result: Floats = self._similarities[item].toarray()[0]
-        return result
 
 
 class Nearest(NamedTuple):
