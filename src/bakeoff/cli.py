@@ -517,6 +517,14 @@ MESSAGES = (
     _option("log", FILE, "append the messages, with times, to a file"),
 )
 FORMAT = _option("format", _choice("table", "json"), "of the answer", name="form", default="table")
+
+
+def _form(text: str) -> Any:
+    """Return the option for the form of one table."""
+    forms = _choice("table", "json", "latex", "markdown", "html")
+    return _option("format", forms, text, name="form", default="table")
+
+
 SELECTION = (
     _option("models", _stored("model", several=True), "models by name or label; repeatable", multiple=True),
     _option("dataset", _stored("dataset"), "one data set, where the experiment has several"),
@@ -638,14 +646,14 @@ def describe_command() -> None:
     _option("mlflow", TEXT, "address of an MLflow server: log what is not logged yet"),
     _option("table", None, "print one table for a paper, data sets as groups of columns; write no file"),
     _option("intervals", None, "of --table: show half of each interval"),
-    *(*SELECTION, *_statistics(), NAME, RESULTS_DIR),
     _option(
-        "format",
-        _choice("table", "json", "latex", "markdown", "html"),
-        "of the answer; the last three with --table",
-        name="form",
-        default="table",
+        "conventions",
+        Value("A,B,...", _list, lambda ctx: _libraries(), several=True),
+        "print what these libraries would have printed for the same lists; write no file",
+        default=(),
     ),
+    *(*SELECTION, *_statistics(), NAME, RESULTS_DIR),
+    _form("of the answer; the last three with --table or --conventions"),
 )
 def report_command() -> None:
     """Write an experiment's reports again, without fitting.
@@ -655,6 +663,26 @@ def report_command() -> None:
 
     \b
       bakeoff report NAME --table 'metrics=[ndcg,recall]' 'k=[10]' --format latex
+      bakeoff report NAME --conventions recommenders,implicit,rectools 'k=[10]'
+    """
+
+
+@_command(
+    _names("WORD [NAME]", Value("WORD [NAME]", offer=lambda ctx: _explainable(ctx))),
+    _option("k", INTEGERS, "cutoffs in the experiment (default: the measured one nearest to 10)"),
+    *(*SELECTION, RESULTS_DIR, _form("of the answer")),
+)
+def explain_command() -> None:
+    """Put all formulas of one word side by side: ndcg, precision, map, ...
+
+    Libraries call different formulas by one word. Each row is a formula, with the libraries that print it,
+    its value on five lists small enough to check by hand, and, with the NAME of an experiment, the value
+    of each model there. Below stand the spread, and for each library who is in the mean and what a short
+    or missing list counts.
+
+    \b
+      bakeoff explain ndcg
+      bakeoff explain map first 'k=[10]'
     """
 
 
@@ -715,6 +743,19 @@ def compare_command() -> None:
     lower is better the sign is turned. Several data sets, splits or models are one decision, by the interval
     of their mean difference.
     """
+
+
+def _libraries() -> list[str]:
+    from bakeoff.evaluation.catalogue import LIBRARIES
+
+    return list(LIBRARIES)
+
+
+def _explainable(context: click.Context) -> list[str]:
+    """Return the words that `explain` takes, or the experiments once it has one."""
+    from bakeoff.evaluation.catalogue import words
+
+    return completion.experiments(_results_dir(context)) if context.params.get("names") else words()
 
 
 def _comparable(context: click.Context) -> list[str]:

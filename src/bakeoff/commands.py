@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from bakeoff import tracking
 from bakeoff.config.settings import Settings
 from bakeoff.errors import ConfigError, Unsupported, UsageError, check_range
-from bakeoff.evaluation.catalogue import default_paths, leading_k, resolve
+from bakeoff.evaluation import catalogue
+from bakeoff.evaluation.catalogue import leading_k, resolve
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.log import logger
 from bakeoff.queries.select import (
@@ -33,6 +34,7 @@ from bakeoff.storage.store import DamagedFileError, Store, locked
 
 if TYPE_CHECKING:
     from bakeoff.queries.comparison import Table
+    from bakeoff.queries.conventions import ConventionTable
 
 UNFINISHED_SHOWN = 3
 """Number of cells without lists that an export names; more are counted."""
@@ -215,6 +217,7 @@ def report(
     form: ReportForm = "table",
     table: bool = False,
     intervals: bool = False,
+    conventions: Sequence[str] = (),
 ) -> int:
     """Write the reports of a stored experiment again, with other cutoffs or metrics if given; fit nothing.
 
@@ -222,23 +225,24 @@ def report(
         cells: which of its cells the reports hold.
         table: print one table for a paper in the form, Markdown by default, and write no file.
         intervals: whether that table shows half of each interval.
+        conventions: libraries; print what each would have printed in the form, and write no file.
 
     Raises:
         UsageError: no such experiment, none of its cells in the store, or a k beyond the stored lists.
     """
     from bakeoff.report.render import json
 
+    if conventions:
+        if metrics or table or intervals or mlflow:
+            raise ConfigError("conventions= has metrics of its own and writes no file; leave out the rest")
+        return _print_conventions(catalogue.conventions(conventions), name, results_dir, k, cells, form)
     if form not in ("table", "json") and not table:
         raise ConfigError(f"--format {form} is a form of one table; write it as --table --format {form}")
     tracking.check(mlflow, "")
     experiment, folder = _selected(stored_experiment(name, results_dir), cells), results_dir / name
     workspace = Workspace(Store(results_dir / "store"))
-    records = [stored_record(request, workspace.store) for request in experiment.requests]
-    if all(record.status == "missing" for record in records):
-        damages = [record.reason for record in records if record.reason != NOT_STORED]
-        nothing = f"{workspace.store.root}: it holds no cell of experiment {name!r}; {folder} stays as it is"
-        raise UsageError(damages[0] if damages else nothing)
-    evaluation = EvaluationSpec(_cutoffs(k, experiment, records), metrics or default_paths())
+    records = _stored_records(experiment, workspace.store)
+    evaluation = EvaluationSpec(_cutoffs(k, experiment, records), metrics or catalogue.default_paths())
     measured = _results(experiment, workspace, evaluation, {})
     if table:
         _print_paper_table(
@@ -256,6 +260,82 @@ def report(
         reported = json.Reported(name, folder, measured, tables)
         json.write(json.experiments([reported], evaluation.ks, evaluation.metrics))
     return 0
+
+
+def _stored_records(experiment: Experiment, store: Store) -> list[Record]:
+    """Return the record of each cell; raise UsageError if the store has none of them."""
+    records = [stored_record(request, store) for request in experiment.requests]
+    if all(record.status == "missing" for record in records):
+        damages = [record.reason for record in records if record.reason != NOT_STORED]
+        nothing = (
+            f"{store.root}: it holds no cell of experiment {experiment.name!r}; its reports stay as they are"
+        )
+        raise UsageError(damages[0] if damages else nothing)
+    return records
+
+
+def explain(
+    names: Sequence[str],
+    results_dir: Path,
+    k: Sequence[int] | None = None,
+    cells: CellFilter = EVERY_CELL,
+    form: ReportForm = "table",
+) -> int:
+    """Print all formulas of a word with their values on the toy lists and, with a name, on an experiment."""
+    if not 1 <= len(names) <= 2:
+        raise ConfigError(
+            f"explain: expected a word, and perhaps a name, got {len(names)}; see bakeoff explain --help"
+        )
+    same = catalogue.conventions(word=names[0])
+    if len(names) == 2:
+        return _print_conventions(same, names[1], results_dir, k, cells, form, explained=True)
+    if k or cells != EVERY_CELL:
+        raise ConfigError("explain: k= and the choice of cells need an experiment: bakeoff explain WORD NAME")
+    from bakeoff.queries.conventions import explained
+
+    _print_convention_tables([explained(same, None)], None, form)
+    return 0
+
+
+def _print_conventions(
+    names: Sequence[catalogue.Convention],
+    name: str,
+    results_dir: Path,
+    k: Sequence[int] | None,
+    cells: CellFilter,
+    form: ReportForm,
+    *,
+    explained: bool = False,
+) -> int:
+    """Print the values of conventions for the models of an experiment, by default at its leading cutoff."""
+    from bakeoff.queries import conventions as by_convention
+    from bakeoff.queries.comparison import comparison
+
+    experiment = _selected(stored_experiment(name, results_dir), cells)
+    workspace = Workspace(Store(results_dir / "store"))
+    records = _stored_records(experiment, workspace.store)
+    ks = _cutoffs(k or [leading_k(_cutoffs(None, experiment, records))], experiment, records)
+    paths = catalogue.metric_paths(list(dict.fromkeys(c.metric for c in names)))
+    results = _results(experiment, workspace, EvaluationSpec(ks, paths), {})
+    make = by_convention.explained if explained else by_convention.as_printed
+    tables = [
+        make(names, table, cutoff) for table in comparison(results, ks, resolve(paths)) for cutoff in ks
+    ]
+    _print_convention_tables(tables, ks, form)
+    return 0
+
+
+def _print_convention_tables(
+    tables: Sequence[ConventionTable], ks: Sequence[int] | None, form: ReportForm
+) -> None:
+    from bakeoff.report.render import json
+    from bakeoff.report.render.conventions import print_conventions
+
+    if form == "json":
+        json.write({"k": ks, "tables": tables})
+    else:
+        for table in tables:
+            print_conventions(table, form)
 
 
 def _print_paper_table(

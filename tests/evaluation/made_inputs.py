@@ -11,6 +11,9 @@ from bakeoff.data.interactions import Features
 from bakeoff.evaluation.metric import EvaluationInputs
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
+from bakeoff.queries.conventions import toy_inputs as toy
+
+__all__ = ["at_random", "from_scores", "toy", "with_short_lists"]
 
 
 def from_scores(
@@ -68,10 +71,11 @@ def at_random(
     *,
     levels: int | None = None,
     unserved: int = 2,
+    short: bool = False,
 ) -> EvaluationInputs:
     """Random train, test and scores; popular items first, short and long tests, some users without a list.
 
-    With `levels` scores take so few values that they tie.
+    With `levels` scores take so few values that they tie; with `short` every other list ends early.
     """
     rng = np.random.default_rng(seed)
     popular = 1.0 / np.arange(1, n_items + 1) ** 0.6
@@ -86,7 +90,7 @@ def at_random(
     scores = test * 0.7 + popular + rng.random((m, n_items))
     if levels:
         scores = np.floor(scores * levels)
-    return from_scores(
+    inputs = from_scores(
         scores,
         train,
         test,
@@ -94,30 +98,23 @@ def at_random(
         without_list=rng.choice(m, unserved, replace=False).tolist(),
         item_features=(rng.random((n_items, 5)) < 0.4) * rng.random((n_items, 5)),
     )
+    return with_short_lists(inputs) if short else inputs
 
 
-def toy() -> EvaluationInputs:
-    """Five users, twelve items, k = 3, on which fifteen libraries gave their answers (docs/metrics.md).
-
-    What the lists do not hold ranks below them by item code; the last user has no list at all.
-    """
-    truth = [{0, 1}, {0, 1, 2, 3, 4}, {5}, {6, 7}, {8}]
-    lists = [[0, 9, 1], [2, 3, 9], [0, 1, 2], [6], []]
-    test = np.array([[i in t for i in range(12)] for t in truth])
-    history = np.zeros((5, 12), dtype=bool)
-    ranks = [listed + [i for i in range(12) if i not in listed] for listed in lists]
-    scores = np.array([[-float(order.index(i)) for i in range(12)] for order in ranks])
-    whole = from_scores(scores, history, test, 3)
-    items, listed_scores = whole.lists.items.copy(), whole.lists.scores.copy()
-    for u, listed in enumerate(lists):
-        items[u, len(listed) :], listed_scores[u, len(listed) :] = -1, -np.inf
+def with_short_lists(inputs: EvaluationInputs) -> EvaluationInputs:
+    """Return the inputs with the list of every other user cut to between one item and all."""
+    lists = inputs.lists
+    lengths = np.where(lists.users % 2, 1 + lists.users * 7 % lists.depth, lists.depth)
+    beyond = np.arange(lists.depth) >= lengths[:, None]
+    items, scores = lists.items.copy(), lists.scores.copy()
+    items[beyond], scores[beyond] = -1, -np.inf
     built = TopK.build(
-        whole.lists.users,
+        lists.users,
         items,
-        listed_scores,
-        history=whole.history,
-        test=whole.test,
-        above=whole.lists.above,
-        ties=whole.lists.ties,
+        scores,
+        history=inputs.history,
+        test=inputs.test,
+        above=lists.above,
+        ties=lists.ties,
     )
-    return EvaluationInputs(built, whole.test, whole.history, whole.train)
+    return EvaluationInputs(built, inputs.test, inputs.history, inputs.train, inputs.predicted)

@@ -41,10 +41,12 @@ def plain(inputs: EvaluationInputs) -> formulas.Inputs:
 
 
 @pytest.mark.parametrize("name", shipped())
-@given(seed=st.integers(0, 10_000), levels=st.sampled_from([None, 3]))
+@given(seed=st.integers(0, 10_000), levels=st.sampled_from([None, 3]), short=st.booleans())
 @settings(max_examples=6, deadline=None)
-def test_a_metric_is_its_second_formula_user_by_user(name: str, seed: int, levels: int | None) -> None:
-    inputs, rng = at_random(seed, m=12, n_items=30, levels=levels), np.random.default_rng(seed)
+def test_a_metric_is_its_second_formula_user_by_user(
+    name: str, seed: int, levels: int | None, short: bool
+) -> None:
+    inputs, rng = at_random(seed, m=12, n_items=30, levels=levels, short=short), np.random.default_rng(seed)
     inputs.test.data[:] = rng.integers(1, 6, inputs.test.nnz)
     inputs = replace(inputs, predicted=rng.normal(3, 1, inputs.test.nnz).astype(np.float32))
     second, measured = plain(inputs), measure(inputs, {name: shipped()[name]}, KS)

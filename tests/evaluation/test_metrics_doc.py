@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bakeoff.evaluation.catalogue import MODULES, metric_paths, shipped
+from bakeoff.evaluation.catalogue import LIBRARIES, MODULES, Library, metric_paths, shipped
 from bakeoff.evaluation.measure import measure
 
 PATH = Path(__file__).parents[2] / "docs" / "metrics.md"
 PAGE = PATH.read_text(encoding="utf-8")
 TABLE = re.compile(r"(<!-- metrics: (\w+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
+LIBRARY_TABLE = re.compile(r"(<!-- libraries -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 
 
 def table(module: str) -> str:
@@ -27,12 +28,40 @@ def table(module: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def libraries() -> str:
+    """Return what each library calls by its words as a Markdown table."""
+    words = ("precision", "recall", "ndcg", "map")
+    lines = ["| `conventions=` | " + " | ".join((*words, "others", "mean over; a short list")) + " |"]
+    lines.append("|---" * (len(words) + 3) + "|")
+    for name, library in LIBRARIES.items():
+        fields = [_named(library, word) for word in (*words, None)]
+        lines.append(
+            f"| `{name}`: {library.title} | {' | '.join(fields)} | {library.users}; {library.short} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _named(library: Library, word: str | None) -> str:
+    """Return the metrics of a word and of its variants; of all other words for None."""
+    words = ("precision", "recall", "ndcg", "map")
+    of = {
+        own: next((w for w in words if own == w or own.startswith(f"{w}_")), None) for own in library.metrics
+    }
+    named = [
+        f"`{metric}`" if own in (word, metric) else f"{own}: `{metric}`"
+        for own, metric in library.metrics.items()
+        if of[own] == word
+    ]
+    return ", ".join(named) or "–"  # noqa: RUF001
+
+
 def with_tables(page: str) -> str:
+    page = LIBRARY_TABLE.sub(lambda m: m[1] + libraries() + m[2], page)
     return TABLE.sub(lambda m: m[1] + table(m[2]) + m[3], page)
 
 
 def test_the_tables_of_the_page_are_those_of_the_catalogue() -> None:
-    assert [m[1] for m in TABLE.findall(PAGE)] == list(MODULES)
+    assert [m[1] for m in TABLE.findall(PAGE)] == list(MODULES) and LIBRARY_TABLE.search(PAGE)
     assert with_tables(PAGE) == PAGE, f"write them anew: python {Path(__file__).name}"
 
 

@@ -12,8 +12,9 @@ import pytest
 from scipy import sparse
 
 from bakeoff.data.interactions import Features
-from bakeoff.evaluation import beyond, conventions, ranking, rating
-from bakeoff.evaluation.metric import EvaluationInputs
+from bakeoff.evaluation import beyond, rating
+from bakeoff.evaluation.catalogue import LIBRARIES, shipped
+from bakeoff.evaluation.metric import EvaluationInputs, Metric
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
 from evaluation.made_inputs import at_random, toy
@@ -35,7 +36,7 @@ def library(name: str):
 
 @pytest.fixture(scope="module")
 def random_lists() -> EvaluationInputs:
-    return at_random(11, m=120, n_items=100, depth=25, unserved=6)
+    return at_random(11, m=120, n_items=100, depth=25, levels=30, unserved=6, short=True)
 
 
 @pytest.fixture(scope="module")
@@ -101,25 +102,30 @@ def means(metric, inputs: EvaluationInputs, ks: list[int]) -> np.ndarray:
     return np.nanmean(values, axis=1) if metric.per_user else values
 
 
+def own(library: str, word: str) -> Metric:
+    """The shipped metric that the table says to be the library's."""
+    return shipped()[LIBRARIES[library].metrics[word]]
+
+
 RECOMMENDERS = {
-    "precision_at_k": conventions.precision_recommenders,
-    "recall_at_k": conventions.recall_recommenders,
-    "ndcg_at_k": ranking.ndcg,
-    "map": conventions.map_recommenders,
-    "map_at_k": conventions.map_at_k_recommenders,
-    "r_precision_at_k": conventions.r_precision_recommenders,
+    "precision": "precision_at_k",
+    "recall": "recall_at_k",
+    "ndcg": "ndcg_at_k",
+    "map": "map",
+    "map_at_k": "map_at_k",
+    "r_precision": "r_precision_at_k",
 }
 
 
 @pytest.mark.parametrize("name", RECOMMENDERS)
 def test_accuracy_is_that_of_recommenders(name, lists):
-    oracle = getattr(library("recommenders.evaluation.python_evaluation"), name)
+    oracle = getattr(library("recommenders.evaluation.python_evaluation"), RECOMMENDERS[name])
     truth = truth_table(lists, "userID", "itemID").assign(rating=1.0)
     listed = list_table(lists, "userID", "itemID")
     listed["prediction"] = -listed["rank"].astype(float)
     ks = cutoffs(lists)
     expected = [oracle(truth, listed[["userID", "itemID", "prediction"]], k=k) for k in ks]
-    assert means(RECOMMENDERS[name], lists, ks) == pytest.approx(expected, abs=1e-9)
+    assert means(own("recommenders", name), lists, ks) == pytest.approx(expected, abs=1e-9)
 
 
 def few_users(inputs: EvaluationInputs, n: int = 250) -> EvaluationInputs:
@@ -139,13 +145,7 @@ def few_users(inputs: EvaluationInputs, n: int = 250) -> EvaluationInputs:
     return EvaluationInputs(built, inputs.test[rows], inputs.history[rows], stats)
 
 
-BEYOND = {
-    "catalog_coverage": beyond.catalog_coverage,
-    "distributional_coverage": beyond.distributional_coverage,
-    "novelty": beyond.novelty,
-    "diversity": beyond.diversity,
-    "serendipity": beyond.unexpectedness,
-}
+BEYOND = ("catalog_coverage", "distributional_coverage", "novelty", "diversity", "serendipity")
 
 
 @pytest.fixture(
@@ -163,7 +163,7 @@ def test_what_lists_are_like_is_that_of_recommenders(name, lists_with_train):
         oracle(train, list_table(lists_with_train, "userID", "itemID", k)[["userID", "itemID"]])
         for k in (3, 10)
     ]
-    assert means(BEYOND[name], lists_with_train, [3, 10]) == pytest.approx(expected, abs=1e-9)
+    assert means(own("recommenders", name), lists_with_train, [3, 10]) == pytest.approx(expected, abs=1e-9)
 
 
 def test_serendipity_is_that_of_recommenders_with_hits_as_relevance(lists_with_train):
@@ -171,17 +171,19 @@ def test_serendipity_is_that_of_recommenders_with_hits_as_relevance(lists_with_t
     train = train_table(lists_with_train, "userID", "itemID")
     listed = list_table(lists_with_train, "userID", "itemID", 10).drop(columns="rank")
     expected = oracle.serendipity(train, listed, col_relevance="relevance")
-    assert means(beyond.serendipity, lists_with_train, [10]) == pytest.approx([expected], abs=1e-9)
+    assert means(own("recommenders", "serendipity_relevance"), lists_with_train, [10]) == pytest.approx(
+        [expected], abs=1e-9
+    )
     by_user = oracle.user_serendipity(train, listed, col_relevance="relevance")["user_serendipity"]
     values = beyond.serendipity(lists_with_train, [10])[0]
     assert values[~np.isnan(values)] == pytest.approx(by_user.to_numpy(), abs=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("name", "own"),
+    ("name", "metric"),
     [("diversity", beyond.diversity_features), ("serendipity", beyond.unexpectedness_features)],
 )
-def test_similarity_of_features_is_that_of_recommenders(name, own):
+def test_similarity_of_features_is_that_of_recommenders(name, metric):
     oracle = getattr(library("recommenders.evaluation.python_evaluation"), name)
     inputs = at_random(4, m=30, n_items=40, depth=10)
     vectors = inputs.train.item_features.matrix.toarray().astype(np.float64)
@@ -196,7 +198,7 @@ def test_similarity_of_features_is_that_of_recommenders(name, own):
         item_feature_df=described,
         item_sim_measure="item_feature_vector",
     )
-    assert means(own, inputs, [5]) == pytest.approx([expected], abs=1e-9)
+    assert means(metric, inputs, [5]) == pytest.approx([expected], abs=1e-9)
 
 
 @pytest.mark.parametrize(("name", "oracle"), [("r2", "rsquared"), ("explained_variance", "exp_var")])
@@ -234,14 +236,9 @@ def test_accuracy_is_that_of_implicit(lists):
         expected = implicit.ranking_metrics_at_k(
             Lists(lists, n_users), test.tocsr(), test.tocsr(), K=k, show_progress=False, num_threads=1
         )
-        metrics = {
-            "precision": conventions.precision_implicit,
-            "map": ranking.map,
-            "ndcg": ranking.ndcg,
-            "auc": conventions.auc_implicit,
-        }
-        for name, metric in metrics.items():
-            assert means(metric, lists, [k])[0] == pytest.approx(expected[name], abs=1e-9), (name, k)
+        assert set(expected) == set(LIBRARIES["implicit"].metrics)
+        for name, value in expected.items():
+            assert means(own("implicit", name), lists, [k])[0] == pytest.approx(value, abs=1e-9), (name, k)
 
 
 @pytest.mark.parametrize("levels", [None, 3])
@@ -262,15 +259,15 @@ def test_accuracy_is_that_of_lightfm(levels):
     model.user_embeddings[:] = _scores_behind(given)
     args = {"train_interactions": given.history, "check_intersections": False}
     auc = evaluation.auc_score(model, given.test, **args)
-    assert conventions.auc_lightfm(given) == pytest.approx(auc, abs=1e-6)
+    assert own("lightfm", "auc")(given) == pytest.approx(auc, abs=1e-6)
     first = evaluation.reciprocal_rank(model, given.test, **args)
-    assert conventions.reciprocal_rank_lightfm(given) == pytest.approx(first, abs=1e-7)
+    assert own("lightfm", "mrr")(given) == pytest.approx(first, abs=1e-7)
     if levels is None:  # it ranks an item behind those that tie with it, a list cannot
         for k in KS:
             precision = evaluation.precision_at_k(model, given.test, k=k, **args)
-            assert ranking.precision(given, [k])[0] == pytest.approx(precision, abs=1e-7)
+            assert own("lightfm", "precision")(given, [k])[0] == pytest.approx(precision, abs=1e-7)
             recall = evaluation.recall_at_k(model, given.test, k=k, **args)
-            assert ranking.recall(given, [k])[0] == pytest.approx(recall, abs=1e-7)
+            assert own("lightfm", "recall")(given, [k])[0] == pytest.approx(recall, abs=1e-7)
 
 
 def _scores_behind(inputs: EvaluationInputs) -> np.ndarray:
@@ -298,55 +295,47 @@ def _scores_behind(inputs: EvaluationInputs) -> np.ndarray:
 
 
 RECTOOLS = {
-    "Precision": ({}, ranking.precision),
-    "Precision r_precision": ({"r_precision": True}, ranking.recall_capped),
-    "Recall": ({}, ranking.recall),
-    "HitRate": ({}, ranking.hit_rate),
-    "F1Beta": ({}, conventions.f1),
-    "NDCG": ({}, conventions.ndcg_rectools),
-    "NDCG divide_by_achievable": ({"divide_by_achievable": True}, ranking.ndcg),
-    "MAP": ({}, ranking.map_r),
-    "MAP divide_by_k": ({"divide_by_k": True}, conventions.map_rectools_by_k),
-    "MRR": ({}, ranking.mrr),
-    "PartialAUC": ({}, conventions.partial_auc_rectools),
-    "PAP": ({}, conventions.pap_rectools),
+    "precision": ("Precision", {}),
+    "precision_r_precision": ("Precision", {"r_precision": True}),
+    "recall": ("Recall", {}),
+    "hit_rate": ("HitRate", {}),
+    "f1": ("F1Beta", {}),
+    "ndcg": ("NDCG", {}),
+    "ndcg_divide_by_achievable": ("NDCG", {"divide_by_achievable": True}),
+    "map": ("MAP", {}),
+    "map_divide_by_k": ("MAP", {"divide_by_k": True}),
+    "mrr": ("MRR", {}),
+    "partial_auc": ("PartialAUC", {}),
+    "pap": ("PAP", {}),
 }
 
 
 @pytest.mark.parametrize("name", RECTOOLS)
 def test_accuracy_is_that_of_rectools_user_by_user(name, lists):
     module = library("rectools.metrics")
-    options, own = RECTOOLS[name]
+    cls, options = RECTOOLS[name]
     truth, listed = truth_table(lists, "user_id", "item_id"), list_table(lists, "user_id", "item_id")
     ks = cutoffs(lists)
-    for k, row in zip(ks, own(lists, ks), strict=True):
-        metric = getattr(module, name.split()[0])(k=k, **options)
+    for k, row in zip(ks, own("rectools", name)(lists, ks), strict=True):
+        metric = getattr(module, cls)(k=k, **options)
         expected = metric.calc_per_user(listed, truth).reindex(lists.lists.users).fillna(0.0)
         assert row == pytest.approx(expected.to_numpy(), abs=1e-9), k
 
 
-@pytest.mark.parametrize(
-    ("name", "own"),
-    [("MeanInvUserFreq", conventions.novelty_rectools), ("AvgRecPopularity", beyond.mean_popularity)],
-)
-def test_popularity_of_lists_is_that_of_rectools_user_by_user(name, own, lists_with_train):
-    metric = getattr(library("rectools.metrics"), name)(k=10)
+RECTOOLS_LISTS = {"novelty": "MeanInvUserFreq", "mean_popularity": "AvgRecPopularity"}
+
+
+@pytest.mark.parametrize("name", RECTOOLS_LISTS)
+def test_popularity_of_lists_is_that_of_rectools_user_by_user(name, lists_with_train):
+    metric = getattr(library("rectools.metrics"), RECTOOLS_LISTS[name])(k=10)
     train = train_table(lists_with_train, "user_id", "item_id")
     listed = list_table(lists_with_train, "user_id", "item_id")
     expected = metric.calc_per_user(listed, train).reindex(lists_with_train.lists.users)
-    got = own(lists_with_train, [10])[0]
+    got = own("rectools", name)(lists_with_train, [10])[0]
     assert got == pytest.approx(expected.to_numpy(), abs=1e-9, nan_ok=True)
 
 
-RANX = {
-    "precision": ranking.precision,
-    "recall": ranking.recall,
-    "hit_rate": ranking.hit_rate,
-    "ndcg": ranking.ndcg,
-    "map": ranking.map_r,
-    "mrr": ranking.mrr,
-    "f1": conventions.f1,
-}
+RANX = ("precision", "recall", "hit_rate", "ndcg", "map", "mrr", "f1")
 
 
 @pytest.mark.slow
@@ -362,10 +351,21 @@ def test_accuracy_is_that_of_ranx_user_by_user(lists):
         if items[n, 0] >= 0
     }
     ks = cutoffs(lists)
-    by_name = {f"{name}@{k}": metric(lists, [k])[0] for name, metric in RANX.items() for k in ks}
-    by_name["r-precision"] = conventions.r_precision_ranx(lists)
+    by_name = {f"{name}@{k}": own("ranx", name)(lists, [k])[0] for name in RANX for k in ks}
+    by_name["r-precision"] = own("ranx", "r_precision")(lists)
     run_of_all, truth = ranx.Run(run), ranx.Qrels(qrels)
     ranx.evaluate(truth, run_of_all, list(by_name), return_mean=False, make_comparable=True)
-    for name, own in by_name.items():
+    for name, values in by_name.items():
         expected = [run_of_all.scores[name][q] for q in users]
-        assert own == pytest.approx(expected, abs=1e-9), name
+        assert values == pytest.approx(expected, abs=1e-9), name
+
+
+def test_every_word_of_a_library_that_installs_is_held_to_the_library():
+    held = {
+        "recommenders": {*RECOMMENDERS, *BEYOND, "serendipity_relevance"},
+        "implicit": {"precision", "map", "ndcg", "auc"},
+        "lightfm": {"precision", "recall", "auc", "mrr"},
+        "rectools": {*RECTOOLS, *RECTOOLS_LISTS},
+        "ranx": {*RANX, "r_precision"},
+    }
+    assert {name: set(LIBRARIES[name].metrics) for name in held} == held

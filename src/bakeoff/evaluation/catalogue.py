@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from bakeoff import config_files
 from bakeoff.errors import ConfigError, nearest
@@ -167,3 +168,195 @@ def _read_set(name: str, sets: Mapping[str, Path]) -> dict[str, str]:
                 raise ConfigError(f"{sets[name]}: defaults: {nearest(str(other), sets)}")
             inherited |= _read_set(other, {k: v for k, v in sets.items() if k != name})
     return inherited | expand(entries)
+
+
+# -- what other libraries call by the same word --------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Library:
+    """The metrics of a library, and what its means are over.
+
+    Args:
+        title: its name, with the version whose numbers the tests reproduce where they run it.
+        metrics: the library's word -> the shipped metric that has its formula. A variant of a word begins
+            with it: `map_divide_by_k`.
+        users: who is in the mean.
+        short: what a place without an item, and a user without a list, count.
+    """
+
+    title: str
+    metrics: Mapping[str, str]
+    users: str = "every test user"
+    short: str = "an empty place is a miss, a user without a list is 0"
+
+
+def _same(*names: str) -> dict[str, str]:
+    """Return metrics that have our formula under our name."""
+    return {name: name for name in names}
+
+
+LIBRARIES: Mapping[str, Library] = MappingProxyType(
+    {
+        "recommenders": Library(
+            "recommenders 1.2.1",
+            {
+                "precision": "precision_recommenders",
+                "recall": "recall_recommenders",
+                "ndcg": "ndcg",
+                "map": "map_recommenders",
+                "map_at_k": "map_at_k_recommenders",
+                "r_precision": "r_precision_recommenders",
+                "serendipity": "unexpectedness",
+                "serendipity_relevance": "serendipity",
+                **_same("catalog_coverage", "distributional_coverage", "novelty", "diversity"),
+            },
+            "users with a list; nDCG: every test user; R-precision: users with a hit in the first min(k, R)",
+            "an empty place is a miss, a user without a list is left out (nDCG: 0)",
+        ),
+        "implicit": Library(
+            "implicit 0.7",
+            {"precision": "precision_implicit", **_same("ndcg", "map"), "auc": "auc_implicit"},
+            "every test user; precision is one ratio over all of them; AUC takes train items as negatives",
+        ),
+        "lightfm": Library(
+            "LightFM 1.17",
+            {**_same("precision", "recall"), "mrr": "reciprocal_rank_lightfm", "auc": "auc_lightfm"},
+            short="every item is ranked, no list is short",
+        ),
+        "rectools": Library(
+            "RecTools 0.19",
+            {
+                **_same("precision", "recall", "hit_rate", "f1", "mrr"),
+                "precision_r_precision": "recall_capped",
+                "ndcg": "ndcg_rectools",
+                "ndcg_divide_by_achievable": "ndcg",
+                "map": "map_r",
+                "map_divide_by_k": "map_rectools_by_k",
+                "partial_auc": "partial_auc_rectools",
+                "pap": "pap_rectools",
+                "novelty": "novelty_rectools",
+                "mean_popularity": "mean_popularity",
+            },
+            "every test user; novelty and popularity: users with a list",
+        ),
+        "ranx": Library(
+            "ranx 0.3",
+            {
+                **_same("precision", "recall", "hit_rate", "f1", "ndcg", "mrr"),
+                "map": "map_r",
+                "r_precision": "r_precision_ranx",
+            },
+        ),
+        "lenskit": Library(
+            "LensKit",
+            {
+                "precision": "precision_lenskit",
+                "recall": "recall_capped",
+                "ndcg": "ndcg_lenskit",
+                "map": "map_lenskit",
+                **_same("hit_rate", "mrr"),
+            },
+            "users with a list, be it empty (here: every test user)",
+            "precision and MAP divide by the items there are; an empty list is 0",
+        ),
+        "replay": Library(
+            "RePlay",
+            {**_same("precision", "recall", "hit_rate", "ndcg", "map", "mrr"), "auc": "auc_replay"},
+        ),
+        "recbole": Library(
+            "RecBole",
+            {**_same("precision", "recall", "hit_rate", "ndcg", "map", "mrr"), "auc": "auc_recbole"},
+            "every test user; AUC weighted by their test items; means are rounded to four digits",
+        ),
+        "cornac": Library(
+            "Cornac",
+            _same("precision", "recall", "hit_rate", "f1", "ndcg"),
+            "every test user; its MAP and MRR are of the whole ranking, and not here",
+        ),
+        "recpack": Library(
+            "RecPack", {**_same("precision", "recall", "ndcg"), "recall_calibrated": "recall_capped"}
+        ),
+        "recsys2019": Library(
+            "RecSys2019 evaluation",
+            {
+                "precision": "precision_lenskit",
+                "precision_min_den": "min_precision_recsys2019",
+                "recall": "recall",
+                "ndcg": "ndcg_recsys2019",
+                "map": "map_lenskit",
+            },
+            short="precision and MAP divide by the items there are; a user without a list is 0",
+        ),
+        "irspack": Library(
+            "irspack",
+            {
+                "precision": "precision_lenskit",
+                "recall": "recall",
+                "hit_rate": "hit_rate",
+                "ndcg": "ndcg_irspack",
+                "map": "map_r",
+            },
+            short="precision and the ideal of nDCG take the items there are; a user without a list is 0",
+        ),
+        "daisyrec": Library(
+            "daisyRec",
+            {
+                **_same("precision", "recall", "hit_rate", "mrr"),
+                "ndcg": "ndcg_daisyrec",
+                "map": "map_daisyrec",
+                "auc": "auc_replay",
+            },
+        ),
+        "elliot": Library(
+            "Elliot",
+            {**_same("precision", "recall", "ndcg"), "map": "map_elliot"},
+            "every test user; nDCG as here where all test ratings are equal, else with gains 2^r - 1",
+        ),
+        "warprec": Library("WarpRec", _same("precision", "recall", "map")),
+        "bars": Library("BARS", _same("recall", "ndcg"), "every row of its matrix"),
+        "liang2018": Library("papers after Liang et al. 2018", {"recall": "recall_capped", "ndcg": "ndcg"}),
+    }
+)
+"""Which of our metrics has the formula that a library calls by a word: the one table of it."""
+
+
+class Convention(NamedTuple):
+    """What a library understands by a word."""
+
+    library: str
+    word: str
+    metric: str
+
+    @property
+    def name(self) -> str:
+        """The word with its library: `recommenders:map`."""
+        return f"{self.library}:{self.word}"
+
+
+def conventions(libraries: Iterable[str] = LIBRARIES, word: str | None = None) -> list[Convention]:
+    """Return what libraries understand by their words; by one word and its variants, if it is given.
+
+    >>> [c.name for c in conventions(["ranx", "rectools"], "map")]
+    ['ranx:map', 'rectools:map', 'rectools:map_divide_by_k']
+
+    Raises:
+        ConfigError: an unknown library, or a word that none of them has.
+    """
+    rows = []
+    for library in libraries:
+        if library not in LIBRARIES:
+            raise ConfigError(f"conventions={library}: {nearest(library, LIBRARIES)}")
+        rows += [Convention(library, of, metric) for of, metric in LIBRARIES[library].metrics.items()]
+    if word is None:
+        return rows
+    same = [row for row in rows if row.word == word or row.word.startswith(f"{word}_")]
+    if not same:
+        raise ConfigError(f"explain: no library has a metric {word!r}; {nearest(word, words())}")
+    return same
+
+
+def words() -> list[str]:
+    """Return the words of all libraries, variants excepted."""
+    every = dict.fromkeys(word for library in LIBRARIES.values() for word in library.metrics)
+    return [word for word in every if not any(word.startswith(f"{other}_") for other in every)]
