@@ -5,8 +5,10 @@ An option is written `--results-dir DIR`, `--results-dir=DIR` or, as an override
 
 from __future__ import annotations
 
+import errno
 import functools
 import itertools
+import math
 import os
 import re
 import signal
@@ -56,10 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output (head, less) has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - the interpreter flushes it at exit
         return 0
-    except OSError as error:  # a folder that cannot be written, a full disk; one without a path is a bug
-        if error.filename is None:
+    except OSError as error:  # a folder that cannot be written; without a path a disk, or else a bug
+        if error.filename is None and error.errno not in _OF_A_DISK:
             raise
-        return _refuse(f"{os.fspath(error.filename)}: {error.strerror}")
+        return _refuse(f"{os.fspath(error.filename or 'a file')}: {error.strerror}")
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
@@ -87,9 +89,13 @@ def _plain_errors() -> Iterator[None]:
         raise ConfigError(_one_line(error)) from error
 
 
+_OF_A_DISK = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of reading and writing an open file, which come without its name."""
+
+
 def _refuse(message: str) -> int:
-    """Print the message in one line; names from data cannot steer the terminal."""
-    line = " ".join(message.split())
+    """Print the message in one line; names from data can neither steer the terminal nor fill it."""
+    line = re.sub(r"\S{400,}", lambda word: f"{word[0][:60]}...", " ".join(message.split()))
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     sys.stderr.write(f"bakeoff: {line}\n")
     return 2
@@ -191,9 +197,11 @@ def _integer(key: str, text: str) -> int:
 
 def _number(key: str, text: str) -> float:
     try:
-        return float(text)
+        if math.isfinite(number := float(text)):
+            return number
     except ValueError:
-        raise ConfigError(f"{key}={text!r}: expected a number") from None
+        pass
+    raise ConfigError(f"{key}={text!r}: expected a number")
 
 
 def _list(key: str, text: str) -> list[str]:

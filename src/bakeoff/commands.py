@@ -157,6 +157,7 @@ def plan(request: Request) -> int:
     from bakeoff.report.render.run import cell_rows, print_plan
 
     rows = []
+    resolve(request.settings.evaluation.metrics)
     for name, requests in request.experiments.items():
         _, damage = _before(request, name, requests)
         if damage:

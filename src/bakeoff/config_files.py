@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -36,7 +37,9 @@ def groups() -> list[str]:
 
 def options(group: str, path: Sequence[Path] | None = None) -> list[str]:
     """Return the names of the options of a group."""
-    return sorted({p.stem for root in path or (folder(),) for p in (root / group).glob("*.yaml")})
+    return sorted(
+        {p.stem for root in path or (folder(),) for p in (root / group).glob("*.yaml") if p.is_file()}
+    )
 
 
 def groups_with(name: str) -> list[str]:
@@ -118,7 +121,82 @@ def flat(config: Config) -> Iterator[tuple[str, Any]]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return the content of a YAML file as plain values."""
+    """Return the content of a YAML file as plain values.
+
+    Raises:
+        ConfigError: it cannot be read, or it holds no keys with values.
+    """
     import yaml
 
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    with reading(path):
+        check_size(path)
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected keys with their values, as in `name: value`")
+    return content
+
+
+MAX_BYTES, MAX_VALUES = 1_000_000, 100_000
+"""Bounds of a YAML file: its bytes, and its values where each alias counts as what it stands for."""
+
+
+def check_size(path: Path) -> None:
+    """Check the bounds of a YAML file before anything is made of it: aliases of aliases grow without end.
+
+    Raises:
+        ConfigError: it is larger.
+    """
+    import yaml
+
+    if path.stat().st_size > MAX_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_BYTES / 1e6:g} MB; expected a configuration")
+    content = path.read_bytes()
+    if b"*" not in content:
+        return
+    sizes: dict[str, int] = {}  # of what an anchor names
+    nested: list[tuple[str | None, int]] = [
+        (None, 0)
+    ]  # anchor and values so far of each open list or mapping
+    for event in yaml.parse(content, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            nested.append((event.anchor, 1))
+            continue
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = nested.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            if any(event.anchor == anchor for anchor, _ in nested):
+                raise ConfigError(f"{path}: *{event.anchor} stands inside of &{event.anchor}, which it names")
+            anchor, size = None, sizes.get(event.anchor, 0)
+        else:
+            anchor, size = getattr(event, "anchor", None), 1
+        if anchor is not None:
+            sizes[anchor] = size
+        nested[-1] = (nested[-1][0], nested[-1][1] + size)
+        if nested[-1][1] > MAX_VALUES:
+            raise ConfigError(f"{path}: its aliases stand for more than {MAX_VALUES:,} values")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what reading a YAML file raises into one line that names it.
+
+    Raises:
+        ConfigError: in place of any other error.
+    """
+    import yaml
+
+    try:
+        yield
+    except ConfigError:
+        raise
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: not YAML: {error.problem or error.context}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: its values are nested too deeply") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 ({error.reason})") from error
+    except Exception as error:
+        reason = (error.strerror if isinstance(error, OSError) else "") or str(error).partition("\n")[0]
+        raise ConfigError(f"{path}: {reason}") from error

@@ -78,7 +78,7 @@ def closest(name: str, choices: Iterable[str]) -> str | None:
     'als'
     """
     by_lower = {choice.lower(): choice for choice in choices}
-    match = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    match = difflib.get_close_matches(name.lower()[:200], by_lower, n=1, cutoff=0.6)
     return by_lower[match[0]] if match else None
 
 

@@ -13,7 +13,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from bakeoff.errors import check_choice, check_flag, check_range
+from bakeoff.errors import ConfigError, check_choice, check_flag, check_range
 
 REQUIRED = inspect.Parameter.empty
 """Default of a parameter that has none."""
@@ -119,6 +119,9 @@ def check_parameters(instance: object, prefix: str = "") -> None:
             continue
         if of.label == "bool":
             check_flag(where, value)
+        elif of.label.removesuffix(" or null") == "str" and not of.choices:
+            if isinstance(value, bool) or not isinstance(value, str | int | float):
+                raise ConfigError(f"{where}={value!r}: expected a text")
         elif of.choices:
             check_choice(where, value, of.choices)
         elif of.bounds is not None:

@@ -124,10 +124,6 @@ def test_a_parameter_without_its_group_is_answered_with_it(plan: Plan) -> None:
     assert "write split.fold=0,1" in refused(plan("split=kfold", "fold=0,1"))
 
 
-def test_an_empty_results_folder_is_refused(plan: Plan) -> None:
-    assert "results_dir=: expected a folder" in refused(plan("results_dir="))
-
-
 def test_lists_made_elsewhere_stand_in_one_grid_with_models(plan: Plan, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_text(f"user,item,rank\nu1,{name},1\n")

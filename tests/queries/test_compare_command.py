@@ -250,7 +250,7 @@ def test_the_test_can_be_chosen(run_compare) -> None:
         (("ease", "popularity", "name=one", "--gate", "mean_popularity@10"), "no better end"),
         (("ease", "popularity", "name=one", "--gate", "rmse"), "gate=rmse: not measured"),
         (("ease", "popularity", "name=one", "--gate", "ndcg@10", "--tolerance", "-1"), "tolerance=-1.0"),
-        (("ease", "popularity", "name=one", "--gate", "ndcg@10", "--tolerance", "nan"), "tolerance=nan"),
+        (("ease", "popularity", "name=one", "--gate", "ndcg@10", "--tolerance", "nan"), "tolerance='nan'"),
         (("ease", "popularity", "name=one", "--gate", "ndcg@10", "--tolerance", "x"), "expected a number"),
         (("ease", "popularity", "name=one", "--tolerance", "0.1"), "give one as --gate"),
         (("ease", "popularity", "name=one", "--non-inferior", "0.1"), "give one as --gate"),

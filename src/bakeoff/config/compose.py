@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,6 +30,7 @@ from bakeoff.storage.store import Store
 if TYPE_CHECKING:
     from hydra.core.config_search_path import ConfigSearchPath
     from hydra.core.override_parser.types import Override
+    from hydra.plugins.config_source import ConfigResult, ConfigSource
     from omegaconf import DictConfig
 
 _PRIMARY = "_bakeoff_"
@@ -84,15 +87,37 @@ def run_session(session: Session) -> Session:
 
 @contextmanager
 def _hydra_state_preserved() -> Iterator[None]:
+    from hydra._internal.sources_registry import SourcesRegistry
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.hydra_config import HydraConfig
+    from hydra.core.plugins import Plugins
 
-    before = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
+    Plugins.instance()  # registers the sources
+    sources = SourcesRegistry.instance().types
+    before = GlobalHydra.instance().hydra, HydraConfig.instance().cfg, sources["file"]
     GlobalHydra.instance().clear()
+    sources["file"] = _checked_source()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "provider=.* is not available")  # a folder of hydra.searchpath
+            yield
     finally:  # a launcher may have put other instances in their places
-        GlobalHydra.instance().hydra, HydraConfig.instance().cfg = before
+        GlobalHydra.instance().hydra, HydraConfig.instance().cfg, sources["file"] = before
+
+
+@cache
+def _checked_source() -> type[ConfigSource]:
+    """Return Hydra's reader of YAML files, with the bounds and the errors of ours."""
+    from hydra._internal.core_plugins.file_config_source import FileConfigSource
+
+    class CheckedFiles(FileConfigSource):
+        def load_config(self, config_path: str) -> ConfigResult:
+            path = Path(self.path) / self._normalize_file_name(config_path)
+            with config_files.reading(path):
+                config_files.check_size(path)
+                return super().load_config(config_path)
+
+    return CheckedFiles
 
 
 def _sweep(line: CommandLine) -> None:
@@ -258,6 +283,9 @@ def to_cell(config: DictConfig) -> Cell:
     source = build_source(dataset)
     dataset["name"] = source.name
     build_splitter(split), build_model(model)
+    for key, group in (("dataset", dataset), ("split", split), ("model", model)):
+        name = group.get("name")
+        check_file_name(f"{key}.name", str(name) if isinstance(name, str | int | float) else "")
     tune = plain["tune"] or None
     if tune:
         from bakeoff.tuning.spec import TuningSpec
@@ -344,10 +372,11 @@ def experiment_name(config: DictConfig, cell: Cell) -> str:
 def _plain(config: DictConfig, *, resolve: bool = True) -> Config:
     from omegaconf import OmegaConf
 
-    task = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
+    task = OmegaConf.masked_copy(config, cast("list[str]", [k for k in config if k != "hydra"]))
     plain = OmegaConf.to_container(task, resolve=resolve, throw_on_missing=resolve)
     assert isinstance(plain, dict)
-    return {str(k): v for k, v in plain.items()}
+    command_line.check_values(plain)
+    return cast("Config", plain)
 
 
 def _baselines(grid: Grid, composed: Mapping[Job, DictConfig]) -> list[Job]:
@@ -362,8 +391,9 @@ def _baselines(grid: Grid, composed: Mapping[Job, DictConfig]) -> list[Job]:
     return [job for words, job in jobs.items() if words not in models]
 
 
-def _names(key: str, value: Iterable[str] | None) -> list[str]:
-    names = [] if value is None else [value] if isinstance(value, str) else list(value)
+def _names(key: str, value: Any) -> list[str]:
+    listed = isinstance(value, Sequence) and not isinstance(value, str)
+    names = [] if value is None else list(value) if listed else [value]
     if not all(isinstance(name, str) for name in names):
         raise ConfigError(f"{key}={names}: expected names of models, as in {key}=[popularity,random]")
     return names

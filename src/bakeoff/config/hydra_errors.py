@@ -1,7 +1,10 @@
-"""Explain errors of Hydra, OmegaConf and YAML in one line."""
+"""Explain errors of Hydra and OmegaConf in one line."""
 
 from __future__ import annotations
 
+import os
+import traceback
+from types import FrameType
 from typing import Any
 
 from bakeoff import config_files
@@ -10,25 +13,15 @@ from bakeoff.errors import closest, nearest
 
 
 def explain(error: Exception, words: CommandLine, grid: Grid | None = None) -> str | None:
-    """Return one line for an error of Hydra, OmegaConf or YAML, with the nearest names; None for any other.
+    """Return one line for an error of Hydra or OmegaConf, with the nearest names; None for one of ours.
 
     Args:
         words: the command.
         grid: its jobs, as far as it came to them.
     """
-    import yaml
     from hydra.errors import HydraException, MissingConfigException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
-    if isinstance(error, yaml.MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
-        where = f"{mark.name}, line {mark.line + 1}" if mark else "a YAML file"
-        return f"{where}: not YAML: {error.problem or error.context}"
-    if isinstance(error, UnicodeDecodeError):
-        files = [file for path in words.search_path for file in sorted(path.rglob("*.yaml"))]
-        return next(
-            (f"{f}: not UTF-8 ({error.reason})" for f in files if error.object in f.read_bytes()), None
-        )
     if isinstance(error, OverrideParseException):
         return _unreadable(error.override)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -36,7 +29,7 @@ def explain(error: Exception, words: CommandLine, grid: Grid | None = None) -> s
         if group:
             return _missing_option(group, name, words)
     if not isinstance(error, HydraException | OmegaConfBaseException):
-        return None
+        return _accident(error)
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     key = str(getattr(cause, "full_key", None) or "")
     text = " ".join(str(cause).splitlines()[0].split())
@@ -48,6 +41,29 @@ def explain(error: Exception, words: CommandLine, grid: Grid | None = None) -> s
         return f"{key}: no value; give one as {key}=..."
     first = " ".join(line.strip() for line in str(error).splitlines()[:2])
     return f"{first}" + ("" if cause is error else f" ({text})")
+
+
+_COMPOSES = ("hydra", "omegaconf", "antlr4")
+
+
+def _accident(error: Exception) -> str | None:
+    """Return the message for an error of Python's inside Hydra, which has not checked what it was given."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    packages = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames]
+    own = max(at for at, package in enumerate(packages) if package in ("bakeoff", "hydra_plugins"))
+    if not set(packages[own + 1 : own + 2]) & set(_COMPOSES) or frames[-1].f_code.co_name == "return_value":
+        return None  # `return_value` raises what a cell has raised in a launcher
+    if isinstance(error, RecursionError):
+        files = [f.f_locals["path"] for f in frames if _includes(f)]
+        circle = next((file for file in files if files.count(file) > 1), None)
+        if circle is not None:
+            return f"{circle}: its `defaults` lead back to itself"
+        return "a value of the command is nested too deeply"
+    return f"the configuration cannot be composed: {error}"
+
+
+def _includes(frame: FrameType) -> bool:
+    return frame.f_code.co_name == "_create_defaults_tree_impl" and "path" in frame.f_locals
 
 
 def _unreadable(override: str) -> str:
@@ -63,6 +79,9 @@ def _unreadable(override: str) -> str:
 
 def _missing_option(group: str, name: str, words: CommandLine) -> str:
     options = config_files.options(group, words.search_path)
+    for path in (root / group / f"{name}.yaml" for root in words.search_path):
+        if os.path.lexists(path):
+            return f"{path}: expected a file with YAML"
     if group not in config_files.groups() and not options:
         return f"{group}={name}: there is no such group; {nearest(group, config_files.roots())}"
     if similar := closest(name, options):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff import config_files
 from bakeoff.config_files import Config
-from bakeoff.errors import ConfigError, closest, nearest
+from bakeoff.errors import ConfigError, closest, nearest, shortened
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -83,7 +84,15 @@ def command_line(overrides: Sequence[str], **flags: Any) -> CommandLine:
     return replace(line, overrides=tuple(rewritten))
 
 
+MAX_LETTERS = 10_000
+"""Length of a word that Hydra's grammar parses within a second."""
+
+
 def _check_word(word: str, before: Sequence[str], rest: Sequence[str]) -> None:
+    if len(word) > MAX_LETTERS:
+        raise ConfigError(
+            f"{shortened(word)}: {len(word):,} letters; expected at most {MAX_LETTERS:,}; YAML may hold more"
+        )
     key, equals, value = word.partition("=")
     if word.startswith("~"):
         return
@@ -338,14 +347,55 @@ class Grid:
         return f"{message}; {nearest(key, roots)}"
 
 
-def _product(overrides: Sequence[Override]) -> list[Job]:
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+MAX_CELLS = 100_000
 
+
+def _product(overrides: Sequence[Override]) -> list[Job]:
+    """Return the combinations of the values of overrides.
+
+    Raises:
+        ConfigError: there is none, or there are more than MAX_CELLS.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.types import RangeSweep
+
+    size = 1
+    for override in (o for o in overrides if o.is_discrete_sweep()):
+        value = override.value()
+        values = value.range() if isinstance(value, RangeSweep) else override.sweep_iterator()
+        size *= sum(1 for _ in itertools.islice(values, MAX_CELLS + 1))
+        if not 0 < size <= MAX_CELLS:
+            expected = "no cell" if not size else f"more than {MAX_CELLS:,} cells"
+            raise ConfigError(f"{override.get_key_element()}: its values make a grid of {expected}")
     return [tuple(job) for batch in BasicSweeper.split_arguments(list(overrides), None) for job in batch]
 
 
 def _key(word: str) -> str:
     return word.partition("=")[0].lstrip("+~")
+
+
+def check_values(value: Any, where: str = "") -> None:
+    """Check that a configuration is plain: texts as keys, and no value that JSON cannot hold.
+
+    Args:
+        value: the configuration, or a part of it.
+        where: the key of the part.
+
+    Raises:
+        ConfigError: the first key or value that is not.
+    """
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise ConfigError(f"{where or 'the configuration'}: the key {key!r} is not a text; quote it")
+            check_values(inner, f"{where}.{key}" if where else key)
+    elif isinstance(value, list):
+        for inner in value:
+            check_values(inner, where)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{where}={value}: expected a finite number")
+    elif not (value is None or isinstance(value, str | int | float)) or "\0" in str(value):
+        raise ConfigError(f"{where}={shortened(value)}: expected a text, a number, true, false or null")
 
 
 def check_keys(config: Config) -> None:

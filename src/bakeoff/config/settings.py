@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -39,13 +40,15 @@ class Settings:
             check_range("k", k, 1, integer=True)
         for name in ("fresh", "save_model"):
             check_flag(name, plain[name])
-        if plain["results_dir"] in ("", None):
-            raise ConfigError("results_dir=: expected a folder")
+        for name in ("name", "results_dir", "params_from"):
+            text = plain[name]
+            if isinstance(text, bool | list | dict) or text == "" or (text is None and name == "results_dir"):
+                raise ConfigError(f"{name}={text}: expected a text")
         options = Options(**{field.name: plain[field.name] for field in fields(Options)})
         evaluation = EvaluationSpec(tuple(sorted(set(ks))), expand(plain["metrics"]), plain["save_model"])
         tests = TestConfig(**plain["statistics"])
         mlflow = plain["mlflow"]
-        if mlflow is not None and not (isinstance(mlflow, str) and "://" in mlflow):
+        if mlflow is not None and not (isinstance(mlflow, str) and re.search("://.", mlflow)):
             raise ConfigError(
                 f"mlflow={mlflow!r}: expected an address such as http://host:5000 or sqlite:///mlflow.db"
             )

@@ -152,14 +152,7 @@ def _set_files(folders: Sequence[Path]) -> dict[str, Path]:
 
 def _read_set(name: str, sets: Mapping[str, Path]) -> dict[str, str]:
     """Return the metrics of a named set and of the sets in its `defaults`, as name -> import path."""
-    import yaml
-
-    try:
-        content = config_files.read(sets[name])
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{sets[name]}: not YAML ({error})") from error
-    if not isinstance(content, Mapping):
-        raise ConfigError(f"{sets[name]}: expected `name: import.path` in each line")
+    content = config_files.read(sets[name])
     entries = {str(k): v for k, v in content.items() if k != "defaults"}
     inherited: dict[str, str] = {}
     for other in content.get("defaults", ()):

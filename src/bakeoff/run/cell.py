@@ -293,7 +293,10 @@ def parameters(spec: Config, where: str) -> dict[str, Any]:
         ConfigError: an argument that it does not have, or one without a value.
     """
     target = _target(spec, where)
-    signature = inspect.signature(target).parameters
+    try:
+        signature = inspect.signature(target).parameters
+    except ValueError as error:  # of a class that is written in C
+        raise ConfigError(f"{where}._target_={spec['_target_']!r}: no known parameters ({error})") from error
     given = {k: v for k, v in spec.items() if k not in ("_target_", "_partial_")}
     open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.values())
     named = {n: p for n, p in signature.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}

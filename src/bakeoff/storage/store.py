@@ -601,7 +601,7 @@ def read_json(path: Path, kind: type[T]) -> T:
             value = msgspec.json.decode(content, type=kind)
         except msgspec.ValidationError as error:
             raise ValueError(f"{path}: {_located(error, msgspec.json.decode(content), kind)}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON ({error})") from error
     if b'"blake2b"' in content or _HASHED_TEXT.encode() in content:
         # Each alone is proof of a hash, so that one damaged byte cannot pass for an earlier version.

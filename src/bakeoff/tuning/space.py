@@ -199,6 +199,8 @@ def _axis(name: str, spec: Config, where: str, signature: Config, declared: Para
         distribution = build(given, where)
     except ValueError as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from error
+    if not hasattr(distribution, "choices") and not hasattr(distribution, "low"):
+        raise ConfigError(f"{where}._target_={given['_target_']!r}: expected a distribution of Optuna's")
     bounds = [end for end in ENDS if end in given and given[end] == getattr(declared, end, None)]
     return Axis(name, distribution, when, frozenset((*hard, *bounds)))
 

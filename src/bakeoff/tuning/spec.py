@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Literal
 
@@ -73,6 +73,8 @@ class TuningSpec:
         if len(set(map(str, objectives))) < len(objectives):
             raise ConfigError(f"tune.objectives={list(objectives)!r}: expected each once")
         selection, key = self.pareto_selection, "tune.pareto_selection"
+        if not isinstance(selection, Mapping):
+            raise ConfigError(f"{key}={selection!r}: expected rule, tolerance or weights, with their values")
         for option in selection:
             check_choice(f"{key}, option", option, ("rule", *PARETO_RULES))
         rule = selection.get("rule")
