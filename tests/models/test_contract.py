@@ -34,7 +34,7 @@ from toys import blocks
 Made = Callable[[str, Interactions], Model]
 Lists = tuple[Any, Any]
 
-NAMES = config_files.options("model")
+NAMES = [name for name in config_files.options("model") if name != "command"]  # tests of its own
 NOT_PERSONAL = {"popularity", "random", "biases"}
 PERSONAL = [n for n in NAMES if n not in NOT_PERSONAL]
 FROM_ELSEWHERE = {"external"}

@@ -81,7 +81,15 @@ def command_line(overrides: Sequence[str], **flags: Any) -> CommandLine:
     line = CommandLine(**flags)
     path = line.search_path
     rewritten = (_only_metrics(word, path) if word.startswith("metrics=") else word for word in overrides)
-    return replace(line, overrides=tuple(rewritten))
+    return replace(line, overrides=tuple(map(_quoted_command, rewritten)))
+
+
+def _quoted_command(word: str) -> str:
+    """Return `model.run=COMMAND` as a quoted value: braces, spaces and commas are the command's own."""
+    key, _, value = word.partition("=")
+    if key not in ("model.run", "command.run") or value[:1] in ("'", '"', ""):
+        return word
+    return f"{key}='{value.replace(chr(39), chr(92) + chr(39))}'"
 
 
 MAX_LETTERS = 10_000

@@ -155,3 +155,22 @@ def _unchecked(fields: Mapping[str, Any]) -> Interactions:
     for name, value in fields.items():
         object.__setattr__(made, name, value)
     return made
+
+
+def row_columns(rows: Interactions) -> dict[str, Array]:
+    """Return rows as columns in the user's own ids: user, item[, value, time (unix seconds)]."""
+    columns = {"user": rows.user_ids.values[rows.users], "item": rows.item_ids.values[rows.items]}
+    optional = {"value": rows.values, "time": rows.times}
+    return columns | {name: column for name, column in optional.items() if column is not None}
+
+
+def write_table(path: Path, columns: Mapping[str, Array]) -> None:
+    """Write columns as Parquet, or as CSV where the path ends so."""
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    table = pa.table(dict(columns))
+    if path.suffix == ".csv":
+        csv.write_csv(table, path)
+    else:
+        parquet.write_table(table, path, compression="zstd")

@@ -168,6 +168,16 @@ class EpochParam(Protocol):
 
 
 @runtime_checkable
+class ReportsScore(Protocol):
+    """A model that measures itself while it is fitted, and cannot answer before it is done."""
+
+    @property
+    def validation_score(self) -> float | None:
+        """The score at the epoch that `on_epoch` is told, in the direction of the metric, or None."""
+        ...
+
+
+@runtime_checkable
 class SharedPrecompute(Protocol):
     """A model whose fits share a computation where they differ only in some hyperparameters.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -15,10 +15,12 @@ from bakeoff.data.columns import GrowableArray, IdEncoder
 from bakeoff.data.download import sha256
 from bakeoff.data.file_formats import CsvDialect, Kind, check_columns, column_names, read_batches, row_number
 from bakeoff.data.interactions import Ids, Interactions
-from bakeoff.errors import DataError, Unsupported
+from bakeoff.errors import DataError, Unsupported, check_choice
 from bakeoff.models.base import OnEpoch, State, StoredAttributes
 
 _DIALECT = CsvDialect()
+
+Seen = Literal["refuse", "drop"]
 
 
 class Columns(NamedTuple):
@@ -46,6 +48,7 @@ class External(StoredAttributes):
         path: the file of lists, CSV or Parquet.
         split_seed: value of the column split_seed that chooses the rows of a run.
         fold: value of the column fold that chooses the rows of a run.
+        seen: what becomes of listed items that the user has in train, refuse (an error) or drop.
     """
 
     folds_in: ClassVar[bool] = True
@@ -54,6 +57,10 @@ class External(StoredAttributes):
     path: str
     split_seed: int | None = None
     fold: int | None = None
+    seen: Seen = "refuse"
+
+    def __post_init__(self) -> None:
+        check_choice("model.build.seen", self.seen, get_args(Seen))
 
     @property
     def stochastic(self) -> bool:
@@ -72,7 +79,9 @@ class External(StoredAttributes):
             DataError: the file or one of its columns is missing.
         """
         selectors = {"split_seed": self.split_seed, "fold": self.fold}
-        return {"sha256": sha256(Path(self.path))} | {k: v for k, v in selectors.items() if k in self._kinds}
+        seen = {} if self.seen == "refuse" else {"seen": self.seen}
+        chosen = {k: v for k, v in selectors.items() if k in self._kinds}
+        return {"sha256": sha256(Path(self.path))} | chosen | seen
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
         """Read the lists of this run.
@@ -95,7 +104,13 @@ class External(StoredAttributes):
         self._refuse_repeats(rows, users, items, "lists the item a second time")
         pairs = train.merged()
         seen = np.isin(_keys(users, items, train), _keys(pairs.users, pairs.items, train))
-        self._refuse(rows, seen, "lists an item that the user has in train; leave out what was seen")
+        if self.seen == "refuse":
+            self._refuse(
+                rows,
+                seen,
+                "lists an item that the user has in train; leave out what was seen, or set seen=drop",
+            )
+        users, items, values = users[~seen], items[~seen], values[~seen]
         order = np.lexsort((items, -values, users))
         # The last list, which is empty, is for new users.
         self._starts = np.searchsorted(users[order], np.arange(train.n_users + 2))

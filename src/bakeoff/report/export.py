@@ -6,12 +6,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bakeoff.arrays import Array
 from bakeoff.data.interactions import Interactions
+from bakeoff.data.serialization import row_columns, write_table
 from bakeoff.errors import UsageError
 from bakeoff.run.runner import Workspace
 from bakeoff.splits.base import Split
@@ -109,8 +109,8 @@ def _write_cell(key: str, folder: Path, workspace: Workspace) -> None:
     if times is not None:
         test["time"] = times
     folder.mkdir(parents=True)
-    for name, columns in zip(NAMES, (_columns(train), test, listed(split, stored)), strict=True):
-        _write(folder / f"{name}.parquet", columns)
+    for name, columns in zip(NAMES, (row_columns(train), test, listed(split, stored)), strict=True):
+        write_table(folder / f"{name}.parquet", columns)
 
 
 def listed(split: Split, stored: StoredLists) -> dict[str, Array]:
@@ -122,15 +122,6 @@ def listed(split: Split, stored: StoredLists) -> dict[str, Array]:
         "rank": (np.nonzero(there)[1] + 1).astype(np.int32),
         "score": stored.scores[there],
     }
-
-
-def _columns(rows: Interactions) -> dict[str, Any]:
-    columns = {"user": rows.user_ids.values[rows.users], "item": rows.item_ids.values[rows.items]}
-    if rows.values is not None:
-        columns["value"] = rows.values
-    if rows.times is not None:
-        columns["time"] = rows.times
-    return columns
 
 
 def _times_of_test(split: Split, data: Interactions) -> Array | None:
@@ -151,10 +142,3 @@ def _times_of_test(split: Split, data: Interactions) -> Array | None:
         return None
     times: Array = pairs.times[positions]
     return times
-
-
-def _write(path: Path, columns: dict[str, Any]) -> None:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    parquet.write_table(pa.table(columns), path, compression="zstd")

@@ -262,11 +262,16 @@ def check_shipped(spec: Any, where: str, advice: str = "if the code is yours, ad
         ConfigError: the first such `_target_`.
     """
     for target in _targets(spec):
+        if target in _RUNS_PROGRAMS:
+            raise ConfigError(f"{where}: a program that a stored file names is not run; {advice}")
         if target not in _shipped():
             raise ConfigError(
                 f"{where}._target_={target!r}: what a stored file names is run only if bakeoff ships it; "
                 f"{advice}"
             )
+
+
+_RUNS_PROGRAMS = frozenset({"bakeoff.models.command.Command"})
 
 
 def _targets(value: Any) -> Iterator[Any]:

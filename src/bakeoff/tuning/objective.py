@@ -27,7 +27,7 @@ from bakeoff.evaluation.measure import measure
 from bakeoff.evaluation.metric import EvaluationInputs
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.hashing import identity
-from bakeoff.models.base import EpochParam, Model, OnEpoch, SharedPrecompute
+from bakeoff.models.base import EpochParam, Model, OnEpoch, ReportsScore, SharedPrecompute
 from bakeoff.run.cell import Cell, build_model, build_splitter, parameters
 from bakeoff.run.inference import evaluation_inputs, recommend
 from bakeoff.splits.base import Split
@@ -335,7 +335,14 @@ class Objective:
                 self._add_scores(trace, epoch, model, validation, fit)
             # An epoch of one repeat is not comparable to the mean of all: with repeats nothing is pruned.
             if prunable is not None and reports_at(self._spec.pruner, epoch, self.longest):
-                prunable.report(self._sample_score(trace, epoch, model, validation), epoch)
+                score = (
+                    model.validation_score
+                    if isinstance(model, ReportsScore)
+                    else self._sample_score(trace, epoch, model, validation)
+                )
+                if score is None:
+                    return
+                prunable.report(score, epoch)
                 if prunable.should_prune():
                     raise optuna.TrialPruned
 
