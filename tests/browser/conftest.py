@@ -158,6 +158,8 @@ def opened(chromium: Any, report: Path) -> Open:
         view.page.on("dialog", lambda dialog: view.complaints.append(dialog.message))
         view.page.on("request", lambda request: view.requests.append(request.url))
         view.page.goto(path.as_uri() + (f"#{fragment}" if fragment else ""))
+        if script:
+            view.page.wait_for_selector("#theme:not([hidden])")  # the script has ended
         if charts:
             view.page.evaluate(
                 "document.querySelectorAll('details:has(.chart)').forEach(d => { d.open = true; })"

@@ -196,7 +196,7 @@ def test_the_error_of_a_failed_cell_can_be_read(opened: Open) -> None:
     with opened() as view:
         name, status = BAD
         row = view.page.locator(".board:not([hidden]) tbody", has_text=name)
-        assert status in row.locator(".status").inner_text()
+        assert status in row.locator("td.word").inner_text()
         row.locator(".open").click()
         trace = row.locator("pre")
         assert trace.is_visible()
@@ -267,7 +267,7 @@ def test_paper_shows_everything_in_black_on_white(opened: Open) -> None:
         details = view.page.locator("tr.detail")
         assert all(details.nth(n).is_visible() for n in range(details.count()))
         view.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        assert view.page.locator("details:not([open])").count() == 0
+        assert view.page.locator("details.fold:not([open])").count() == 0
         assert len(view.page.pdf(format="A4")) > 50_000
         view.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
         assert view.page.locator("details.fold:not([open])").count() > 0
@@ -286,6 +286,40 @@ def test_a_chart_that_was_never_opened_is_not_on_paper(opened: Open) -> None:
         assert all(on_paper)
         assert not view.page.locator("#agreement summary").is_visible()
         assert view.page.locator("#numbers table").first.is_visible()
+
+
+def test_everything_is_printed_with_charts_that_were_never_opened(opened: Open) -> None:
+    with opened() as view:
+        charts = (
+            "[...document.querySelectorAll('figure:not([hidden]) .chart')].map(e => !!e.querySelector('svg'))"
+        )
+        view.page.evaluate(f"window.print = () => {{ window.printed = {charts}; }}; 0")
+        view.page.keyboard.press("Control+p")
+        view.page.wait_for_function("window.printed", polling=100)
+        drawn = view.page.evaluate("window.printed")
+        assert len(drawn) > 10 and all(drawn)
+        assert view.complaints == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_board_fits_and_shows_the_other_columns_on_demand(opened: Open, width: int) -> None:
+    with opened(width, 900) as view:
+        wide, button = (
+            view.page.locator(".board:not([hidden]) > .wide"),
+            view.page.locator(".board:not([hidden]) .columns"),
+        )
+        sizes = "e => [e.scrollWidth, e.clientWidth, document.documentElement.scrollWidth]"
+        content, shown, page = wide.evaluate(sizes)
+        assert content <= shown and page <= width
+        left_out = button.inner_text().removeprefix("Show ").split(", ") if button.is_visible() else []
+        heads = view.page.locator(".board:not([hidden]) > .wide > table > thead th:visible")
+        before = heads.count()
+        if width == 390:
+            assert {"fit (s)", "peak memory (MB)"} <= set(left_out)
+        if left_out:
+            button.click()
+            assert heads.count() == before + len(left_out)
+        assert view.complaints == []
 
 
 def test_one_legend_serves_all_charts_and_highlights_in_each(opened: Open) -> None:
@@ -323,11 +357,11 @@ def test_a_table_is_saved_as_it_is_shown(opened: Open) -> None:
     with opened() as view:
         pick(view.page, metric="recall", k="3")
         with view.page.expect_download() as download:
-            view.page.locator(".board:not([hidden]) > div > .tools button").click()
+            view.page.locator(".board:not([hidden]) > div > .tools button").first.click()
         text = Path(download.value.path()).read_text(encoding="utf-8-sig")
         head, *rows = list(csv.reader(io.StringIO(text)))
         assert head == view.heads()
-        assert [row[1] for row in rows] == [row[1].replace("★", "").strip() for row in view.rows()]
+        assert [row[1] for row in rows] == [row[1] for row in view.rows()]
         assert any(row[0].startswith(SCRIPT) for row in rows)
         assert view.complaints == []
 

@@ -97,7 +97,7 @@ def test_metrics_of_the_whole_set_have_a_best_and_no_mark(make, store, metrics, 
     doc = document("x", results, tables, metrics, ["bakeoff run"])
     shown = [[entry.text for entry in row] for row in doc.sections[0].metrics[0].rows]
     at = [head.text for head in doc.sections[0].metrics[0].heads].index("gini")
-    assert [row[at] for row in shown] == ["0.5000", "0.4000", "0.4000"]
+    assert [row[at] for row in shown] == ["0.5000", "0.4000★", "0.4000★"]
     for text in (markdown.render(doc), latex.render(doc)):
         assert "no value for each user" in text
 

@@ -53,7 +53,7 @@ def test_the_metric_most_asked_for_is_shown_first_at_ten(make, metrics) -> None:
 
 def test_what_was_not_measured_has_an_empty_board(make, metrics) -> None:
     result = paged([make("a", status="failed", reason="broke")], metrics)
-    assert result.boards[0].heads[: 1 + BESIDE_N] == ("",) * (1 + BESIDE_N)
+    assert [head.text for head in result.boards[0].heads[: 1 + BESIDE_N]] == [""] * (1 + BESIDE_N)
     assert json.loads(result.data)["boards"][0]["columns"] == []
 
 
@@ -67,7 +67,7 @@ def test_the_board_has_the_figures_and_costs_of_the_document(make, metrics) -> N
     assert [row.entries[0] for row in made.rows] == [row[1] for row in figures.rows]
     assert made.rows[0].entries[0].bold
     shown = [head.text for head in costs.heads if head.kind == "figure"]
-    assert list(made.heads[1 + BESIDE_N :]) == shown
+    assert [head.text for head in made.heads[1 + BESIDE_N :]] == shown
 
 
 def test_a_row_without_numbers_says_why_and_comes_last(make, metrics) -> None:
@@ -80,7 +80,7 @@ def test_a_row_without_numbers_says_why_and_comes_last(make, metrics) -> None:
     assert [row.model for row in made.rows] == ["c", "b", "a"]
     failed = made.rows[-1]
     assert (failed.status, failed.reason, failed.entries[0].text) == ("failed", "failed: broke", "–")  # noqa: RUF001
-    assert made.heads[-1] == "status"
+    assert made.heads[-1].text == "status"
     assert failed.detail.failures[0].traceback == "Traceback\nmore"
 
 
@@ -112,39 +112,40 @@ def test_runs_with_other_parameters_stand_apart(make, metrics) -> None:
         make("a", NUMBERS, seed=s, parameters={"factors": f, "weights": "none"})
         for s, f in ((1, 64), (2, 32), (3, 64))
     ]
-    assert of(results, metrics).parameters == (
-        ("split seed 42, seed 1 and 3", (("factors", "64"), ("weights", "none"))),
-        ("split seed 42, seed 2", (("factors", "32"), ("weights", "none"))),
-    )
+    grid = of(results, metrics).grids[0]
+    assert grid.caption == "Hyperparameters" and grid.notes == ("The same in every row: weights none.",)
+    assert [[entry.text for entry in row] for row in grid.rows] == [
+        ["split seed 42, seed 1 and 3", "64"],
+        ["split seed 42, seed 2", "32"],
+    ]
 
 
 def test_what_was_not_fitted_shows_what_was_configured(make, metrics) -> None:
     failed = make("a", status="failed", reason="broke", build={"factors": 8}, traceback="")
-    assert of([failed], metrics).parameters == (("", (("factors", "8"),)),)
+    assert of([failed], metrics).notes == ("Hyperparameters: factors=8.",)
 
 
 def test_runs_that_share_a_fit_share_a_line(make, metrics) -> None:
     results = [make("a", NUMBERS, key="c1", seed=s) for s in (1, 2)] + [make("a", NUMBERS, key="c2", seed=3)]
-    rows = of(results, metrics).grids[0].rows
-    assert [[entry.text for entry in row[:3]] for row in rows] == [
-        ["c1", "split seed 42, seed 1 and 2", "done"],
-        ["c2", "split seed 42, seed 3", "done"],
+    (grid,) = of(results, metrics).grids
+    assert [[entry.text for entry in row] for row in grid.rows] == [
+        ["c1", "split seed 42, seed 1 and 2"],
+        ["c2", "split seed 42, seed 3"],
     ]
+    assert "status done" in grid.notes[0]
 
 
 def test_trials_show_what_was_tried_and_mark_the_best(make, metrics) -> None:
     trials = [trial(0, 0.25, parameters={"factors": 16}), trial(1, 0.5, parameters={"factors": 64})]
     edges = tuning(trials, edges=["factors=64 lies at the high end"])
     made = of([make("a", NUMBERS, tune={"name": "optuna"}, tuning=edges)], metrics)
-    _, grid = made.grids
+    (grid,) = made.trials
     assert grid.caption == "Trials of split seed 42, seed 1 (tpe)"
-    assert made.notes == ("split seed 42, seed 1: factors=64 lies at the high end",)
-    assert [head.text for head in grid.heads] == ["trial", "state", "ndcg@10", "factors", "seconds"]
-    assert [[e.text for e in row] for row in grid.rows] == [
-        ["0", "complete", "0.2500", "16", "1.500"],
-        ["1", "complete", "0.5000", "64", "1.500"],
-    ]
-    assert [row[2].bold for row in grid.rows] == [False, True]
+    assert made.notes[-1] == "split seed 42, seed 1: factors=64 lies at the high end"
+    assert [head.text for head in grid.heads] == ["trial", "ndcg@10", "factors"]
+    assert [[e.text for e in row] for row in grid.rows] == [["0", "0.2500", "16"], ["1★", "0.5000", "64"]]
+    assert [row[1].bold for row in grid.rows] == [False, True]
+    assert grid.notes == ("The same in every row: state complete, seconds 1.500.",)
 
 
 def test_several_objectives_have_a_column_each_and_failures_their_reason(make, metrics) -> None:
@@ -155,7 +156,7 @@ def test_several_objectives_have_a_column_each_and_failures_their_reason(make, m
     ]
     record = tuning(trials, objectives=list(values), directions=["maximize"] * 2)
     record["best"] = None
-    _, grid = of([make("a", NUMBERS, tune={"name": "optuna"}, tuning=record)], metrics).grids
+    (grid,) = of([make("a", NUMBERS, tune={"name": "optuna"}, tuning=record)], metrics).trials
     heads = ["trial", "state", "ndcg@10", "novelty@10", "seconds", "reason"]
     assert [head.text for head in grid.heads] == heads
     assert [e.text for e in grid.rows[0]] == ["0", "complete", "0.5000", "7.000", "1.500", ""]

@@ -124,29 +124,30 @@ def test_a_small_report_as_markdown(make, metrics) -> None:
 
 ### plays, split random, k = 10
 
-| model | settings | ndcg |
-| --- | --- | ---: |
-| als | weights=log1p | **0.2500 ± 0.0201** |
-| pop |  | 0.1250 ± 0.0201 |
-| ease |  | – |
+| model | ndcg |
+| --- | ---: |
+| als | **0.2500 ± 0.0201★** |
+| pop | 0.1250 ± 0.0201 |
+| ease | – |
 
 ### plays, split random, without cutoff
 
-| model | settings | auc |
-| --- | --- | ---: |
-| als | weights=log1p | **0.2500 ± 0.0402** |
-| pop |  | 0.1250 ± 0.0402 |
-| ease |  | – |
+| model | auc |
+| --- | ---: |
+| als | **0.2500 ± 0.0402★** |
+| pop | 0.1250 ± 0.0402 |
+| ease | – |
 
 ### Cost and status of plays, split random
 
-| model | settings | status | fit (s) | recommend (s) | peak memory (MB) | reason |
-| --- | --- | --- | ---: | ---: | ---: | --- |
-| als | weights=log1p | done | 1.50 | 0.25 | 200 |  |
-| pop |  | done | 1.50 | 0.25 | 200 |  |
-| ease |  | skipped | – | – | – | skipped: needs 90 GB |
+| model | fit (s) | recommend (s) | peak memory (MB) | status | reason |
+| --- | ---: | ---: | ---: | --- | --- |
+| als | 1.50 | 0.25 | 200 | done |  |
+| pop | 1.50 | 0.25 | 200 | done |  |
+| ease | – | – | – | skipped | skipped: needs 90 GB |
 
-- Bold: best of its column (ties are all marked); ±: half of the 95 % interval over users.
+- ★: best of its column (ties are all marked); ±: half of the 95 % interval over users.
+- Every model that has the setting: weights=log1p.
 
 ## Metrics
 
@@ -216,7 +217,7 @@ def test_latex_has_the_rows_of_the_document(hostile, metrics) -> None:
 
 def test_latex_marks_the_best(make, metrics) -> None:
     results = [make("a", numbers(0.5)), make("b", numbers(0.25))]
-    assert r"a & \textbf{0.5000 $\pm$ 0.0201} \\" in latex.render(written(results, metrics))
+    assert r"a & \textbf{0.5000 $\pm$ 0.0201$^{\star}$} \\" in latex.render(written(results, metrics))
 
 
 # -- terminal ------------------------------------------------------------------------------------
@@ -244,19 +245,31 @@ def test_control_characters_do_not_reach_the_terminal(make, metrics, tmp_path) -
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
 def test_as_many_metrics_as_fit_stand_on_a_terminal(make, metrics, tmp_path, width) -> None:
-    everything = {
-        m: {"10" if metrics[m].cutoff else "": (0.5, 0.01)}
-        for m in ("ndcg", "gini", "mean_popularity", "auc")
-    }
-    text = printed(
-        [make(m, everything) for m in ("als", "a_model_with_a_long_name")], metrics, tmp_path, width
-    )
+    names = ("ndcg", "gini", "mean_popularity", "auc")
+    results = [
+        make(
+            m,
+            {n: {"10" if metrics[n].cutoff else "": (v, 0.01)} for n in names},
+            seconds={"fit": v, "recommend": v},
+        )
+        for m, v in (("als", 0.5), ("a_model_with_a_long_name", 0.25))
+    ]
+    text = printed(results, metrics, tmp_path, width)
     body = text.splitlines()[:4]
     assert all(len(line) <= width for line in body)
     shown = [m for m in ("ndcg", "auc", "gini", "mean_popularity") if m in body[1].split()]
     assert shown == ["ndcg", "auc", "gini", "mean_popularity"][: len(shown)]
     assert len(shown) == {40: 1, 60: 1, 80: 2, 120: 4, 200: 4}[width]
     assert "…" not in "".join(body)
+
+
+def test_a_column_that_is_the_same_in_every_row_stands_below_the_table(make, metrics, tmp_path) -> None:
+    values = {m: {"ndcg": {"10": (v, 0.01)}, "auc": {"": (0.5, None)}} for m, v in (("a", 0.5), ("b", 0.25))}
+    results = [make(m, values[m], seed=s) for m in values for s in (1, 2)]
+    lines = printed(results, metrics, tmp_path).splitlines()
+    assert "auc" not in lines[1] and "runs" not in lines[1]
+    (note,) = [line for line in lines if line.startswith("The same in every row")]
+    assert "auc 0.500" in note and "runs 2/2" in note
 
 
 def test_the_terminal_shows_the_k_nearest_to_ten_and_says_where_the_rest_is(make, metrics, tmp_path) -> None:
@@ -271,8 +284,8 @@ def test_the_best_bears_a_sign_where_there_is_no_bold(make, metrics, tmp_path) -
     results = [make(m, {"ndcg": {"10": (v, 0.01)}}) for m, v in (("b", 0.25), ("a", 0.125), ("c", 0.5))]
     lines = printed(results, metrics, tmp_path).splitlines()
     rows = [line.split()[:2] for line in lines if line[:2] in ("a ", "b ", "c ")]
-    assert rows == [["c", "0.500±0.020*"], ["b", "0.250±0.020"], ["a", "0.125±0.020"]]
-    assert any(line.startswith("*: best") for line in lines)
+    assert rows == [["c", "0.500±0.020★"], ["b", "0.250±0.020"], ["a", "0.125±0.020"]]
+    assert any(line.startswith("★: best") for line in lines)
     out = io.StringIO()
     terminal = Console(file=out, width=100, force_terminal=True)
     console.print_tables("x", results, (10,), metrics, tmp_path, terminal)
@@ -294,6 +307,6 @@ def test_a_column_that_is_the_same_in_every_row_is_a_note_in_every_output(make, 
     assert [h.text for h in without.heads] == ["model", "auc"] and without.notes == ()
     assert [h.text for h in section.costs.heads] == ["model", "fit (s)"]
     (note,) = section.costs.notes
-    assert "status done" in note and "peak memory (MB) 200" in note and "reason" not in note
+    assert "peak memory (MB) 200" in note and "reason" not in note
     assert note in markdown.render(doc) and latex.escape(note) in latex.render(doc)
     assert "peak memory (MB) 200" in html.table(section.costs)

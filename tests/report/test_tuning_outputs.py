@@ -78,7 +78,7 @@ def test_every_format_says_what_was_best(results, metrics, tmp_path) -> None:
     ):
         content = (tmp_path / name).read_text()
         assert text in content, name
-        assert "no space to search" in content, name
+        assert "No search space, so as configured" in content, name
 
 
 def test_words_of_a_space_and_of_a_failure_are_no_markup(make, metrics, tmp_path) -> None:

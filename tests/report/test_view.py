@@ -9,6 +9,7 @@ from bakeoff.report.view import (
     NO_POPULARITY,
     NOTHING,
     decimals,
+    labels,
     notes,
     reason_texts,
     runs_text,
@@ -65,7 +66,7 @@ def test_a_column_has_four_figures_of_its_largest_mean(make, metrics, largest, p
 def test_a_single_fit_shows_the_interval_over_its_users(make, metrics) -> None:
     table = table_of([make("a", ndcg(0.5)), make("b", {"ndcg": {"10": (0.25, None)}})], metrics)
     texts = [value_entry(row, table.columns[0], 4).text for row in table.rows]
-    assert texts == ["0.5000 ± 0.0248", "0.2500"]  # 50 users: t(0.975, 49) = 2.009575, times 0.012345
+    assert texts == ["0.5000 ± 0.0248★", "0.2500"]  # 50 users: t(0.975, 49) = 2.009575, times 0.012345
     assert notes(table)[0].endswith("95 % interval over users.")
 
 
@@ -111,6 +112,18 @@ def test_settings_name_the_parameters_the_weights_and_the_tuning(make, metrics) 
         "factors=8,weights=raw",
         "",
     ]
+
+
+def test_settings_that_all_rows_share_are_told_once(make, metrics) -> None:
+    def labelled(*weights: str | None) -> tuple[list[str], list[str]]:
+        builds = ({} if w is None else {"weights": w} for w in weights)
+        table = table_of([make(f"m{n}", ndcg(0.1), build=b) for n, b in enumerate(builds)], metrics)
+        _, names = labels(table.rows)
+        told = [note for note in notes(table) if "weights=" in note]
+        return [", ".join(e.text for e in names[row.label][1:]) for row in table.rows], told
+
+    assert labelled("none", None, "none") == ([""] * 3, ["Every model that has the setting: weights=none."])
+    assert labelled("none", "log1p") == (["weights=none", "weights=log1p"], [])
 
 
 def test_a_comparison_without_popularity_says_so(make, metrics) -> None:

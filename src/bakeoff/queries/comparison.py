@@ -515,7 +515,7 @@ def _run(request: CellRequest) -> Run:
 def _weights(cell: Cell, fits: Iterable[Record]) -> str:
     """Return the parameter `weights` as fitted (tuning may choose it), else as configured."""
     fitted = dict.fromkeys(str(r.parameters["weights"]) for r in fits if "weights" in r.parameters)
-    return "/".join(fitted) or str(cell.model_build.get("weights", ""))
+    return " or ".join(fitted) or str(cell.model_build.get("weights", ""))
 
 
 def is_popularity(cell: Cell) -> bool:

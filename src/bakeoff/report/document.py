@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,14 +26,13 @@ from bakeoff.report.view import (
     Grid,
     Head,
     entry,
-    label_entries,
-    label_heads,
+    labels,
     metric_grid,
     notes,
     paragraphs,
     reason_texts,
+    runs_text,
     seconds_entry,
-    settings_text,
     status_text,
     visible,
 )
@@ -199,23 +199,25 @@ def _grids(table: Table, per_grid: int | None) -> Iterable[Grid]:
 
 
 def _costs(table: Table) -> Grid:
-    settings = any(settings_text(row) for row in table.rows)
+    heads, names = labels(table.rows)
     tuned = any(row.tune != "none" for row in table.rows)
     phases = (*(("tune",) if tuned else ()), "fit", "recommend")
+    several, incomplete = len(table.runs) > 1, any(row.status != "done" for row in table.rows)
     rows = [
         (
-            *label_entries(row, settings),
-            Entry(status_text(row, table)),
+            *names[row.label],
+            *[Entry(runs_text(row, table), number=row.done)] * several,
             *(seconds_entry(row.seconds.get(p)) for p in phases),
             entry(row.peak_mb, ",.0f"),
+            *[Entry(status_text(row, table))] * incomplete,
             Entry("; ".join(reason_texts(row, table))),
         )
         for row in table.rows
     ]
     heads = (
-        *(*label_heads(settings), Head("status")),
+        *(*heads, *[Head("runs", "figure")] * several),
         *(Head(f"{p} (s)", "figure") for p in phases),
-        *(Head("peak memory (MB)", "figure"), Head("reason", "text")),
+        *(Head("peak memory (MB)", "figure"), *[Head("status")] * incomplete, Head("reason", "text")),
     )
     return Grid(f"Cost and status of {table.title}", heads, tuple(rows)).without_constants()
 
@@ -251,7 +253,7 @@ def writer() -> str:
     code = (p for p in sorted(folder.rglob("*")) if p.suffix in (".py", ".css", ".js", ".j2"))
     hashes = [[p.relative_to(folder).as_posix(), file_hash(p)] for p in code]
     own = f"bakeoff {__version__} (code {content_hash(canonical_json(hashes).encode())[:12]})"
-    drawn = f"vl-convert-python {version('vl-convert-python')}"
+    drawn = f"vl-convert-python {version('vl-convert-python')}, zlib {zlib.ZLIB_RUNTIME_VERSION}"
     return f"{own}, {drawn}, {platform.system()} {platform.machine()}"
 
 

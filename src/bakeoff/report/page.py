@@ -19,27 +19,26 @@ from bakeoff.report.charts import ChartSection
 from bakeoff.report.charts.frame import table_labels
 from bakeoff.report.charts.vega import short
 from bakeoff.report.document import Document, definition
+from bakeoff.report.tuning import pairs_text, value_text
 from bakeoff.report.view import (
+    BEST,
     NOTHING,
+    TIED,
     Entry,
     Grid,
     Head,
     decimals,
+    labels,
     legend,
     reason_texts,
-    runs_text,
     seconds_entry,
-    settings_text,
-    status_text,
+    shared_note,
     value_entry,
     visible,
 )
 from bakeoff.run.cell import Cell
 from bakeoff.run.naming import dataset_label
 from bakeoff.storage.record import TuningRecord
-
-BEST = "★"
-"""Stands behind the best of a column: bold type is lost where a table is copied as plain text."""
 
 BESIDE_N = 4
 """Number of metrics of OVERVIEW beside the chosen one."""
@@ -73,15 +72,15 @@ class Detail:
 
     Args:
         title: the model and its class.
-        parameters: (runs, hyperparameters as pairs of texts); runs is "" where all runs share them.
-        grids: runs, and the trials of each tuned fit.
-        notes: warnings of tuning and notes of the records.
+        grids: hyperparameters, if they differ between runs, and the runs.
+        trials: those of each tuned fit.
+        notes: hyperparameters that all runs share, warnings of tuning, notes of the records.
     """
 
     title: str
-    parameters: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     failures: tuple[FailureDetail, ...]
     grids: tuple[Grid, ...]
+    trials: tuple[Grid, ...]
     notes: tuple[str, ...]
 
 
@@ -104,15 +103,15 @@ class Board:
     Args:
         dataset, split: as the selectors and the charts name them.
         heads: the first 1 + BESIDE_N are metrics ("" in place of one that was not measured).
-        legend: how to read the figures.
+        notes: how to read the figures, and what all rows share.
     """
 
     title: str
     dataset: str
     split: str
-    heads: tuple[str, ...]
+    heads: tuple[Head, ...]
     rows: tuple[BoardRow, ...]
-    legend: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ class Page:
         compared: tables of data sets and splits; empty ones are left out.
         boards: one for each comparison, in the order of the leading metric.
         sections: charts; those of OPEN_SECTIONS are open at first.
-        data: what the script needs, as JSON that may stand in a script element.
+        data: what the script needs, as JSON.
     """
 
     document: Document
@@ -159,7 +158,7 @@ def page(
         "beside": OVERVIEW,
         "besideN": BESIDE_N,
         "usualK": LEADING_K,
-        "best": BEST,
+        "marks": BEST + TIED,
         "charts": specs,
         "tables": packs,
     }
@@ -172,20 +171,8 @@ def page(
             for table, label, section in zip(tables, labels, document.sections, strict=True)
         ),
         sections=tuple(sections),
-        data=script_json(data),
+        data=json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")),
     )
-
-
-def script_json(value: Any) -> str:
-    """Return JSON for a script element: no text in it can end the element or open a comment.
-
-    >>> script_json(["</script>"])
-    '["\\\\u003c/script\\\\u003e"]'
-    """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for char in "<>&\u2028\u2029":
-        text = text.replace(char, f"\\u{ord(char):04x}")
-    return text
 
 
 # -- leader boards -----------------------------------------------------------------------------------
@@ -193,33 +180,28 @@ def script_json(value: Any) -> str:
 
 def _board(table: Table, dataset: str, split: str, costs: Grid) -> Board:
     """Return the board of a table, whose rows are those of its costs in the document."""
-    columns = shown_columns(table)
-    several = len(table.runs) > 1
-    figures = [at for at, head in enumerate(costs.heads) if head.kind == "figure"]
-    incomplete = any(row.status != "done" for row in table.rows)
+    columns, (names, labels_of) = shown_columns(table), labels(table.rows)
+    right = [at for at, head in enumerate(costs.heads) if at >= len(names) and head.kind != "text"]
     rows = tuple(
         BoardRow(
             model=visible(row.model),
-            settings=settings_text(row),
+            settings="".join(entry.text for entry in labels_of[row.label][1:]),
             status=row.status,
             reason=" ".join(reason_texts(row, table)),
             entries=(
                 *(value_entry(row, c, decimals(table, c)) if c else Entry(NOTHING) for c in columns),
-                *((Entry(runs_text(row, table), number=row.done),) if several else ()),
-                *(of_costs[at] for at in figures),
-                *((Entry(status_text(row, table)),) if incomplete else ()),
+                *(of_costs[at] for at in right),
             ),
             detail=detail(row),
         )
         for row, of_costs in zip(table.rows, costs.rows, strict=True)
     )
     heads = (
-        *(visible(column.name) if column else "" for column in columns),
-        *(("runs",) if several else ()),
-        *(costs.heads[at].text for at in figures),
-        *(("status",) if incomplete else ()),
+        *(Head(visible(column.name) if column else "", "figure") for column in columns),
+        *(costs.heads[at] for at in right),
     )
-    return Board(table.title, dataset, split, heads, rows, legend(table, f"{BEST} and bold"))
+    notes = (legend(table), shared_note(table), *costs.notes)
+    return Board(table.title, dataset, split, heads, rows, tuple(note for note in notes if note))
 
 
 def shown_columns(table: Table) -> tuple[Column | None, ...]:
@@ -260,33 +242,40 @@ def _board_data(table: Table, label: tuple[str, str]) -> dict[str, Any]:
 def detail(row: Row) -> Detail:
     """Return the details of one model on one data set and split."""
     by_key: dict[str, list[Result]] = {}
-    by_parameters: dict[tuple[tuple[str, str], ...], list[Result]] = {}
+    by_parameters: dict[str, list[Result]] = {}
     for result in row.results:
         by_key.setdefault(result.request.key, []).append(result)
-        by_parameters.setdefault(_parameters(result), []).append(result)
+        by_parameters.setdefault(canonical_json(_parameters(result)), []).append(result)
     tunings = [(results[0].record.tuning, _runs(results)) for results in by_key.values()]
     build = row.results[0].request.cell.model_build if row.results else {}
     edges = [f"{runs}: {edge}" for tuning, runs in tunings if tuning for edge in tuning.edges]
+    fitted = [(_parameters(results[0]), _runs(results)) for results in by_parameters.values()]
+    trials = (_trials(tuning, runs) for tuning, runs in tunings if tuning)
+    shared = [
+        f"Hyperparameters: {pairs_text(values)}." for values, _ in fitted if len(fitted) == 1 and values
+    ]
     return Detail(
         title=visible(f"{row.model}, {build['_target_']}" if "_target_" in build else row.model),
-        parameters=tuple(
-            (_runs(results) if len(by_parameters) > 1 else "", pairs)
-            for pairs, results in by_parameters.items()
-        ),
         failures=tuple(_failures(row.results)),
-        grids=(_run_grid(by_key), *(_trials(tuning, runs) for tuning, runs in tunings if tuning)),
-        notes=tuple(visible(note) for note in (*edges, *row.notes)),
+        grids=(*([_parameter_grid(fitted)] if len(fitted) > 1 else []), _run_grid(by_key)),
+        trials=tuple(trials),
+        notes=tuple(visible(note) for note in (*shared, *edges, *row.notes)),
     )
 
 
-def _parameters(result: Result) -> tuple[tuple[str, str], ...]:
+def _parameters(result: Result) -> dict[str, Any]:
     """Return hyperparameters as fitted, or as configured where nothing was fitted."""
     values = result.record.parameters or result.request.cell.model_build
-    return tuple((visible(k), _text(values[k])) for k in sorted(values) if not k.startswith("_"))
+    return {name: values[name] for name in sorted(values) if not name.startswith("_")}
 
 
-def _text(value: Any) -> str:
-    return visible(value if isinstance(value, str) else canonical_json(value))
+def _parameter_grid(fitted: Sequence[tuple[Mapping[str, Any], str]]) -> Grid:
+    names = list(dict.fromkeys(name for values, _ in fitted for name in values))
+    columns = [_column([values.get(name) for values, _ in fitted]) for name in names]
+    rows = zip((runs for _, runs in fitted), *columns, strict=True)
+    heads = (Head("runs"), *(Head(visible(name), "figure") for name in names))
+    entries = tuple(tuple(map(Entry, row)) for row in rows)
+    return Grid("Hyperparameters", heads, entries).without_constants()
 
 
 def _runs(results: Sequence[Result]) -> str:
@@ -343,7 +332,7 @@ def _run_grid(by_key: Mapping[str, Sequence[Result]]) -> Grid:
         seconds = (seconds_entry(record.seconds.get(phase)) for phase in phases)
         fingerprint = Entry(visible(record.split_fingerprint) or NOTHING)
         rows.append((*map(Entry, texts), *seconds, peak, fingerprint))
-    return Grid("Runs", heads, tuple(rows))
+    return Grid("Runs", heads, tuple(rows)).without_constants()
 
 
 def _trials(tuning: TuningRecord, runs: str) -> Grid:
@@ -366,13 +355,13 @@ def _trials(tuning: TuningRecord, runs: str) -> Grid:
         state = f"{trial.state}{', from memory' if trial.from_memory else ''}"
         rows.append(
             (
-                *(Entry(str(trial.number), best), Entry(state)),
+                *(Entry(str(trial.number) + BEST * best, best), Entry(state)),
                 *(Entry(texts[at], best) for texts in aims),
                 *(Entry(texts[at]) for texts in chosen),
                 *((Entry(visible(trial.reason)),) if reasons else ()),
             )
         )
-    return Grid(visible(f"Trials of {runs} ({tuning.sampler})"), heads, tuple(rows))
+    return Grid(visible(f"Trials of {runs} ({tuning.sampler})"), heads, tuple(rows)).without_constants()
 
 
 def _column(values: Sequence[Any]) -> list[str]:
@@ -385,7 +374,8 @@ def _column(values: Sequence[Any]) -> list[str]:
     alike = sizes and max(sizes) < 1e4 * min(sizes) and max(sizes) < 1e6
     digits = min(max(3 - math.floor(math.log10(max(sizes))), 0), 9) if alike else None
     pattern = ".4g" if digits is None else f".{digits}f"
-    return [NOTHING if v is None else f"{v:{pattern}}" if isinstance(v, float) else _text(v) for v in values]
+    texts = (f"{v:{pattern}}" if isinstance(v, float) else value_text(v) for v in values)
+    return [NOTHING if value is None else text for value, text in zip(values, texts, strict=True)]
 
 
 # -- what was compared -------------------------------------------------------------------------------
@@ -439,7 +429,7 @@ def _subjects(datasets: Grid, tables: Sequence[Table]) -> str:
     for name, users, items, pairs, density, *_ in datasets.rows:
         size = f"{users.text} users, {items.text} items, {pairs.text} interactions, density {density.text}"
         sizes.append(f"{name.text} ({size})" if users.number is not None else name.text)
-    models = len({(row.model, settings_text(row)) for table in tables for row in table.rows})
+    models = len({row.label for table in tables for row in table.rows})
     splits = sorted({table.split_label for table in tables})
     return (
         f"{models} model{'s' * (models != 1)} on {', '.join(sizes)}; "

@@ -18,11 +18,9 @@ from bakeoff.report.view import (
     Head,
     decimals_of,
     entry,
-    label_entries,
-    label_heads,
+    labels,
     mean_text,
     seconds_entry,
-    settings_text,
     visible,
 )
 from bakeoff.storage.record import Budget
@@ -80,8 +78,6 @@ def range_text(values: Sequence[Any]) -> str:
 COLUMNS = 9
 """Budgets that a table has at most; the largest are kept."""
 
-NO_SPACE = "no space to search"
-
 Tuned = tuple[Row, Search]
 
 
@@ -100,14 +96,14 @@ def grids(table: Table, tuned: Sequence[Tuned], per_grid: int | None = None) -> 
     if not tuned:
         return ()
     frame = _Frame(
-        name=table.title,
-        settings=any(settings_text(r, weights=False) != f"tune={tuned[0][0].tune}" for r, _ in tuned),
+        table.title,
+        *labels([row for row, _ in tuned], weights=False),
         several=any(len(search.studies) > 1 for _, search in tuned),
         limit=min(per_grid or COLUMNS, COLUMNS),
     )
     curves = [(row, s) for row, s in tuned if all(study.curve for study in s.studies)]
     every = (
-        _outcome(frame, table, tuned).without_constants(),
+        _outcome(frame, tuned).without_constants(),
         *_pareto(frame, tuned),
         _budget(frame, tuned).without_constants(),
         _hyperparameters(frame, tuned).without_constants(),
@@ -120,25 +116,26 @@ def grids(table: Table, tuned: Sequence[Tuned], per_grid: int | None = None) -> 
 
 @dataclass(frozen=True)
 class _Frame:
-    """What the tables share: whether rows bear settings and runs beside the model, and how wide they are."""
+    """What the tables share: what names their rows, whether runs stand beside it, and how wide they are."""
 
     name: str
-    settings: bool
+    label_heads: tuple[Head, ...]
+    label_entries: Mapping[str, tuple[Entry, ...]]
     several: bool
     limit: int
 
     def heads(self, *, runs: bool = False) -> tuple[Head, ...]:
         shown = (Head("split seed"), Head("seed", "figure")) if runs and self.several else ()
-        return *label_heads(self.settings), *shown
+        return *self.label_heads, *shown
 
     def labels(self, row: Row, study: Study | None = None) -> tuple[Entry, ...]:
-        names = label_entries(row, self.settings, weights=False)
+        names = self.label_entries[row.label]
         if study is None or not self.several:
             return names
         return *names, Entry(study.run.split), Entry(str(study.run.seed), number=study.run.seed)
 
 
-def _outcome(frame: _Frame, table: Table, tuned: Sequence[Tuned]) -> Grid:
+def _outcome(frame: _Frame, tuned: Sequence[Tuned]) -> Grid:
     """Best hyperparameters, with what they gave on validation and on test."""
     places = decimals_of(x for _, s in tuned for study in s.studies for x in _scores(study))
     rows = [
@@ -154,8 +151,6 @@ def _outcome(frame: _Frame, table: Table, tuned: Sequence[Tuned]) -> Grid:
         for row, search in tuned
         for study in search.studies
     ]
-    blank = (Entry(NOTHING),) * (7 if frame.several else 5)
-    rows += [(*frame.labels(row), *blank, Entry(NO_SPACE)) for row in table.rows if without_space(row)]
     figures = ("validation, defaults", "validation, best", "test, untuned", "test, tuned")
     heads = (
         *(*frame.heads(runs=True), Head("metric"), *(Head(h, "figure") for h in figures)),
@@ -404,7 +399,7 @@ def _named(tuned: Sequence[Tuned]) -> Iterable[tuple[str, Study]]:
 
 def _without_space_notes(table: Table) -> list[str]:
     names = dict.fromkeys(visible(row.model) for row in table.rows if without_space(row))
-    return [f"{', '.join(names)}: {NO_SPACE}, as configured."] if names else []
+    return [f"No search space, so as configured: {', '.join(names)}."] if names else []
 
 
 def _by_reason(reasons: Iterable[tuple[str, str]], start: str) -> list[str]:

@@ -6,7 +6,7 @@ The renderers lay it out and escape it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -19,8 +19,12 @@ NOTHING = "–"  # noqa: RUF001 - an en dash stands for a number that is not the
 
 NO_POPULARITY = "This comparison holds no result of a popularity baseline."
 
-TIED = "†"
-"""Marks what is not distinguishable from the best."""
+BEST, TIED = "★", "†"
+"""Stand behind the best of a column, since a pipe or a copy loses bold type, and behind what is not
+distinguishable from it."""
+
+HIT = "*"
+"""Marks an item of a list that was held out of the user's history."""
 
 RUNS_BY_NAME = 4
 """So many runs are named where they failed; more are counted."""
@@ -50,6 +54,11 @@ class Head(NamedTuple):
     kind: Kind = "word"
     group: str = ""
 
+    @property
+    def name(self) -> str:
+        """The head behind its group, for a place without a line above the heads."""
+        return f"{self.group}: {self.text}" if self.group else self.text
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -76,7 +85,11 @@ class Grid:
             return self
         columns = list(zip(*self.rows, strict=True))
         same = {at for at, column in enumerate(columns) if at and len({e.text for e in column}) == 1}
-        facts = [f"{self.heads[at].text} {columns[at][0].text}" for at in sorted(same) if columns[at][0].text]
+        facts = [
+            f"{self.heads[at].name} {columns[at][0].text.rstrip(BEST)}"
+            for at in sorted(same)
+            if columns[at][0].text
+        ]
         note = (f"The same in every row: {', '.join(facts)}.",) if facts else ()
         shown = [at for at in range(len(columns)) if at not in same]
         return replace(
@@ -92,14 +105,32 @@ def entry(value: float | None, form: str = ",") -> Entry:
     return Entry(NOTHING) if value is None else Entry(format(value, form), number=value)
 
 
-def label_heads(settings: bool) -> tuple[Head, ...]:
-    """Return the heads of the columns that name a row."""
-    return (Head("model"), Head("settings")) if settings else (Head("model"),)
+def labels(
+    rows: Sequence[Row], *, weights: bool = True
+) -> tuple[tuple[Head, ...], dict[str, tuple[Entry, ...]]]:
+    """Return the heads of the columns that name a row, and by the label of each row its entries in them.
+
+    The columns are the model and, where any row has some that are not shared by all, its settings.
+    """
+    hidden = {*shared_settings(rows), *(() if weights else ("weights",))}
+    texts = {row.label: settings_text(row, hidden) for row in rows}
+    settings = any(texts.values())
+    return (Head("model"), Head("settings"))[: 1 + settings], {
+        row.label: (Entry(visible(row.model)), Entry(texts[row.label]))[: 1 + settings] for row in rows
+    }
 
 
-def label_entries(row: Row, settings: bool, *, weights: bool = True) -> tuple[Entry, ...]:
-    """Return the entries that name a row: its model and, in a column of their own, its settings."""
-    return Entry(visible(row.model)), *((Entry(settings_text(row, weights=weights)),) if settings else ())
+def shared_settings(rows: Sequence[Row]) -> dict[str, str]:
+    """Return the tuning if all rows have the same, and the use of values if all that have one do."""
+    weights, tune = {row.weights for row in rows} - {""}, {row.tune for row in rows}
+    shared = {"weights": weights} | ({} if "none" in tune else {"tune": tune})
+    return {name: values.pop() for name, values in shared.items() if len(values) == 1}
+
+
+def shared_note(table: Table) -> str:
+    """Return the settings that stand in no row because all rows share them; "" without any."""
+    shared = ", ".join(f"{name}={value}" for name, value in shared_settings(table.rows).items())
+    return visible(f"Every model that has the setting: {shared}.") if shared else ""
 
 
 def metric_grid(table: Table, columns: Sequence[Column], caption: str, *, figures: int = 4) -> Grid:
@@ -108,28 +139,33 @@ def metric_grid(table: Table, columns: Sequence[Column], caption: str, *, figure
     Args:
         figures: significant figures of the largest mean of a column.
     """
-    settings = any(settings_text(row) for row in table.rows)
+    heads, names = labels(table.rows)
     several = len(table.runs) > 1 and figures > 3
     places = {c: max(decimals(table, c) + figures - 4, 0) for c in columns}
     rows = (
         (
-            *label_entries(row, settings),
+            *names[row.label],
             *((Entry(runs_text(row, table), number=row.done),) if several else ()),
             *(value_entry(row, c, places[c]) for c in columns),
         )
         for row in table.rows
     )
     runs = (Head("runs", "figure"),) if several else ()
-    heads = (*label_heads(settings), *runs, *(Head(visible(c.metric), "figure") for c in columns))
+    heads = (*heads, *runs, *(Head(visible(c.metric), "figure") for c in columns))
     return Grid(caption, heads, tuple(rows)).without_constants()
 
 
-def settings_text(row: Row, *, weights: bool = True) -> str:
-    """Return the parameters that differ from the YAML, the use of values, and the tuning."""
+def settings_text(row: Row, hidden: Collection[str] = ()) -> str:
+    """Return the parameters that differ from the YAML, the use of values, and the tuning.
+
+    Args:
+        hidden: "weights" or "tune", which are left out.
+    """
     parameters = ",".join(part for part in (row.variant, row.differs) if part)
-    if weights and row.weights and not any(k.startswith("weights=") for k in parameters.split(",")):
-        parameters = ",".join(part for part in (parameters, f"weights={row.weights}") if part)
-    return settings(parameters, row.tune)
+    named = "weights" in hidden or any(k.startswith("weights=") for k in parameters.split(","))
+    weights = f"weights={row.weights}" if row.weights and not named else ""
+    parameters = ",".join(part for part in (parameters, weights) if part)
+    return settings(parameters, "none" if "tune" in hidden else row.tune)
 
 
 def runs_text(row: Row, table: Table) -> str:
@@ -159,7 +195,7 @@ def value_entry(row: Row, column: Column, places: int) -> Entry:
     value = row.values.get(column)
     if value is None:
         return Entry(NOTHING)
-    text = mean_text(value.mean, value.half, places) + TIED * value.tied
+    text = mean_text(value.mean, value.half, places) + BEST * value.best + TIED * value.tied
     if value.fits < row.fits:
         text += f", {value.fits} of {row.fits} fits"
     return Entry(text, bold=value.best, number=value.mean)
@@ -194,7 +230,7 @@ def _which(runs: tuple[Run, ...], table: Table) -> str:
 
 def notes(table: Table) -> tuple[str, ...]:
     """Return the notes on the numbers of a table."""
-    texts = [legend(table)] if legend(table) else []
+    texts = [text for text in (legend(table), shared_note(table)) if text]
     texts += _question(table)
     texts += _folds(table)
     if any(row.fits < row.done for row in table.rows):
@@ -246,17 +282,13 @@ def _folds(table: Table) -> list[str]:
     ]
 
 
-def legend(table: Table, best: str = "Bold") -> str:
-    """Return how to read the figures; "" if there is nothing to explain.
-
-    Args:
-        best: how the best of a column is marked.
-    """
+def legend(table: Table) -> str:
+    """Return how to read the figures; "" if there is nothing to explain."""
     values = [value for row in table.rows for value in row.values.values()]
     several = any(v.fits > 1 for v in values)
     parts = []
     if any(v.best for v in values):
-        parts.append(f"{best}: best of its column (ties are all marked)")
+        parts.append(f"{BEST}: best of its column (ties are all marked)")
     if table.marks is not None and any(v.best for v in values) and _has_tests(table, table.marks):
         parts.append(f"{TIED}: not distinguishable from the best ({how_tested(table.marks)})")
     if any(v.half is not None for v in values):

@@ -192,5 +192,5 @@ def test_a_narrow_terminal_leaves_columns_out_and_names_them_rather_than_cutting
     print_comparison(one, asked(), Console(file=out, width=80, no_color=True))
     drawn = out.getvalue().splitlines()
     assert any("long_tail_share@10" in r and "+0.1000" in r and "7 / 2 / 1" in r for r in drawn)
-    assert "On a wider terminal: d_z, p, better, baseline, candidate." in drawn
+    assert "On a wider terminal: candidate, baseline, p, d_z, better." in drawn
     assert all(len(r) <= 80 for r in drawn if r.startswith(("metric", "long_tail")))

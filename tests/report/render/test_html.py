@@ -5,17 +5,17 @@ tests/browser looks at it drawn.
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import Chart, ChartSection
 from bakeoff.report.document import document
-from bakeoff.report.page import page, script_json
+from bakeoff.report.page import page
 from bakeoff.report.render import html
 
 HOSTILE = [
@@ -60,10 +60,13 @@ class Read(HTMLParser):
 
     @property
     def data(self):
-        at = next(
-            n for n, (_, a) in enumerate(t for t in self.tags if t[0] == "script") if a.get("id") == "data"
-        )
-        return json.loads(self.scripts[at])
+        return json.loads(self.inflated("data"))
+
+    def inflated(self, name):
+        """What the script of the page reads from an element."""
+        scripts = [attrs for tag, attrs in self.tags if tag == "script"]
+        at = next(n for n, attrs in enumerate(scripts) if attrs.get("id") == name)
+        return zlib.decompress(base64.b64decode(self.scripts[at])).decode()
 
 
 def drawn(spec):
@@ -143,16 +146,6 @@ def test_every_link_leads_to_a_place_on_the_page(hostile, metrics) -> None:
     assert {attrs["aria-controls"] for _, attrs in page.tags if "aria-controls" in attrs} <= set(ids)
 
 
-PLAIN = st.text() | st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-
-
-@given(st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))
-def test_any_value_comes_back_from_its_script_element(value) -> None:
-    text = script_json(value)
-    assert not set(text) & set("<>&\u2028\u2029")
-    assert json.loads(text) == value
-
-
 def test_the_script_gets_what_the_tables_hold(make, metrics) -> None:
     results = [make("a", numbers(0.25)), make("b", numbers(0.5)), make("c", status="skipped", reason="no")]
     data = Read(rendered(results, metrics)).data
@@ -165,6 +158,7 @@ def test_the_script_gets_what_the_tables_hold(make, metrics) -> None:
     assert none == 0  # no number
     # Student's t with 49 degrees of freedom, from a printed table: 2.0096
     assert second[0] == f"0.2500 ± {2.0096 * 0.01:.4f}"
+    assert first[0].endswith("★")
     assert data["metrics"]["gini"][1] is False
 
 
@@ -180,9 +174,9 @@ def test_charts_bring_their_script_and_are_named_without_it(make, metrics) -> No
     results = [make("a", numbers(0.25))]
     with_chart = rendered(results, metrics, drawn({"mark": "point"}))
     assert Read(with_chart).data["charts"] == {"c1": {"mark": "point"}}
-    assert with_chart.count("window.vegaEmbed") >= 1
+    assert "window.vegaEmbed" in Read(with_chart).inflated("bundle")
     assert "<noscript>" in with_chart
-    assert "window.vegaEmbed" not in rendered(results, metrics)
+    assert Read(rendered(results, metrics)).inflated("bundle") == ""
 
 
 def test_the_same_results_give_the_same_page(make, metrics) -> None:

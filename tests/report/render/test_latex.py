@@ -108,13 +108,18 @@ def test_a_report_compiles_whatever_its_names_hold(engine, make, metrics, tmp_pa
 def test_a_table_of_five_data_sets_six_models_and_two_metrics_fits_the_text(
     intervals, make, metrics, tmp_path: Path
 ) -> None:
-    numbers = {m: {"10": (0.123456, 0.01)} for m in ("ndcg", "mean_popularity")}
+    names = ("ndcg", "mean_popularity")
     results = [
-        make(f"a_model_{m}", numbers, dataset=f"data_set_{d} & co", key=f"c{d}-{m}")
+        make(
+            f"a_model_{m}",
+            {name: {"10": (0.123456 + m, 0.01)} for name in names},
+            dataset=f"data_set_{d} & co",
+            key=f"c{d}-{m}",
+        )
         for d in range(5)
         for m in range(6)
     ]
-    tables = comparison(results, (10,), {m: metrics[m] for m in numbers})
+    tables = comparison(results, (10,), {name: metrics[name] for name in names})
     text = render(paper_table(tables, metrics, intervals=intervals), "latex")
     assert text.count(r"\multicolumn{2}{c}{data\_set") == 5  # whole groups, each once
     assert overfull(compile_with("pdflatex", text, tmp_path)) == []

@@ -1,4 +1,4 @@
-"""The script of the charts: safe to embed, made once, and never a reason to fail."""
+"""The script of the charts: made once, and never a reason to fail."""
 
 from __future__ import annotations
 
@@ -20,11 +20,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     script.bundle.cache_clear()
 
 
-def test_it_can_stand_in_a_page() -> None:
-    text = script.bundle()
-    assert "</script" not in text.lower()
-    assert "window.vegaEmbed" in text
-    assert len(text) < 1_000_000
+def test_it_defines_the_function_that_the_page_calls_and_takes_half_a_megabyte() -> None:
+    assert "window.vegaEmbed" in script.bundle()
+    assert len(script.deflated(script.bundle())) < 500_000
 
 
 def test_another_process_reads_what_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,9 +47,3 @@ def test_a_cache_that_cannot_be_written_costs_time_alone(
     cache.write_text("a file where the folder would be")
     monkeypatch.setattr(vl_convert, "javascript_bundle", lambda call: call)
     assert script.bundle() == "window.vegaEmbed = vegaEmbed;"
-
-
-@pytest.mark.parametrize("text", ["x = '</SCRIPT>'", "<!-- x"])
-def test_a_script_that_could_end_its_element_is_refused(text: str) -> None:
-    with pytest.raises(RuntimeError, match="cannot be embedded"):
-        script.embeddable(text)

@@ -64,6 +64,16 @@ def test_markdown_has_a_line_for_each_model_and_the_marks(tables, metrics) -> No
     assert "**0.4000**" in lines[2] and "<u>0.2500†</u>" in lines[3]
 
 
+def test_a_column_that_is_the_same_in_every_row_is_a_note(make, metrics) -> None:
+    numbers = {m: {"ndcg": {"5": (0.5, None), "10": (v, None)}} for m, v in (("a", 0.25), ("b", 0.125))}
+    results = [make(m, numbers[m], dataset=d) for m in numbers for d in "xy"]
+    table = paper_table(comparison(results, (5, 10), {"ndcg": metrics["ndcg"]}), metrics)
+    text = render(table, "markdown")
+    assert "ndcg@5" not in text.splitlines()[0] and text.splitlines()[0].count("ndcg@10") == 2
+    assert "x, split random: ndcg@5 0.5000" in text
+    assert {row["k"] for row in as_document(table)["rows"]} == {5, 10}
+
+
 def test_names_from_data_are_no_markup(tables, metrics) -> None:
     class Tags(HTMLParser):
         names: set[str] = set()

@@ -18,7 +18,7 @@ from bakeoff.queries.compare import (
 from bakeoff.queries.recommend import ListedItem
 from bakeoff.queries.segments import Segment
 from bakeoff.report.render.console import print_table, say
-from bakeoff.report.view import CORRECTIONS, NOTHING, TESTS, needed_text, p_text, random_effects, visible
+from bakeoff.report.view import CORRECTIONS, HIT, NOTHING, TESTS, needed_text, p_text, random_effects, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,8 +28,6 @@ SAME_SHOWN = 4
 
 FLIPS_SHOWN = 10
 """So many segments whose sign flips are shown, the most certain first."""
-
-HIT = "*"
 
 ITEM_WIDTH = 40
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from bakeoff.evaluation.catalogue import leading_k, prominence
 from bakeoff.evaluation.metric import Metric
-from bakeoff.queries.comparison import Column, Table, comparison
+from bakeoff.queries.comparison import Table, comparison
 from bakeoff.queries.select import Result
 from bakeoff.report.tuning import lines as tuning_lines
 from bakeoff.report.tuning import tuned
 from bakeoff.report.view import (
     NO_POPULARITY,
     Entry,
+    Grid,
+    Head,
     decimals,
     legend,
     paragraphs,
@@ -29,9 +31,6 @@ from bakeoff.report.view import (
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Drawn
-
-BEST = "*"
-"""Marks the best of a column where there is no bold."""
 
 
 def print_tables(
@@ -65,20 +64,6 @@ def print_tables(
     say(console, f"Experiment {name}, {rest}: {where} (.html, .tex; metrics.csv, cells.csv)")
 
 
-class _Field(NamedTuple):
-    """One column of figures."""
-
-    head: str
-    entries: list[Entry]
-
-    @property
-    def width(self) -> int:
-        """Character cells on the screen, with the gap to its left."""
-        from rich.cells import cell_len
-
-        return 2 + max(cell_len(text) for text in (self.head, *(e.text for e in self.entries)))
-
-
 def say(console: Console, text: str, style: str = "") -> None:
     """Print plain text as one line: nothing in it is markup."""
     console.print(visible(text), style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
@@ -93,26 +78,19 @@ def new_table() -> Drawn:
 
 
 def _print_leaderboard(table: Table, k: int, console: Console) -> None:
-    from rich.text import Text
-
-    names, fields = [row.label for row in table.rows], _fields(table, k, console)
-    drawn = new_table()
-    width = _model_width(names, console.width)
-    drawn.add_column("model", overflow="fold", min_width=width, max_width=width)
-    for field in fields:
-        drawn.add_column(Text(field.head), justify="right", no_wrap=True)
-    for at, name in enumerate(names):
-        entries = (field.entries[at] for field in fields)
-        drawn.add_row(Text(name), *(Text(e.text, style="bold" if e.bold else "") for e in entries))
-    say(console, f"{table.title}, k = {k}", style="bold")
+    grid = _leaderboard(table, k)
+    metrics = [head.text for head in grid.heads if head.text in {visible(c.metric) for c in table.columns}]
+    say(console, grid.caption, style="bold")
     if table.verdict is not None:
         say(console, text_of(table.verdict))
-    console.print(drawn)
-    for name, row in zip(names, table.rows, strict=True):
+    print_table(console, [head.text for head in grid.heads], grid.rows, spare=metrics[:0:-1])
+    for row in table.rows:
         for reason in reason_texts(row, table):
-            say(console, f"{name}: {reason}")
-    if explained := legend(table, "Bold" if console.is_terminal else BEST):
+            say(console, f"{row.label}: {reason}")
+    if explained := legend(table):
         say(console, explained)
+    for note in grid.notes:
+        say(console, note)
     if not table.has_popularity:
         say(console, NO_POPULARITY)
     for line in tuning_lines(table, tuned(table)):
@@ -120,55 +98,24 @@ def _print_leaderboard(table: Table, k: int, console: Console) -> None:
     console.print()
 
 
-def _fields(table: Table, k: int, console: Console) -> list[_Field]:
-    """Return the metrics that fit between the model's name and the columns of `_right`, and these.
-
-    Where there is no bold, as in a pipe, the best of a column bears a sign.
-    """
-    right, width = _right(table), console.width
-    best = "" if console.is_terminal else BEST
-    left = width - _model_width([row.label for row in table.rows], width) - sum(f.width for f in right)
-    shown: list[_Field] = []
-    for column in _ordered(table, k):
-        places = max(decimals(table, column) - 1, 0)  # three figures: more would be false precision here
-        entries = [value_entry(row, column, places) for row in table.rows]
-        texts = (e.text.replace(" ± ", "±") + best * e.bold for e in entries)
-        field = _Field(
-            visible(column.metric), [replace(e, text=t) for e, t in zip(entries, texts, strict=True)]
-        )
-        left -= field.width
-        if left < 0 and shown:
-            break
-        shown.append(field)
-    return [*shown, *right]
+def _leaderboard(table: Table, k: int) -> Grid:
+    """Return the metrics at k, the most prominent first, then seconds, repetitions and statuses."""
+    columns = sorted((c for c in table.columns if c.k in (k, None)), key=lambda c: prominence(c.metric))
+    places = {c: max(decimals(table, c) - 1, 0) for c in columns}  # three figures: no false precision
+    several, incomplete = len(table.runs) > 1, any(row.status != "done" for row in table.rows)
+    heads = ("model", *(visible(c.metric) for c in columns), "fit s", "recommend s")
+    heads += ("runs",) * several + ("status",) * incomplete
+    rows = []
+    for row in table.rows:
+        figures = [value_entry(row, c, places[c]) for c in columns]
+        figures = [replace(e, text=e.text.replace(" ± ", "±")) for e in figures]
+        figures += [seconds_entry(row.seconds.get(phase)) for phase in ("fit", "recommend")]
+        figures += [Entry(f"{row.done}/{len(table.runs)}")] * several + [Entry(row.status)] * incomplete
+        rows.append((Entry(row.label), *figures))
+    return Grid(f"{table.title}, k = {k}", tuple(map(Head, heads)), tuple(rows)).without_constants()
 
 
-def _ordered(table: Table, k: int) -> list[Column]:
-    """Return the columns at k and those without cutoff, the most prominent metric first."""
-    return sorted((c for c in table.columns if c.k in (k, None)), key=lambda c: prominence(c.metric))
-
-
-def _right(table: Table) -> list[_Field]:
-    """Return the columns right of the metrics: seconds, then repetitions and statuses where they differ."""
-    rows, runs = table.rows, len(table.runs)
-    fields = [
-        _Field("fit s", [seconds_entry(r.seconds.get("fit")) for r in rows]),
-        _Field("recommend s", [seconds_entry(r.seconds.get("recommend")) for r in rows]),
-    ]
-    if runs > 1:
-        fields.append(_Field("runs", [Entry(f"{r.done}/{runs}") for r in rows]))
-    if any(r.status != "done" for r in rows):
-        fields.append(_Field("status", [Entry(r.status) for r in rows]))
-    return fields
-
-
-def _model_width(names: Sequence[str], width: int) -> int:
-    from rich.cells import cell_len
-
-    return min(max(cell_len(name) for name in ("model", *names)), max(width // 3, 16))
-
-
-# Tables on a terminal as wide as it is: figures are never cut, columns that do no
+# -- tables as wide as the terminal: figures are never cut, columns that do not fit are left out -----------
 
 _WORDS_AT_LEAST = 24
 
@@ -176,43 +123,37 @@ _WORDS_AT_LEAST = 24
 def print_table(
     console: Console,
     heads: Sequence[str],
-    rows: Sequence[Sequence[str]],
+    rows: Sequence[Sequence[str | Entry]],
     *,
     words: int = 1,
     spare: Sequence[str] = (),
 ) -> None:
-    """Draw text; the first columns hold words, the others figures, which are never cut.
+    """Draw text; the first columns hold words, the others figures.
 
     spare: heads of columns that a narrow terminal does without, the first to go first; they are named.
     """
     from rich.cells import cell_len
     from rich.text import Text
 
-    widths = {head: max(map(cell_len, (head, *column))) for head, column in _columns(heads, rows)}
-    for head in heads[:words]:
-        widths[head] = min(widths[head], _WORDS_AT_LEAST)
-    shown, dropped = list(heads), []
+    texts = [[e if isinstance(e, Entry) else Entry(e) for e in row] for row in rows]
+    columns = zip(*(map(Entry, heads), *texts), strict=True)
+    widths = [max(cell_len(entry.text) for entry in column) for column in columns]
+    widths[:words] = [min(width, _WORDS_AT_LEAST) for width in widths[:words]]
+    shown = list(range(len(heads)))
     for head in spare:
-        if sum(widths[h] + 2 for h in shown) <= console.width:
+        if sum(widths[at] + 2 for at in shown) <= console.width:
             break
-        shown.remove(head)
-        dropped.append(head)
+        shown.remove(heads.index(head))
     drawn = new_table()
-    for head in shown:
-        left = head in heads[:words]
+    for at in shown:
+        figure = at >= words
+        justify: Literal["left", "right"] = "right" if figure else "left"
         drawn.add_column(
-            Text(head),
-            justify="left" if left else "right",
-            overflow="fold",
-            no_wrap=not left,
-            min_width=widths[head],
+            Text(heads[at]), justify=justify, overflow="fold", no_wrap=figure, min_width=widths[at]
         )
-    for row in rows:
-        drawn.add_row(*(Text(field) for head, field in zip(heads, row, strict=True) if head in shown))
+    for row in texts:
+        drawn.add_row(*(Text(row[at].text, style="bold" if row[at].bold else "") for at in shown))
     console.print(drawn)
-    if dropped:
+    if len(shown) < len(heads):
+        dropped = [head for at, head in enumerate(heads) if at not in shown]
         say(console, f"On a wider terminal: {', '.join(dropped)}.")
-
-
-def _columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[tuple[str, tuple[str, ...]]]:
-    return ((head, tuple(row[at] for row in rows)) for at, head in enumerate(heads))

@@ -64,6 +64,7 @@ _SPECIAL = str.maketrans(
         "[": "{[}",  # after \\ a bracket would be read as an argument
         "]": "{]}",
         "±": r"$\pm$",
+        "★": r"$^{\star}$",
         "†": r"$^{\dagger}$",
         "–": r"\textendash{}",  # noqa: RUF001
     }

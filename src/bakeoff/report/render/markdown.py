@@ -74,7 +74,7 @@ def _section(section: Section, drawings: Iterable[Drawing]) -> list[str]:
 def table(grid: Grid) -> str:
     """Return a grid as a table, with its notes below."""
     alignment = ["---:" if head.kind == "figure" else "---" for head in grid.heads]
-    heads = [escape(f"{head.group}: {head.text}" if head.group else head.text) for head in grid.heads]
+    heads = [escape(head.name) for head in grid.heads]
     lines = [heads, alignment, *([_field(entry) for entry in row] for row in grid.rows)]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return "\n\n".join([text, *map(escape, grid.notes)])

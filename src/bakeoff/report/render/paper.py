@@ -112,7 +112,7 @@ def _grid(table: PaperTable) -> Grid:
         for label, figures in table.rows
     )
     caption = titles[0] if titles and not several else ""
-    return Grid(caption, (Head("model"), *heads), rows, table.notes)
+    return Grid(caption, (Head("model"), *heads), rows, table.notes).without_constants()
 
 
 def _entry(figure: Figure, intervals: bool) -> Entry:

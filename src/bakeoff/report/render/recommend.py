@@ -12,7 +12,7 @@ from bakeoff.errors import check_choice
 from bakeoff.queries.recommend import Item, ListedItem, ModelList, Recommendations, as_dict, overlap
 from bakeoff.report.render.console import new_table, say
 from bakeoff.report.rows import csv_text
-from bakeoff.report.view import visible
+from bakeoff.report.view import HIT, visible
 from bakeoff.splits.base import iso
 from bakeoff.storage.store import write_text
 
@@ -60,7 +60,7 @@ def print_answer(answer: Recommendations, console: Console | None = None) -> Non
     for side_by_side in _fitting(served, answer, console.width):
         _print_lists(answer, side_by_side, console)
     if answer.n_held_out and served:
-        say(console, f"* a hit: one of the {answer.n_held_out} items held out of the user's history.")
+        say(console, f"{HIT} a hit: one of the {answer.n_held_out} items held out of the user's history.")
     if len(served) > 1:
         _print_overlap(served, console)
     for model in answer.models:
@@ -147,7 +147,7 @@ def _natural_width(model: ModelList, answer: Recommendations) -> int:
 
 
 def _marked(entry: ListedItem, answer: Recommendations) -> str:
-    mark = ("* " if entry.hit else "  ") if answer.n_held_out else ""
+    mark = (f"{HIT} " if entry.hit else "  ") if answer.n_held_out else ""
     return mark + _text(entry.item)
 
 

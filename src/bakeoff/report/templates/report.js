@@ -1,8 +1,17 @@
 "use strict";
-(() => {
-const data = JSON.parse(document.getElementById("data").textContent);
+(async () => {
 const root = document.documentElement;
 const $ = id => document.getElementById(id);
+
+/** What an element holds: deflated and in base64, a third of the size of the text. */
+function inflated(id) {
+  const letters = atob($(id).textContent), bytes = new Uint8Array(letters.length);
+  for (let at = 0; at < letters.length; at++) bytes[at] = letters.charCodeAt(at);
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+}
+
+const script = document.createElement("script"), texts = await Promise.all(["data", "bundle"].map(inflated));
+const data = JSON.parse(texts[0]);
 const NOTHING = "\u2013";
 const state = { dataset: "", split: "", metric: "", k: null };
 
@@ -62,7 +71,7 @@ const fileName = text => text.replace(/[^A-Za-z0-9_]+/g, "-").replace(/^-|-$/g, 
 function csvOf(table) {
   const text = cell => {
     const parts = [...cell.querySelectorAll("bdi")].map(part => part.textContent);
-    const whole = (parts.length ? parts.join(" ") : cell.textContent.replace(` ${data.best}`, "")).trim();
+    const whole = (parts.length ? parts.join(" ") : cell.textContent).trim();
     const safe = /^([=+@\t\r]|-(?![\d.]))/.test(whole) ? `'${whole}` : whole;
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
@@ -83,14 +92,19 @@ function tools(place, actions) {
     return button;
   }));
   place.append(line);
+  return line;
 }
 
 for (const wide of document.querySelectorAll(".wide")) {
-  const table = wide.querySelector("table");
+  const table = wide.querySelector("table"), board = wide.closest(".board");
   const name = table.caption?.textContent ?? wide.getAttribute("aria-label");
   const place = document.createElement("div");
   wide.after(place);
-  tools(place, { "Download CSV": () => save(`${fileName(name)}.csv`, blob(csvOf(table), "text/csv")) });
+  const line = tools(place, {
+    "Download CSV": () => save(`${fileName(name)}.csv`, blob(csvOf(table), "text/csv")),
+    ...(wide.parentNode === board && { "Fewer columns": () => { board.classList.toggle("all"); fitBoard(); } }),
+  });
+  if (wide.parentNode === board) line.lastChild.className = "columns";
 }
 
 // -- the leader board ---------------------------------------------------------------------------------
@@ -124,18 +138,37 @@ function fillBoard(element, board) {
     const row = board.rows[Number(body.dataset.row)];
     body.rows[0].querySelectorAll(".metric").forEach((cell, at) => {
       const column = columns[at], [text, mean, best] = row[column] || [NOTHING, "", 0];
-      cell.hidden = column === undefined;
-      cell.textContent = text;
-      cell.dataset.value = mean;
-      cell.classList.toggle("best", Boolean(best));
-      if (!best) return;
       const sign = document.createElement("b");
       sign.className = "sign";
-      sign.textContent = ` ${data.best}`;
-      cell.append(sign);
+      sign.textContent = data.marks.includes(text.at(-1)) ? text.at(-1) : "";
+      cell.hidden = column === undefined;
+      cell.replaceChildren(text.slice(0, text.length - sign.textContent.length), sign);
+      cell.dataset.value = mean;
+      cell.classList.toggle("best", Boolean(best));
     });
   }
 }
+
+/** Leave out columns of the board that do not fit, metrics first but for the chosen one; its button shows them. */
+function fitBoard() {
+  const element = boards[chosen()], wide = element?.querySelector(".wide"), button = element?.querySelector(".columns");
+  if (!wide) return;
+  const heads = [...element.querySelectorAll(":scope > .wide > table > thead th")].filter(head => !head.hidden);
+  const cells = at => [...element.querySelectorAll("tbody[data-row]")].map(body => body.rows[0].cells[at]);
+  const spare = (head, yes) => [head, ...cells(head.cellIndex)].forEach(cell => cell.classList.toggle("spare", yes));
+  heads.forEach(head => spare(head, false));
+  const all = element.classList.contains("all"), isMetric = head => head.classList.contains("metric");
+  const beside = heads.filter(isMetric).slice(1), others = heads.slice(1).filter(head => !isMetric(head));
+  for (const head of all ? [] : [...others, ...beside].reverse()) {
+    if (wide.scrollWidth <= wide.clientWidth) break;
+    spare(head, true);
+  }
+  const left = heads.filter(head => head.classList.contains("spare"));
+  button.hidden = !all && !left.length;
+  button.textContent = all ? "Fewer columns" : `Show ${left.map(head => head.textContent).join(", ")}`;
+}
+
+addEventListener("resize", fitBoard);
 
 function showBoard() {
   const at = chosen(), board = data.boards[at];
@@ -147,6 +180,7 @@ function showBoard() {
   const main = heads.find(h => h.classList.contains("metric"));
   if (sorted) sortRows(sorted, sorted.getAttribute("aria-sort") === "ascending");
   else sortRows(main, main.dataset.rising === "1");
+  fitBoard();
   const [metric] = board.columns[shownColumns(board)[0]];
   $("definition").textContent = `${metric}: ${data.metrics[metric][0]}.`;
 }
@@ -401,6 +435,8 @@ async function embed(element, spec, look) {
   return view;
 }
 
+script.textContent = texts[1]; // defines vegaEmbed
+document.head.append(script);
 const charts = [...document.querySelectorAll(".chart")].map(element => new ChartView(element));
 const inView = ({ element }) => element.getBoundingClientRect().top < innerHeight;
 let updates = Promise.resolve();
@@ -454,9 +490,25 @@ addEventListener("afterprint", () => {
   closed = [];
 });
 
+/** Print all sections, with the charts that were never looked at: only drawn ones can be printed. */
+async function printAll() {
+  closed.push(...folds.filter(fold => !fold.open));
+  for (const fold of closed) fold.open = true;
+  updateCharts();
+  do await updates; while (root.dataset.charts !== "drawn");
+  print();
+}
+
+$("print").addEventListener("click", printAll);
+addEventListener("keydown", event => {
+  if (!(event.ctrlKey || event.metaKey) || event.key !== "p") return;
+  event.preventDefault();
+  printAll();
+});
+
 const theme = remembered();
 setTheme(theme in THEMES ? theme : "");
-$("theme").hidden = false;
+$("theme").hidden = $("print").hidden = false;
 $("controls").hidden = !data.boards.length;
 if (data.boards.length) choose(fromAddress());
 else updateCharts();
