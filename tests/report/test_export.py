@@ -41,14 +41,14 @@ def names(folder: Path) -> list[str]:
 
 def break_at(monkeypatch: pytest.MonkeyPatch, table: int) -> None:
     """Make the n-th table that is written fail, as a full disk would."""
-    left, write = iter(range(table)), export._write
+    left, write = iter(range(table)), export.write_table
 
     def broken(path: Path, columns: dict[str, object]) -> None:
         if next(left, None) is None:
             raise OSError(28, "No space left on device", str(path))
         write(path, columns)
 
-    monkeypatch.setattr(export, "_write", broken)
+    monkeypatch.setattr(export, "write_table", broken)
 
 
 @pytest.mark.parametrize("table", [0, 1, 2, 4])
