@@ -192,18 +192,18 @@ def test_a_record_names_the_hashes_of_its_files_and_of_what_it_was_computed_from
     assert store.inputs(cell.split_key) == {"split": content["split"]}
 
 
-def test_each_byte_of_a_record_is_under_its_own_hash(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.long)])
+def test_each_byte_of_a_record_is_under_its_own_hash(tmp_path: Path, step: int) -> None:
     store = Store(tmp_path)
     store.write_record(a_record())
     path = tmp_path / "cells" / "c0" / "record.json"
     whole = path.read_bytes()
-    for position in range(len(whole)):
-        for bit in (0, 2, 5):
-            damaged = bytearray(whole)
-            damaged[position] ^= 1 << bit
-            path.write_bytes(damaged)
-            with pytest.raises(DamagedFileError, match=r"record\.json: "):
-                store.record("c0")
+    for position in range(0, len(whole), step):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 7
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedFileError, match=r"record\.json: "):
+            store.record("c0")
 
 
 def test_a_record_of_a_version_without_hashes_is_read(tmp_path: Path) -> None:
