@@ -50,10 +50,18 @@ TESTS = {
     "evaluation/measure": ("evaluation/test_measure", "evaluation/test_catalogue"),
     "evaluation/ranking": ("evaluation/test_ranking", "evaluation/test_formulas"),
     "evaluation/rating": ("evaluation/test_rating", "evaluation/test_formulas"),
-    "evaluation/significance": ("evaluation/test_significance",),
-    "evaluation/stats": ("evaluation/test_stats", "evaluation/test_formulas"),
+    "evaluation/significance": (
+        "evaluation/test_significance",
+        "evaluation/test_combined",
+        "queries/test_pairs",
+    ),
+    "evaluation/stats": ("evaluation/test_stats", "evaluation/test_formulas", "evaluation/test_beyond"),
     "evaluation/topk": ("evaluation/test_topk", "evaluation/test_measure"),
-    "evaluation/variance": ("evaluation/test_variance",),
+    "evaluation/variance": (
+        "evaluation/test_variance",
+        "evaluation/test_combined",
+        "queries/test_uncertainty",
+    ),
     **{
         f"splits/{name}": ("splits/test_split_families", "splits/test_split_properties", *more)
         for name, more in {
@@ -111,7 +119,7 @@ class Mutant:
             setattr(self.parent, self.field, before)
 
     def __str__(self) -> str:
-        owner = self.parent if isinstance(self.node, ast.operator | ast.cmpop | ast.boolop) else self.node
+        owner = self.parent if isinstance(self.parent, ast.expr | ast.keyword) else self.node
         changed = copy.copy(owner)
         if owner is self.parent:
             value: Any = self.node
@@ -124,31 +132,37 @@ class Mutant:
 
 def mutants(tree: ast.Module) -> Iterator[Mutant]:
     """Yield every mutant of a module's functions, and of the numbers outside of them."""
-    todo: list[tuple[ast.AST, int, bool]] = [(statement, 0, False) for statement in tree.body]
+    todo: list[tuple[ast.AST, int, bool]] = [(tree, 0, False)]
     while todo:
         parent, line, in_function = todo.pop()
-        in_function |= isinstance(parent, ast.FunctionDef)
         line = getattr(parent, "lineno", line)
+        in_function |= isinstance(parent, ast.FunctionDef)
         for field, value in ast.iter_fields(parent):
-            if field in (
-                "annotation",
-                "returns",
-                "decorator_list",
-                "bases",
-                "args",
-                "keywords",
-            ) and not isinstance(parent, ast.Call):
+            if field in _DECLARATIONS and not isinstance(parent, ast.Call):
                 continue
             for index, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                if not isinstance(node, ast.AST) or isinstance(
-                    node, ast.JoinedStr | ast.Import | ast.ImportFrom
-                ):
+                if not isinstance(node, ast.AST) or isinstance(node, _LEFT_OUT):
                     continue
-                for changed in _changes(node) if in_function or isinstance(node, ast.Constant) else ():
+                if isinstance(node, ast.keyword) and node.arg == "strict":
+                    continue
+                if not in_function and isinstance(node, ast.Call):
+                    continue
+                for changed in _changes(node) if in_function or _is_number(node) else ():
                     at = getattr(node, "lineno", line)
                     yield Mutant(parent, field, index, ast.copy_location(changed, node), at)
+                if isinstance(parent, ast.ClassDef) and isinstance(node, ast.AnnAssign):
+                    continue  # a default is in the code that dataclasses writes
                 if not isinstance(node, ast.Raise):  # its message
                     todo.append((node, line, in_function))
+
+
+_DECLARATIONS = ("annotation", "returns", "decorator_list", "bases", "args", "keywords")
+_LEFT_OUT = (ast.JoinedStr, ast.Import, ast.ImportFrom)
+_COMMUTATIVE = ("min", "max", "minimum", "maximum", "gcd", "array_equal")
+
+
+def _is_number(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float)
 
 
 def _changes(node: ast.AST) -> Iterator[ast.AST]:
@@ -170,10 +184,16 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.IfExp(node.test, node.orelse, node.body)
         case ast.If(test=test) if not isinstance(test, ast.Compare):
             yield ast.If(ast.UnaryOp(ast.Not(), test), node.body, node.orelse)
-        case ast.Call(args=[first, second, *rest]) if not isinstance(first, ast.Starred):
+        case ast.Call(args=[first, second, *rest]) if (
+            not _commutes(node.func) and type(first) is not ast.Starred
+        ):
             yield ast.Call(node.func, [second, first, *rest], node.keywords)
         case ast.Expr(value=ast.Call()) | ast.AugAssign() | ast.Raise() | ast.Continue() | ast.Break():
             yield ast.Pass()
+
+
+def _commutes(function: ast.expr) -> bool:
+    return getattr(function, "attr", getattr(function, "id", "")) in _COMMUTATIVE
 
 
 # -- running tests on them ---------------------------------------------------------------------------

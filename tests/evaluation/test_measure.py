@@ -99,6 +99,31 @@ def test_what_metrics_share_is_made_once():
     assert made == [1, 2]
 
 
+@metric(higher_is_better=True)
+def of_one_user(inputs, ks):
+    """Has values for one user only."""
+    return np.zeros((len(ks), 1))
+
+
+@metric(higher_is_better=True)
+def breaks(inputs, ks):
+    """Divides by zero."""
+    return 1 / 0
+
+
+def test_what_is_wrong_with_a_metric_of_ones_own_is_said_with_its_name_and_path():
+    with pytest.raises(ConfigError, match=r"metrics\.alone: .*of_one_user .*\(2, 1\), expected \(2, 40\)"):
+        measure(at_random(0), {"alone": of_one_user}, [5, 10])
+    with pytest.raises(ConfigError, match=r"^metrics\.broken: .*breaks breaks: ZeroDivisionError"):
+        measure(at_random(0), {"broken": breaks}, [5])
+
+
+def test_two_users_have_a_standard_error():
+    measured = measure(at_random(0, m=2, unserved=0), {"ndcg": ranking.ndcg}, [20])
+    a, b = measured.per_user["ndcg", 20]
+    assert a != b and measured.means["ndcg", 20][1] == pytest.approx(abs(a - b) / 2)
+
+
 def test_a_metric_of_ones_own_is_found_by_its_import_path():
     path = f"{list_length.compute.__module__}.list_length"
     assert resolve({"length": path})["length"].higher_is_better is None

@@ -133,3 +133,9 @@ def test_auc_needs_the_rank_of_every_test_item():
     without = replace(inputs, lists=replace(inputs.lists, above=None, ties=None))
     with pytest.raises(Unsupported, match="rank of every test item"):
         ranking.auc(without)
+
+
+def test_the_ideal_gain_of_n_hits_is_the_sum_of_the_first_n_discounts():
+    expected = [sum(1 / math.log2(rank + 1) for rank in range(1, n + 1)) for n in (0, 1, 2, 7)]
+    assert ranking.ideal_dcg(np.array([0, 1, 2, 7])) == pytest.approx(expected)
+    assert ranking.ideal_dcg(np.array([0])).tolist() == [0.0]

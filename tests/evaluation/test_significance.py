@@ -13,6 +13,8 @@ from bakeoff.evaluation.significance import (
     SMALLEST,
     Sample,
     TestConfig,
+    _bootstrap_means,
+    _expanded,
     all_pairs,
     benjamini_hochberg,
     compare,
@@ -24,7 +26,10 @@ from bakeoff.evaluation.significance import (
     outcomes_of,
     p_of_pairs,
     p_values,
+    pair_spread,
     pool,
+    t_half_width,
+    t_quantile,
 )
 from bakeoff.evaluation.variance import summarise
 from numerics import assert_close
@@ -64,6 +69,38 @@ def test_wilcoxon_is_exact_for_few_and_fast_with_ties() -> None:
     assert p[0] == pytest.approx(stats.wilcoxon(few, method="exact").pvalue, rel=1e-9)
     larger, differ = int((tied > 0).sum()), int((tied != 0).sum())
     assert p[1] == pytest.approx(stats.binomtest(larger, differ).pvalue, rel=1e-9), "all of one size"
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_quantiles_of_student_are_those_of_scipy(confidence: float) -> None:
+    """The expanded percentiles are those of Hesterberg 2015, section 3.4."""
+    for n in (2, 3, 30):
+        expected = stats.t.ppf((1 + confidence) / 2, n - 1)
+        assert t_quantile(n - 1, confidence) == pytest.approx(expected)
+        assert t_half_width(0.1, n, confidence) == pytest.approx(0.1 * expected)
+        low = stats.norm.cdf(-np.sqrt(n / (n - 1)) * expected)
+        assert _expanded(n, confidence) == pytest.approx((low, 1 - low))
+    assert t_half_width(0.1, 1) is None and t_half_width(None, 9) is None and np.isnan(t_quantile(0))
+
+
+def test_users_that_differ_both_ways_count_as_differing() -> None:
+    difference = np.repeat([1.0, -0.1], 20)
+    result = compare([sample(difference, np.zeros(40))], PAIR, TestConfig(test="t"))
+    expected = stats.ttest_1samp(difference, 0).confidence_interval(0.95)
+    assert (result.low[0, 0], result.high[0, 0]) == pytest.approx((expected.low, expected.high))
+
+
+def test_the_variance_model_of_a_pair_takes_no_part_of_other_systems() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.random((2, 1, 3, 30))
+    samples = [Sample(np.arange(30), v) for v in values]
+    alone = [Sample(np.arange(30), v[:, [0, 2]]) for v in values]
+    spread, expected = (
+        pair_spread(s, pair, TestConfig()) for s, pair in ((samples, (0, 2)), (alone, (0, 1)))
+    )
+    assert spread.difference == pytest.approx((values[:, 0, 0] - values[:, 0, 2]).mean())
+    assert spread.difference == expected.difference and spread.users.tolist() == list(range(30))
+    assert_close(spread.spread.half_widths(), expected.spread.half_widths(), 1e-12)
 
 
 def test_sign_flips_agree_with_all_of_them() -> None:
@@ -175,9 +212,31 @@ def test_a_difference_far_below_the_values_is_not_lost_to_rounding() -> None:
 def test_the_interval_is_close_to_students_where_differences_are_normal() -> None:
     rng = np.random.default_rng(7)
     a, b = rng.normal(0.1, 1, 25), np.zeros(25)
-    result = compare([sample(a, b)], PAIR, TestConfig(resamples=20_000))
+    result = compare([sample(a, b)], PAIR, TestConfig(test="randomization", resamples=20_000))
     low, high = stats.t.interval(0.95, 24, a.mean(), stats.sem(a))
     assert (result.low[0, 0], result.high[0, 0]) == pytest.approx((low, high), abs=0.05)
+
+
+def test_means_of_drawn_users_have_the_moments_of_all_draws() -> None:
+    values, present = np.array([[[0.5, -1.0, 2.0, 0.0]]]), np.array([[True, True, True, False]])
+    draws = np.array(list(itertools.product(range(4), repeat=4)))
+    n_present = np.maximum(present[0, draws].sum(axis=1), 1)
+    means = (values[0, 0, draws] * present[0, draws]).sum(axis=1) / n_present
+    drawn = _bootstrap_means(values, present, 40_000, seed=3)[:, 0, 0]
+    assert drawn.mean() == pytest.approx(means.mean(), abs=4 * means.std() / 200)
+    assert drawn.std() == pytest.approx(means.std(), rel=0.02)
+    complete = _bootstrap_means(values, present | True, 40_000, seed=3)[:, 0, 0]
+    assert complete.std() == pytest.approx(values.std() / 2, rel=0.02)
+
+
+def test_a_difference_of_1_for_every_user_has_the_p_of_the_sign_test() -> None:
+    result = p_values(sample(np.ones(6), np.zeros(6)), PAIR, TestConfig(test="t"))
+    assert result[0, 0] == pytest.approx(2.0**-5)
+
+
+def test_resamples_are_a_whole_number() -> None:
+    with pytest.raises(ConfigError, match="resamples"):
+        TestConfig(resamples=100.5)  # type: ignore[arg-type]
 
 
 def test_intervals_only_where_they_are_wanted() -> None:

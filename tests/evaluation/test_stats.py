@@ -18,6 +18,7 @@ def test_users_of_an_item_are_counted_whatever_the_values():
 
 def test_the_head_is_the_fewest_items_that_hold_80_percent_of_train():
     assert stats([5, 3, 1, 1]).long_tail.tolist() == [False, False, True, True]
+    assert stats([3, 2]).long_tail.tolist() == [False, False]
     assert stats([1, 5, 1, 2, 1]).long_tail.tolist() == [False, False, True, False, True]
 
 

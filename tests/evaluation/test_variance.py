@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
 from bakeoff.arrays import Doubles
 from bakeoff.errors import Unsupported
-from bakeoff.evaluation.variance import FIT_PRIOR, SEARCH_SCALE, SPLIT_PRIOR, scatter_half_width, summarise
+from bakeoff.evaluation.variance import (
+    FIT_PRIOR,
+    SEARCH_SCALE,
+    SPLIT_PRIOR,
+    Spread,
+    scatter_half_width,
+    summarise,
+)
 from numerics import assert_close
 
 PAIR = np.array([[0, 1]])
@@ -208,3 +217,26 @@ def test_a_search_alone_on_each_split_changes_nothing(rng: np.random.Generator) 
 
 def test_scales_of_the_priors_are_those_of_the_simulations() -> None:
     assert (SPLIT_PRIOR, FIT_PRIOR, SEARCH_SCALE) == ((3.0, 1.2), (1.0, 0.8), 3.0)
+
+
+def test_more_users_divide_what_users_alone_make_and_leave_the_rest() -> None:
+    numbers = np.array([4.0]), 9.0, np.array([5.0]), np.array([2.0]), 3, np.array([3.0]), np.array([1.0])
+    spread = Spread(*numbers, np.array([2.0]), np.array([1.0]), np.array([0.8]))
+    doubled = spread.with_users(2)
+    assert (doubled.users[0], doubled.users_df) == (2.0, 19.0)
+    assert (doubled.splits[0], doubled.splits_by_users[0]) == (4.0, 1.0)
+    assert (doubled.fits[0], doubled.fits_by_users[0]) == (2.5, 0.5)
+    refitted = spread.with_fits(2)
+    assert (refitted.users[0], refitted.fits[0], refitted.fits_by_users[0]) == (3.5, 1.5, 0.5)
+    assert (refitted.splits[0], refitted.splits_by_users[0], refitted.fits_df[0]) == (3.5, 1.5, 5.0)
+    more = spread.with_splits(6)
+    assert (more.users[0], more.splits[0], more.splits_by_users[0]) == (3.0, 2.5, 1.0)
+    assert (more.n_splits, more.fits[0], more.fits_by_users[0]) == (6, 1.5, 0.5)
+    assert (more.fits_df[0], more.fits_groups[0]) == (4.0, 2.0)
+    noisy = replace(spread, splits=np.array([1.0])).with_users(2)
+    assert noisy.splits[0] == 1.0, "no variance is below 0"
+
+
+def test_two_users_have_an_interval_and_one_has_none() -> None:
+    values = np.array([0.2, 0.5])
+    close(summarise([[values[None]]]).spread.half_widths()[0], stats.t.ppf(0.975, 1) * 0.15, 1e-8)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bakeoff.evaluation.catalogue import LIBRARIES, conventions, shipped
+from bakeoff.evaluation.catalogue import LIBRARIES, conventions, shipped, words
 from bakeoff.queries import conventions as by_convention
 from bakeoff.queries.comparison import comparison
 
@@ -85,3 +85,8 @@ def test_the_commands_measure_stored_lists_and_write_no_report(bakeoff, tmp_path
 def test_a_wrong_name_or_choice_is_refused(bakeoff, words, named):
     answer = bakeoff(*words)
     assert answer.returncode == 2 and named in answer.stderr
+
+
+def test_a_variant_of_a_word_is_found_by_the_word_alone():
+    assert {"map", "ndcg", "precision"} <= set(words()) and "map_divide_by_k" not in words()
+    assert "rectools:map_divide_by_k" in [c.name for c in conventions(word="map")]

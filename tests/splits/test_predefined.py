@@ -56,6 +56,7 @@ def test_tuning_is_measured_on_the_validation_part_less_what_is_tested(
     split = splitter.split(table.load().interactions, seed=0)
     assert train_of(split) == {tuple(row.split(",")[:2]) for row in [*TRAIN, "cat,b", "eve,a"]}
     inner = splitter.inner(split, seed=7)
+    assert inner.level == 1
     assert train_of(inner) == {tuple(row.split(",")[:2]) for row in TRAIN}
     assert test_of(inner) == {("cat", "b")}  # ann, c is tested; eve is unknown
     assert split.info["dropped_validation_rows_in_test"] == 1
@@ -140,6 +141,17 @@ def test_features_of_train_stand_beside_their_ids_after_the_union(log) -> None:
     assert one.fingerprint == train.fingerprint
 
 
+def test_ids_of_test_that_are_nearly_those_of_train_are_counted(table, written) -> None:
+    def matched(*rows: str) -> list[tuple[str, str | None]]:
+        split = Predefined(table=table, test=written("test.csv", [*TEST, *rows]))
+        steps = split.split(table.load().interactions, seed=0).steps
+        return [(step.name, step.part) for step in steps if step.name.startswith("match")]
+
+    assert matched() == []
+    assert matched("Ann,b,1") == [("match user ids", "test")]
+    assert matched("Ann,B,1") == [("match user ids", "test"), ("match item ids", "test")]
+
+
 def test_its_identity_is_the_content_of_the_files_not_their_path(table, written) -> None:
     one = Predefined(table=table, test=written("test.csv", TEST))
     renamed = Predefined(table=table, test=written("other.csv", TEST))
@@ -148,6 +160,7 @@ def test_its_identity_is_the_content_of_the_files_not_their_path(table, written)
     assert one.identity() != changed.identity()
     with_validation = replace(one, validation=written("validation.csv", VALIDATION))
     assert with_validation.identity() != one.identity()
+    assert with_validation.identity()["validation_in_train"] and "validation_in_train" not in one.identity()
     assert replace(one, cold_users="keep").identity() != one.identity()
 
 

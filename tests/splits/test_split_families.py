@@ -1,6 +1,7 @@
 """Small logs with the exact answer of each family."""
 
 from dataclasses import replace
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -54,6 +55,32 @@ def test_random_merges_first_so_that_a_pair_is_never_on_both_sides(log) -> None:
     assert split.info["dropped_seen_in_train"] == 0
     assert np.diff(split.test.indptr).tolist() == [2] * 20
     assert set(split.test.data) == {10.0}  # both events of a pair, summed
+
+
+@pytest.mark.parametrize(
+    "splitter", [Random(ratio=0.7), HeldOutUsers(share=0.5), LeaveLastOut(cold_items="keep")], ids=str
+)
+def test_users_without_rows_are_not_users_with_too_few(log, splitter) -> None:
+    data = log([*((str(u), i, i) for u, i, _ in GRID), *((f"single {n}", 1, 0) for n in range(300))])
+    with_rows = np.char.isdigit(data.user_ids.values[data.users].astype(str))
+    assert splitter.split(data.take(with_rows), seed=1).info["users_with_too_few_rows"] == 0
+
+
+@pytest.mark.parametrize(
+    ("splitter", "digest"),
+    [
+        (Random(), 3_942_902_272),
+        (RandomRows(), 1_921_626_830),
+        (HeldOutUsers(share=0.3), 1_529_379_314),
+        (KFold(n_folds=3, fold=1), 1_456_717_690),
+    ],
+    ids=str,
+)
+def test_a_seed_draws_what_it_has_always_drawn(log, splitter, digest: int) -> None:
+    """Numbers of published experiments rest on it."""
+    test = splitter.split(log(GRID), seed=5).test.tocoo()
+    drawn = crc32(np.stack([test.row, test.col]).astype("<i4").tobytes())
+    assert drawn == digest
 
 
 # -- random_rows -----------------------------------------------------------------------------------
@@ -115,6 +142,15 @@ def test_leave_last_out_takes_one_event_of_each_user(log, test_of) -> None:
     split = LeaveLastOut().split(log(rows), seed=0)
     assert test_of(split) == {(1, 1), (2, 2), (9, 0)}
     assert split.info["users_with_too_few_rows"] == 1  # user 0 has one event
+
+
+def test_users_without_rows_are_none_with_too_few_and_where_nobody_is_tested_none_ties(log) -> None:
+    data = log([("ann", 1, 1), ("bob", 1, 2), ("bob", 2, 2), ("cat", 1, 3)])
+    split = LeaveLastOut(cold_items="keep").split(data.take(data.users != 2), seed=0)
+    assert split.info["users_with_too_few_rows"] == 1  # ann; cat has no row at all
+    assert split.info["share_of_users_with_tie_at_cut"] == 1.0  # bob, of those with a test row
+    with pytest.raises(DataError):
+        LeaveLastOut().split(data.take(data.users == 0), seed=0)
 
 
 def test_leave_last_out_takes_as_many_as_it_is_told_and_leaves_short_users_alone(log, test_of) -> None:
@@ -225,6 +261,13 @@ def test_a_log_of_one_moment_cannot_be_cut_in_time(log) -> None:
         Temporal().split(log([("ann", "a", 5), ("bob", "a", 5)]), seed=0)
 
 
+@pytest.mark.parametrize("ratio", [0.01, 0.5, 0.99])
+def test_temporal_leaves_a_row_on_each_side(log, train_of, test_of, ratio: float) -> None:
+    rows = [("ann", "a", 5), ("ann", "b", 6)]
+    split = Temporal(ratio=ratio, cold_items="keep").split(log(rows), seed=0)
+    assert (train_of(split), test_of(split)) == ({("ann", "a")}, {("ann", "b")})
+
+
 # -- held_out_users --------------------------------------------------------------------------------
 
 
@@ -243,10 +286,11 @@ def test_a_held_out_user_is_unknown_to_train_and_known_by_their_fold_in(
 
 
 def test_users_of_whom_nothing_would_be_tested_are_not_held_out(log, train_of) -> None:
-    rows = [*GRID, *((f"single {n}", 1, 0) for n in range(30))]
+    rows = [*GRID, *((f"single {n}", 1, 0) for n in range(300))]
     split = HeldOutUsers(share=0.5).split(log([(str(u), i, t) for u, i, t in rows]), seed=1)
-    assert len({user for user, _ in train_of(split) if user.startswith("single")}) == 30
-    assert 5 <= split.info["users_with_too_few_rows"] <= 25
+    assert len({user for user, _ in train_of(split) if user.startswith("single")}) == 300
+    assert split.info["users_held_out"] <= 40
+    assert 100 <= split.info["users_with_too_few_rows"] <= 200
 
 
 def test_fold_in_of_items_that_train_lacks_is_dropped_and_counted(log) -> None:

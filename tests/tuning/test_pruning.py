@@ -16,10 +16,12 @@ from bakeoff.tuning.pruning import (
     LAST_EPOCH,
     SAMPLE_SCORE,
     ExtrapolationPruner,
+    Hyperband,
     pruner,
     prunes_trial,
     reports_at,
 )
+from bakeoff.tuning.storage import NOT_COUNTED
 
 
 def study(*finished: float, direction: str = "maximize") -> Any:
@@ -77,6 +79,33 @@ def test_a_fit_that_has_not_left_the_level_it_began_at_is_never_cut() -> None:
     flat = {1: 0.15, 2: 0.15, 4: 0.16, 8: 0.15, 16: 0.15, 32: 0.14, 64: 0.16}
     assert cut_at(study(*[0.2] * 5), flat) is None
     assert cut_at(study(*[0.2] * 5), {**flat, 3: 0.18}) is not None  # once it has
+
+
+def test_a_level_is_left_by_a_tenth_of_the_best_score() -> None:
+    curve = {1: 0.1, 2: 0.15, 4: 0.2, 8: 0.25}
+    assert cut_at(study(*[0.9] * 4, 2.0), curve, ends=8) is None  # it has risen by 0.15, not by 0.2
+    assert cut_at(study(*[0.9] * 4, 1.4), curve, ends=8) == 8
+
+
+def test_trials_that_do_not_count_move_no_trial_to_another_bracket() -> None:
+    def brackets(counts: list[bool]) -> list[int]:
+        made = optuna.create_study(study_name="one", pruner=optuna.pruners.NopPruner())
+        for is_counted in counts:
+            trial = made.ask()
+            for epoch in (1, 3, 9, 27):
+                trial.report(0.5, epoch)
+            if not is_counted:
+                trial.set_user_attr(NOT_COUNTED, True)
+            made.tell(trial, 0.5)
+        pruner = Hyperband()
+        pruner._try_initialization(made)
+        return [pruner._get_bracket_id(made, trial) for trial in made.trials]
+
+    whole = brackets([True] * 12)
+    assert len(set(whole)) > 1 and min(whole) >= 0
+    some = brackets([True, False, True, True, False] * 4)
+    assert [bracket for bracket in some if bracket >= 0] == whole
+    assert some.count(-1) == 8
 
 
 def test_nothing_is_cut_before_five_trials_have_finished() -> None:
