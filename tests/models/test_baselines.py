@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,12 +9,20 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 
 from bakeoff.arrays import CSR
-from bakeoff.data.interactions import Ids, Interactions
+from bakeoff.data.interactions import Features, Ids, Interactions
 from bakeoff.errors import ModelError, Unsupported
 from bakeoff.hashing import combine
 from bakeoff.models import baselines
 from bakeoff.models.base import Ranked
-from bakeoff.models.baselines import Biases, Popularity, Random, RandomOrder, StaticModel
+from bakeoff.models.baselines import (
+    Biases,
+    GroupPopularity,
+    Popularity,
+    Random,
+    RandomOrder,
+    RecentPopularity,
+    StaticModel,
+)
 from bakeoff.models.topk import ScoringModel
 from numerics import assert_close
 from toys import blocks
@@ -225,3 +235,28 @@ def test_scores_fall_along_the_order() -> None:
     positions = np.tile(np.arange(9), (2, 1))
     scores = shuffled(9, 2).items_at(np.arange(2, dtype=np.int32), positions)[1]
     assert (np.diff(scores) < 0).all()
+
+
+def test_recent_popularity_halves_by_age_and_ends_at_the_window() -> None:
+    model = RecentPopularity(half_life_days=30, window_days=30)
+    model.fit(PLAYS, seed=1)
+    np.testing.assert_allclose(model.item_scores, [1.5, 1.0, 2.0, 1.0, 0])
+    model = RecentPopularity(by="count", half_life_days=30, window_days=29)
+    model.fit(PLAYS, seed=1)
+    np.testing.assert_allclose(model.item_scores, [0, 0, 2.0, 9.0, 0])
+    with pytest.raises(Unsupported):
+        model.fit(rows_of([0], [0], [1], None), seed=1)
+
+
+def test_the_popularity_of_a_group_is_that_of_its_users_and_of_some_of_all() -> None:
+    sides = Features(
+        sparse.csr_matrix(np.array([[1, 1, 0], [2, 0, 1], [3, 0, 1], [4, 0, 0]], dtype=np.float32)),
+        ("age", "sex=F", "sex=M"),
+    )
+    model = GroupPopularity(feature="sex", prior=2)
+    model.fit(replace(PLAYS, user_features=sides), seed=1)
+    everybody, men = np.array([3, 2, 2, 1, 0]), np.array([2, 1, 1, 0, 0])  # users 1 and 2
+    scores = model.scores(np.array([1, 3, 4], np.int32), PLAYS.matrix()[[1, 3, 3]])
+    np.testing.assert_allclose(scores, [men + 2 * everybody / 4, everybody, everybody])
+    with pytest.raises(Unsupported, match="age"):
+        GroupPopularity(feature="town").fit(replace(PLAYS, user_features=sides), seed=1)

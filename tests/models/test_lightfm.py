@@ -220,3 +220,15 @@ def test_warp_kos_learns_in_a_catalogue_smaller_than_its_search() -> None:
     model = LightFM(loss="warp-kos", no_components=4, max_sampled=50, epochs=9)
     model.fit(train, seed=1)
     assert np.isfinite(model.item_factors).all()
+
+
+@pytest.mark.parametrize("side", ["user_features", "item_features"])
+def test_of_user_and_item_features_one_is_enough(side: str) -> None:
+    other = "item_features" if side == "user_features" else "user_features"
+    train = replace(TRAIN, **{other: None})  # type: ignore[arg-type]
+    both, alone = LightFM(epochs=2, user_features=True, item_features=True), LightFM(epochs=2, **{side: True})
+    for model in (both, alone):
+        model.fit(train, seed=1)
+    np.testing.assert_array_equal(both.item_factors, alone.item_factors)
+    with pytest.raises(Unsupported, match="user features or item features"):
+        both.fit(replace(train, **{side: None}), seed=1)  # type: ignore[arg-type]

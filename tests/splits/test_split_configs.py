@@ -29,6 +29,7 @@ def test_there_is_a_file_for_every_name_of_the_contract() -> None:
         "held_out_users",
         "kfold",
         "predefined",
+        "new_items",
     }
 
 

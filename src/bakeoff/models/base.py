@@ -127,9 +127,19 @@ class HasRequirements(Protocol):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The needed parts, of `times`, `user_features` and `item_features`; `fit` raises Unsupported
-        without.
+        """The needed parts, of `times`, `user_features` and `item_features`, or two of them with | between
+        where one is enough; `fit` raises Unsupported without.
         """
+        ...
+
+
+@runtime_checkable
+class ColdStart(Protocol):
+    """A model that scores users or items without a row in train, by more than a history."""
+
+    @property
+    def serves_new(self) -> tuple[str, ...]:
+        """Which of them: `users`, `items`."""
         ...
 
 

@@ -12,10 +12,10 @@ from scipy import sparse
 
 from bakeoff.arrays import CSR, Array, Codes, Doubles, Floats, Hashes
 from bakeoff.data.interactions import Interactions
-from bakeoff.errors import ModelError, Unsupported
+from bakeoff.errors import ModelError, Unsupported, nearest
 from bakeoff.hashing import combine, hash_text, mix
 from bakeoff.models.base import OnEpoch, Ranked, State, StoredAttributes
-from bakeoff.models.topk import concatenate_blocks, entries
+from bakeoff.models.topk import ScoringModel, concatenate_blocks, entries
 from bakeoff.parameters import NonNegative, Positive, check_parameters
 
 BLOCK_ENTRIES = 2**20
@@ -221,6 +221,7 @@ class Popularity(StaticModel):
 
     stochastic: ClassVar[bool] = False
     folds_in: ClassVar[bool] = True
+    serves_new: ClassVar[tuple[str, ...]] = ("items",)
 
     by: By = "users"
     half_life_days: Positive = 30.0
@@ -252,11 +253,102 @@ class Popularity(StaticModel):
 
 
 @dataclass
+class RecentPopularity(StaticModel):
+    """Recommend the most popular items of the last days of train, in the same order to everybody.
+
+    Args:
+        by: popularity of an item: users (number of its users) or count (sum of its values).
+        half_life_days: age at which an interaction counts half, in days before the last one of train.
+        window_days: age beyond which an interaction does not count, likewise.
+    """
+
+    stochastic: ClassVar[bool] = False
+    folds_in: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("times",)
+    serves_new: ClassVar[tuple[str, ...]] = ("items",)
+
+    by: Literal["users", "count"] = "users"
+    half_life_days: Positive = 30.0
+    window_days: Positive = 365.0
+
+    def __post_init__(self) -> None:
+        check_parameters(self, "model.build")
+
+    def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
+        """Count recent interactions by item; the seed has no effect.
+
+        Raises:
+            Unsupported: the data have no times.
+        """
+        if train.times is None:
+            raise Unsupported("needs timestamps; the data set has none")
+        age = (train.times.max(initial=0) - train.times) / _DAY
+        worth = np.where(age <= self.window_days, np.exp2(-age / self.half_life_days), 0.0)
+        if self.by == "count" and train.values is not None:
+            worth *= train.values
+        self.item_scores = np.bincount(train.items, worth, train.n_items).astype(np.float32)
+
+
+@dataclass
+class GroupPopularity(StoredAttributes, ScoringModel):
+    """Recommend what is most popular in the user's group: the users with the same value of a side feature.
+
+    Users without the feature, and new ones, get what is popular among all users.
+
+    Args:
+        feature: name of the feature, as `gender` of the columns gender=F and gender=M; null: the first.
+        prior: number of users, distributed as all users are, that are added to each group.
+    """
+
+    stochastic: ClassVar[bool] = False
+    folds_in: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("user_features",)
+    serves_new: ClassVar[tuple[str, ...]] = ("users", "items")
+    fitted: ClassVar[tuple[str, ...]] = ("_table", "_groups")
+
+    feature: str | None = None
+    prior: NonNegative = 10.0
+
+    def __post_init__(self) -> None:
+        check_parameters(self, "model.build")
+
+    def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
+        """Count users by group and item; the seed has no effect.
+
+        Raises:
+            Unsupported: the data have no user features, or not this one.
+        """
+        features = train.user_features
+        if features is None or not features.names:
+            raise Unsupported("needs user features; the data set has none")
+        prefixes = [name.partition("=")[0] for name in features.names]
+        name = prefixes[0] if self.feature is None else self.feature
+        columns = [column for column, prefix in enumerate(prefixes) if prefix == name]
+        if not columns:
+            raise Unsupported(f"model.build.feature={name!r}: {nearest(name, dict.fromkeys(prefixes))}")
+        values = features.matrix[:, columns].toarray()
+        # Group 0 is all users; it is also the group of new users, whose code comes after the last.
+        groups = np.where(values.max(axis=1) > 0, values.argmax(axis=1) + 1, 0)
+        self._groups = np.append(groups, 0).astype(np.int32)
+        shape = (len(columns) + 1, train.n_items)
+        counts = np.zeros(shape)
+        np.add.at(counts, (self._groups[train.users], train.items), 1.0)
+        counts[0] = np.bincount(train.items, minlength=train.n_items)
+        counts[1:] += self.prior * counts[0] / max(len(np.unique(train.users)), 1)
+        self._table = counts.astype(np.float32)
+
+    def scores(self, users: Codes, history: CSR) -> Floats:
+        result: Floats = self._table[self._groups[users]]
+        return result
+
+
+@dataclass
 class Random(OrderedModel):
     """Recommend items at random, in an order of its own for each user: the level of chance."""
 
     stochastic: ClassVar[bool] = True
     folds_in: ClassVar[bool] = True
+    serves_new: ClassVar[tuple[str, ...]] = ("items",)
 
     def fit(self, train: Interactions, *, seed: int, on_epoch: OnEpoch | None = None) -> None:
         """Store the keys of the orders: the seed and the users' own ids; all new users share one order."""

@@ -113,6 +113,11 @@ class Command:
         """The side features that the command names."""
         return tuple(name for name in _FEATURES if name in self._names)
 
+    @property
+    def serves_new(self) -> tuple[str, ...]:
+        """Items, whose ids it reads with their features."""
+        return ("items",) if self._names & {"item_features", "folder"} else ()
+
     def identity(self) -> dict[str, Any]:
         """Return the command, its settings, and the hash of each file that it names, as JSON.
 

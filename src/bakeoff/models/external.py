@@ -52,6 +52,7 @@ class External(StoredAttributes):
     """
 
     folds_in: ClassVar[bool] = True
+    serves_new: ClassVar[tuple[str, ...]] = ("items",)
     fitted: ClassVar[tuple[str, ...]] = ("_starts", "_items", "_scores")
 
     path: str

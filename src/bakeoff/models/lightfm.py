@@ -26,7 +26,8 @@ class LightFM(FactorModel):
     """Factors of users and items as sums of the factors of their features, fitted by gradient descent.
 
     Kula (2015), Metadata embeddings for user and item cold-start recommendations. A list is ordered by the
-    product of the two representations plus the item's bias; the user's bias changes no order.
+    product of the two representations plus the item's bias; the user's bias changes no order. Where user and
+    item features are both asked for, one of the two is enough.
 
     Args:
         loss: warp and bpr rank a pair above a sampled negative, warp-kos the k-th best of n pairs; logistic
@@ -88,8 +89,15 @@ class LightFM(FactorModel):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The side features that are used."""
+        """The side features that are used; of both, one is enough."""
+        if self.user_features and self.item_features:
+            return ("user_features|item_features",)
         return tuple(name for name in ("user_features", "item_features") if getattr(self, name))
+
+    @property
+    def serves_new(self) -> tuple[str, ...]:
+        """Users and items, by their side features."""
+        return ("users",) * self.user_features + ("items",) * self.item_features
 
     @property
     def not_repeatable(self) -> str | None:
@@ -109,8 +117,16 @@ class LightFM(FactorModel):
         # The library's random start depends on the number of users: it is given those with pairs alone.
         fitted = np.diff(pairs.indptr) > 0
         pairs = pairs if fitted.all() else pairs[fitted]
-        everybody = self._side(train.user_features, "user", fitted) if self.user_features else None
-        items = self._side(train.item_features, "item") if self.item_features else None
+        of_users, of_items = train.user_features, train.item_features
+        both = self.user_features and self.item_features
+        if both and of_users is None and of_items is None:
+            raise Unsupported("needs user features or item features; the data set has none")
+        use_users = self.user_features and not (both and of_users is None)
+        use_items = self.item_features and not (both and of_items is None)
+        everybody = self._side(of_users, "user", fitted) if use_users else None
+        # An item without pairs has its side features alone: its own factor would stay at its random start.
+        has_pairs = np.bincount(pairs.indices, minlength=train.n_items) > 0
+        items = self._side(of_items, "item", has_pairs) if use_items else None
         sides = {"user_features": None if everybody is None else everybody[fitted], "item_features": items}
         library = self._unfitted(seed, train.n_items)
         rng = np.random.default_rng(seed)

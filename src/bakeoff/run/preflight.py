@@ -14,7 +14,7 @@ from bakeoff.data.source import DeclaresColumns
 from bakeoff.errors import ConfigError, Unsupported, UsageError
 from bakeoff.models.base import HasRequirements
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter
-from bakeoff.run.runner import EvaluationSpec, cold_user_reason, needs_times
+from bakeoff.run.runner import EvaluationSpec, cold_start_reason, needs_times
 from bakeoff.splits.base import ColdStartSplitter
 from bakeoff.storage.record import CellRequest, Record
 from bakeoff.storage.store import Store
@@ -91,8 +91,8 @@ def check_ks(spec: EvaluationSpec, catalogue: int, cell: Cell) -> None:
         )
 
 
-def _split_facts(cell: Cell, store: Store, spec: EvaluationSpec) -> tuple[frozenset[str], bool]:
-    """Return the parts that the data set is known to lack, and whether the split holds users out.
+def _split_facts(cell: Cell, store: Store, spec: EvaluationSpec) -> tuple[frozenset[str], bool, bool]:
+    """Return the parts that the data set is known to lack, and whether the split holds users, or items, out.
 
     Raises:
         Unsupported: the split needs times that the data set does not have.
@@ -101,12 +101,12 @@ def _split_facts(cell: Cell, store: Store, spec: EvaluationSpec) -> tuple[frozen
     if store.has_split(cell.split_key):
         split = store.split(cell.split_key)
         check_ks(spec, split.train.n_items, cell)
-        return frozenset(p for p in PARTS if getattr(split.train, p) is None), split.held_out
+        return frozenset(p for p in PARTS if getattr(split.train, p) is None), split.held_out, split.new_items
     splitter = build_splitter(cell.split)
     absent = _absent_parts(cell, store)
     if splitter.needs_times and "times" in absent:
         raise needs_times(cell, cell.dataset_name)
-    return absent, isinstance(splitter, ColdStartSplitter)
+    return absent, isinstance(splitter, ColdStartSplitter), hasattr(splitter, "holds_items_out")
 
 
 def _absent_parts(cell: Cell, store: Store) -> frozenset[str]:
@@ -117,13 +117,15 @@ def _absent_parts(cell: Cell, store: Store) -> frozenset[str]:
     return frozenset(PARTS) - source.parts if isinstance(source, DeclaresColumns) else frozenset()
 
 
-def _skip_reason(cell: Cell, absent: Collection[str], held_out: bool) -> str:
+def _skip_reason(cell: Cell, absent: frozenset[str], users: bool, items: bool) -> str:
     model = build_model(cell.model)
-    if held_out and not model.folds_in:
-        return cold_user_reason(model, cell)
+    if reason := cold_start_reason(model, cell, users=users, items=items):
+        return reason
     searched = cell.tune is not None and cell.space  # a trial may need less than the defaults
     needs = model.needs if isinstance(model, HasRequirements) and not searched else ()
-    return next((f"needs {PARTS[n]}; the data set has none" for n in needs if n in absent), "")
+    parts = [need.split("|") for need in needs]
+    missing = [" or ".join(PARTS[n] for n in need) for need in parts if absent.issuperset(need)]
+    return f"needs {missing[0]}; the data set has none" if missing else ""
 
 
 class DurationEstimator:

@@ -24,7 +24,7 @@ from bakeoff.evaluation.measure import Measurements, measure, per_user_table
 from bakeoff.evaluation.stats import TrainStats
 from bakeoff.evaluation.topk import TopK
 from bakeoff.importing import user_code_errors
-from bakeoff.models.base import HasDeterminism, HasNotes, Model
+from bakeoff.models.base import ColdStart, HasDeterminism, HasNotes, Model
 from bakeoff.models.fitting import limit_threads
 from bakeoff.run.cell import Cell, StoredCell, build_model, build_source, build_splitter, parameters
 from bakeoff.run.inference import evaluation_inputs, recommend
@@ -125,12 +125,15 @@ def needs_times(cell: Cell, dataset: str) -> Unsupported:
     )
 
 
-def cold_user_reason(model: Model, cell: Cell) -> str:
-    """Return why a model that does not fold in cannot run on a split that holds users out."""
-    return (
-        f"{type(model).__name__} cannot serve users it was not fitted on, and "
-        f"split {cell.split_name!r} holds users out"
-    )
+def cold_start_reason(model: Model, cell: Cell, *, users: bool, items: bool) -> str:
+    """Return why a model cannot run on a split that holds users or items out, or ""."""
+    new = model.serves_new if isinstance(model, ColdStart) else ()
+    cannot = f"{type(model).__name__} cannot"
+    if users and not (model.folds_in or "users" in new):
+        return f"{cannot} serve users it was not fitted on, and split {cell.split_name!r} holds users out"
+    if items and "items" not in new:
+        return f"{cannot} score items it was not fitted on, and split {cell.split_name!r} holds items out"
+    return ""
 
 
 @dataclass
@@ -229,8 +232,8 @@ def _run(
     outcome.parameters = parameters(cell.model_build, "model.build")
     model = build_model(cell.model)
     outcome.notes += _notes(cell, model, split)
-    if split.held_out and not model.folds_in:
-        raise Unsupported(cold_user_reason(model, cell))
+    if reason := cold_start_reason(model, cell, users=split.held_out, items=split.new_items):
+        raise Unsupported(reason)
     if cell.tune is not None:
         from bakeoff.tuning.tune import final_fit, tune
 

@@ -76,6 +76,11 @@ class Split:
             if getattr(self, name).shape != shape:
                 raise TypeError(f"{name}: expected the shape {shape}, got {getattr(self, name).shape}")
 
+    @property
+    def new_items(self) -> bool:
+        """Whether the test items are unknown to train, all of them."""
+        return "items_held_out" in self.info
+
     @cached_property
     def fingerprint(self) -> str:
         """A letter and 15 hex digits that identify train, history and test, in the user's own ids.
