@@ -20,6 +20,7 @@ import pytest
 from bakeoff import tracking
 from bakeoff.errors import ConfigError
 from bakeoff.run.cell import Cell
+from bakeoff.secret import SecretUrl
 from bakeoff.storage.record import CellRequest, Record
 from conftest import Bakeoff
 
@@ -34,23 +35,16 @@ CELL = Cell(
 RECORD = Record(key="c0", status="done", reason="", cell=CELL, started="2024-01-02T03:04:05+00:00")
 
 
-def test_a_password_in_a_command_is_refused_and_not_repeated() -> None:
-    uri = "http://me:hunter2@host:5000"
-    with pytest.raises(ConfigError, match=r"oc\.env:MLFLOW_TRACKING_URI") as refused:
-        tracking.check(uri, f"bakeoff run mlflow={uri}")
-    assert "hunter2" not in str(refused.value)
-
-
 def test_a_missing_mlflow_is_an_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("mlflow", "mlflow.tracking"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ConfigError, match=r"pip install 'bakeoff\[mlflow\]'"):
-        tracking.check("http://host:5000", "bakeoff run")
-    tracking.check(None, "bakeoff run")
+        tracking.check(SecretUrl("http://host:5000"))
+    tracking.check(None)
 
 
 def test_a_failure_is_told_without_the_password_and_ends_the_work() -> None:
-    tracker = tracking.Tracker("http://me:hunter2@host", "x")
+    tracker = tracking.Tracker(SecretUrl("http://me:hunter2@host"), "x")
 
     def fails() -> None:
         raise OSError("cannot reach\nhttp://me:hunter2@host")
@@ -90,10 +84,24 @@ def test_a_failure_is_told_in_a_few_whole_words(error: Exception, message: str) 
     def fails() -> None:
         raise error
 
-    tracker = tracking.Tracker("http://host", "x")
+    tracker = tracking.Tracker(SecretUrl("http://host"), "x")
     tracker._connect = fails  # type: ignore[method-assign]
     tracker.cell(CellRequest("c0", CELL), RECORD)
     assert tracker.failure == message
+
+
+@pytest.mark.parametrize("listening", [False, True], ids=["nobody listens", "nobody answers"])
+def test_a_dead_server_is_given_up_within_seconds(listening: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "_SECONDS_TO_ANSWER", 0.2)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if listening:
+            server.listen()
+        tracker = tracking.Tracker(SecretUrl(f"http://me:hunter2@127.0.0.1:{server.getsockname()[1]}"), "x")
+        start = time.monotonic()
+        tracker.cell(CellRequest("c0", CELL), RECORD)
+        assert time.monotonic() - start < 10
+    assert tracker.failure and "hunter2" not in tracker.summary()
 
 
 # -- a real server -------------------------------------------------------------------------------

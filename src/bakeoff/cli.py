@@ -25,6 +25,7 @@ from click.shell_completion import CompletionItem
 from bakeoff import completion, config_files, log
 from bakeoff._version import __version__
 from bakeoff.errors import ConfigError, Terminated, UsageError, check_choice, nearest
+from bakeoff.secret import SecretUrl, without_credentials
 
 if TYPE_CHECKING:
     from bakeoff.config.overrides import CommandLine
@@ -95,7 +96,8 @@ _OF_A_DISK = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def _refuse(message: str) -> int:
     """Print the message in one line; names from data can neither steer the terminal nor fill it."""
-    line = re.sub(r"\S{400,}", lambda word: f"{word[0][:60]}...", " ".join(message.split()))
+    line = without_credentials(" ".join(message.split()))
+    line = re.sub(r"\S{400,}", lambda word: f"{word[0][:60]}...", line)
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     sys.stderr.write(f"bakeoff: {line}\n")
     return 2
@@ -254,6 +256,7 @@ def _path(key: str, text: str) -> Path:
 
 TEXT, INTEGER, NUMBER = Value("TEXT"), Value("N", _integer), Value("X", _number)
 DIR, FOLDER, FILE = Value("DIR"), Value("DIR", _path), Value("FILE", _path)
+ADDRESS = Value("URL", SecretUrl.of)
 INTEGERS = Value("N,N,...", _integers, several=True)
 EXPERIMENT = Value("NAME", offer=lambda ctx: completion.experiments(_results_dir(ctx)))
 METRICS = Value("A,B,...", _metric_paths, lambda ctx: _metric_names(), several=True)
@@ -651,7 +654,7 @@ def describe_command() -> None:
     _names("NAME"),
     _option("k", INTEGERS, "cutoffs, up to the depth of the stored lists"),
     _option("metrics", METRICS, "metrics by name; one of your own by its import path, my_metrics.mine"),
-    _option("mlflow", TEXT, "address of an MLflow server: log what is not logged yet"),
+    _option("mlflow", ADDRESS, "address of an MLflow server: log what is not logged yet"),
     _option("table", None, "print one table for a paper, data sets as groups of columns; write no file"),
     _option("intervals", None, "of --table: show half of each interval"),
     _option(

@@ -28,6 +28,7 @@ from bakeoff.run.cell import Cell
 from bakeoff.run.naming import split_label
 from bakeoff.run.preflight import DurationEstimator, preflight
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
+from bakeoff.secret import SecretUrl
 from bakeoff.storage.experiment import Experiment
 from bakeoff.storage.record import CellRequest, Record
 from bakeoff.storage.store import DamagedFileError, Store, locked
@@ -81,7 +82,7 @@ def run(request: Request) -> int:
 
     settings, spec = request.settings, request.settings.evaluation
     metrics = resolve(spec.metrics)
-    tracking.check(settings.mlflow, request.command)
+    tracking.check(settings.mlflow)
     workspace, reported = Workspace(request.store), []
     for name, requests in request.experiments.items():
         folder = settings.results_dir / name
@@ -213,7 +214,7 @@ def report(
     k: Sequence[int] | None = None,
     metrics: Mapping[str, str] | None = None,
     test_config: TestConfig | None = None,
-    mlflow: str | None = None,
+    mlflow: SecretUrl | None = None,
     cells: CellFilter = EVERY_CELL,
     form: ReportForm = "table",
     table: bool = False,
@@ -239,7 +240,7 @@ def report(
         return _print_conventions(catalogue.conventions(conventions), name, results_dir, k, cells, form)
     if form not in ("table", "json") and not table:
         raise ConfigError(f"--format {form} is a form of one table; write it as --table --format {form}")
-    tracking.check(mlflow, "")
+    tracking.check(mlflow)
     experiment, folder = _selected(stored_experiment(name, results_dir), cells), results_dir / name
     workspace = Workspace(Store(results_dir / "store"))
     records = _stored_records(experiment, workspace.store)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bakeoff.secret import without_credentials
+
 logger = logging.getLogger("bakeoff")
 """debug: phases; info: what a user should know now; warning: something is not as it should be."""
 
@@ -16,7 +18,13 @@ class _StandardError(logging.Handler):
     """Writes lines like every message of the command; looks standard error up anew for each."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(f"bakeoff: {' '.join(record.getMessage().split())}\n")
+        line = without_credentials(" ".join(record.getMessage().split()))
+        sys.stderr.write(f"bakeoff: {line}\n")
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return without_credentials(super().format(record))
 
 
 @contextmanager
@@ -34,7 +42,7 @@ def messages(*, quiet: bool = False, verbose: bool = False, file: Path | None = 
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(file, encoding="utf-8"))
-        handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handlers[-1].setFormatter(_Lines("%(asctime)s %(levelname)s %(message)s"))
     before = logger.level, logger.propagate
     for handler in handlers:
         logger.addHandler(handler)

@@ -7,12 +7,15 @@ old one is deleted, which MLflow can undo.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import re
 import textwrap
+import urllib.error
+import urllib.request
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,12 +23,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from bakeoff._version import __version__
 from bakeoff.errors import ConfigError
 from bakeoff.log import logger
 from bakeoff.run.naming import cell_label, coordinates
+from bakeoff.secret import SecretUrl, without_credentials
 from bakeoff.storage.record import CellRequest, Record
 
 FILES = ("report.html", "report.md", "report.tex", "metrics.csv", "cells.csv", "experiment.json")
@@ -36,27 +39,23 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # of its 7, which take minutes; the cells are stored anyway
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # of its 7, which take minutes; the cells are stored anyway
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 """What we ask of MLflow's client, where the user's own environment does not say otherwise."""
 
 
-def check(uri: str | None, command: str) -> None:
-    """Raise before anything runs if the address cannot be logged to.
+_SECONDS_TO_ANSWER = 4
+
+
+def check(uri: SecretUrl | None) -> None:
+    """Raise before anything runs if there is an address and nothing to log with.
 
     Raises:
-        ConfigError: MLflow is not installed, or the command, which is kept in files, holds a password.
+        ConfigError: MLflow is not installed.
     """
     if uri is None:
         return
-    password = urlsplit(uri).password
-    if password and password in command:
-        raise ConfigError(
-            "mlflow: the address holds a password, and commands are kept in experiment.json: set "
-            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or give it as "
-            "'mlflow=${oc.env:MLFLOW_TRACKING_URI}'"
-        )
     try:
         with _as_asked():
             import mlflow.tracking  # noqa: F401
@@ -91,7 +90,7 @@ class Tracker:
         logged: cells that were logged now.
     """
 
-    uri: str
+    uri: SecretUrl
     name: str
     failure: str = ""
     logged: int = 0
@@ -115,7 +114,7 @@ class Tracker:
 
     def summary(self) -> str:
         """Return the outcome in one line."""
-        where = f"MLflow at {re.sub('//[^/@]*@', '//', self.uri)}"
+        where = f"MLflow at {self.uri}"
         if not self.failure:
             return f"{where}, experiment {self.name}: {self.logged} cells logged now"
         return (
@@ -133,17 +132,14 @@ class Tracker:
                     self._connect()
                 action()
         except Exception as error:
-            self.failure = self._without_password(_brief(error))
-
-    def _without_password(self, text: str) -> str:
-        password = urlsplit(self.uri).password
-        return text.replace(password, "***") if password else text
+            self.failure = without_credentials(_brief(error))
 
     def _connect(self) -> None:
         """Find or make the experiment and its own run, and see which cells are there."""
         from mlflow.tracking import MlflowClient
 
-        client = MlflowClient(tracking_uri=self.uri)
+        _reach(str(self.uri))
+        client = MlflowClient(tracking_uri=self.uri.reveal())
         experiment = client.get_experiment_by_name(self.name)
         self._experiment = (
             client.create_experiment(self.name) if experiment is None else experiment.experiment_id
@@ -198,6 +194,14 @@ class Tracker:
         self._client.set_terminated(self._parent, "FINISHED")
         self._client.set_tag(self._parent, _DIGEST, digest)
         self._digests[""][self._parent] = digest
+
+
+def _reach(address: str) -> None:
+    """Raise OSError unless a server answers, whatever it says: MLflow's client tries for minutes."""
+    if not address.startswith(("http://", "https://")):
+        return
+    with contextlib.suppress(urllib.error.HTTPError):
+        urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=_SECONDS_TO_ANSWER).close()
 
 
 def _brief(error: Exception) -> str:

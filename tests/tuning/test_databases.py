@@ -120,13 +120,11 @@ def test_a_driver_that_is_missing_is_named_with_its_extra(
     [
         ("studies.db", r"tune\.storage='studies\.db': expected null or the URL of a database"),
         ("oracel://x", r"tune\.storage='oracel://x': expected null or the URL"),
-        ("postgresql://me:secret@db/x", r"a password in the URL would stand in every record"),
     ],
 )
 def test_a_url_that_cannot_be_meant_is_refused(cell: Cell, url: str, expected: str) -> None:
-    with pytest.raises(ConfigError, match=expected) as caught:
+    with pytest.raises(ConfigError, match=expected):
         check(with_tuning(cell, storage=url))
-    assert "secret" not in str(caught.value)
 
 
 def test_a_database_that_cannot_be_reached_is_said_in_one_line(cell: Cell, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from bakeoff.hashing import identity
 from bakeoff.queries.params_from import with_params_from
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter, with_content_hashes
 from bakeoff.run.runner import Workspace, run_cell
+from bakeoff.secret import read_secret, without_credentials
 from bakeoff.storage.record import CellRequest
 from bakeoff.storage.store import Store
 
@@ -131,10 +132,12 @@ def _sweep(line: CommandLine) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.plugins import Plugins
     from hydra.types import HydraContext, RunMode
+    from omegaconf import OmegaConf
 
     if "" not in sys.path:
         sys.path.insert(0, "")  # a user's own class is imported from the working directory
     version.setbase("1.3")
+    OmegaConf.register_new_resolver("secret", read_secret, replace=True)
     hydra = Hydra.create_main_hydra2("bakeoff", _search_path(line))
     loader, name = hydra.config_loader, line.config_name or _PRIMARY
     overrides = OverridesParser.create(loader).parse_overrides(list(line.overrides))
@@ -218,7 +221,7 @@ def execute(
         launch([jobs[request.key] for request in missing])
 
     launcher = None if launch is None else launch_jobs
-    command = shlex.join(["bakeoff", session.verb, *session.line.words])
+    command = without_credentials(shlex.join(["bakeoff", session.verb, *session.line.words]))
     request = commands.Request(experiments, settings, command, launcher, session.form, session.quiet)
     session.exit_code = commands.VERBS[session.verb](request)
     return session.exit_code
@@ -239,7 +242,8 @@ def _print_configs(composed: Mapping[Job, DictConfig], line: CommandLine) -> Non
             raise ConfigError(f"--package {line.package}: the configuration has no such key")
         if len(composed) > 1:
             sys.stdout.write(f"---\n# {' '.join(job)}\n")
-        sys.stdout.write(OmegaConf.to_yaml(node) if isinstance(node, Container) else f"{node}\n")
+        text = OmegaConf.to_yaml(node) if isinstance(node, Container) else f"{node}\n"
+        sys.stdout.write(without_credentials(text))
 
 
 def _check(configs: Collection[DictConfig]) -> None:

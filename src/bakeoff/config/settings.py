@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from bakeoff.evaluation.catalogue import expand
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.run.grid import Options
 from bakeoff.run.runner import EvaluationSpec
+from bakeoff.secret import SecretUrl
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Settings:
     options: Options
     fresh: bool
     tests: TestConfig
-    mlflow: str | None
+    mlflow: SecretUrl | None
 
     @classmethod
     def of(cls, plain: Config) -> Settings:
@@ -47,11 +47,7 @@ class Settings:
         options = Options(**{field.name: plain[field.name] for field in fields(Options)})
         evaluation = EvaluationSpec(tuple(sorted(set(ks))), expand(plain["metrics"]), plain["save_model"])
         tests = TestConfig(**plain["statistics"])
-        mlflow = plain["mlflow"]
-        if mlflow is not None and not (isinstance(mlflow, str) and re.search("://.", mlflow)):
-            raise ConfigError(
-                f"mlflow={mlflow!r}: expected an address such as http://host:5000 or sqlite:///mlflow.db"
-            )
+        mlflow = None if plain["mlflow"] is None else SecretUrl.of("mlflow", plain["mlflow"])
         return cls(Path(str(plain["results_dir"])), evaluation, options, plain["fresh"], tests, mlflow)
 
 

@@ -16,6 +16,7 @@ from bakeoff.errors import ConfigError, nearest
 from bakeoff.hashing import identity
 from bakeoff.importing import import_object, user_code_errors
 from bakeoff.models.base import Model
+from bakeoff.secret import without_credentials
 from bakeoff.splits.base import Splitter
 
 KEY_VERSION = 3
@@ -82,6 +83,15 @@ class Cell:
         if self.tune is not None and not self.tune.keys().isdisjoint(OLD_TUNE_KEYS):
             tune = {OLD_TUNE_KEYS.get(key, key): value for key, value in self.tune.items()}
             object.__setattr__(self, "tune", tune)
+
+    def without_credentials(self) -> Cell:
+        """Return the cell as records hold it: the URL of its studies has host and database alone."""
+        url = None if self.tune is None else self.tune.get("storage")
+        if self.tune is None or not isinstance(url, str) or without_credentials(url) == url:
+            return self
+        cell = replace(self, tune={**self.tune, "storage": without_credentials(url)})
+        object.__setattr__(cell, "identity", self._identity)
+        return cell
 
     @property
     def dataset_name(self) -> str:

@@ -86,10 +86,11 @@ class Experiment(msgspec.Struct, frozen=True):
 
     def with_cells(self, requests: Iterable[CellRequest], command: str) -> Experiment:
         """Return this experiment with more cells, each once, in the order of the tables."""
+        requests = [CellRequest(request.key, request.cell.without_credentials()) for request in requests]
         merged = {request.order: request for request in (*self.requests, *requests)}
         commands = dict.fromkeys((*self.commands, command))
-        requests = tuple(merged[order] for order in sorted(merged))
-        return Experiment(self.name, requests, tuple(commands), self.report)
+        cells = tuple(merged[order] for order in sorted(merged))
+        return Experiment(self.name, cells, tuple(commands), self.report)
 
     def write(self, folder: Path) -> None:
         write_json(folder / "experiment.json", self)

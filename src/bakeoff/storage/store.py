@@ -42,6 +42,7 @@ from bakeoff.data.source import Dataset
 from bakeoff.errors import ConfigError, UsageError, check_file_name, check_inside
 from bakeoff.hashing import canonical_json, content_hash, file_hash
 from bakeoff.run.cell import StoredCell
+from bakeoff.secret import without_credentials
 from bakeoff.splits.base import Split, load_split, save_split
 from bakeoff.storage.record import STORED, Record
 
@@ -302,7 +303,13 @@ class Store:
         key, folder = record.key, self.cell_folder(record.key)
         staged = _temporary(folder)
         written = self._written.pop(key, {}) if record.done else {}
-        record = replace(record, files={**record.files, **written} if record.done else {})
+        record = replace(
+            record,
+            cell=record.cell.without_credentials(),
+            reason=without_credentials(record.reason),
+            traceback=without_credentials(record.traceback),
+            files={**record.files, **written} if record.done else {},
+        )
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
             with suppress(DamagedFileError):

@@ -56,7 +56,7 @@ def check_url(url: str | None) -> None:
     """Refuse a URL that is not a database, or whose driver is not installed.
 
     Raises:
-        ConfigError: it is not the URL of a database, holds a password, or needs a package that is missing.
+        ConfigError: it is not the URL of a database, or needs a package that is missing.
     """
     if url is None:
         return
@@ -69,11 +69,6 @@ def check_url(url: str | None) -> None:
     except sqlalchemy.exc.ArgumentError as error:
         example = "sqlite:///studies.db or postgresql://user@host/name"
         raise ConfigError(f"{key}={url!r}: expected null or the URL of a database, {example}") from error
-    if parsed.password is not None:
-        raise ConfigError(
-            f"{key}: a password in the URL would stand in every record; leave it out and put it into "
-            "PGPASSWORD or ~/.pgpass"
-        )
     try:
         dialect.import_dbapi()
     except ImportError as error:
