@@ -91,7 +91,7 @@ def test_the_sentences_hold_the_numbers(judge, values) -> None:
         assert any(abs(figure - number) <= 0.5e-3 for figure in figures), (number, text)
     for label in (verdict.leader.label, verdict.ties[0].label, verdict.behind.other):
         assert re.search(rf"\b{label}\b", text)
-    assert "cannot be told from" in text and "these fitted models" in text
+    assert "not distinguishable from" in text and "these fitted models" in text
 
 
 def test_a_lead_without_ties_is_said_to_be_one(judge, values) -> None:
@@ -112,7 +112,7 @@ def test_several_seeds_are_about_the_algorithms_and_count_the_runs_led(judge, va
 def test_views_with_another_leader_are_named(judge, values, make, store, metrics) -> None:
     verdict = judge(**values).verdict
     assert (verdict.cutoffs.led, verdict.cutoffs.others) == (("k = 5",), {})
-    assert "It also leads at k = 5." in text_of(verdict)
+    assert "It also has the best mean at k = 5." in text_of(verdict)
     assert verdict.metrics is None  # the table holds no other accuracy metric
     results = [
         make("a", {"ndcg": {"10": (0.4, 0.01)}, "auc": {"": (0.5, 0.01)}}),
@@ -121,7 +121,7 @@ def test_views_with_another_leader_are_named(judge, values, make, store, metrics
     (table,) = with_verdicts(comparison(results, (10,), metrics), metrics, None, TestConfig())
     assert table.verdict.metrics.others == {"auc": ("b",)}
     text = text_of(table.verdict)
-    assert "b in auc" in text and "not tested" in text
+    assert "b has it in auc" in text and "not tested" in text
 
 
 def test_what_did_not_run_is_named(make, metrics) -> None:
@@ -149,7 +149,7 @@ def test_several_comparisons_have_a_verdict_over_all(make, metrics) -> None:
     ]
     tables = with_verdicts(comparison(results, (10,), metrics), metrics, None, TestConfig())
     (title, text), *each = paragraphs(tables)
-    assert title == "Over all" and "a leads in 2 of 2" in text
+    assert title == "Over all" and "a has the best mean in 2 of 2" in text
     assert len(each) == 2
 
 

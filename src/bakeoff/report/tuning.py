@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,13 +65,13 @@ def range_text(values: Sequence[Any]) -> str:
     """Return one value, the ends of several numbers, or all of several words.
 
     >>> range_text([3, 1, 2]), range_text(["b", "a", "b"]), range_text([7, 7])
-    ('1 to 3', 'b, a', '7')
+    ('1 to 3', 'b or a', '7')
     """
     distinct = list(dict.fromkeys(values))
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in distinct)
     if numbers and len(distinct) > 1:
         return f"{value_text(min(distinct))} to {value_text(max(distinct))}"
-    return ", ".join(value_text(v) for v in distinct) or NOTHING
+    return " or ".join(value_text(v) for v in distinct) or NOTHING
 
 
 # -- tables ------------------------------------------------------------------------------------------
@@ -361,7 +362,8 @@ def lines(table: Table, tuned: Sequence[Tuned]) -> tuple[str, ...]:
     """Return one line for each tuned row, then the warnings, for a terminal."""
     if not tuned:
         return ()
-    texts = [f"{name}: {_summary(study)}" for name, study in _named(tuned) if study.record.best is not None]
+    best = [(row, [s for s in search.studies if s.record.best is not None]) for row, search in tuned]
+    texts = (f"{row.label}: {_summary(studies)}" for row, studies in best if studies)
     return (*texts, *warnings(tuned), *_without_space_notes(table))
 
 
@@ -372,18 +374,34 @@ def warnings(tuned: Sequence[Tuned]) -> list[str]:
     ]
 
 
-def _summary(study: Study) -> str:
-    record = study.record
-    scores = [v for v in (record.default, study.record.best_value) if v is not None]
-    scores += [score.mean for score in (study.before, study.after) if score is not None]
-    places = decimals_of(scores)
-    validation = _change(record.default, record.best_value, places)
-    text = f"{visible(study.objectives[0])} {validation} on validation"
-    if study.after is not None:
-        before = study.before.mean if study.before is not None else None
-        text += f", {_change(before, study.after.mean, places)} on test"
-    text += f"; {len(record.trials)} trials, {record.seconds:,.1f} s"
-    return f"{text}; {pairs_text(study.record.best_parameters)}"
+def _summary(studies: Sequence[Study]) -> str:
+    """Return what the searches of a row gave, as means over them, and their best hyperparameters."""
+    records = [study.record for study in studies]
+    tested = [[v.mean if v is not None else None for v in (s.before, s.after)] for s in studies]
+    test = _mean([before for before, _ in tested]), _mean([after for _, after in tested])
+    validation = _mean([r.default for r in records]), _mean([r.best_value for r in records])
+    places = decimals_of(value for value in (*validation, *test) if value is not None)
+    parts = [
+        f"{_change(*scores, places)} on {part}"
+        for part, scores in (("validation", validation), ("test", test))
+        if scores[1] is not None
+    ]
+    mean = f"mean of {len(studies)} searches, " if len(studies) > 1 else ""
+    n_trials, seconds = sum(len(r.trials) for r in records), sum(r.seconds for r in records)
+    names = dict.fromkeys(name for record in records for name in record.best_parameters)
+    ranges = {
+        name: range_text([r.best_parameters[name] for r in records if name in r.best_parameters])
+        for name in names
+    }
+    best = ", ".join(f"{visible(name)}={text}" for name, text in ranges.items()) or NOTHING
+    scores = f"{mean}{visible(studies[0].objectives[0])} {', '.join(parts)}"
+    return f"{scores}; {n_trials:,} trials, {seconds:,.1f} s; {best}"
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean; None where a value is missing."""
+    present = [value for value in values if value is not None]
+    return statistics.fmean(present) if len(present) == len(values) else None
 
 
 def _change(before: float | None, after: float | None, places: int) -> str:

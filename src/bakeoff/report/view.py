@@ -413,19 +413,21 @@ def text_of(verdict: Verdict) -> str:
 
 
 def overall(verdicts: Sequence[Verdict]) -> str:
-    """Return how often each model leads, and where it cannot be told from others."""
-    leads: dict[str, list[bool]] = {}
+    """Return how often each model has the best mean, and how often no other is like it."""
+    best: dict[str, list[bool]] = {}
     for verdict in verdicts:
         if verdict.leader is not None:
-            leads.setdefault(verdict.leader.label, []).append(not verdict.ties and verdict.tested)
-    if not leads:
+            best.setdefault(verdict.leader.label, []).append(verdict.tested and not verdict.ties)
+    if not best:
         return "Nothing was measured."
-    ranked = sorted(leads.items(), key=lambda item: (-len(item[1]), item[0]))
+    ranked = sorted(best.items(), key=lambda item: (-len(item[1]), item[0]))
+    tested = any(verdict.tested for verdict in verdicts)
     parts = [
-        f"{label} leads in {len(alone)} of {len(verdicts)} comparisons (clearly in {sum(alone)})"
+        f"{label} has the best mean in {len(alone)} of {len(verdicts)} comparisons"
+        + f" and is distinguishable from every other model in {sum(alone) or 'none'}" * tested
         for label, alone in ranked[:NAMED]
     ]
-    more = f"; {len(ranked) - NAMED} more models lead elsewhere" if len(ranked) > NAMED else ""
+    more = f"; {len(ranked) - NAMED} more models have it elsewhere" if len(ranked) > NAMED else ""
     return f"{'; '.join(parts)}{more}."
 
 
@@ -439,7 +441,6 @@ def sentences(verdict: Verdict) -> list[str]:
     digits = decimals_of([verdict.leader.mean])
     return [
         *_leader(verdict, digits),
-        *_ties(verdict, digits),
         *_agreements(verdict),
         *_popularity(verdict),
         *_not_done(verdict),
@@ -458,7 +459,16 @@ def _leader(verdict: Verdict, digits: int) -> list[str]:
     if not verdict.tested:
         reason = f" ({verdict.untested})" if verdict.untested else ""
         return [f"{first}; the models were not tested against each other{reason}."]
-    return [f"{first}."]
+    if not verdict.ties:
+        return [f"{first}."]
+    ties = [f"{c.label} ({mean_text(c.mean, c.half_width, digits)}{_cost(c, '; ')})" for c in verdict.ties]
+    first += f"{_cost(leader, ' (')})" if _cost(leader) else ""
+    if behind is None:
+        return [f"{first}, but no other model is distinguishable from it: {_listed(ties)}."]
+    return [
+        f"{first}, but is not distinguishable from {_listed(ties)}.",
+        f"It is {_ahead(behind, verdict, digits)}.",
+    ]
 
 
 def _ahead(lead: Lead, verdict: Verdict, digits: int) -> str:
@@ -470,21 +480,8 @@ def _ahead(lead: Lead, verdict: Verdict, digits: int) -> str:
     )
 
 
-def _ties(verdict: Verdict, digits: int) -> list[str]:
-    if not verdict.ties:
-        return []
-    assert verdict.leader is not None
-    named = [f"{c.label} ({mean_text(c.mean, c.half_width, digits)}{_cost(c)})" for c in verdict.ties[:NAMED]]
-    more = f" and {len(verdict.ties) - NAMED} more" if len(verdict.ties) > NAMED else ""
-    cost = _cost(verdict.leader).lstrip(", ")
-    beside = f"; {verdict.leader.label} takes {cost}" if cost else ""
-    lines = [f"It cannot be told from {', '.join(named)}{more}{beside}."]
-    if verdict.behind is not None:
-        lines.append(f"It is {_ahead(verdict.behind, verdict, digits)}.")
-    return lines
-
-
-def _cost(contender: Contender) -> str:
+def _cost(contender: Contender, before: str = "") -> str:
+    """Return what a model costs, behind some signs; "" where nothing is known of it."""
     parts = []
     if contender.fit_seconds is not None:
         parts.append(f"{seconds_entry(contender.fit_seconds).text} s to fit")
@@ -492,10 +489,11 @@ def _cost(contender: Contender) -> str:
         parts.append(f"{seconds_entry(contender.recommend_seconds).text} s to recommend")
     if contender.peak_mb is not None:
         parts.append(f"{contender.peak_mb:,.0f} MB")
-    return f", {', '.join(parts)}" if parts else ""
+    return f"{before}{', '.join(parts)}" if parts else ""
 
 
 def _agreements(verdict: Verdict) -> list[str]:
+    """Say where else the leader has the best mean, and which models have it elsewhere."""
     parts = [
         _agreement(verdict.cutoffs, "at", "other cutoffs"),
         _agreement(verdict.metrics, "in", "other accuracy metrics"),
@@ -507,22 +505,31 @@ def _agreements(verdict: Verdict) -> list[str]:
 def _agreement(agreement: Agreement | None, preposition: str, views: str) -> str:
     if agreement is None:
         return ""
-    total = len(agreement.led) + len(agreement.others)
+    runs, total = views == "runs", len(agreement.led) + len(agreement.others)
     if not agreement.others:
-        every = _listed(agreement.led) if total <= NAMED and views != "runs" else f"all {total} {views}"
-        return f"It also leads {preposition} {every}." if views != "runs" else f"It leads in {every}."
+        every = f"all {total} {views}" if runs or total > NAMED else _listed(agreement.led)
+        return f"It {'' if runs else 'also '}has the best mean {preposition} {every}."
     by_leaders: dict[tuple[str, ...], list[str]] = {}
     for view, labels in agreement.others.items():
         by_leaders.setdefault(labels[:NAMED], []).append(view)
-    elsewhere = ", ".join(
-        f"{' and '.join(labels)} {preposition} {_listed(at)}" for labels, at in by_leaders.items()
-    )
-    return f"It leads {preposition} {len(agreement.led)} of {total} {views}; elsewhere {elsewhere}."
+    others = [
+        (labels, f"{preposition} {len(at) if runs else _listed(at)}") for labels, at in by_leaders.items()
+    ]
+    (first, where), *rest = others
+    has = f"{_listed(first)} {'has' if len(first) == 1 else 'have'} it {where}"
+    elsewhere = ", ".join([has, *(f"{_listed(labels)} {where}" for labels, where in rest)])
+    led = f"{len(agreement.led) or 'none'} of {total} {views}"
+    return f"It has the best mean {preposition} {led}; {elsewhere}."
 
 
-def _listed(views: Sequence[str]) -> str:
-    more = f" and {len(views) - NAMED} more" if len(views) > NAMED else ""
-    return ", ".join(views[:NAMED]) + more
+def _listed(words: Sequence[str]) -> str:
+    """Return up to NAMED words, the others counted.
+
+    >>> _listed(["k = 5"]), _listed(["a", "b", "c"]), _listed(["a", "b", "c", "d", "e", "f"])
+    ('k = 5', 'a, b and c', 'a, b, c, d and 2 more')
+    """
+    named = [*words[:NAMED], *([f"{len(words) - NAMED} more"] if len(words) > NAMED else [])]
+    return " and ".join(part for part in (", ".join(named[:-1]), named[-1]) if part)
 
 
 def _popularity(verdict: Verdict) -> list[str]:
@@ -534,9 +541,7 @@ def _popularity(verdict: Verdict) -> list[str]:
 
 def _not_done(verdict: Verdict) -> list[str]:
     return [
-        f"{status.capitalize()}: {', '.join(labels[:NAMED])}"
-        f"{f' and {len(labels) - NAMED} more' if len(labels) > NAMED else ''}."
-        for status, labels in (verdict.not_done or {}).items()
+        f"{status.capitalize()}: {_listed(labels)}." for status, labels in (verdict.not_done or {}).items()
     ]
 
 
@@ -546,11 +551,13 @@ def _needed(verdict: Verdict) -> list[str]:
         return []
     pair, needed = f"{verdict.leader.label} from {verdict.ties[0].label}", needed_text(verdict.needed)
     if needed:
-        return [f"To tell {pair} would take about {needed}, if the difference is what it seems."]
+        return [
+            f"To tell {pair} would take about {needed} in all, if the true difference is the measured one."
+        ]
     return []
 
 
 def _about(verdict: Verdict) -> list[str]:
     if verdict.single and verdict.tested:
-        return ["One fit of each model: this is about these fitted models, not yet about the algorithms."]
+        return ["One fit of each model: the verdict is about these fitted models, not about the algorithms."]
     return []
