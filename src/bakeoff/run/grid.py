@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Protocol
@@ -89,7 +90,8 @@ def plan(
     """
     ordered = sorted(requests, key=lambda a: (a.cell.data_key, a.cell.split_key, a.order))
     by_key = {a.key: a for a in reversed(ordered)}
-    records = {k: store.readable(k) for k in by_key}
+    with ThreadPoolExecutor() as threads:  # all files are hashed, which the interpreter's lock does not stop
+        records = dict(zip(by_key, threads.map(store.readable, by_key), strict=True))
     done = {k for k, (record, _) in records.items() if not rerun and record is not None and record.done}
     damaged = {k: what for k, (_, what) in records.items() if what}
     refitted = frozenset(k for k in done if save_model and not store.model_answered(k))

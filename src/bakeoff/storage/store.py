@@ -102,6 +102,7 @@ class Store:
         self.root = Path(root)
         self._written: dict[str, dict[str, str]] = {}  # staged files of each cell that this process runs
         self._files: dict[str, Mapping[str, str]] = {}  # `Record.files` as last read or written here
+        self._inside: set[Path] = set()  # folders that lead nowhere else
 
     def cell_folder(self, key: str) -> Path:
         return self._folder("cells", key)
@@ -119,9 +120,12 @@ class Store:
             UsageError: the key is no file name, or the folder leads out of the store.
         """
         parent = self.root / kind
-        if parent.is_symlink():
-            raise UsageError(f"{parent}: a link; expected a folder of the store")
-        return check_inside(parent / check_file_name("key", key))
+        folder = parent / check_file_name("key", key)
+        if folder not in self._inside:
+            if parent.is_symlink():
+                raise UsageError(f"{parent}: a link; expected a folder of the store")
+            self._inside.add(check_inside(folder))
+        return folder
 
     # -- cells -----------------------------------------------------------------------------------
 
