@@ -1,31 +1,35 @@
 """Faults at random moments: `make torture MINUTES=5`, or `python tests/torture.py MINUTES [SEED]`.
 
 Each round starts 1, 2, 4 or 8 commands on one store, of a grid or of a tuned cell, sends SIGKILL, SIGTERM or
-SIGINT to each at a random moment, and runs the command once more: the files must be those of an undisturbed
-run, no finished cell runs again, and no process of a command outlives it.
+SIGINT to each at a random moment, or lets a write of one fail, and runs the command once more: the files must
+be those of an undisturbed run, no finished cell runs again, and no process of a command outlives it.
 A round may meet locks of dead processes, and times that lie in the future or the past: of files, and of the
 heartbeat of a dead worker on another host.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from bakeoff.tuning.storage import OWNER, open_study
-from commands import HERE, Warm
+from commands import HERE, Answer, Warm, run
 from test_end_to_end import rows, timeless
 from tuning_studies import timeless as without_times
 
@@ -160,14 +164,117 @@ def torture(
     return tally
 
 
+class Disk:
+    """A disk that fails on what Python does to files of a folder: an audit hook of this process raises.
+
+    Libraries in C open their files without Python; `files_of_at_most` holds for them too.
+    """
+
+    def __init__(self) -> None:
+        self.first, self.error, self.count = 0, 0, 0
+        self._folder = ""
+        sys.addaudithook(self._hook)
+
+    def run(self, folder: Path, words: Sequence[str], first: int = 0, error: int = 0) -> Answer:
+        """Run a command and return its answer; `count` is the number of its operations that write.
+
+        Args:
+            first: the operation that fails, counted from 1: with EIO alone, else with all that follow.
+        """
+        self.first, self.error, self.count, self._folder = first, error, 0, f"{folder.resolve()}{os.sep}"
+        try:
+            return run(words, folder)
+        finally:
+            self._folder = ""
+
+    def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self._folder or event not in _WRITES or not isinstance(arguments[0], (str, os.PathLike)):
+            return
+        if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            return
+        path = os.fspath(arguments[0])
+        if not str(Path(path).absolute()).startswith(self._folder):
+            return
+        self.count += 1
+        removes = event in ("os.remove", "os.rmdir") and self.error == errno.ENOSPC
+        fails = self.count == self.first if self.error == errno.EIO else self.count >= self.first
+        if self.first and fails and not removes:
+            raise OSError(self.error, os.strerror(self.error), path)
+
+
+_WRITES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate"}
+
+
+@contextmanager
+def files_of_at_most(n_bytes: int) -> Iterator[None]:
+    """Let each file have so many bytes only: a write that comes to them is short, the next one fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def disk_faults(
+    disk: Disk, folder: Path, chance: random.Random, deadline: float, rounds: int = 10**6
+) -> Tally:
+    """Let the n-th write of a run fail, then run it once more: the files are those of an undisturbed run.
+
+    Half of the runs add a model to a finished one: its cells stay as they are.
+    """
+    tally, expected, counts, base = Tally(), {}, {}, {}
+    for name, words in COMMANDS.items():
+        own = base[name] = folder / f"{name}-disk"
+        own.mkdir()
+        assert disk.run(own, [*words, "isolate=false"]).returncode == 0
+        expected[name], counts[name] = contents(own), disk.count
+    for number in range(rounds):
+        if time.monotonic() > deadline:
+            break
+        name, own = chance.choice(sorted(COMMANDS)), folder / f"disk{number}"
+        words = [*COMMANDS[name], "isolate=false"]
+        own.mkdir()
+        if chance.random() < 0.5:  # one cell is there already
+            shutil.copytree(base[name] / "results", own / "results")
+            for path in sorted(own.glob("results/store/cells/*"))[1:]:
+                shutil.rmtree(path)
+        before = finished(own)
+        kind = chance.choice(("ENOSPC", "EROFS", "EIO", "short write"))
+        moment = chance.randint(1, counts[name])
+        if kind == "short write":
+            moment = chance.choice((0, 1, 100, 500, 1000, 2000, 5000, 20000, 100000))
+            with files_of_at_most(moment):
+                answer = disk.run(own, words)
+        else:
+            answer = disk.run(own, words, moment, getattr(errno, kind))
+        tally.injected[kind] += 1
+        lines = answer.stderr.splitlines()
+        plain = answer.returncode in (0, 1) or "".join(lines[-1:]).startswith("bakeoff: ")
+        lost = [str(path) for path, text in before.items() if path.read_bytes() != text]
+        again = disk.run(own, words)
+        after = contents(own)
+        differing = sorted(k for k in {*after, *expected[name]} if after.get(k) != expected[name].get(k))
+        if answer.returncode not in (0, 1, 2) or not plain or lost or again.returncode or differing:
+            tally.lost.append(
+                f"disk {number}, {name}, {kind} at {moment}: exit code {answer.returncode}, {lines[-1:]}, "
+                f"then {again.returncode}, {lost}, {differing[:4]}"
+            )
+        shutil.rmtree(own)
+    return tally
+
+
 def main(minutes: str = "5", seed: str = "") -> int:
     """Print the seed, and the faults injected, survived and lost; return 1 if any was lost."""
     start = int(seed or random.SystemRandom().randrange(10**6))
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
     sys.stdout.write(f"seed {start}, {folder}\n")
     warm = Warm(folder)
-    tally = torture(warm, folder, random.Random(start), time.monotonic() + 60 * float(minutes))
+    chance, end = random.Random(start), time.monotonic() + 60 * float(minutes)
+    tally = torture(warm, folder, chance, end - 20 * float(minutes))
     warm.close()
+    disk = disk_faults(Disk(), folder, chance, end)
+    tally = Tally(tally.injected + disk.injected, tally.lost + disk.lost)
     injected, lost = tally.injected.total(), len(tally.lost)
     sys.stdout.write("\n".join([*tally.lost, str(dict(tally.injected)), ""]))
     sys.stdout.write(f"faults injected {injected}, rounds lost {lost}\n")

@@ -105,11 +105,22 @@ def _journal(key: str, folder: Path) -> JournalStorage:
     import optuna
     from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
+    class Lock(JournalFileSymlinkLock):
+        def release(self) -> None:
+            """Raise what keeps the lock from being removed; `acquire` would wait for ever on such a disk."""
+            try:
+                super().release()
+            except RuntimeError as error:
+                reason = error.__context__
+                if isinstance(reason, OSError) and not isinstance(reason, FileNotFoundError):
+                    raise reason from None
+                raise
+
     folder.mkdir(parents=True, exist_ok=True)
     # Absolute: the lock is a link to it, and one that is left leads nowhere if it is relative.
     path = folder.resolve() / f"{key}.log"
     path.touch()
-    lock = JournalFileSymlinkLock(str(path), grace_period=_GRACE_SECONDS)
+    lock = Lock(str(path), grace_period=_GRACE_SECONDS)
     _cut_torn_line(path, lock)
     return optuna.storages.JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
 
