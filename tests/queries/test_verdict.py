@@ -30,7 +30,9 @@ def judge(make, store, metrics):
                     m: {"5": (float(users.mean()), error), "10": (float(users.mean()), error)}
                     for m in ("ndcg", "recall")
                 }
-                made = make(model, numbers, split_seed=split, seed=seed, n_users=len(users))
+                shipped = {n: f"bakeoff.models.baselines.{n.capitalize()}" for n in ("popularity", "random")}
+                kind = shipped.get(model, target)
+                made = make(model, numbers, split_seed=split, seed=seed, n_users=len(users), target=kind)
                 stored = {f"{m}@{k}": users for m in ("ndcg", "recall") for k in (5, 10)}
                 store.write_per_user(made.request.key, {"user": np.arange(len(users)), **stored})
                 store.write_record(made.record)
@@ -98,6 +100,14 @@ def test_a_lead_without_ties_is_said_to_be_one(judge, values) -> None:
     table = judge(a=values["a"], c=values["c"])
     assert text_of(table.verdict).startswith("a leads in ndcg@10 with ")
     assert not table.verdict.ties
+
+
+def test_models_below_popularity_are_named_best_first_and_chance_is_none_of_them(judge, values) -> None:
+    low = {"random": values["c"] - 0.3, "x": values["c"] - 0.2, "y": values["c"] - 0.1}
+    verdict = judge(**values, **low, popularity=values["c"] - 0.05).verdict
+    assert verdict.below_popularity == ("y", "x")
+    assert "Below it: y, x;" in text_of(verdict)
+    assert "Below it" not in text_of(judge(**values).verdict)
 
 
 def test_several_seeds_are_about_the_algorithms_and_count_the_runs_led(judge, values) -> None:

@@ -226,6 +226,7 @@ class Verdict:
         metrics: the leader in the other prominent accuracy metrics at the same cutoff.
         runs: the leader in each run (split seed, fold, seed).
         popularity: mean of the popularity baseline, or None.
+        below_popularity: labels of the models with a worse mean, best first; without the random baseline.
         needed: what would be expected to tell the leader from the first of the ties; None without ties, or
             where they were not tested.
         single: whether every model has one fit: then the verdict is about these fitted models.
@@ -245,6 +246,7 @@ class Verdict:
     metrics: Agreement | None = None
     runs: Agreement | None = None
     popularity: float | None = None
+    below_popularity: tuple[str, ...] = ()
     needed: Needed | None = None
     single: bool = True
     not_done: Mapping[str, tuple[str, ...]] | None = None
@@ -520,3 +522,7 @@ def _weights(cell: Cell, fits: Iterable[Record]) -> str:
 
 def is_popularity(cell: Cell) -> bool:
     return cell.model_target.rpartition(".")[2] == "Popularity"
+
+
+def is_random(cell: Cell) -> bool:
+    return cell.model_target.rpartition(".")[2] == "Random"

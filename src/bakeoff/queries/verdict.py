@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,10 +22,12 @@ from bakeoff.queries.comparison import (
     Table,
     Verdict,
     is_popularity,
+    is_random,
     leading_column,
     ranking,
 )
 from bakeoff.queries.pairs import cells_without_values, families, read_sample, split_cells
+from bakeoff.run.cell import Cell
 from bakeoff.storage.store import Store
 
 ACCURACY = ("ndcg", "recall", "precision", "map", "mrr", "hit_rate", "auc")
@@ -43,12 +45,15 @@ def verdict(table: Table, metrics: Mapping[str, Metric], store: Store | None, co
         return Verdict(table.title, None, not_done=not_done)
     higher = metrics[column.metric].higher_is_better
     ranked = ranking(table.rows, column, len(table.runs), higher)
-    popular = [row.values[column].mean for row in table.rows if column in row.values and _is_popular(row)]
+    popular = [
+        row.values[column].mean for row in table.rows if column in row.values and _is(row, is_popularity)
+    ]
     base = Verdict(
         title=table.title,
         column=column,
         higher_is_better=higher,
         popularity=popular[0] if popular else None,
+        below_popularity=_below(ranked, column, popular[0], higher) if popular and higher is not None else (),
         single=all(row.fits <= 1 for row in table.rows),
         not_done=not_done,
     )
@@ -83,8 +88,15 @@ def with_verdicts(
     return [replace(table, verdict=verdict(table, metrics, store, config)) for table in tables]
 
 
-def _is_popular(row: Row) -> bool:
-    return any(is_popularity(result.request.cell) for result in row.results)
+def _is(row: Row, kind: Callable[[Cell], bool]) -> bool:
+    return any(kind(result.request.cell) for result in row.results)
+
+
+def _below(ranked: Sequence[Row], column: Column, popularity: float, higher: bool) -> tuple[str, ...]:
+    """Return the labels of the models with a mean worse than that of popularity; chance is no model."""
+    sign = 1 if higher else -1
+    models = (row for row in ranked if not _is(row, is_random))
+    return tuple(row.label for row in models if sign * (row.values[column].mean - popularity) < 0)
 
 
 def _contender(row: Row, column: Column) -> Contender:

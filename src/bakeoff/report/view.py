@@ -536,7 +536,14 @@ def _popularity(verdict: Verdict) -> list[str]:
     if verdict.popularity is None or verdict.leader is None:
         return []
     digits = decimals_of([verdict.leader.mean])
-    return [f"The popularity baseline scores {verdict.popularity:.{digits}f}."]
+    line = f"The popularity baseline scores {verdict.popularity:.{digits}f}."
+    if not (below := verdict.below_popularity):
+        return [line]
+    more = f" and {len(below) - NAMED} more" if len(below) > NAMED else ""
+    return [
+        f"{line} Below it: {', '.join(below[:NAMED])}{more}; what usually helps is a search (tune=optuna), "
+        "more regularisation, and leaving out users and items with few rows."
+    ]
 
 
 def _not_done(verdict: Verdict) -> list[str]:
