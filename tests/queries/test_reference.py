@@ -12,7 +12,7 @@ from bakeoff import cli, config_files
 from bakeoff.errors import UsageError
 from bakeoff.evaluation.catalogue import shipped
 from bakeoff.queries.reference import GROUPS, ParameterEntry, Reference, entries, reference
-from bakeoff.report.render.reference import space_text
+from bakeoff.report.view import space_text
 
 SHIPPED = [(kind, name) for kind, group in GROUPS.items() for name in config_files.options(group)]
 PARAMETERS = [(kind, name) for kind, name in SHIPPED if kind != "preset"]
@@ -68,7 +68,7 @@ def test_a_model_is_told_in_full() -> None:
     als = shown("model", "als")
     (factors,) = [parameter for parameter in als.parameters if parameter.key == "model.build.factors"]
     assert (factors.type, factors.default, factors.range) == ("int", 64, ">= 1")
-    assert space_text(factors.space or {}) == "8 to 512, log scale"
+    assert space_text(factors.space or {}) == "8 to 512 (log)"
     (dtype,) = [parameter for parameter in als.parameters if parameter.key == "model.build.dtype"]
     assert (dtype.range, dtype.space) == ("float32 | float64", None)
     assert als.facts["class"] == "bakeoff.models.implicit.ALS" and als.example == "bakeoff run model=als"
@@ -86,10 +86,10 @@ def test_a_key_that_a_command_must_set_is_in_the_example() -> None:
 @pytest.mark.parametrize(
     ("space", "text"),
     [
-        ({"_target_": "x", "low": 0.001, "high": 300.0, "log": True}, "0.001 to 300, log scale"),
-        ({"_target_": "x", "low": 1, "high": 9, "step": 2}, "1 to 9, step 2"),
-        ({"_target_": "x", "choices": ["none", None, True]}, "none | null | true"),
-        ({"low": 0, "high": 1, "when": {"loss": "warp"}}, "0 to 1, if loss=warp"),
+        ({"_target_": "x", "low": 0.001, "high": 300.0, "log": True}, "0.001 to 300 (log)"),
+        ({"_target_": "x", "low": 1, "high": 9, "step": 2}, "1 to 9 by 2"),
+        ({"_target_": "x", "choices": ["none", None, True]}, "none, null, true"),
+        ({"low": 0, "high": 1, "when": {"loss": "warp"}}, "0 to 1, when loss=warp"),
         ({"_target_": "mine.Distribution"}, "_target_=mine.Distribution"),
     ],
 )

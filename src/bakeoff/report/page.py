@@ -19,7 +19,6 @@ from bakeoff.report.charts import ChartSection
 from bakeoff.report.charts.frame import table_labels
 from bakeoff.report.charts.vega import short
 from bakeoff.report.document import Document, definition
-from bakeoff.report.tuning import pairs_text, value_text
 from bakeoff.report.view import (
     BEST,
     NOTHING,
@@ -30,10 +29,12 @@ from bakeoff.report.view import (
     decimals,
     labels,
     legend,
+    pairs_text,
     reason_texts,
     seconds_entry,
     shared_note,
     value_entry,
+    value_text,
     visible,
 )
 from bakeoff.run.cell import Cell

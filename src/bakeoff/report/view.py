@@ -6,12 +6,13 @@ The renderers lay it out and escape it.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from bakeoff.evaluation.significance import TestConfig
 from bakeoff.evaluation.variance import Needed
+from bakeoff.hashing import canonical_json
 from bakeoff.queries.comparison import Agreement, Column, Contender, Lead, Marks, Row, Run, Table, Verdict
 from bakeoff.run.naming import escape_control_chars, settings
 
@@ -390,6 +391,44 @@ def p_text(p: float) -> str:
     ('<0.0001', '0.0312')
     """
     return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def value_text(value: Any) -> str:
+    """Return numbers with five significant figures; cells.csv has the best values in full.
+
+    >>> value_text(115.31686426088254), value_text("log1p"), value_text(None)
+    ('115.32', 'log1p', 'null')
+    """
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return visible(value if isinstance(value, str) else canonical_json(value))
+
+
+def pairs_text(values: Mapping[str, Any]) -> str:
+    """Return all values as `name=value`.
+
+    >>> pairs_text({"K": 11, "weights": "none"})
+    'K=11, weights=none'
+    """
+    return ", ".join(f"{visible(str(n))}={value_text(v)}" for n, v in values.items()) or NOTHING
+
+
+def space_text(spec: Mapping[str, Any]) -> str:
+    """Return a search space in words; one that is no range and no choice as its parameters.
+
+    >>> space_text({"low": 8, "high": 512, "log": True, "when": {"weights": "none"}})
+    '8 to 512 (log), when weights=none'
+    """
+    if "choices" in spec:
+        text = ", ".join(map(value_text, spec["choices"]))
+    elif {"low", "high"} <= set(spec):
+        step = f" by {value_text(spec['step'])}" if spec.get("step") else ""
+        text = (
+            f"{value_text(spec['low'])} to {value_text(spec['high'])}{step}{' (log)' * bool(spec.get('log'))}"
+        )
+    else:
+        text = pairs_text(spec)
+    return f"{text}, when {pairs_text(spec['when'])}" if spec.get("when") else text
 
 
 # -- the verdict in sentences ------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.queries.reference import Entry, ParameterEntry, Reference
 from bakeoff.report.render.console import say
-from bakeoff.report.view import visible
+from bakeoff.report.view import space_text, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,20 +91,6 @@ def _wide(parameter: ParameterEntry) -> tuple[str, ...]:
     """Return `key=default`, and the rest in one text: the columns of a terminal."""
     key, default, allowed, searched, meaning = _fields(parameter)
     return f"{key}={default}", "; ".join(filter(None, (meaning.rstrip("."), allowed, searched)))
-
-
-def space_text(space: Mapping[str, Any]) -> str:
-    """Return a search space in words: `0.001 to 300, log scale`, `none | log1p`."""
-    if "choices" in space:
-        text = " | ".join(map(yaml_text, space["choices"]))
-    elif {"low", "high"} <= set(space):
-        text = f"{yaml_text(space['low'])} to {yaml_text(space['high'])}"
-        text += ", log scale" if space.get("log") else ""
-        text += f", step {yaml_text(space['step'])}" if space.get("step") else ""
-    else:
-        text = ", ".join(f"{key}={yaml_text(value)}" for key, value in space.items())
-    conditions = (f"{key}={yaml_text(value)}" for key, value in (space.get("when") or {}).items())
-    return f"{text}, if {', '.join(conditions)}" if space.get("when") else text
 
 
 def yaml_text(value: Any) -> str:
