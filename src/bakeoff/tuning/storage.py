@@ -18,8 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
+
 from bakeoff.errors import BakeoffError, ConfigError, UsageError
+from bakeoff.log import logger
 from bakeoff.storage.record import Direction
+from bakeoff.storage.store import Store
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -119,9 +123,11 @@ def _journal(key: str, folder: Path) -> JournalStorage:
     folder.mkdir(parents=True, exist_ok=True)
     # Absolute: the lock is a link to it, and one that is left leads nowhere if it is relative.
     path = folder.resolve() / f"{key}.log"
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        _set_aside(path, "a link, a folder or a pipe")
     path.touch()
     lock = Lock(str(path), grace_period=_GRACE_SECONDS)
-    _cut_torn_line(path, lock)
+    _mend(path, lock)
     return optuna.storages.JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
 
 
@@ -149,15 +155,37 @@ def _with_driver(url: URL) -> URL:
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
-def _cut_torn_line(path: Path, lock: BaseJournalFileLock) -> None:
-    """Remove half a line, left by a process that was killed while it wrote; the next entry would join it."""
+class _Entry(msgspec.Struct):
+    """What Optuna needs of each line of a journal."""
+
+    op_code: int
+
+
+def _mend(path: Path, lock: BaseJournalFileLock) -> None:
+    """Remove half a line, left by a process that was killed while it wrote: the next entry would join it.
+
+    A journal with another line that is no entry is set aside, and an empty one takes its place.
+    """
     lock.acquire()
     try:
         content = path.read_bytes()
-        if content and not content.endswith(b"\n"):
-            os.truncate(path, content.rfind(b"\n") + 1)
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):
+            os.truncate(path, len(whole))
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                msgspec.json.decode(line, type=_Entry)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                _set_aside(path, f"line {number}: {error}")
+                path.touch()
+                return
     finally:
         lock.release()
+
+
+def _set_aside(path: Path, fault: str) -> None:
+    Store(path.parent.parent).set_aside(path)
+    logger.warning("%s: %s; it is set aside and the study starts anew", path, fault)
 
 
 NOT_COUNTED = "not counted"
