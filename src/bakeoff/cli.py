@@ -460,7 +460,7 @@ Start here:
 \b
 Exit codes:
   0    every cell done or skipped
-  1    a cell failed; verify: something differs
+  1    a cell failed; verify: something differs; audit: a fault
   2    the command, the configuration or the data were wrong: one line says what
   130  interrupted
   compare --gate: 0 promoted, 3 rejected, 4 undecided""",
@@ -827,6 +827,41 @@ def verify_command() -> None:
 
     Exit code 0 if all agree (numbers to 1e-9, relative above 1), 1 if something differs: each is named by
     cell and metric, or by file and line.
+    """
+
+
+@_command(
+    _names("[NAME]"),
+    _option("train", FILE, "rows that a model was fitted on: user, item, perhaps time; CSV or Parquet"),
+    _option("test", FILE, "rows to be found: user, item, perhaps time"),
+    _option("lists", FILE, "lists: user, item, and rank or score, perhaps model; repeatable", multiple=True),
+    _option("printed", FILE, "numbers that were printed: metric, k, value, perhaps model (CSV)"),
+    _option(
+        "columns", Value("USER,ITEM,TIME", _list), "names of these columns", default=("user", "item", "time")
+    ),
+    _option("k", INTEGERS, "cutoffs of a stored experiment (default: those that were measured)"),
+    _option("metrics", METRICS, "metrics of a stored experiment (default: those that were measured)"),
+    _option("strict", None, "exit with 1 for a caution too"),
+    *(*SELECTION, RESULTS_DIR, FORMAT),
+)
+def audit_command() -> None:
+    """Look for faults in an experiment, and ask how far its order of models holds.
+
+    \b
+      bakeoff audit first
+      bakeoff audit first --metrics conventions
+      bakeoff audit --train train.csv --test test.csv --lists lists.csv --printed numbers.csv
+
+    Faults make numbers wrong: test pairs in train or twice in test, lists with seen, repeated or unknown
+    items, lists of observed pairs alone, scores that are not finite, ids that are off by one, numbers above
+    their maximum or not of these lists. Cautions make them say less: a split that looks ahead in time, users
+    or items only in test, users without a list, constant scores, unequal tuning, and too few users to tell
+    the best models apart, with the number that would do.
+
+    Of a stored experiment the order of models is compared over cutoffs, metrics, runs and splits, by
+    Kendall's tau with an interval over users; the pairs that flip are named. Files may be anybody's.
+
+    Exit code 0 without a fault, 1 with one.
     """
 
 

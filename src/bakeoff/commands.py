@@ -25,7 +25,7 @@ from bakeoff.queries.select import (
 )
 from bakeoff.run import grid
 from bakeoff.run.cell import Cell
-from bakeoff.run.naming import split_label
+from bakeoff.run.naming import dataset_split_label, split_label
 from bakeoff.run.preflight import DurationEstimator, preflight
 from bakeoff.run.runner import EvaluationSpec, Workspace, remeasure
 from bakeoff.secret import SecretUrl
@@ -34,8 +34,10 @@ from bakeoff.storage.record import CellRequest, Record
 from bakeoff.storage.store import DamagedFileError, Store, locked
 
 if TYPE_CHECKING:
+    from bakeoff.queries.audit import Finding
     from bakeoff.queries.comparison import Table
     from bakeoff.queries.conventions import ConventionTable
+    from bakeoff.queries.robustness import Robustness
 
 UNFINISHED_SHOWN = 3
 """Number of cells without lists that an export names; more are counted."""
@@ -584,6 +586,101 @@ def verify(
     else:
         print_verification(name, result, unavailable_libraries() if references is None else ())
     return 0 if result.agrees else 1
+
+
+def audit(
+    names: Sequence[str],
+    results_dir: Path,
+    train: Path | None = None,
+    test: Path | None = None,
+    lists: Sequence[Path] = (),
+    printed: Path | None = None,
+    columns: Sequence[str] = ("user", "item", "time"),
+    k: Sequence[int] | None = None,
+    metrics: Mapping[str, str] | None = None,
+    cells: CellFilter = EVERY_CELL,
+    strict: bool = False,
+    form: Form = "table",
+) -> int:
+    """Print the faults of an experiment, stored or as files; return 1 if there is one, else 0.
+
+    Args:
+        names: of a stored experiment; its order of models is compared over settings as well.
+        train, test, lists: the files of an experiment that is not stored.
+        printed: a file of the numbers that were printed for it.
+        columns: names of user, item and time in these files.
+        strict: whether a caution is a fault.
+    """
+    from bakeoff.queries import audit as auditing
+    from bakeoff.report.render import json
+    from bakeoff.report.render.audit import print_audit
+
+    files = (train, test, lists[0] if lists else None)
+    name = None if not names and any(files) else _single("audit", names)
+    auditing.check_request(name, files)
+    orders: Sequence[Robustness] = ()
+    if name is None:
+        if k or metrics or cells != EVERY_CELL:
+            raise ConfigError("audit: k=, metrics= and the choice of cells need a stored experiment")
+        assert train is not None and test is not None
+        if len(columns) != 3:
+            raise ConfigError(f"columns={','.join(columns)}: expected the names of user, item and time")
+        material = auditing.of_files(train, test, lists, printed, (columns[0], columns[1], columns[2]))
+        findings = auditing.findings(material)
+    else:
+        findings, orders = _audit_stored(name, results_dir, k, metrics, cells)
+    if form == "json":
+        described = [{**json.plain(order), "sentences": order.sentences} for order in orders]
+        json.write({"findings": findings, "orders": described})
+    else:
+        print_audit(findings, orders)
+    return int(any(strict or finding.level == "fault" for finding in findings))
+
+
+def _audit_stored(
+    name: str,
+    results_dir: Path,
+    k: Sequence[int] | None,
+    metrics: Mapping[str, str] | None,
+    cells: CellFilter,
+) -> tuple[list[Finding], list[Robustness]]:
+    """Return the findings in a stored experiment, and how far its order of models holds."""
+    from bakeoff.queries import audit as auditing
+    from bakeoff.queries.robustness import robustness
+    from bakeoff.report import proof
+    from bakeoff.run.naming import row_labels
+
+    experiment = _selected(stored_experiment(name, results_dir), cells)
+    workspace = Workspace(Store(results_dir / "store"))
+    records = _stored_records(experiment, workspace.store)
+    measured = {metric for record in records for metric in record.metrics}
+    paths = metrics or {metric: path for metric, path in _every_path().items() if metric in measured}
+    spec = EvaluationSpec(_cutoffs(k, experiment, records), paths)
+    results = _results(experiment, workspace, spec, {})
+    tables = proof.tables(results, spec.ks, resolve(spec.metrics), workspace.store, TestConfig())
+    findings = [finding for table in tables for finding in auditing.of_table(table)]
+    labels = dict(zip((r.key for r in experiment.requests), row_labels(experiment.requests), strict=True))
+    by_split: dict[str, list[Result]] = {}
+    for result in results:
+        if result.record.done:
+            by_split.setdefault(result.request.cell.split_key, []).append(result)
+    for same in by_split.values():
+        cell = same[0].request.cell
+        title = f"{dataset_split_label(cell)}, split_seed={cell.split_seed}"
+        of_split = {r.request.key: labels[r.request.key] for r in same}
+        material = auditing.of_split(title, cell, workspace.split(cell), of_split, workspace.store)
+        findings += auditing.findings(material)
+    return findings, robustness(tables, resolve(spec.metrics), workspace.store)
+
+
+def _every_path() -> dict[str, str]:
+    return {name: metric.path for name, metric in catalogue.shipped().items()}
+
+
+def _single(command: str, names: Sequence[str]) -> str:
+    if len(names) != 1:
+        raise ConfigError(f"{command}: expected one name, got {len(names)}; see bakeoff {command} --help")
+    return names[0]
 
 
 def list_entries(kind: str, results_dir: Path, config_dirs: Sequence[str], form: Form) -> int:

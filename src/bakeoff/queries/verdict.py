@@ -63,7 +63,7 @@ def verdict(table: Table, metrics: Mapping[str, Metric], store: Store | None, co
     leads = _leads(table, column, leader, metrics, store, config) if store is not None else {}
     ties = [row for row in ranked[1:] if row.values[column].tied or row.values[column].best]
     others = [row for row in ranked[1:] if row not in ties]
-    at_cutoffs = {f"k = {c.k}": _best(table, c) for c in table.columns if _other_k(c, column)}
+    at_cutoffs = {f"k = {c.k}": _best(table, c) for c in table.columns if other_k(c, column)}
     in_metrics = {c.metric: _best(table, c) for c in table.columns if _other_metric(c, column)}
     in_runs = {run.name: _best_of_run(ranked, column, run, higher) for run in table.runs}
     return replace(
@@ -144,7 +144,8 @@ def _needed(
     return repetitions_needed(pair.difference, [pair], [""], n_fits, config.confidence)
 
 
-def _other_k(column: Column, leading: Column) -> bool:
+def other_k(column: Column, leading: Column) -> bool:
+    """Return whether a column is the leading metric at another cutoff."""
     return column.metric == leading.metric and column.k != leading.k
 
 
@@ -164,6 +165,15 @@ def _agreement(leader: Row, views: Mapping[str, tuple[str, ...]]) -> Agreement |
 
 
 def _best_of_run(rows: Sequence[Row], column: Column, run: Run, higher: bool) -> tuple[str, ...]:
+    means = means_of_run(rows, column, run)
+    if not means:
+        return ()
+    best = max(means.values()) if higher else min(means.values())
+    return tuple(label for label, mean in means.items() if math.isclose(mean, best, rel_tol=1e-12))
+
+
+def means_of_run(rows: Sequence[Row], column: Column, run: Run) -> dict[str, float]:
+    """Return label -> mean of a column in one run, of the rows that have it."""
     means: dict[str, float] = {}
     for row in rows:
         values = [
@@ -174,7 +184,4 @@ def _best_of_run(rows: Sequence[Row], column: Column, run: Run, higher: bool) ->
         ]
         if values:
             means[row.label] = statistics.fmean(values)
-    if not means:
-        return ()
-    best = max(means.values()) if higher else min(means.values())
-    return tuple(label for label, mean in means.items() if math.isclose(mean, best, rel_tol=1e-12))
+    return means
