@@ -70,7 +70,7 @@ def test_a_preset_begins_with_the_command_that_runs_it(preset: str) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_runs_on_tiny_data(bakeoff: Bakeoff, tmp_path: Path, preset: str) -> None:
     axes = written(preset)["hydra"]["sweeper"]["params"]
-    done = bakeoff("run", f"experiment={preset}", *TINY, "name=tiny")
+    done = bakeoff("run", f"experiment={preset}", "dataset=simulated", *TINY, "name=tiny")
     assert done.returncode == 0, done.stdout + done.stderr
     with (tmp_path / "results/tiny/cells.csv").open(newline="", encoding="utf-8") as file:
         cells = list(csv.DictReader(file))
