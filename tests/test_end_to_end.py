@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import commands
 from commands import PATH
 from conftest import HERE, Bakeoff
 
@@ -55,10 +57,26 @@ def timeless(folder: Path) -> dict[str, object]:
     return files
 
 
-def test_a_grid_runs_and_a_second_run_fits_nothing(bakeoff: Bakeoff, tmp_path: Path) -> None:
-    first = bakeoff("run", *GRID)
-    assert first.returncode == 0, first.stderr
-    assert "by_item" in first.stdout and "popularity" in first.stdout
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder in which the grid has run, and what the command has printed."""
+    folder = tmp_path_factory.mktemp("grid")
+    done = commands.run(["run", f"--config-dir={HERE / 'conf'}", *GRID], folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+@pytest.fixture
+def _grid(finished: tuple[Path, str], tmp_path: Path) -> None:
+    """Let the grid have run in the folder of the test."""
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
+
+
+@pytest.mark.usefixtures("_grid")
+def test_a_grid_runs_and_a_second_run_fits_nothing(
+    bakeoff: Bakeoff, finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    assert "by_item" in finished[1] and "popularity" in finished[1]
     before = timeless(tmp_path / "results")
     records = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("record.json")}
     assert records
@@ -68,9 +86,8 @@ def test_a_grid_runs_and_a_second_run_fits_nothing(bakeoff: Bakeoff, tmp_path: P
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("record.json")} == records
 
 
-def test_the_files_have_the_columns_of_the_contract(bakeoff: Bakeoff, tmp_path: Path) -> None:
-    assert bakeoff("run", *GRID).returncode == 0
-    folder = tmp_path / "results" / "blocks"
+def test_the_files_have_the_columns_of_the_contract(finished: tuple[Path, str]) -> None:
+    folder = finished[0] / "results" / "blocks"
     metrics, cells = rows(folder / "metrics.csv"), rows(folder / "cells.csv")
     assert (
         list(metrics[0])
@@ -190,17 +207,19 @@ def test_another_launcher_gives_the_same_numbers(bakeoff: Bakeoff, tmp_path: Pat
     ).read_bytes()
 
 
-def test_a_plan_says_what_would_run_and_writes_nothing(bakeoff: Bakeoff, tmp_path: Path) -> None:
+def test_a_plan_says_what_would_run_and_writes_nothing(
+    bakeoff: Bakeoff, finished: tuple[Path, str], tmp_path: Path
+) -> None:
     done = bakeoff("plan", *GRID)
     assert done.returncode == 0, done.stderr
     assert "16 cells: 0 stored, 12 to run" in done.stdout
     assert not (tmp_path / "results").exists()
-    bakeoff("run", *GRID)
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     assert "16 cells: 16 stored, 0 to run" in bakeoff("plan", *GRID).stdout
 
 
+@pytest.mark.usefixtures("_grid")
 def test_other_ks_are_measured_from_the_stored_lists(bakeoff: Bakeoff, tmp_path: Path) -> None:
-    bakeoff("run", *GRID)
     done = bakeoff("report", "blocks", "k=[2,7]", "metrics=[ndcg,recall]")
     assert done.returncode == 0, done.stderr
     files = {(m["metric"], m["k"]) for m in rows(tmp_path / "results/blocks/metrics.csv")}

@@ -109,16 +109,16 @@ def _hydra_state_preserved() -> Iterator[None]:
 @cache
 def _checked_source() -> type[ConfigSource]:
     """Return Hydra's reader of YAML files, with the bounds and the errors of ours."""
-    from hydra._internal.core_plugins.file_config_source import FileConfigSource
+    from hydra._internal.core_plugins import file_config_source
 
-    class CheckedFiles(FileConfigSource):
+    class FileConfigSource(file_config_source.FileConfigSource):  # plug-ins are registered again by this name
         def load_config(self, config_path: str) -> ConfigResult:
             path = Path(self.path) / self._normalize_file_name(config_path)
             with config_files.reading(path):
                 config_files.check_size(path)
                 return super().load_config(config_path)
 
-    return CheckedFiles
+    return FileConfigSource
 
 
 def _sweep(line: CommandLine) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+import vl_convert
 
 from bakeoff.queries.comparison import comparison
 from bakeoff.report.charts import Chart, ChartSection
@@ -187,3 +190,44 @@ def test_the_same_results_give_the_same_page(make, metrics) -> None:
 def test_a_report_without_results_is_a_page_still(make, metrics) -> None:
     page = Read(rendered([make("a", status="failed", reason="broke", fingerprint="")], metrics))
     assert "failed: broke" in [t.strip() for t in page.texts]
+
+
+# -- the script of the charts: made once, and never a reason to fail ---------------------------------
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache folder of the test's own, and nothing remembered."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    html.bundle.cache_clear()
+    yield tmp_path / "cache"
+    html.bundle.cache_clear()
+
+
+def test_the_script_defines_the_function_that_the_page_calls_and_takes_half_a_megabyte(cache: Path) -> None:
+    assert "window.vegaEmbed" in html.bundle()
+    assert len(html.deflated(html.bundle())) < 500_000
+
+
+def test_another_process_reads_the_script_that_was_made(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = html.bundle()
+    html.bundle.cache_clear()
+    monkeypatch.delattr(vl_convert, "javascript_bundle")
+    assert html.bundle() == made
+
+
+def test_another_version_makes_a_script_of_its_own(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    html.bundle()
+    html.bundle.cache_clear()
+    monkeypatch.setattr(html, "version", lambda name: "0.0.0")
+    monkeypatch.setattr(vl_convert, "javascript_bundle", lambda call: f"of version 0; {call}")
+    assert html.bundle().startswith("of version 0")
+    assert len(list(cache.rglob("*.js"))) == 2
+
+
+def test_a_cache_that_cannot_be_written_costs_time_alone(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.write_text("a file where the folder would be")
+    monkeypatch.setattr(vl_convert, "javascript_bundle", lambda call: call)
+    assert html.bundle() == "window.vegaEmbed = vegaEmbed;"
