@@ -830,6 +830,18 @@ def verify_command() -> None:
     """
 
 
+@_command(RESULTS_DIR, FORMAT)
+def doctor_command() -> None:
+    """Diagnose the installation and the store.
+
+    Prints versions, the distribution behind each library, threads, and free memory and disk; holds every file
+    of the store to its hash; and names damage and what dead processes left, each with the command that mends
+    it.
+
+    Exit code 0 if nothing is amiss, else 1.
+    """
+
+
 @_command(
     _names("[NAME]"),
     _option("train", FILE, "rows that a model was fitted on: user, item, perhaps time; CSV or Parquet"),

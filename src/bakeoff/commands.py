@@ -683,6 +683,29 @@ def _single(command: str, names: Sequence[str]) -> str:
     return names[0]
 
 
+def doctor(results_dir: Path, form: Form) -> int:
+    """Print what an installation and a store are like; return 1 if there is something to mend, else 0."""
+    from rich.console import Console
+
+    from bakeoff.report.render import json
+    from bakeoff.report.render.console import say
+    from bakeoff.verify.doctor import diagnose
+
+    diagnosis = diagnose(results_dir)
+    if form == "json":
+        json.write(json.plain(diagnosis))
+    else:
+        console = Console()
+        for name, text in diagnosis.facts.items():
+            say(console, f"{name:12}{text}")
+        for complaint in diagnosis.complaints:
+            say(console, complaint.found, style="bold")
+            say(console, f"  mend it by: {complaint.mend}")
+        n = len(diagnosis.complaints)
+        say(console, f"{n} {'fault' if n == 1 else 'faults'}" if n else "nothing is amiss", style="bold")
+    return int(bool(diagnosis.complaints))
+
+
 def list_entries(kind: str, results_dir: Path, config_dirs: Sequence[str], form: Form) -> int:
     """Print what there is of a kind: models, datasets, splits, metrics, presets or experiments."""
     from bakeoff.queries.reference import entries

@@ -120,24 +120,42 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that Windows takes for devices, with any suffix."""
 
 
+def check_name(what: str, name: str) -> str:
+    """Return a name that is data: any text of one line and at most 150 bytes, which may hold a slash.
+
+    Raises:
+        UsageError: it is empty, longer, or holds control characters.
+    """
+    return _checked(what, name, "a name of one line")
+
+
 def check_file_name(what: str, name: str) -> str:
     """Return a name or a key that is about to become a part of a path.
 
     Raises:
         UsageError: it would lead elsewhere, or no file can bear it everywhere.
     """
-    wrong = (
-        ("it is empty", not name),
+    return _checked(
+        what,
+        name,
+        "the name of a file",
         ("it begins with a dot", name.startswith(".")),
         ("it holds a slash", any(c in name for c in "/\\")),
+        ("it is the name of a device", _DEVICE.fullmatch(name) is not None),
+    )
+
+
+def _checked(what: str, name: str, expected: str, *more: tuple[str, bool]) -> str:
+    wrong = (
+        ("it is empty", not name),
+        *more,
         ("it holds control characters", not name.isprintable()),
         ("it is longer than 150 bytes", len(name.encode(errors="replace")) > 150),
-        ("it is the name of a device", _DEVICE.fullmatch(name) is not None),
     )
     reason = next((reason for reason, is_wrong in wrong if is_wrong), "")
     if reason:
         shown = name if len(name) <= 60 else f"{name[:60]}..."
-        raise UsageError(f"{what} {shown!r}: expected the name of a file; {reason}")
+        raise UsageError(f"{what} {shown!r}: expected {expected}; {reason}")
     return name
 
 

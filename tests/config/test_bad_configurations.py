@@ -298,7 +298,6 @@ CASES: dict[str, Case] = {
     "a hyperparameter that holds NaN": model(f"{OWN}  alpha: [.nan]\n"),
     "a model without a name": model(OWN.partition("\n")[2]),
     "a model with a list as its name": model(OWN.replace("own", "[a]", 1)),
-    "a model with a path as its name": model(OWN.replace("own", "../x", 1)),
     "a model with a line end in its name": model(OWN.replace("own", '"a\\nb"', 1)),
     "a model with 5,000 letters in its name": model(OWN.replace("own", LONG, 1)),
     "a model without a build": model("name: own\n"),
@@ -422,7 +421,7 @@ IN_CONFIG: dict[str, tuple[str, ...]] = {
     "statistics.seed": ("-1", "text"),
     "statistics.confidence": ("0", "1", "2", "nan", "text"),
     "statistics.nope": ("1",),
-    "model.name": ("null", "[]", "''", "../x"),
+    "model.name": ("null", "[]", "''"),
     "model.build": ("5", "null", "[]"),
     "model.space": ("5", "[1]"),
     "model.build._target_": (
@@ -696,8 +695,9 @@ def cases() -> Iterator[Any]:
 
 
 def shown(text: str) -> str:
-    """Return a text as it stands in the golden file: in one line, and not longer than a screen."""
-    line = re.sub("[0-9a-f]{32}", "HASH", escape_control_chars(text))
+    """Return a text as it stands in the golden file: in one line, without hashes and lists of options."""
+    line = re.sub("choose one of: .*", "choose one of: ...", escape_control_chars(text))
+    line = re.sub("BLAKE2b '.*', found '.*'", "BLAKE2b 'A', found 'B'", line)
     return line if len(line) <= 300 else f"{line[:300]}..."
 
 

@@ -19,7 +19,7 @@ from bakeoff.config.hydra_errors import explain
 from bakeoff.config.overrides import CommandLine, Compose, Grid, Job
 from bakeoff.config.settings import Settings, check_axes
 from bakeoff.config_files import Config
-from bakeoff.errors import BakeoffError, ConfigError, check_file_name
+from bakeoff.errors import BakeoffError, ConfigError, check_file_name, check_name
 from bakeoff.hashing import identity
 from bakeoff.queries.params_from import with_params_from
 from bakeoff.run.cell import Cell, build_model, build_source, build_splitter, with_content_hashes
@@ -289,7 +289,7 @@ def to_cell(config: DictConfig) -> Cell:
     build_splitter(split), build_model(model)
     for key, group in (("dataset", dataset), ("split", split), ("model", model)):
         name = group.get("name")
-        check_file_name(f"{key}.name", str(name) if isinstance(name, str | int | float) else "")
+        check_name(f"{key}.name", str(name) if isinstance(name, str | int | float) else "")
     tune = plain["tune"] or None
     if tune:
         from bakeoff.tuning.spec import TuningSpec
