@@ -85,6 +85,24 @@ def test_who_has_left_is_dead_though_its_process_lives(study: Any) -> None:
     assert states(study) == ["killed"]
 
 
+def test_who_could_not_write_that_it_left_is_dead_for_its_own_process(
+    study: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: float) -> None:
+        raise OSError("No space left on device")
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(OSError, match="No space"),
+        Worker(study, STALE) as first,
+    ):
+        signed(study, first.name)
+        patch.setattr(first, "_write_heartbeat", full)
+    with Worker(study, STALE) as second:
+        second.reap_dead_trials()
+    assert states(study) == ["killed"]
+
+
 def test_a_worker_writes_heartbeats(study: Any) -> None:
     with Worker(study, 0.3) as worker:
         first = study.user_attrs[f"worker {worker.name}"]

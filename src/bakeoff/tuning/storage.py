@@ -198,6 +198,8 @@ _FINAL = "final fit"
 _WORKER = "worker "
 _HEARTBEATS = 6
 """Heartbeats in one timeout: some may be late."""
+_ENDED: set[str] = set()
+"""Workers of this process that have ended, which a full disk may have kept out of the study."""
 
 
 def counted(trials: list[FrozenTrial]) -> list[FrozenTrial]:
@@ -215,7 +217,7 @@ def is_alive(name: str, heartbeats: Mapping[str, Any], timeout: float) -> bool:
     import psutil
 
     last = heartbeats.get(_WORKER + name)
-    if not last:  # it has ended
+    if not last or name in _ENDED:
         return False
     host, pid, started, _ = name.split(" ")
     if host != socket.gethostname():
@@ -265,6 +267,7 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
+        _ENDED.add(self.name)
         self._write_heartbeat(0)
 
     def sign(self, trial: Trial) -> None:
