@@ -240,10 +240,10 @@ def test_scores_fall_along_the_order() -> None:
 def test_recent_popularity_halves_by_age_and_ends_at_the_window() -> None:
     model = RecentPopularity(half_life_days=30, window_days=30)
     model.fit(PLAYS, seed=1)
-    np.testing.assert_allclose(model.item_scores, [1.5, 1.0, 2.0, 1.0, 0])
+    assert_close(model.item_scores, [1.5, 1.0, 2.0, 1.0, 0], 1e-6)
     model = RecentPopularity(by="count", half_life_days=30, window_days=29)
     model.fit(PLAYS, seed=1)
-    np.testing.assert_allclose(model.item_scores, [0, 0, 2.0, 9.0, 0])
+    assert_close(model.item_scores, [0, 0, 2.0, 9.0, 0], 1e-6)
     with pytest.raises(Unsupported):
         model.fit(rows_of([0], [0], [1], None), seed=1)
 
@@ -257,6 +257,6 @@ def test_the_popularity_of_a_group_is_that_of_its_users_and_of_some_of_all() -> 
     model.fit(replace(PLAYS, user_features=sides), seed=1)
     everybody, men = np.array([3, 2, 2, 1, 0]), np.array([2, 1, 1, 0, 0])  # users 1 and 2
     scores = model.scores(np.array([1, 3, 4], np.int32), PLAYS.matrix()[[1, 3, 3]])
-    np.testing.assert_allclose(scores, [men + 2 * everybody / 4, everybody, everybody])
+    assert_close(scores, [men + 2 * everybody / 4, everybody, everybody], 1e-6)
     with pytest.raises(Unsupported, match="age"):
         GroupPopularity(feature="town").fit(replace(PLAYS, user_features=sides), seed=1)
