@@ -24,7 +24,7 @@ from click.shell_completion import CompletionItem
 
 from bakeoff import completion, config_files, log
 from bakeoff._version import __version__
-from bakeoff.errors import ConfigError, Terminated, UsageError, check_choice, nearest
+from bakeoff.errors import ConfigError, Terminated, UsageError, check_choice, check_one_name, nearest
 from bakeoff.secret import SecretUrl, without_credentials
 
 if TYPE_CHECKING:
@@ -325,7 +325,9 @@ class Command(click.Command):
         with log.messages(quiet=quiet, verbose=verbose, file=file):
             try:
                 if {"names", "name"} <= set(options) and self.name != "compare":
-                    options["name"] = _one_name(str(self.name), options.pop("names"), options["name"])
+                    name = options["name"]
+                    names = [*options.pop("names"), *([] if name is None else [name])]
+                    options["name"] = check_one_name(str(self.name), names)
                 if "split_seed" in options:
                     options["cells"] = _cell_filter(
                         {name: options.pop(name) for name in CELLS if name in options}
@@ -929,13 +931,6 @@ def completion_command() -> None:
       eval "$(bakeoff completion zsh)"             in ~/.zshrc, after compinit
       bakeoff completion fish | source             in ~/.config/fish/config.fish
     """
-
-
-def _one_name(command: str, words: Sequence[str], name: str | None) -> str:
-    names = [*words, *([name] if name is not None else [])]
-    if len(names) != 1:
-        raise ConfigError(f"{command}: expected one name, got {len(names)}; see bakeoff {command} --help")
-    return names[0]
 
 
 def _cell_filter(options: dict[str, Any]) -> CellFilter:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bakeoff import tracking
 from bakeoff.config.settings import Settings
-from bakeoff.errors import ConfigError, Unsupported, UsageError, check_range
+from bakeoff.errors import ConfigError, Unsupported, UsageError, check_one_name, check_range
 from bakeoff.evaluation import catalogue
 from bakeoff.evaluation.catalogue import leading_k, resolve
 from bakeoff.evaluation.significance import TestConfig
@@ -616,7 +616,7 @@ def audit(
     from bakeoff.report.render.audit import print_audit
 
     files = (train, test, lists[0] if lists else None)
-    name = None if not names and any(files) else _single("audit", names)
+    name = None if not names and any(files) else check_one_name("audit", names)
     auditing.check_request(name, files)
     orders: Sequence[Robustness] = ()
     if name is None:
@@ -675,12 +675,6 @@ def _audit_stored(
 
 def _every_path() -> dict[str, str]:
     return {name: metric.path for name, metric in catalogue.shipped().items()}
-
-
-def _single(command: str, names: Sequence[str]) -> str:
-    if len(names) != 1:
-        raise ConfigError(f"{command}: expected one name, got {len(names)}; see bakeoff {command} --help")
-    return names[0]
 
 
 def doctor(results_dir: Path, form: Form) -> int:

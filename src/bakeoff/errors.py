@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
@@ -114,6 +114,13 @@ def check_flag(name: str, value: object) -> None:
     """Raise ConfigError unless value is true or false."""
     if not isinstance(value, bool):
         raise ConfigError(f"{name}={value!r}: expected true or false")
+
+
+def check_one_name(command: str, names: Sequence[str]) -> str:
+    """Return the name that a command takes, or raise ConfigError unless it got exactly one."""
+    if len(names) != 1:
+        raise ConfigError(f"{command}: expected one name, got {len(names)}; see bakeoff {command} --help")
+    return names[0]
 
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
